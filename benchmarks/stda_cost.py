@@ -1,0 +1,110 @@
+"""What STDA costs as a clip grows, against attention over the whole space-time volume.
+
+    python -m benchmarks.stda_cost            print the table
+    python -m benchmarks.stda_cost --write    also record it in benchmarks/results/stda_cost.md
+
+Both modules have the same norm, projections, heads and channels, so only the attention differs. The last
+line fits time ~ (T*H*W)^p to the larger half of the sizes: p is 2 for full attention in theory, and between
+1 and 2 for STDA, whose cost is THW (sW + sH + s^2 T).
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from eadnet.modules.stda import STDA
+
+CHANNELS, HEADS, STRIP = 48, 6, 2
+SIZES = [(4, 8, 8), (8, 8, 8), (8, 16, 8), (8, 16, 16), (16, 16, 16), (16, 32, 16), (16, 32, 32)]
+RESULTS = Path(__file__).parent / "results" / "stda_cost.md"
+
+
+class FullAttention(nn.Module):
+    """Every place of every frame attends to every other: [B, C, T, H, W] -> same."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(channels)
+        self.to_qkv = nn.Linear(channels, 3 * channels, bias=False)
+        self.mix = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.norm(x.flatten(2).transpose(1, 2))
+        q, k, v = self.to_qkv(tokens).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        out = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        return x + self.mix(out).transpose(1, 2).view(x.shape)
+
+
+def seconds(module: nn.Module, x: Tensor, repeats: int) -> float:
+    """Median time of one forward pass."""
+    times = []
+    with torch.inference_mode():
+        module(x)
+        for _ in range(repeats):
+            start = time.perf_counter()
+            module(x)
+            times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def exponent(tokens: list[int], times: list[float]) -> float:
+    """Slope of log time over log tokens, by least squares."""
+    xs, ys = [math.log(n) for n in tokens], [math.log(t) for t in times]
+    return statistics.linear_regression(xs, ys).slope
+
+
+def measure(sizes: list[tuple[int, int, int]], repeats: int) -> str:
+    """The table as Markdown."""
+    torch.manual_seed(0)
+    stda, full = STDA(CHANNELS, HEADS, STRIP).eval(), FullAttention(CHANNELS, HEADS).eval()
+    lines = [
+        "| T x H x W | tokens | STDA pairs/token | STDA ms | full 3-D ms | full / STDA |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    tokens, stda_times, full_times = [], [], []
+    for t, h, w in sizes:
+        x = torch.randn(1, CHANNELS, t, h, w)
+        tokens.append(t * h * w)
+        stda_times.append(seconds(stda, x, repeats))
+        full_times.append(seconds(full, x, repeats))
+        pairs = STRIP * w + STRIP * h + STRIP**2 * t
+        lines.append(
+            f"| {t} x {h} x {w} | {tokens[-1]} | {pairs} | {1e3 * stda_times[-1]:.2f} "
+            f"| {1e3 * full_times[-1]:.2f} | {full_times[-1] / stda_times[-1]:.1f} |"
+        )
+    half = len(sizes) // 2
+    growth = [exponent(tokens[half:], times[half:]) for times in (stda_times, full_times)]
+    lines += ["", f"time ~ tokens^p: p = {growth[0]:.2f} for STDA, {growth[1]:.2f} for full 3-D attention"]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="record the table in benchmarks/results")
+    parser.add_argument("--repeats", type=int, default=5, help="forward passes per size")
+    arguments = parser.parse_args()
+    table = measure(SIZES, arguments.repeats)
+    print(table)
+    if arguments.write:
+        header = (
+            "# Cost of STDA against full 3-D attention\n\n"
+            f"One forward pass, {CHANNELS} channels, {HEADS} heads, strip {STRIP}, float32, "
+            f"{torch.get_num_threads()} CPU thread(s), torch {torch.__version__}, "
+            f"median of {arguments.repeats}.\n"
+            "Reproduce with `python -m benchmarks.stda_cost --write`.\n\n"
+        )
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        RESULTS.write_text(header + table + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""The ``eadnet`` command. Each sub-command is one `Command`: what it takes and what it runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from . import __version__
+from .errors import CheckpointError, InputError
+
+if TYPE_CHECKING:
+    from .pipeline import Progress
+
+
+@dataclass(frozen=True)
+class Command:
+    """A sub-command: its name, one line of help, its arguments, and the function that runs it."""
+
+    name: str
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], None]
+
+
+class ProgressLine:
+    """One line on a terminal that is written over; on anything else a line for each tenth of a stage."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.terminal = stream.isatty()
+        self.last = ""
+
+    def __call__(self, progress: Progress) -> None:
+        share = progress.done / max(progress.total, 1)
+        text = f"{progress.stage} {progress.done}/{progress.total}"
+        if self.terminal:
+            self.stream.write(f"\r{text} {math.floor(share * 100)} %\x1b[K")
+            if progress.done == progress.total:
+                self.stream.write("\n")
+        elif (mark := f"{progress.stage} {math.floor(share * 10)}") != self.last:
+            self.last = mark
+            self.stream.write(f"{text}\n")
+        self.stream.flush()
+
+
+def _generate_arguments(parser: argparse.ArgumentParser) -> None:
+    from .sampling.schedulers import SCHEDULERS
+
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--portrait", type=Path, metavar="IMG", help="the face, as a picture")
+    source.add_argument("--video", type=Path, metavar="VID", help="the face, as a video (bounces when short)")
+    parser.add_argument("--audio", type=Path, required=True, help="the recording to say")
+    parser.add_argument("--emotion", default="", metavar="TEXT", help="how to say it, in words")
+    parser.add_argument("--out", type=Path, required=True, metavar="MP4", help="where the video goes")
+    parser.add_argument("--checkpoint", default="mini", metavar="FILE", help="default: the bundled mini")
+    parser.add_argument("--audio-encoder", type=Path, metavar="FILE", help="converted Whisper, if not in it")
+    parser.add_argument("--vae", type=Path, metavar="FILE", help="Stable Diffusion autoencoder, if not in it")
+    parser.add_argument("--text-encoder", type=Path, metavar="DIR", help="CLIP ViT-L/14, if not in it")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, help="default: the checkpoint's")
+    parser.add_argument("--audio-guidance", type=float, help="how strictly to follow the sound; 1 is off")
+    parser.add_argument("--emotion-guidance", type=float, help="how strictly to follow the text; 1 is off")
+    parser.add_argument("--scheduler", choices=SCHEDULERS, default="ddim")
+    parser.add_argument("--window", type=int, default=16, help="frames denoised at once")
+    parser.add_argument("--overlap", type=int, default=4, help="frames that neighbouring windows share")
+    parser.add_argument("--smoothing", type=float, default=1.0, help="strength of the TFRM, 0 to 1")
+    parser.add_argument("--device", default="cpu", help="for instance cuda")
+    parser.add_argument("--half", action="store_true", help="denoise in float16 (GPU)")
+    parser.add_argument("--contact-sheet", type=Path, metavar="PNG", help="also write a sheet of frames")
+
+
+def _generate(options: argparse.Namespace) -> None:
+    import torch
+
+    from .media.images import contact_sheet, write_png
+    from .media.video import write_video
+    from .pipeline import generate, load_model
+
+    model = load_model(
+        options.checkpoint,
+        audio_encoder=options.audio_encoder,
+        vae=options.vae,
+        text_encoder=options.text_encoder,
+    )
+    try:
+        model.to(options.device, torch.float16 if options.half else None)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"The device {options.device} cannot be used: choose cpu or another one.") from error
+    clip = generate(
+        options.audio,
+        options.emotion,
+        portrait=options.portrait,
+        video=options.video,
+        model=model,
+        seed=options.seed,
+        steps=options.steps,
+        audio_guidance=options.audio_guidance,
+        emotion_guidance=options.emotion_guidance,
+        scheduler=options.scheduler,
+        window=options.window,
+        overlap=options.overlap,
+        smoothing=options.smoothing,
+        on_progress=ProgressLine(sys.stderr),
+    )
+    count = write_video(options.out, clip.frames, clip.fps, clip.waveform, clip.rate)
+    if options.contact_sheet:
+        write_png(options.contact_sheet, contact_sheet(clip.frames))
+    print(f"{options.out}: {count} frames, {count / clip.fps:.2f} s")
+
+
+def _info_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a file, or mini for the bundled one")
+    parser.add_argument("--json", action="store_true", help="the whole header, for programs")
+
+
+def _info(options: argparse.Namespace) -> None:
+    from .checkpoints import bundled_mini, count_parameters, read_info
+
+    path = bundled_mini() if options.checkpoint == "mini" else Path(options.checkpoint)
+    info = read_info(path)
+    if options.json:
+        print(json.dumps(info, indent=1))
+        return
+    print(f"{path}\npreset      {info.get('preset', 'unnamed')}")
+    for name in ("resolution", "fps", "mask_region", "defaults"):
+        if name in info:
+            print(f"{name:12}{_flat(info[name])}")
+    for name, count in count_parameters(path).items():
+        print(f"{name:15}{info['components'][name]['class']:18}{count / 1e6:10.2f} M")
+
+
+def _flat(value: Any) -> str:
+    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+
+
+def _convert_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", type=Path, metavar="SRC", help="latentsync_unet.pt, tiny.pt, stable_syncnet.pt, ..."
+    )
+    parser.add_argument("target", type=Path, nargs="?", metavar="DST", help="default: beside the source")
+    parser.add_argument("--resolution", type=int, help="256 (LatentSync 1.5) or 512 (1.6)")
+    parser.add_argument("--preset", help="latentsync-1.5 or latentsync-1.6, instead of the resolution")
+
+
+def _convert(options: argparse.Namespace) -> None:
+    from .convert import convert
+
+    print(convert(options.source, options.target, resolution=options.resolution, preset=options.preset))
+
+
+def _sheet_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("video", type=Path, metavar="VIDEO")
+    parser.add_argument("out", type=Path, metavar="OUT.png")
+    parser.add_argument("--count", type=int, default=16, help="frames shown")
+    parser.add_argument("--columns", type=int, default=8)
+
+
+def _sheet(options: argparse.Namespace) -> None:
+    from .media.images import contact_sheet, write_png
+    from .media.video import read_video
+
+    frames = read_video(options.video).frames
+    write_png(options.out, contact_sheet(frames, options.count, options.columns))
+    print(options.out)
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("generate", "make a face say a recording with an emotion", _generate_arguments, _generate),
+    Command("info", "what a checkpoint holds", _info_arguments, _info),
+    Command("convert", "published weights into a checkpoint", _convert_arguments, _convert),
+    Command("contact-sheet", "frames of a video on one picture", _sheet_arguments, _sheet),
+)
+
+
+def build_parser(commands: Sequence[Command] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser of the ``eadnet`` command."""
+    parser = argparse.ArgumentParser(prog="eadnet", description="Emotion-aware talking heads.")
+    parser.add_argument("--version", action="version", version=f"eadnet {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log what is done")
+    choices = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in commands:
+        child = choices.add_parser(command.name, help=command.help, description=command.help)
+        command.arguments(child)
+        child.set_defaults(run=command.run)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 0, 2 for what the user can put right, 130 for Ctrl-C."""
+    options = build_parser().parse_args(arguments)
+    level = logging.INFO if options.verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(levelname)s %(message)s")
+    try:
+        options.run(options)
+    except (InputError, CheckpointError) as error:
+        print(f"eadnet: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("eadnet: stopped", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,352 @@
+"""Published weights into EAD-Net checkpoints: LatentSync's U-Net and SyncNet, Whisper, SyncNet v2.
+
+Files are read with ``weights_only=True``: tensors and plain containers are accepted, code is refused. What
+a file is gets decided by its tensors' names and shapes, never by its own name.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .checkpoints import FORMAT, HEADER, check_keys, component_class, open_safetensors, write_safetensors
+from .errors import CheckpointError
+from .presets import LATENTSYNC_UNET, PRESETS, STABLE_SYNCNET, WHISPER_TINY, Preset, find_preset
+
+_WHISPER_SIZES = {384: "tiny", 512: "base", 768: "small", 1024: "medium", 1280: "large"}
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published file: its kind ("latentsync_unet", "whisper", "stable_syncnet", "syncnet_v2") and
+    tensors.
+    """
+
+    path: Path
+    kind: str
+    tensors: State
+    dims: Mapping[str, int]
+
+
+def _foreign(path: Path, why: str) -> CheckpointError:
+    return CheckpointError(f"{path.name} {why}")
+
+
+def _check_start(path: Path) -> None:
+    """Name the usual impostors by their first bytes: empty files, web pages, pointers, broken archives."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(64)
+    if size == 0:
+        raise _foreign(path, "is empty: download it again.")
+    if start.startswith(b"version https://git-lfs"):
+        raise _foreign(
+            path, "is a Git LFS pointer, not the weights: fetch the real file with 'git lfs pull'."
+        )
+    if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        raise _foreign(path, "is a web page saved under that name: download the file itself.")
+    if start.startswith(b"PK") and not zipfile.is_zipfile(path):
+        raise _foreign(path, f"is truncated ({size} bytes): the download broke off, get it again.")
+
+
+def _read_pytorch(path: Path) -> Any:
+    """Unpickle tensors and plain containers, nothing else; mapped into memory when the format allows it."""
+    _check_start(path)
+    try:
+        mapped = zipfile.is_zipfile(path)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except pickle.UnpicklingError as error:
+        if "weights_only" in str(error).lower() or "unsupported" in str(error).lower():
+            why = "holds more than weights (foreign objects or code, never run here): choose another file."
+        else:
+            why = "is truncated or not a weights file: download it again."
+        raise _foreign(path, why) from error
+    except (EOFError, RuntimeError, ValueError, KeyError, IndexError, OSError, UnicodeDecodeError) as error:
+        raise _foreign(path, "is truncated or not a PyTorch weights file: download it again.") from error
+
+
+def _read_safetensors(path: Path) -> State:
+    with open_safetensors(path) as file:
+        if HEADER in (file.metadata() or {}):
+            raise _foreign(path, "is an EAD-Net checkpoint already: use it as it is.")
+        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+
+
+def _state_of(path: Path, content: Any) -> State:
+    """The tensors of what was unpickled, freed of the wrappers that training scripts put around them."""
+    for wrapper in ("state_dict", "model_state_dict"):
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    if not isinstance(content, Mapping):
+        raise _foreign(path, f"holds a {type(content).__name__}, not named weights: choose another file.")
+    tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise _foreign(path, "holds no weights: choose another file.")
+    if all(key.startswith("module.") for key in tensors):  # saved from a DataParallel wrapper
+        tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
+    return tensors
+
+
+def _kind_of(path: Path, tensors: State) -> str:
+    """The kind of a file by its key names. Raises CheckpointError that says what was found instead."""
+    if "netcnnaud.0.weight" in tensors and "netcnnlip.0.weight" in tensors:
+        return "syncnet_v2"
+    if "audio_encoder.conv_in.weight" in tensors and "visual_encoder.conv_in.weight" in tensors:
+        return "stable_syncnet"
+    if "encoder.blocks.0.attn.query.weight" in tensors and "encoder.conv1.weight" in tensors:
+        return "whisper"
+    if "conv_in.weight" in tensors and any(".motion_modules." in key for key in tensors):
+        return "latentsync_unet"
+    if any(key.startswith("model.diffusion_model.") for key in tensors):
+        raise _foreign(
+            path, "is a Stable Diffusion checkpoint, not LatentSync's U-Net: get latentsync_unet.pt."
+        )
+    raise _foreign(
+        path,
+        f"is none of the files that can be converted (it starts with '{min(tensors)}'): expected are "
+        "latentsync_unet.pt, Whisper's tiny.pt, stable_syncnet.pt or syncnet_v2.model.",
+    )
+
+
+def detect(path: str | os.PathLike[str]) -> Published:
+    """Read a published weights file (.pt, .model, .pth or .safetensors) and say what it is.
+
+    Raises CheckpointError for a missing, truncated or foreign file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"There is no file {path}: check the name, or download the weights there.")
+    dims: Mapping[str, int] = {}
+    if path.suffix == ".safetensors":
+        tensors = _read_safetensors(path)
+    else:
+        content = _read_pytorch(path)
+        if isinstance(content, Mapping) and isinstance(content.get("dims"), Mapping):
+            dims = content["dims"]
+        tensors = _state_of(path, content)
+    return Published(path, _kind_of(path, tensors), tensors, dims)
+
+
+def _load(src: str | os.PathLike[str] | Published, kind: str) -> Published:
+    published = src if isinstance(src, Published) else detect(src)
+    if published.kind != kind:
+        raise _foreign(
+            published.path, f"is a {published.kind} file where {kind} is needed: choose the other file."
+        )
+    return published
+
+
+def _expected_state(class_name: str, config: Mapping[str, Any]) -> State:
+    """Keys and shapes of a network, without memory for its weights."""
+    with torch.device("meta"):
+        return component_class(class_name).from_config(config).state_dict()
+
+
+def _write(
+    dst: str | os.PathLike[str],
+    component: str,
+    class_name: str,
+    config: Mapping[str, Any],
+    published: Published,
+    tensors: State,
+    info: Mapping[str, Any],
+    dtype: torch.dtype | None,
+) -> Path:
+    """Check the tensors against the network they are for, and write the checkpoint."""
+    import json
+
+    expected = _expected_state(class_name, config)
+    check_keys(
+        expected, tensors, published.path.name, f"it does not fit this {class_name}, choose another file."
+    )
+    stored = {
+        f"{component}.{key}": (value.to(dtype) if dtype and value.is_floating_point() else value).contiguous()
+        for key, value in tensors.items()
+    }
+    entry = {"class": class_name, "config": dict(config)}
+    header = {
+        **info,
+        "format": FORMAT,
+        "components": {component: entry},
+        "converted_from": published.path.name,
+    }
+    write_safetensors(dst, stored, {HEADER: json.dumps(header)})
+    return Path(dst)
+
+
+def preset_from_name(path: Path) -> Preset | None:
+    """The LatentSync preset that a file's or its folder's name states ("1.5", "1.6", "256", "512"), if
+    just one.
+    """
+    text = f"{path.absolute().parent.name}/{path.stem}".lower()
+    named = set()
+    for preset, pattern in (
+        ("latentsync-1.5", r"(?<![\d.])(v?1[._]5|256)(?![\d])|latentsync[-_ ]?15(?!\d)"),
+        ("latentsync-1.6", r"(?<![\d.])(v?1[._]6|512)(?![\d])|latentsync[-_ ]?16(?!\d)"),
+    ):
+        if re.search(pattern, text):
+            named.add(preset)
+    return PRESETS[named.pop()] if len(named) == 1 else None
+
+
+def _chosen_preset(path: Path, preset: str | None, resolution: int | None) -> Preset:
+    """The preset asked for, checked against the resolution asked for and against the file's name."""
+    stated = preset_from_name(path)
+    chosen = find_preset(preset) if preset else None
+    if chosen is None and resolution is not None:
+        by_resolution = {256: "latentsync-1.5", 512: "latentsync-1.6"}
+        if resolution not in by_resolution:
+            raise CheckpointError(
+                f"LatentSync has no {resolution} pixel model: use the resolution 256 or 512."
+            )
+        chosen = PRESETS[by_resolution[resolution]]
+    chosen = chosen or stated
+    if chosen is None:
+        raise CheckpointError(
+            f"LatentSync 1.5 (256 pixels) and 1.6 (512) have the same tensors and the name {path.name} does "
+            "not tell which this is: give the resolution, --resolution 256 or --resolution 512."
+        )
+    if chosen.name not in ("latentsync-1.5", "latentsync-1.6"):
+        raise CheckpointError(
+            f"A LatentSync file cannot become {chosen.name}: use latentsync-1.5 or latentsync-1.6."
+        )
+    if resolution is not None and resolution != chosen.resolution:
+        raise CheckpointError(
+            f"The preset {chosen.name} has {chosen.resolution} pixels, not {resolution}: give one of the two."
+        )
+    if stated is not None and stated.name != chosen.name:
+        raise CheckpointError(
+            f"{path.name} is named as {stated.name} ({stated.resolution} pixels) but {chosen.name} "
+            f"({chosen.resolution}) was asked for: correct the choice, or rename the file."
+        )
+    return chosen
+
+
+def convert_latentsync_unet(
+    src: str | os.PathLike[str] | Published,
+    dst: str | os.PathLike[str],
+    *,
+    resolution: int | None = None,
+    preset: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    dtype: torch.dtype | None = torch.float16,
+) -> Path:
+    """LatentSync's `latentsync_unet.pt` into a checkpoint with the component "unet".
+
+    Versions 1.5 and 1.6 differ in resolution only, which the tensors do not tell: give ``resolution`` (256
+    or 512) or ``preset``, unless the file's or folder's name states the version. ``config`` is the U-Net's
+    configuration when it is not the published one. ``dtype`` None keeps the stored type.
+    Raises CheckpointError for a wrong or broken file and for a resolution that is unknown or contradicts
+    the name.
+    """
+    published = _load(src, "latentsync_unet")
+    chosen = _chosen_preset(published.path, preset, resolution)
+    config = config or LATENTSYNC_UNET
+    return _write(dst, "unet", "EADUNet", config, published, published.tensors, chosen.info(), dtype)
+
+
+def convert_whisper(
+    src: str | os.PathLike[str] | Published,
+    dst: str | os.PathLike[str],
+    *,
+    dtype: torch.dtype | None = torch.float16,
+) -> Path:
+    """The encoder of OpenAI's `tiny.pt` into a checkpoint with the component "audio_encoder".
+
+    Raises CheckpointError for the other sizes, whose features LatentSync's U-Net was not trained on.
+    """
+    published = _load(src, "whisper")
+    width = published.tensors["encoder.conv1.weight"].shape[0]
+    if width != WHISPER_TINY["n_audio_state"]:
+        size = _WHISPER_SIZES.get(width, "an unknown size")
+        raise _foreign(
+            published.path, f"is Whisper {size} (width {width}): LatentSync needs tiny (384), get tiny.pt."
+        )
+    encoder = {
+        key.removeprefix("encoder."): value
+        for key, value in published.tensors.items()
+        if key.startswith("encoder.")
+    }
+    # The final layer norm comes after the features that are used.
+    wanted = _expected_state("WhisperEncoder", WHISPER_TINY)
+    encoder = {
+        key: value for key, value in encoder.items() if key in wanted or not key.startswith("ln_post.")
+    }
+    info = {"preset": "whisper-tiny"}
+    return _write(dst, "audio_encoder", "WhisperEncoder", WHISPER_TINY, published, encoder, info, dtype)
+
+
+def convert_stable_syncnet(
+    src: str | os.PathLike[str] | Published,
+    dst: str | os.PathLike[str],
+    *,
+    config: Mapping[str, Any] | None = None,
+    dtype: torch.dtype | None = torch.float16,
+) -> Path:
+    """LatentSync's `stable_syncnet.pt` into a checkpoint with the component "syncnet"."""
+    published = _load(src, "stable_syncnet")
+    info = {"preset": "stable-syncnet"}
+    config = config or STABLE_SYNCNET
+    return _write(dst, "syncnet", "StableSyncNet", config, published, published.tensors, info, dtype)
+
+
+def convert_syncnet_v2(
+    src: str | os.PathLike[str] | Published,
+    dst: str | os.PathLike[str],
+    *,
+    dtype: torch.dtype | None = None,
+) -> Path:
+    """SyncNet v2's `syncnet_v2.model` into a checkpoint with the component "syncnet", in its own precision.
+
+    Scores made with it are compared across papers, so nothing is rounded by default.
+    """
+    published = _load(src, "syncnet_v2")
+    info = {"preset": "syncnet-v2"}
+    return _write(dst, "syncnet", "SyncNetV2", {}, published, published.tensors, info, dtype)
+
+
+def default_name(published: Published, preset: Preset | None) -> str:
+    """The usual name of the converted file."""
+    names = {"whisper": "whisper-tiny", "stable_syncnet": "stable-syncnet", "syncnet_v2": "syncnet-v2"}
+    stem = names.get(published.kind) or (preset.name if preset else published.path.stem)
+    return f"{stem}.safetensors"
+
+
+def convert(
+    src: str | os.PathLike[str],
+    dst: str | os.PathLike[str] | None = None,
+    *,
+    resolution: int | None = None,
+    preset: str | None = None,
+) -> Path:
+    """Convert any of the published files; by default beside the source under its usual name.
+
+    Raises CheckpointError, one sentence, for whatever is wrong.
+    """
+    published = detect(src)
+    unet = published.kind == "latentsync_unet"
+    chosen = _chosen_preset(published.path, preset, resolution) if unet else None
+    target = Path(dst) if dst else published.path.with_name(default_name(published, chosen))
+    if target.suffix != ".safetensors":
+        raise CheckpointError(f"The checkpoint {target.name} must be named .safetensors: give another name.")
+    if target.exists() and target.samefile(published.path):
+        raise CheckpointError(f"{target} is the source itself: give another name for the converted file.")
+    if chosen is not None:
+        return convert_latentsync_unet(published, target, preset=chosen.name)
+    others: dict[str, Callable[..., Path]] = {
+        "whisper": convert_whisper,
+        "stable_syncnet": convert_stable_syncnet,
+        "syncnet_v2": convert_syncnet_v2,
+    }
+    return others[published.kind](published, target)

@@ -1,0 +1,1 @@
+"""Where the face is and which part of it is generated: alignment, masks, crops."""

@@ -1,0 +1,23 @@
+"""Which frame of the source stands behind which frame of the result."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+
+
+def bounce(available: int, wanted: int) -> Tensor:
+    """Indices [wanted] into ``available`` frames that play forwards and backwards in turn: 0 1 2 1 0 1 2 ...
+
+    The end frames are not shown twice in a row, so the motion turns round without a halt. A single frame is held;
+    frames beyond ``wanted`` are left out. Raises InputError for counts below 1.
+    """
+    if available < 1:
+        raise InputError("There is no picture: connect a portrait or the frames of a video.")
+    if wanted < 1:
+        raise InputError(f"{wanted} frames are asked for: use at least 1.")
+    period = max(1, 2 * (available - 1))
+    position = torch.arange(wanted) % period
+    return torch.where(position < available, position, period - position)

@@ -1,0 +1,107 @@
+"""Which part of an aligned face crop is generated, and how the denoiser is told.
+
+Two complementary masks exist and are easily confused, so both have a name here:
+
+* the *region* is 1 where pixels are to be generated (what a person would paint);
+* the *keep mask* is ``1 - region``. LatentSync (arXiv 2412.09262) feeds this one to the U-Net as its mask
+  channel, and multiplies the picture in [-1, 1] with it, so hidden pixels become mid grey.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import InputError
+
+REGIONS = ("face", "lower_face", "mouth")
+
+
+def _pixel_centres(resolution: int) -> tuple[Tensor, Tensor]:
+    """Coordinates in [0, 1] of the pixel centres: y as a column, x as a row."""
+    centres = (torch.arange(resolution, dtype=torch.float64) + 0.5) / resolution
+    return centres[:, None], centres[None, :]
+
+
+def _superellipse(
+    y: Tensor, x: Tensor, centre: tuple[float, float], radii: tuple[float, float], power: float
+) -> Tensor:
+    """Inside of ``|dx/rx|^power + |dy/ry|^power <= 1``; centre and radii are (x, y)."""
+    return ((x - centre[0]).abs() / radii[0]) ** power + ((y - centre[1]).abs() / radii[1]) ** power <= 1
+
+
+def _face(y: Tensor, x: Tensor) -> Tensor:
+    """Brows to chin. Reconstruction: the expression needs the brows, which LatentSync's mask leaves out."""
+    return _superellipse(y, x, centre=(0.5, 0.60), radii=(0.33, 0.36), power=2.5)
+
+
+def _lower_face(y: Tensor, x: Tensor) -> Tensor:
+    """Cheeks, mouth and chin over nearly the full width; the nose between the cheeks stays.
+
+    A half ellipse, carried on upwards by a band with straight sides that leaves a gap for the nose.
+    Reconstruction: a described shape that covers what LatentSync's fixed mask picture covers, not a copy
+    of it.
+    """
+    across, down = (x - 0.5).abs(), (y - 0.5).clamp(min=0)
+    nose = (across < 0.195) & (y < 0.5)
+    return ((across / 0.465) ** 2 + (down / 0.455) ** 2 <= 1) & (y >= 0.365) & ~nose
+
+
+def _mouth(y: Tensor, x: Tensor) -> Tensor:
+    """The mouth with room to open. Reconstruction."""
+    return _superellipse(y, x, centre=(0.5, 0.76), radii=(0.24, 0.17), power=2.0)
+
+
+_SHAPES = {"face": _face, "lower_face": _lower_face, "mouth": _mouth}
+
+
+def mask_image(region: str, resolution: int) -> Tensor:
+    """The named region of an aligned crop as [1, R, R] float32, 1 where pixels are to be generated.
+
+    Raises InputError for a name outside ``REGIONS`` or a resolution below 8 pixels.
+    """
+    if region not in _SHAPES:
+        raise InputError(f"Unknown mask region '{region}': choose one of {', '.join(REGIONS)}.")
+    if resolution < 8:
+        raise InputError(f"A mask of {resolution} pixels is too small: use a resolution of at least 8.")
+    return _SHAPES[region](*_pixel_centres(resolution)).float()[None]
+
+
+def keep_mask(region: Tensor) -> Tensor:
+    """1 where the picture stays, the polarity the U-Net's mask channel has in LatentSync. Any shape."""
+    return 1 - region
+
+
+def latent_mask(region: Tensor, factor: int = 8) -> Tensor:
+    """Region [..., 1, R, R] -> the U-Net's mask channel [..., 1, R/factor, R/factor]: keep mask, nearest
+    pixel.
+
+    Nearest takes the top left pixel of each cell, as LatentSync's resize does.
+    """
+    return keep_mask(region)[..., ::factor, ::factor].contiguous()
+
+
+def masked_picture(picture: Tensor, region: Tensor) -> Tensor:
+    """Hide the region of ``picture`` [..., 3, R, R] in [-1, 1]: hidden pixels become 0, mid grey."""
+    return picture * keep_mask(region).to(picture)
+
+
+def feathered(region: Tensor, radius: int) -> Tensor:
+    """Soften the edge of a region [..., 1, R, R] inwards over about ``radius`` pixels.
+
+    Inwards only: every pixel outside the region keeps weight 0 exactly, so a composite leaves it bit-exact.
+    """
+    if radius <= 0:
+        return region
+    flat = region.reshape(-1, 1, *region.shape[-2:])
+    size = 2 * radius + 1
+    shrunk = -F.max_pool2d(-flat, size, stride=1, padding=radius)
+    padded = F.pad(shrunk, (radius,) * 4, mode="replicate")
+    return (F.avg_pool2d(padded, size, stride=1) * flat).reshape(region.shape)
+
+
+def composite(generated: Tensor, original: Tensor, weight: Tensor) -> Tensor:
+    """``generated`` where weight is 1, ``original`` (bit-exact) where it is 0. Shapes broadcast."""
+    weight = weight.to(generated)
+    return torch.where(weight > 0, original + (generated - original) * weight, original)

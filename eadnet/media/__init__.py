@@ -1,0 +1,1 @@
+"""Sound and pictures as tensors: reading, resampling, spectral features, video files, contact sheets."""

@@ -1,0 +1,184 @@
+"""Recordings: reading any container, checking, mixing down and resampling to 16 kHz mono."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+log = logging.getLogger(__name__)
+
+RATE = 16000
+
+# How loudly each channel speaks in a mono mix (ITU-R BS.775): fronts and surrounds are attenuated, the
+# centre carries the dialogue, the subwoofer carries none. Order as FFmpeg and WAVE_FORMAT_EXTENSIBLE.
+_SURROUND_WEIGHTS = {
+    6: (0.7071, 0.7071, 1.0, 0.0, 0.5, 0.5),
+    8: (0.7071, 0.7071, 1.0, 0.0, 0.5, 0.5, 0.5, 0.5),
+}
+
+
+def check_waveform(waveform: Tensor, where: str = "the recording") -> Tensor:
+    """The samples as float32 in their own shape, or an error.
+
+    Raises:
+        InputError: no samples, or samples that are not numbers (NaN, infinity).
+    """
+    if not isinstance(waveform, Tensor):
+        waveform = torch.as_tensor(waveform)
+    if waveform.numel() == 0:
+        raise InputError(f"{where} has no samples; give at least a fraction of a second of sound.")
+    if not waveform.is_floating_point():
+        raise InputError(f"{where} holds {waveform.dtype} samples; give floating-point samples in -1..1.")
+    waveform = waveform.float()
+    if not bool(torch.isfinite(waveform).all()):
+        raise InputError(f"{where} contains NaN or infinite samples; export it again or repair it.")
+    return waveform
+
+
+def mono(waveform: Tensor) -> Tensor:
+    """One channel from many: [..., C, S] or [S] -> [S]; 5.1 and 7.1 by the ITU weights, else the mean.
+
+    Raises:
+        InputError: empty or not finite; a batch of several recordings.
+    """
+    waveform = check_waveform(waveform)
+    if waveform.ndim == 1:
+        return waveform
+    channels, samples = waveform.shape[-2:]
+    if waveform.numel() != channels * samples:
+        batch = waveform.numel() // (channels * samples)
+        raise InputError(f"the audio is a batch of {batch} recordings; give one at a time.")
+    waveform = waveform.reshape(channels, samples)
+    weights = torch.tensor(_SURROUND_WEIGHTS.get(channels, (1.0,) * channels), device=waveform.device)
+    return (weights / weights.sum()) @ waveform
+
+
+def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:
+    """A recording as 16 kHz mono, by polyphase resampling.
+
+    Args:
+        waveform: [S], [C, S] or [1, C, S], floating point, any device.
+        rate: samples per second, any whole number.
+
+    Returns:
+        [ceil(S * 16000 / rate)], float32 on the CPU. Silence is allowed.
+
+    Raises:
+        InputError: empty, NaN or infinite samples, several recordings, an impossible rate.
+    """
+    from scipy.signal import resample_poly
+
+    if not rate > 0 or int(rate) != rate:
+        raise InputError(
+            f"the sample rate is {rate}; it must be a positive whole number of samples per second."
+        )
+    samples = mono(waveform).detach().cpu()
+    rate = int(rate)
+    if rate == RATE:
+        return samples
+    common = math.gcd(rate, RATE)
+    resampled = resample_poly(samples.numpy(), RATE // common, rate // common)
+    return torch.from_numpy(np.ascontiguousarray(resampled, dtype=np.float32))
+
+
+def num_frames(seconds: float, fps: float | Fraction) -> int:
+    """How many video frames `seconds` of sound get: seconds * fps, halves rounded up.
+
+    Raises:
+        InputError: a negative duration, or fps that is not positive.
+    """
+    seconds, fps = float(seconds), float(fps)
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise InputError(f"the duration is {seconds} seconds; it must not be negative.")
+    if not (math.isfinite(fps) and fps > 0):
+        raise InputError(f"the frame rate is {fps} fps; it must be positive.")
+    # A duration such as 0.3 s has no exact float: without the grain, a half could land just below itself.
+    return math.floor(seconds * fps + 0.5 + 1e-9)
+
+
+def load_audio(path: str | os.PathLike[str]) -> tuple[Tensor, int]:
+    """The first sound track of any file FFmpeg reads (wav, mp3, flac, mp4, mkv, ...).
+
+    Where the file also has a picture track, sample 0 belongs to the first picture: a track that starts late
+    is preceded by silence, one that starts early is cut. Damaged packets are left out, as players do.
+
+    Returns:
+        (waveform [C, S] float32, samples per second).
+
+    Raises:
+        InputError: missing or unreadable file, no sound track, no samples, NaN or infinite samples.
+    """
+    import av
+
+    name = Path(path).name
+    if not Path(path).is_file():
+        raise InputError(f"{name} is not a file; check the path.")
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise InputError(f"{name} has no sound track; choose a file with sound.")
+            waveform, rate, start = _decoded(container, name)
+            pictures_start = _first_picture_seconds(container)
+    except InputError:
+        raise
+    except (av.FFmpegError, ValueError) as error:
+        raise InputError(f"{name} cannot be read as sound ({error}); convert it to WAV or MP4.") from error
+    if pictures_start is not None:
+        waveform = _shifted(waveform, round((start - pictures_start) * rate))
+    return check_waveform(waveform, where=f"the sound track of {name}"), rate
+
+
+def _decoded(container: InputContainer, name: str) -> tuple[Tensor, int, float]:
+    """(waveform [C, S], samples per second, seconds at which the first sample is heard)."""
+    import av
+
+    pieces: list[np.ndarray] = []
+    resampler: av.AudioResampler | None = None
+    rate, start = 0, 0.0
+    for packet in container.demux(container.streams.audio[0]):
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError as error:
+            log.warning("%s: a damaged piece of sound was left out (%s)", name, error)
+            continue
+        for frame in frames:
+            if not isinstance(frame, av.AudioFrame):
+                continue
+            if resampler is None:
+                rate, start = frame.sample_rate, float(frame.time or 0.0)
+                resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate)
+            pieces.extend(piece.to_ndarray() for piece in resampler.resample(frame))
+    if not pieces:
+        raise InputError(f"the sound track of {name} is empty or damaged; choose a file with sound.")
+    return torch.from_numpy(np.concatenate(pieces, axis=1).astype(np.float32, copy=False)), rate, start
+
+
+def _first_picture_seconds(container: InputContainer) -> float | None:
+    import av
+
+    for stream in container.streams.video:
+        # The cover of a music file is a picture track too, but sets no clock.
+        cover = bool(stream.disposition & av.stream.Disposition.attached_pic)
+        if not cover and stream.start_time is not None and stream.time_base is not None:
+            return float(stream.start_time * stream.time_base)
+    return None
+
+
+def _shifted(waveform: Tensor, samples: int) -> Tensor:
+    """`samples` of silence put before the sound, or, if negative, cut from its start."""
+    if samples >= 0:
+        return torch.nn.functional.pad(waveform, (samples, 0))
+    return waveform[:, -samples:]

@@ -1,0 +1,80 @@
+"""Still pictures: reading any common file, writing PNG, contact sheets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+
+
+def read_image(path: str | os.PathLike[str]) -> Tensor:
+    """A picture file as [H, W, C] float32 in [0, 1], C = 3, or 4 when it has transparency.
+
+    The camera's rotation (EXIF) is applied; palettes, grey, 16 bit and CMYK are converted; of an animation
+    the first frame is taken. Raises InputError for a missing, broken or absurdly large file.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"There is no picture {path}: check the path.")
+    try:
+        with Image.open(path) as image:
+            pixels = _pixels(ImageOps.exif_transpose(image))
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path.name} is too large a picture: scale it down first.") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{path.name} cannot be read as a picture: save it as PNG or JPEG again.") from error
+    return torch.from_numpy(pixels)
+
+
+def _pixels(image: object) -> np.ndarray:
+    """A PIL image as float32 [H, W, 3 or 4] in [0, 1]."""
+    from PIL import Image
+
+    assert isinstance(image, Image.Image)
+    if image.mode.startswith("I") or image.mode == "F":  # 16 or 32 bit grey: convert("RGB") would clip it
+        grey = np.asarray(image, dtype=np.float32)
+        grey = grey / (1.0 if image.mode == "F" and grey.max() <= 1 else 65535.0)
+        return np.repeat(np.clip(grey, 0, 1)[..., None], 3, axis=2)
+    transparent = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+    return np.asarray(image.convert("RGBA" if transparent else "RGB"), dtype=np.float32) / 255
+
+
+def write_png(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
+    """Write uint8 pixels [H, W, 3] as PNG. Raises InputError when the folder cannot be written."""
+    from PIL import Image
+
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path, format="PNG")
+    except OSError as error:
+        raise InputError(f"The picture {path} cannot be written ({error}): choose another place.") from error
+
+
+def contact_sheet(frames: np.ndarray, count: int = 16, columns: int = 8, gap: int = 2) -> np.ndarray:
+    """``count`` frames spread evenly over a clip [T, H, W, 3] uint8, in rows on white -> [H', W', 3] uint8.
+
+    The first and the last frame are always shown. Raises InputError for an empty clip or senseless numbers.
+    """
+    if len(frames) == 0:
+        raise InputError("The video has no frames: there is nothing to show.")
+    if count < 1 or columns < 1 or gap < 0:
+        raise InputError(
+            f"A sheet of {count} frames in {columns} columns makes no sense: use 1 or more of each."
+        )
+    chosen = np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)
+    columns = min(columns, len(chosen))
+    rows = -(-len(chosen) // columns)
+    height, width = frames.shape[1:3]
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, dtype=np.uint8)
+    for place, frame in enumerate(chosen):
+        row, column = divmod(place, columns)
+        top, left = gap + row * (height + gap), gap + column * (width + gap)
+        sheet[top : top + height, left : left + width] = frames[frame]
+    return sheet

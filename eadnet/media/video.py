@@ -1,0 +1,219 @@
+"""Video files through PyAV: frames in, H.264 and AAC out, with no other program and no temporary files
+elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+
+# Sampling rates AAC can carry; sound of any other rate is brought to 48 kHz.
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+_AAC_FRAME = 1024
+
+
+@dataclass(frozen=True)
+class Video:
+    """Frames uint8 [T, H, W, 3] and frames per second."""
+
+    frames: np.ndarray
+    fps: Fraction
+
+
+def _open(path: Path) -> Any:
+    import av
+
+    if not path.is_file():
+        raise InputError(f"There is no video {path}: check the path.")
+    try:
+        container = av.open(str(path))
+    except (av.FFmpegError, ValueError) as error:
+        raise InputError(f"{path.name} cannot be read as a video: convert it to MP4 first.") from error
+    if not container.streams.video:
+        container.close()
+        raise InputError(f"{path.name} has no picture: choose a video with frames.")
+    return container
+
+
+def video_fps(path: str | os.PathLike[str]) -> Fraction:
+    """Frames per second of a video file. Raises InputError for an unreadable file."""
+    with _open(Path(path)) as container:
+        return _fps(container.streams.video[0])
+
+
+def _fps(stream: Any) -> Fraction:
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+    return Fraction(rate) if rate else Fraction(25)
+
+
+def read_frames(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
+    """The frames of a video one after the other, uint8 [H, W, 3], turned as the camera says.
+
+    Raises InputError for a missing or broken file, or one without a single frame.
+    """
+    import av
+
+    path = Path(path)
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        count = 0
+        try:
+            for frame in container.decode(stream):
+                yield upright(frame.to_ndarray(format="rgb24"), frame.rotation)
+                count += 1
+        except (av.FFmpegError, ValueError) as error:
+            if count == 0:
+                raise InputError(
+                    f"{path.name} is damaged: no frame can be read, convert it again."
+                ) from error
+        if count == 0:
+            raise InputError(f"{path.name} has no frames: choose another video.")
+
+
+def upright(pixels: np.ndarray, rotation: int) -> np.ndarray:
+    """Undo a rotation stored beside the picture; degrees counter-clockwise, as FFmpeg's display matrix."""
+    return np.ascontiguousarray(np.rot90(pixels, round(rotation / 90) % 4))
+
+
+def read_video(path: str | os.PathLike[str], limit: int | None = None) -> Video:
+    """All frames of a video, or its first ``limit``. Raises InputError as `read_frames` does."""
+    frames = []
+    for frame in read_frames(path):
+        frames.append(frame)
+        if limit is not None and len(frames) >= limit:
+            break
+    return Video(np.stack(frames), video_fps(path))
+
+
+def even_sized(frame: np.ndarray) -> np.ndarray:
+    """Repeat the last row or column where a side is odd: H.264 with 4:2:0 colour needs even sides."""
+    height, width = frame.shape[:2]
+    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def write_video(
+    path: str | os.PathLike[str],
+    frames: Iterable[np.ndarray],
+    fps: Fraction | float,
+    waveform: Tensor | None = None,
+    rate: int | None = None,
+    quality: int = 16,
+) -> int:
+    """Write uint8 frames [H, W, 3] with sound [C, S] in [-1, 1] as MP4 (H.264, AAC); returns the frame count.
+
+    Exactly the given frames are written, streamed, so memory does not grow with length. ``quality`` is x264's
+    constant rate factor. Sound of more than two channels is mixed to one. The file appears whole or not at
+    all. Raises InputError when there are no frames or the place cannot be written.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(prefix=path.stem + ".", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise InputError(f"The video {path} cannot be written ({error}): choose another place.") from error
+    os.close(handle)
+    try:
+        count = _write(part, frames, Fraction(fps).limit_denominator(1001), waveform, rate, quality)
+        os.chmod(part, 0o644)
+        os.replace(part, path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+    return count
+
+
+def _write(
+    part: str,
+    frames: Iterable[np.ndarray],
+    fps: Fraction,
+    waveform: Tensor | None,
+    rate: int | None,
+    quality: int,
+) -> int:
+    import av
+
+    with av.open(part, "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        picture: Any = container.add_stream("libx264", rate=fps)
+        sound = None if waveform is None or rate is None else _Sound(container, waveform, rate)
+        count = 0
+        for pixels in frames:
+            pixels = even_sized(pixels)
+            if count == 0:
+                picture.height, picture.width = pixels.shape[:2]
+                picture.pix_fmt = "yuv420p"
+                picture.options = {"crf": str(quality), "preset": "medium"}
+                picture.time_base = 1 / fps
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+            frame.pts, frame.time_base = count, 1 / fps
+            container.mux(picture.encode(frame))
+            count += 1
+            if sound is not None:
+                sound.write_until(float(count / fps))
+        if count == 0:
+            raise InputError("There are no frames to write: the clip is empty.")
+        container.mux(picture.encode(None))
+        if sound is not None:
+            sound.finish()
+    return count
+
+
+class _Sound:
+    """Encodes sound alongside the picture, so that the file is interleaved and can be played while it
+    loads.
+    """
+
+    def __init__(self, container: Any, waveform: Tensor, rate: int) -> None:
+        samples, rate = _carried(waveform, rate)
+        self.container, self.rate = container, rate
+        self.samples = samples
+        self.layout = "mono" if len(samples) == 1 else "stereo"
+        self.stream = container.add_stream("aac", rate=rate, layout=self.layout)
+        self.stream.bit_rate = 96_000 * len(samples)
+        self.done = 0
+
+    def write_until(self, seconds: float) -> None:
+        """Encode whole pieces up to ``seconds``."""
+        while self.done + _AAC_FRAME <= min(seconds * self.rate, self.samples.shape[1]):
+            self._encode(self.samples[:, self.done : self.done + _AAC_FRAME])
+
+    def finish(self) -> None:
+        """Encode what is left."""
+        self.write_until(float("inf"))
+        if self.done < self.samples.shape[1]:
+            self._encode(self.samples[:, self.done :])
+        self.container.mux(self.stream.encode(None))
+
+    def _encode(self, piece: np.ndarray) -> None:
+        import av
+
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece), format="fltp", layout=self.layout)
+        frame.sample_rate, frame.pts, frame.time_base = self.rate, self.done, Fraction(1, self.rate)
+        self.container.mux(self.stream.encode(frame))
+        self.done += piece.shape[1]
+
+
+def _carried(waveform: Tensor, rate: int) -> tuple[np.ndarray, int]:
+    """Sound as AAC can carry it: one or two channels, a rate it knows, float32 in [-1, 1]."""
+    from scipy.signal import resample_poly
+
+    samples = waveform.detach().float().cpu().reshape(-1, waveform.shape[-1])
+    if len(samples) > 2:
+        samples = samples.mean(dim=0, keepdim=True)
+    array = torch.nan_to_num(samples).clamp(-1, 1).numpy()
+    if rate not in _AAC_RATES:
+        common = int(np.gcd(48000, rate))
+        array = resample_poly(array, 48000 // common, rate // common, axis=1).astype(np.float32)
+        rate = 48000
+    return np.ascontiguousarray(array, dtype=np.float32), rate

@@ -1,0 +1,1 @@
+"""How well a result holds up: lip-sync scores and weak meters that need no weights."""

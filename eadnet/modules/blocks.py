@@ -1,0 +1,202 @@
+"""Building blocks of the U-Net: residual blocks, resampling, and the down, middle and up stages.
+
+Activations are [B*T, C, h, w] throughout: convolutions and norms see one frame at a time, and only the
+motion modules and STDA look across frames. Key names are those of the published LatentSync U-Net.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .attention import Context, SpatialTransformer, group_norm
+from .motion import MotionModule
+from .stda import STDA
+
+
+@dataclass(frozen=True)
+class BlockSpec:
+    """How one stage of the U-Net is built.
+
+    Attributes:
+        embedding_dim: width of the time embedding.
+        norm_groups: groups of every GroupNorm.
+        norm_eps: epsilon of the residual blocks' GroupNorms.
+        heads: heads of the spatial attention, or None for a stage without transformers.
+        audio_dim: width of the audio tokens.
+        emotion_dim: width of the emotion tokens, or None for a stage without emotion attention.
+        motion: LatentSync's `motion_module_kwargs`, or None for a stage without motion modules.
+        stda: keyword arguments of STDA, or None for a stage without it.
+    """
+
+    embedding_dim: int
+    norm_groups: int
+    norm_eps: float
+    heads: int | None
+    audio_dim: int
+    emotion_dim: int | None
+    motion: Mapping[str, Any] | None
+    stda: Mapping[str, Any] | None
+
+    def resnet(self, in_channels: int, out_channels: int) -> ResnetBlock:
+        return ResnetBlock(in_channels, out_channels, self.embedding_dim, self.norm_groups, self.norm_eps)
+
+    def attentions(self, channels: int, count: int) -> nn.ModuleList:
+        if self.heads is None:
+            return nn.ModuleList()
+        return nn.ModuleList(
+            SpatialTransformer(channels, self.heads, self.audio_dim, self.emotion_dim, self.norm_groups)
+            for _ in range(count)
+        )
+
+    def motion_modules(self, channels: int, count: int) -> nn.ModuleList:
+        if self.motion is None:
+            return nn.ModuleList()
+        return nn.ModuleList(
+            MotionModule(channels, self.norm_groups, dict(self.motion)) for _ in range(count)
+        )
+
+    def directional(self, channels: int) -> STDA | None:
+        return None if self.stda is None else STDA(channels, **self.stda)
+
+
+def clip_norm(norm: nn.GroupNorm, x: Tensor, frames: int) -> Tensor:
+    """GroupNorm of [B*T, C, h, w] with statistics over all frames of a clip, as in the published network."""
+    clip = x.unflatten(0, (-1, frames)).transpose(1, 2)
+    return norm(clip).transpose(1, 2).flatten(0, 1)
+
+
+class ResnetBlock(nn.Module):
+    """Two convolutions with the time embedding added between them: [N, Cin, h, w] -> [N, Cout, h, w]."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, embedding_dim: int, norm_groups: int, norm_eps: float
+    ) -> None:
+        super().__init__()
+        self.norm1 = group_norm(in_channels, norm_groups, norm_eps)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1)
+        self.time_emb_proj = nn.Linear(embedding_dim, out_channels)
+        self.norm2 = group_norm(out_channels, norm_groups, norm_eps)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1)
+        self.conv_shortcut = (
+            nn.Conv2d(in_channels, out_channels, kernel_size=1) if in_channels != out_channels else None
+        )
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        h = self.conv1(F.silu(clip_norm(self.norm1, x, context.frames)))
+        h = h + self.time_emb_proj(context.embedding)[:, :, None, None]
+        h = self.conv2(F.silu(clip_norm(self.norm2, h, context.frames)))
+        return (x if self.conv_shortcut is None else self.conv_shortcut(x)) + h
+
+
+class Downsample(nn.Module):
+    """Halve height and width with a strided convolution."""
+
+    def __init__(self, channels: int, padding: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, kernel_size=3, stride=2, padding=padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
+
+class Upsample(nn.Module):
+    """Enlarge to a given height and width by nearest neighbour, then convolve."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+
+    def forward(self, x: Tensor, size: torch.Size) -> Tensor:
+        return self.conv(F.interpolate(x, size=size, mode="nearest"))
+
+
+class _Stage(nn.Module):
+    """Layers of one resolution: residual block, spatial transformer, motion module; STDA after the last."""
+
+    def __init__(self, channels: int, inputs: list[int], spec: BlockSpec) -> None:
+        super().__init__()
+        self.resnets = nn.ModuleList(spec.resnet(width, channels) for width in inputs)
+        self.attentions = spec.attentions(channels, len(inputs))
+        self.motion_modules = spec.motion_modules(channels, len(inputs))
+        self.stda = spec.directional(channels)
+
+    def layer(self, index: int, x: Tensor, context: Context) -> Tensor:
+        x = self.resnets[index](x, context)
+        if self.attentions:
+            x = self.attentions[index](x, context)
+        if self.motion_modules:
+            x = self.motion_modules[index](x, context.frames)
+        if self.stda is not None and index == len(self.resnets) - 1:
+            x = apply_stda(self.stda, x, context.frames)
+        return x
+
+
+class DownBlock(_Stage):
+    """One stage on the way down; returns its output and the activations kept for the way up."""
+
+    def __init__(
+        self, in_channels: int, channels: int, layers: int, spec: BlockSpec, downsample_padding: int | None
+    ) -> None:
+        super().__init__(channels, [in_channels] + [channels] * (layers - 1), spec)
+        self.downsamplers = (
+            None if downsample_padding is None else nn.ModuleList([Downsample(channels, downsample_padding)])
+        )
+
+    def forward(self, x: Tensor, context: Context) -> tuple[Tensor, list[Tensor]]:
+        kept = []
+        for index in range(len(self.resnets)):
+            x = self.layer(index, x, context)
+            kept.append(x)
+        if self.downsamplers is not None:
+            x = self.downsamplers[0](x)
+            kept.append(x)
+        return x, kept
+
+
+class UpBlock(_Stage):
+    """One stage on the way up; `skips` are the widths of the kept activations in the order they are used."""
+
+    def __init__(
+        self, in_channels: int, channels: int, skips: list[int], spec: BlockSpec, upsample: bool
+    ) -> None:
+        widths = [in_channels] + [channels] * (len(skips) - 1)
+        super().__init__(channels, [a + b for a, b in zip(widths, skips, strict=True)], spec)
+        self.upsamplers = nn.ModuleList([Upsample(channels)]) if upsample else None
+
+    def forward(self, x: Tensor, kept: list[Tensor], context: Context) -> Tensor:
+        """Consumes its share from the end of `kept`; the result has the size of what is then last."""
+        for index in range(len(self.resnets)):
+            x = self.layer(index, torch.cat((x, kept.pop()), dim=1), context)
+        if self.upsamplers is not None:
+            x = self.upsamplers[0](x, kept[-1].shape[-2:])
+        return x
+
+
+class MidBlock(nn.Module):
+    """Residual block, then transformer, motion module and residual block; STDA at the end."""
+
+    def __init__(self, channels: int, spec: BlockSpec) -> None:
+        super().__init__()
+        self.resnets = nn.ModuleList(spec.resnet(channels, channels) for _ in range(2))
+        self.attentions = spec.attentions(channels, 1)
+        self.motion_modules = spec.motion_modules(channels, 1)
+        self.stda = spec.directional(channels)
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        x = self.resnets[0](x, context)
+        x = self.attentions[0](x, context)
+        if self.motion_modules:
+            x = self.motion_modules[0](x, context.frames)
+        x = self.resnets[1](x, context)
+        return x if self.stda is None else apply_stda(self.stda, x, context.frames)
+
+
+def apply_stda(stda: STDA, x: Tensor, frames: int) -> Tensor:
+    """Run STDA on activations [B*T, C, h, w]."""
+    return stda(x.unflatten(0, (-1, frames)).transpose(1, 2)).transpose(1, 2).flatten(0, 1)

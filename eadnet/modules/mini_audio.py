@@ -1,0 +1,177 @@
+"""The small speech encoder of the `mini` preset (ours; the EAD-Net paper names no such network).
+
+Every output row depends on the sound within 0.33 s of it and on nothing else: normalisation runs over the
+channels of one row, and beyond both ends of a recording lies silence. So a long recording can be encoded in
+pieces, and appending silence changes nothing that came before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import InputError
+from ..media.audio import RATE, check_waveform
+from ..media.features import WHISPER_HOP, mel_power
+from .slices import slice_features
+
+# Quieter than this (white noise of about -46 dBFS) is background: it is not amplified to the level of speech.
+QUIETEST_LEVEL = 1e-4
+# Bands more than five decades of power (50 dB) below the level of the recording count as silent.
+DECADES = 5.0
+
+
+class RowNorm(nn.GroupNorm):
+    """GroupNorm over the channels of each time step alone; [B, C, R] -> same."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, rows = x.shape
+        each = super().forward(x.transpose(1, 2).reshape(batch * rows, channels))
+        return each.reshape(batch, rows, channels).transpose(1, 2)
+
+
+class DilatedBlock(nn.Module):
+    """Residual block that looks `dilation` rows to both sides and returns that many rows less per side."""
+
+    def __init__(self, width: int, dilation: int, groups: int) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.norm1 = RowNorm(groups, width)
+        self.conv1 = nn.Conv1d(width, width, 3, dilation=dilation)
+        self.norm2 = RowNorm(groups, width)
+        self.conv2 = nn.Conv1d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.conv1(F.gelu(self.norm1(x)))
+        hidden = self.conv2(F.gelu(self.norm2(hidden)))
+        return x[..., self.dilation : -self.dilation] + hidden
+
+
+class MiniAudioEncoder(nn.Module):
+    """Log-mel at 100 Hz -> strided convolution -> residual dilated convolutions at 50 Hz.
+
+    Args:
+        n_mels: mel bands of the input.
+        width: channels inside; a multiple of `groups`.
+        dim: channels of the output.
+        dilations: reach of each residual block in rows of 20 ms.
+        groups: groups of the normalisation.
+    """
+
+    def __init__(
+        self,
+        n_mels: int = 80,
+        width: int = 128,
+        dim: int = 64,
+        dilations: Sequence[int] = (1, 2, 4, 8),
+        groups: int = 8,
+    ) -> None:
+        super().__init__()
+        self.config: dict[str, Any] = {
+            "n_mels": n_mels,
+            "width": width,
+            "dim": dim,
+            "dilations": list(dilations),
+            "groups": groups,
+        }
+        self.conv_in = nn.Conv1d(n_mels, width, 3)
+        self.conv_down = nn.Conv1d(width, width, 3, stride=2)
+        self.blocks = nn.ModuleList([DilatedBlock(width, dilation, groups) for dilation in dilations])
+        self.norm_out = RowNorm(groups, width)
+        self.conv_out = nn.Conv1d(width, dim, 1)
+        self.reach = sum(dilations)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> MiniAudioEncoder:
+        return cls(**config)
+
+    def log_mel(self, waveform: Tensor) -> Tensor:
+        """What `forward` expects, at a level that depends on neither loudness, length nor pauses.
+
+        Power in Whisper's mel bands, in decades above a floor 50 dB below the level of the recording. The
+        level is (sum of power / sum of amplitude)² over time, to which silence adds nothing to either sum;
+        a recording of background noise alone keeps its own, lower level. Zero means silence.
+
+        Args:
+            waveform: [B, S] or [S], mono, 16 kHz; pad shorter clips of a batch with zeros.
+
+        Returns:
+            [B, 80, S // 160] or [80, S // 160], float32.
+        """
+        power = mel_power(waveform, pad_mode="constant")
+        loudness = power.mean(dim=-2, keepdim=True)
+        amplitude = loudness.clamp(min=1e-20).sqrt()
+        level = (loudness.sum(dim=-1, keepdim=True) / amplitude.sum(dim=-1, keepdim=True)).square()
+        decades = (power / level.clamp(min=QUIETEST_LEVEL)).clamp(min=10.0**-DECADES).log10()
+        return (decades + DECADES) / 2.0
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        """Feature rows, 50 per second; row r is centred on mel frame 2 r.
+
+        Args:
+            log_mel: [B, 80, M] from `log_mel`.
+
+        Returns:
+            [B, M // 2, dim].
+        """
+        # All the silence the convolutions look at beyond the ends is put there once, so that inner layers
+        # see features of silence, not zeros.
+        frames = log_mel.shape[-1] // 2 * 2
+        if frames == 0:
+            return log_mel.new_zeros(log_mel.shape[0], 0, self.config["dim"])
+        before = 2 * self.reach + 2
+        after = 2 * self.reach + 1
+        hidden = F.pad(log_mel[..., :frames].to(self.conv_in.weight.dtype), (before, after))
+        hidden = F.gelu(self.conv_in(hidden))
+        hidden = F.gelu(self.conv_down(hidden))
+        for block in self.blocks:
+            hidden = block(hidden)
+        return self.conv_out(F.gelu(self.norm_out(hidden))).transpose(1, 2)
+
+    def encode_windows(
+        self, log_mel: Tensor, fps: float | Fraction, num_frames: int, first_frame: int | Tensor = 0
+    ) -> Tensor:
+        """Audio tokens of one window per clip, differentiable: the path for training.
+
+        Args:
+            log_mel: [B, 80, M] of whole clips.
+            fps: video frames per second.
+            num_frames: T.
+            first_frame: index of the window's first frame, one for all clips or a LongTensor [B].
+
+        Returns:
+            [B, T, 10, dim].
+        """
+        return slice_features(self(log_mel).unsqueeze(-2), fps, num_frames, first_frame)
+
+    @torch.no_grad()
+    def encode_speech(self, waveform: Tensor, fps: float | Fraction, num_frames: int) -> Tensor:
+        """Audio tokens of every video frame of a recording.
+
+        Args:
+            waveform: [S], mono, 16 kHz; where it ends before the last frame, silence follows.
+            fps: video frames per second, any positive number.
+            num_frames: T.
+
+        Returns:
+            [T, 10, dim] on the encoder's device, in its dtype.
+
+        Raises:
+            InputError: no samples, samples that are not finite, more than one channel, fps not positive.
+        """
+        waveform = check_waveform(waveform)
+        if waveform.ndim != 1:
+            raise InputError(
+                f"the recording has shape {list(waveform.shape)}; mix it down to one channel first."
+            )
+        if not float(fps) > 0:
+            raise InputError(f"the frame rate is {fps} fps; it must be positive.")
+        # Two mel frames more than the last video frame needs: at least one whole row exists for any T.
+        needed = int(num_frames / float(fps) * RATE) + 2 * WHISPER_HOP
+        waveform = F.pad(waveform, (0, max(0, needed - waveform.numel()))).to(self.conv_in.weight.device)
+        return self.encode_windows(self.log_mel(waveform)[None], fps, num_frames)[0]

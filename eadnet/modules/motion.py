@@ -1,0 +1,103 @@
+"""Motion modules: self-attention over time at each pixel (AnimateDiff, arXiv 2307.04725).
+
+Key names are those of the published LatentSync U-Net.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from .attention import Attention, FeedForward, group_norm
+from .embeddings import position_table
+
+
+class FramePositions(nn.Module):
+    """Adds a fixed sinusoidal code of the frame index to tokens [N, T, C]."""
+
+    pe: Tensor
+
+    def __init__(self, channels: int, max_frames: int) -> None:
+        super().__init__()
+        self.register_buffer("pe", position_table(max_frames, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.pe[:, : x.shape[1]]
+
+
+class TemporalAttention(Attention):
+    """Self-attention over the frames of one pixel: [N, T, C] -> same."""
+
+    def __init__(self, channels: int, heads: int, max_frames: int) -> None:
+        super().__init__(channels, heads)
+        self.pos_encoder = FramePositions(channels, max_frames)
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        return super().forward(self.pos_encoder(x), context)
+
+
+class TemporalBlock(nn.Module):
+    """A chain of temporal self-attentions and a feed-forward, all residual: [N, T, C] -> same."""
+
+    def __init__(self, channels: int, heads: int, attentions: int, max_frames: int) -> None:
+        super().__init__()
+        self.attention_blocks = nn.ModuleList(
+            TemporalAttention(channels, heads, max_frames) for _ in range(attentions)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(attentions))
+        self.ff = FeedForward(channels)
+        self.ff_norm = nn.LayerNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for attention, norm in zip(self.attention_blocks, self.norms, strict=True):
+            x = x + attention(norm(x))
+        return x + self.ff(self.ff_norm(x))
+
+
+class TemporalTransformer(nn.Module):
+    """Transformer over time at every pixel: [B*T, C, h, w] -> same."""
+
+    def __init__(
+        self, channels: int, heads: int, blocks: int, attentions: int, max_frames: int, norm_groups: int
+    ) -> None:
+        super().__init__()
+        self.norm = group_norm(channels, norm_groups, eps=1e-6)
+        self.proj_in = nn.Linear(channels, channels)
+        self.transformer_blocks = nn.ModuleList(
+            TemporalBlock(channels, heads, attentions, max_frames) for _ in range(blocks)
+        )
+        self.proj_out = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:
+        height, width = x.shape[-2:]
+        # One change of layout on the way in and one on the way out; everything between is [B*h*w, T, C].
+        series = self.norm(x).unflatten(0, (-1, frames)).permute(0, 3, 4, 1, 2).flatten(0, 2)
+        series = self.proj_in(series)
+        for block in self.transformer_blocks:
+            series = block(series)
+        series = self.proj_out(series)
+        maps = series.unflatten(0, (-1, height, width)).permute(0, 3, 4, 1, 2)
+        # Adding in five dimensions lets the sum keep the memory layout of x without a copy.
+        return (x.unflatten(0, (-1, frames)) + maps).flatten(0, 1)
+
+
+class MotionModule(nn.Module):
+    """The temporal module of one layer, configured by LatentSync's `motion_module_kwargs`."""
+
+    def __init__(self, channels: int, norm_groups: int, options: dict[str, Any]) -> None:
+        super().__init__()
+        self.temporal_transformer = TemporalTransformer(
+            channels,
+            heads=options["num_attention_heads"],
+            blocks=options["num_transformer_block"],
+            attentions=len(options["attention_block_types"]),
+            max_frames=options["temporal_position_encoding_max_len"],
+            norm_groups=norm_groups,
+        )
+        if options["zero_initialize"]:
+            nn.init.zeros_(self.temporal_transformer.proj_out.weight)
+            nn.init.zeros_(self.temporal_transformer.proj_out.bias)
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:
+        return self.temporal_transformer(x, frames)

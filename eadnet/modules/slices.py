@@ -1,0 +1,73 @@
+"""Which 50 Hz feature rows each video frame hears (LatentSync, arXiv 2412.09262, section 3.1).
+
+Frame i sits at row floor(50 i / fps) and hears the rows of two frames before it, its own and two frames
+after it at 25 fps: ten rows, repeated at the ends of the recording.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+
+ROWS_PER_SECOND = 50
+ROWS_BEFORE = 4
+ROWS_PER_FRAME = 10
+
+
+def frame_rows(
+    num_rows: int, fps: float | Fraction, num_frames: int, first_frame: int | Tensor = 0
+) -> Tensor:
+    """Row indices of consecutive video frames.
+
+    Args:
+        num_rows: rows there are; indices beyond either end are clamped to it.
+        fps: video frames per second.
+        num_frames: T.
+        first_frame: index of the first frame, or a LongTensor [B] of one per clip.
+
+    Returns:
+        LongTensor [T, 10], or [B, T, 10] for B first frames.
+
+    Raises:
+        InputError: no rows, or fps that is not positive.
+    """
+    if num_rows < 1:
+        raise InputError("the recording is too short to hear anything in; give at least 20 ms of sound.")
+    fps = float(fps)
+    if not (math.isfinite(fps) and fps > 0):
+        raise InputError(f"the frame rate is {fps} fps; it must be positive.")
+    first = torch.as_tensor(first_frame, dtype=torch.long)
+    frames = first[..., None] + torch.arange(num_frames, device=first.device)
+    # Float64 keeps the floor exact for any frame number; some devices have it on the CPU only.
+    centre = (frames.cpu().double() * ROWS_PER_SECOND / fps).floor().long()
+    rows = centre[..., None] + torch.arange(ROWS_PER_FRAME) - ROWS_BEFORE
+    return rows.clamp(0, num_rows - 1)
+
+
+def slice_features(
+    rows: Tensor, fps: float | Fraction, num_frames: int, first_frame: int | Tensor = 0
+) -> Tensor:
+    """The tokens each video frame hears; one gather, differentiable in `rows`.
+
+    Args:
+        rows: [..., R, L, D], L feature layers of each 50 Hz row.
+        fps: video frames per second.
+        num_frames: T.
+        first_frame: index of the first frame, or, for rows [B, R, L, D], a LongTensor [B].
+
+    Returns:
+        [..., T, 10 * L, D], row-major: all layers of the earliest row come first.
+
+    Raises:
+        InputError: no rows, or fps that is not positive.
+    """
+    index = frame_rows(rows.shape[-3], fps, num_frames, first_frame).to(rows.device)
+    if index.ndim == 2:
+        return rows[..., index, :, :].flatten(-3, -2)
+    clip = torch.arange(index.shape[0], device=rows.device)[:, None, None]
+    return rows[clip, index].flatten(-3, -2)

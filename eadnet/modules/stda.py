@@ -1,0 +1,181 @@
+"""STDA, Spatio-Temporal Directional Attention: global motion through strips of the space-time volume.
+
+The EAD-Net paper (arXiv 2604.23325) names the module and its use of strip attention; the arrangement below
+is our reconstruction. Three groups of heads attend along different strips:
+
+    horizontal   s rows x full W of one frame
+    vertical     full H x s columns of one frame
+    temporal     full T at one s x s site
+
+so the cost is O(THW (sW + sH + s^2 T)) instead of the O((THW)^2) of attention over the whole volume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import InputError
+
+DIRECTIONS = ("horizontal", "vertical", "temporal")
+
+# Axes of a [T, H, W] volume: the one each direction runs along, and those it is only `strip` wide across.
+_ALONG = {"horizontal": 2, "vertical": 1, "temporal": 0}
+_ACROSS = {"horizontal": (1,), "vertical": (2,), "temporal": (1, 2)}
+
+
+class StripAttention(nn.Module):
+    """Attention of one group of heads inside the strips of one direction, with a relative position bias."""
+
+    def __init__(self, direction: str, heads: int, strip: int, max_positions: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.strip = strip
+        self.max_positions = max_positions
+        self.along = _ALONG[direction]
+        self.across = _ACROSS[direction]
+        across_offsets = (2 * strip - 1) ** len(self.across)
+        self.bias = nn.Parameter(torch.empty(heads, 2 * max_positions - 1, across_offsets))
+        nn.init.trunc_normal_(self.bias, std=0.02)
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Queries, keys, values [B, T, H, W, heads*d] -> attended values of the same shape."""
+        volume = tuple(q.shape[1:4])
+        window = self._window(volume)
+        padding = [-size % step for size, step in zip(volume, window, strict=True)]
+        if any(padding):
+            q, k, v = (_pad(t, padding) for t in (q, k, v))
+        padded = tuple(q.shape[1:4])
+        q, k, v = (_to_windows(t, window, self.heads) for t in (q, k, v))
+        bias = self._position_bias(window).to(q.dtype)
+        if any(padding):
+            # [windows, 1, 1, L]: no token may attend to a padded one.
+            real = _to_windows(_pad(q.new_ones(1, *volume, 1), padding), window, 1)[0, :, :, None, :, 0] > 0
+            out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.masked_fill(~real, float("-inf")))
+        else:
+            # Fused kernels want exactly four dimensions.
+            q4, k4, v4 = q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)
+            out = F.scaled_dot_product_attention(q4, k4, v4, attn_mask=bias[None]).unflatten(0, q.shape[:2])
+        out = _from_windows(out, window, padded)
+        return out[:, : volume[0], : volume[1], : volume[2]]
+
+    def _window(self, volume: tuple[int, ...]) -> tuple[int, ...]:
+        """Size [t, h, w] of one strip: full length along, `strip` wide across, one elsewhere."""
+        return tuple(
+            size if axis == self.along else self.strip if axis in self.across else 1
+            for axis, size in enumerate(volume)
+        )
+
+    def _position_bias(self, window: tuple[int, ...]) -> Tensor:
+        """Learned bias [heads, L, L] of every pair of tokens in a strip, by their offset.
+
+        Offsets along the strip beyond the table share its last entry, so any length works.
+        """
+        device = self.bias.device
+        axes = [torch.arange(size, device=device) for size in window]
+        positions = torch.stack(torch.meshgrid(*axes, indexing="ij")).flatten(1)
+        offsets = positions[:, :, None] - positions[:, None, :]
+        reach = self.max_positions - 1
+        along = offsets[self.along].clamp(-reach, reach) + reach
+        across = torch.zeros_like(along)
+        for axis in self.across:
+            across = across * (2 * self.strip - 1) + offsets[axis] + self.strip - 1
+        # One flat index: its gradient is a plain scatter, much cheaper than that of a two-index lookup.
+        index = along * self.bias.shape[2] + across
+        return self.bias.flatten(1).index_select(1, index.flatten()).unflatten(1, index.shape)
+
+
+class STDA(nn.Module):
+    """Spatio-Temporal Directional Attention, an exact identity until trained (reconstruction).
+
+    The groups' outputs are scaled by a learned gate per direction, concatenated, mixed by a 1x1 projection
+    that starts at zero, and added to the input.
+
+    Args:
+        channels: C of the input.
+        heads: all heads together, at least one per direction; shared out evenly.
+        strip: s, the width of a strip.
+        directions: the directions in use. The parameters do not depend on it, so one set of weights can be
+            ablated direction by direction; a direction that is off contributes zeros.
+        max_positions: largest distance along a strip with a position bias of its own.
+
+    Raises:
+        InputError: unknown direction, too few heads, or a strip or table smaller than one.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        strip: int = 2,
+        directions: Sequence[str] = DIRECTIONS,
+        max_positions: int = 64,
+    ) -> None:
+        super().__init__()
+        _check(heads, strip, directions, max_positions)
+        self.directions = tuple(directions)
+        # Heads of a multiple of eight channels: what fused attention kernels are made for.
+        head_dim = max(8, channels // heads // 8 * 8)
+        shares = [heads // 3 + (i < heads % 3) for i in range(3)]
+        self.widths = [share * head_dim for share in shares]
+        self.norm = nn.LayerNorm(channels)
+        self.to_qkv = nn.Linear(channels, 3 * heads * head_dim, bias=False)
+        self.strips = nn.ModuleDict(
+            {
+                name: StripAttention(name, share, strip, max_positions)
+                for name, share in zip(DIRECTIONS, shares, strict=True)
+            }
+        )
+        self.gates = nn.Parameter(torch.ones(len(DIRECTIONS)))
+        self.mix = nn.Linear(heads * head_dim, channels)
+        nn.init.zeros_(self.mix.weight)
+        nn.init.zeros_(self.mix.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, T, H, W] -> same shape; any T, H and W from 1 up."""
+        tokens = x.permute(0, 2, 3, 4, 1)
+        q, k, v = (t.split(self.widths, dim=-1) for t in self.to_qkv(self.norm(tokens)).chunk(3, dim=-1))
+        groups = [
+            self.strips[name](q[i], k[i], v[i]) * self.gates[i]
+            if name in self.directions
+            else torch.zeros_like(q[i])
+            for i, name in enumerate(DIRECTIONS)
+        ]
+        return x + self.mix(torch.cat(groups, dim=-1)).permute(0, 4, 1, 2, 3)
+
+
+def _check(heads: int, strip: int, directions: Sequence[str], max_positions: int) -> None:
+    unknown = [name for name in directions if name not in DIRECTIONS]
+    if unknown:
+        raise InputError(f"STDA has no direction {unknown[0]!r}; choose from {', '.join(DIRECTIONS)}.")
+    if heads < len(DIRECTIONS):
+        raise InputError(f"STDA needs at least one head per direction, 3 in all; {heads} were asked for.")
+    if strip < 1 or max_positions < 1:
+        raise InputError(
+            f"STDA needs a strip width and a position table of at least 1; got {strip} and {max_positions}."
+        )
+
+
+def _pad(x: Tensor, padding: list[int]) -> Tensor:
+    """Zero-pad the end of the T, H, W axes of [B, T, H, W, C]."""
+    t, h, w = padding
+    return F.pad(x, (0, 0, 0, w, 0, h, 0, t))
+
+
+def _to_windows(x: Tensor, window: tuple[int, ...], heads: int) -> Tensor:
+    """[B, T, H, W, heads*d] -> [B, windows, heads, L, d] for windows of size [t, h, w], L = t*h*w."""
+    b, height, width = x.shape[0], x.shape[2], x.shape[3]
+    t, h, w = window
+    x = x.reshape(b, x.shape[1] // t, t, height // h, h, width // w, w, heads, -1)
+    return x.permute(0, 1, 3, 5, 7, 2, 4, 6, 8).flatten(5, 7).flatten(1, 3)
+
+
+def _from_windows(x: Tensor, window: tuple[int, ...], volume: tuple[int, ...]) -> Tensor:
+    """Inverse of `_to_windows`: [B, windows, heads, L, d] -> [B, T, H, W, heads*d]."""
+    t, h, w = window
+    counts = [size // step for size, step in zip(volume, window, strict=True)]
+    x = x.unflatten(3, (t, h, w)).unflatten(1, counts)
+    return x.permute(0, 1, 5, 2, 6, 3, 7, 4, 8).flatten(7, 8).flatten(5, 6).flatten(3, 4).flatten(1, 2)

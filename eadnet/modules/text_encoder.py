@@ -1,0 +1,105 @@
+"""The small text encoder of the `mini` preset: words as bags of hashed character n-grams, then a transformer.
+
+N-grams (the idea of fastText, Bojanowski et al. 2017) need no vocabulary file and give words that no
+caption of the training set used a vector near their relatives ("furiously" beside "furious").
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+logger = logging.getLogger(__name__)
+
+_WORD = re.compile(r"\w+(?:'\w+)?|[.,;:!?]")
+_GRAM_SIZES = (3, 4)
+
+
+def split_words(text: str) -> list[str]:
+    """Lower-case words and the punctuation that separates clauses, in order."""
+    return _WORD.findall(text.lower())
+
+
+def word_grams(word: str, buckets: int, limit: int) -> list[int]:
+    """Bucket numbers (1 ... buckets) of a word and of its character n-grams; 0 is left for padding."""
+    marked = f"<{word}>"
+    grams = [marked] + [marked[i : i + n] for n in _GRAM_SIZES for i in range(len(marked) - n + 1)]
+    return [1 + zlib.crc32(gram.encode()) % buckets for gram in grams[:limit]]
+
+
+class MiniTextEncoder(nn.Module):
+    """Sentences to a fixed number of tokens [B, length, dim]. Ours; the paper does not name its encoder."""
+
+    def __init__(
+        self,
+        dim: int = 96,
+        length: int = 32,
+        layers: int = 2,
+        heads: int = 4,
+        buckets: int = 8192,
+        grams_per_word: int = 20,
+    ) -> None:
+        super().__init__()
+        self.config: dict[str, Any] = {
+            "dim": dim,
+            "length": length,
+            "layers": layers,
+            "heads": heads,
+            "buckets": buckets,
+            "grams_per_word": grams_per_word,
+        }
+        self.length, self.buckets, self.grams_per_word = length, buckets, grams_per_word
+        self.grams = nn.EmbeddingBag(buckets + 1, dim, mode="mean", padding_idx=0)
+        self.positions = nn.Parameter(torch.randn(length, dim) * 0.02)
+        self.padding = nn.Parameter(torch.zeros(dim))
+        layer = nn.TransformerEncoderLayer(dim, heads, 4 * dim, 0.0, "gelu", batch_first=True, norm_first=True)
+        self.layers = nn.TransformerEncoder(layer, layers, nn.LayerNorm(dim), enable_nested_tensor=False)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> MiniTextEncoder:
+        return cls(**config)
+
+    @property
+    def dim(self) -> int:
+        return self.config["dim"]
+
+    def tokenize(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        """Texts to `grams` int64 [B, length, grams_per_word] (0 = none) and `mask` bool [B, length] (True = word).
+
+        Words beyond `length` are dropped with a warning that names the first one lost.
+        """
+        grams = torch.zeros(len(texts), self.length, self.grams_per_word, dtype=torch.long)
+        mask = torch.zeros(len(texts), self.length, dtype=torch.bool)
+        for row, text in enumerate(texts):
+            words = split_words(text)
+            if len(words) > self.length:
+                logger.warning(
+                    "The emotion text has %d words; the text encoder reads the first %d, up to '%s'.",
+                    len(words),
+                    self.length,
+                    words[self.length - 1],
+                )
+            for column, word in enumerate(words[: self.length]):
+                ids = word_grams(word, self.buckets, self.grams_per_word)
+                grams[row, column, : len(ids)] = torch.tensor(ids)
+                mask[row, column] = True
+        return {"grams": grams, "mask": mask}
+
+    def forward(self, grams: Tensor, mask: Tensor) -> Tensor:
+        """`grams` [B, L, G] and `mask` [B, L] as `tokenize` gives them, to tokens [B, L, dim]."""
+        batch, length, per_word = grams.shape
+        words = self.grams(grams.reshape(-1, per_word)).view(batch, length, -1)
+        words = torch.where(mask[..., None], words, self.padding.to(words.dtype))
+        return self.layers(words + self.positions[:length])
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Texts to tokens [B, length, dim]. The empty text is a valid sentence: it says nothing."""
+        device = self.positions.device
+        tokens = self.tokenize(texts)
+        return self(tokens["grams"].to(device), tokens["mask"].to(device))

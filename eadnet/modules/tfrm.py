@@ -1,0 +1,160 @@
+"""TFRM, Temporal Frame graph Reasoning Module: frames as the nodes of a graph whose edges are learned.
+
+The EAD-Net paper (arXiv 2604.23325) names the module and says that it learns the graph structure between
+frames; the formulas below are our reconstruction.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import InputError
+
+
+class GraphConvolution(nn.Module):
+    """Residual graph convolution: h + W2 SiLU(W1 norm(A h)), for h [B, T, D] and A [B, T, T]."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.linear_1 = nn.Linear(width, width)
+        self.linear_2 = nn.Linear(width, width)
+
+    def forward(self, h: Tensor, adjacency: Tensor) -> Tensor:
+        return h + self.linear_2(F.silu(self.linear_1(self.norm(adjacency @ h))))
+
+
+class TFRM(nn.Module):
+    """Passes information between the frames of a clip along a learned sparse graph.
+
+    With h_i the features of frame i (a small convolutional encoder, pooled over the frame):
+
+        A = softmax over the top k of  q_i . k_j / sqrt(d) + b(|i - j|)
+        h <- graph convolutions over A
+        x_i <- x_i + strength * out( gate(h_i) * sum_j A_ij (phi(x_j) - phi(x_i)) )
+
+    phi and out are 1x1 convolutions, so messages stay in place. They carry differences between frames
+    (the graph Laplacian), which leaves a still clip and a single frame untouched whatever was learned.
+    `out` starts at zero: untrained, the module is an exact identity.
+
+    Args:
+        channels: channels of the latents.
+        hidden: width of the features and of the messages.
+        top_k: edges each frame keeps, itself included; more than there are frames keeps all.
+        layers: graph convolutions.
+        temporal_prior: whether scores include b. Without it the module does not see the order of the frames.
+        max_distance: distances from this one on share one entry of b.
+    """
+
+    def __init__(
+        self,
+        channels: int = 4,
+        hidden: int = 32,
+        top_k: int = 8,
+        layers: int = 2,
+        temporal_prior: bool = True,
+        max_distance: int = 64,
+    ) -> None:
+        super().__init__()
+        _check_top_k(top_k)
+        self.config: dict[str, Any] = {
+            "channels": channels,
+            "hidden": hidden,
+            "top_k": top_k,
+            "layers": layers,
+            "temporal_prior": temporal_prior,
+            "max_distance": max_distance,
+        }
+        self.channels = channels
+        self.top_k = top_k
+        self.encoder = nn.Sequential(
+            nn.Conv2d(channels, hidden, kernel_size=3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(hidden, hidden, kernel_size=3, stride=2, padding=1),
+            nn.SiLU(),
+        )
+        self.norm = nn.LayerNorm(hidden)
+        self.to_q = nn.Linear(hidden, hidden, bias=False)
+        self.to_k = nn.Linear(hidden, hidden, bias=False)
+        # Starts by preferring neighbours; one entry per distance, so it can learn any other preference.
+        self.prior = nn.Parameter(-0.25 * torch.arange(max_distance + 1.0)) if temporal_prior else None
+        self.graph = nn.ModuleList(GraphConvolution(hidden) for _ in range(layers))
+        self.to_gate = nn.Linear(hidden, hidden)
+        self.phi = nn.Conv2d(channels, hidden, kernel_size=1, bias=False)
+        self.out = nn.Conv2d(hidden, channels, kernel_size=1, bias=False)
+        nn.init.zeros_(self.out.weight)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> TFRM:
+        """Build from the constructor's arguments as a mapping."""
+        return cls(**config)
+
+    def forward(
+        self, latents: Tensor, strength: float = 1.0, top_k: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Refine the frames of a clip.
+
+        Args:
+            latents: [B, C, T, h, w].
+            strength: scale of the residual in [0, 1]; 0 returns the latents unchanged.
+            top_k: edges per frame; None uses the configured number.
+
+        Returns:
+            (latents [B, C, T, h, w], adjacency [B, T, T] whose rows sum to 1).
+
+        Raises:
+            InputError: wrong shape, strength outside [0, 1], or top_k below 1.
+        """
+        if latents.ndim != 5 or latents.shape[1] != self.channels:
+            raise InputError(
+                f"The frame graph takes latents of shape [batch, {self.channels}, frames, height, width]; "
+                f"it was given {list(latents.shape)}."
+            )
+        if not 0.0 <= strength <= 1.0:
+            raise InputError(f"The frame graph's strength must lie between 0 and 1; it is {strength}.")
+        top_k = self.top_k if top_k is None else top_k
+        _check_top_k(top_k)
+
+        frames = latents.transpose(1, 2).to(self.out.weight.dtype)
+        features = self._features(frames)
+        adjacency = self._adjacency(features, top_k)
+        for layer in self.graph:
+            features = layer(features, adjacency)
+        gate = torch.sigmoid(self.to_gate(features))
+
+        # phi is linear, so the differences are gathered first, on few channels, and projected afterwards.
+        pixels = frames.flatten(2)
+        differences = (adjacency @ pixels - pixels).view(frames.shape)
+        messages = self.phi(differences.flatten(0, 1)) * gate.flatten(0, 1)[:, :, None, None]
+        residual = self.out(messages).unflatten(0, frames.shape[:2]).transpose(1, 2)
+        return latents + strength * residual.to(latents.dtype), adjacency
+
+    def _features(self, frames: Tensor) -> Tensor:
+        """Normalised node features [B, T, D] of frames [B, T, C, h, w]."""
+        pooled = self.encoder(frames.flatten(0, 1)).mean(dim=(2, 3))
+        return self.norm(pooled).view(*frames.shape[:2], -1)
+
+    def _adjacency(self, features: Tensor, top_k: int) -> Tensor:
+        """Row-stochastic graph [B, T, T] with at most top_k edges per row."""
+        count = features.shape[1]
+        scores = self.to_q(features) @ self.to_k(features).transpose(1, 2) / math.sqrt(features.shape[2])
+        if self.prior is not None:
+            index = torch.arange(count, device=features.device)
+            distance = (index[:, None] - index).abs().clamp(max=self.prior.numel() - 1)
+            scores = scores + self.prior[distance]
+        if top_k < count:
+            kept = scores.topk(top_k, dim=-1).indices
+            dropped = torch.ones_like(scores, dtype=torch.bool).scatter(-1, kept, False)
+            scores = scores.masked_fill(dropped, float("-inf"))
+        return scores.softmax(dim=-1)
+
+
+def _check_top_k(top_k: int) -> None:
+    if top_k < 1:
+        raise InputError(f"The frame graph keeps at least 1 edge per frame; top_k is {top_k}.")

@@ -1,0 +1,122 @@
+"""The autoencoder of the large presets: Stable Diffusion's, through diffusers (imported late), local files
+only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import CheckpointError
+
+SD_VAE: dict[str, Any] = {
+    "in_channels": 3,
+    "out_channels": 3,
+    "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "up_block_types": ["UpDecoderBlock2D"] * 4,
+    "block_out_channels": [128, 256, 512, 512],
+    "layers_per_block": 2,
+    "act_fn": "silu",
+    "latent_channels": 4,
+    "norm_num_groups": 32,
+    "sample_size": 256,
+}
+"""Stable Diffusion 1.x's autoencoder, of which `sd-vae-ft-mse` is the one LatentSync uses."""
+
+_SCALE = 0.18215
+_OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+
+
+class SDAutoencoder(nn.Module):
+    """Pictures in [-1, 1] to scaled latents and back, with the interface of `MiniAutoencoder`."""
+
+    def __init__(self, config: Mapping[str, Any] = SD_VAE) -> None:
+        from diffusers import AutoencoderKL
+
+        super().__init__()
+        self.config: dict[str, Any] = {**SD_VAE, **config}
+        self.model: Any = AutoencoderKL(**self.config)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> SDAutoencoder:
+        return cls(config)
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> SDAutoencoder:
+        """Load a safetensors file (diffusers' or Stable Diffusion's key names) or a diffusers folder.
+
+        Raises CheckpointError for a missing, truncated or foreign file.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        path = Path(path)
+        config: Mapping[str, Any] = SD_VAE
+        if path.is_dir():
+            config, path = _folder(path)
+        if not path.is_file():
+            raise CheckpointError(f"There is no autoencoder {path}: check the name, or put the file there.")
+        try:
+            tensors = load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(
+                f"{path.name} is truncated or not a safetensors file: download the autoencoder again."
+            ) from error
+        model = cls(config)
+        try:
+            model.model.load_state_dict(_diffusers_keys(tensors, model.config))
+        except (RuntimeError, KeyError) as error:
+            raise CheckpointError(
+                f"{path.name} is not a Stable Diffusion 1.x autoencoder: choose one such as sd-vae-ft-mse."
+            ) from error
+        return model.eval()
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """[B, 3, H, W] in [-1, 1] to scaled latents [B, 4, H/8, W/8].
+
+        The mean of the posterior, where LatentSync draws a sample: its spread is tiny and results stay
+        repeatable.
+        """
+        return self.model.encode(pictures).latent_dist.mean * _SCALE
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """[B, 4, h, w] to pictures [B, 3, 8h, 8w], not clamped."""
+        return self.model.decode(latents / _SCALE).sample
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.decode(self.encode(pictures))
+
+
+def _folder(path: Path) -> tuple[Mapping[str, Any], Path]:
+    """(configuration, weights file) of a diffusers folder."""
+    config = SD_VAE
+    if (path / "config.json").is_file():
+        stored = json.loads((path / "config.json").read_text())
+        config = {key: stored[key] for key in SD_VAE if key in stored}
+    return config, path / "diffusion_pytorch_model.safetensors"
+
+
+def _diffusers_keys(tensors: dict[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Key names as diffusers has them today, from its own older ones or from Stable Diffusion's."""
+    if "encoder.conv_in.weight" in tensors and any("down_blocks" in key for key in tensors):
+        renamed = {}
+        for key, value in tensors.items():
+            if ".attentions." in key:
+                for old, new in _OLD_ATTENTION.items():
+                    key = key.replace(old, new)
+            renamed[key] = value
+        return renamed
+    from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
+
+    return convert_ldm_vae_checkpoint(tensors, config)
+
+
+def encode_in_pieces(vae: Any, pictures: Tensor, batch: int = 8) -> Tensor:
+    """``vae.encode`` of [T, 3, R, R], ``batch`` pictures at a time so that memory does not grow with T."""
+    return torch.cat([vae.encode(piece) for piece in pictures.split(batch)])

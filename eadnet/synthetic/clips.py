@@ -1,0 +1,217 @@
+"""One clip of the synthetic world: a person, what they say, how they feel, and every facial parameter of
+every frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .augment import augment
+from .captions import Description, describe
+from .expression import INDEX, PARAMETERS, RANGES
+from .identity import Identity, sample_identity
+from .sentences import SPLITS, sentence
+from .speech import FOREIGN_VOICES, PAUSE, SAMPLE_RATE, VOICES_BY_SPLIT, Phoneme, Utterance, speak
+from .visemes import MOUTH, mouth_track
+from .voice_emotion import prosody
+
+FPS = 25
+_FOREIGN_SHARE = 0.2
+_SILENT_EDGE_SHARE = 0.12
+_SECONDS_PER_SENTENCE = 2.4
+_BLINK = (0.35, 0.9, 1.0, 0.75, 0.4, 0.12)
+_BLINKS_PER_SECOND = 0.28
+_SACCADES_PER_SECOND = 0.7
+
+
+@dataclass(frozen=True)
+class Clip:
+    """`params` float32 [T, P] in the order of `expression.PARAMETERS`; `waveform` (as recorded) and `clean`
+    float32 [T * 640] at 16 kHz; `phonemes` with times from the start of the clip."""
+
+    seed: int
+    split: str
+    identity: Identity
+    text: str
+    voice: str
+    description: Description
+    waveform: NDArray[np.float32]
+    clean: NDArray[np.float32]
+    params: NDArray[np.float32]
+    phonemes: tuple[Phoneme, ...]
+    fps: int = FPS
+
+
+def make_clip(seed: int, split: str = "train", num_frames: int = 40) -> Clip:
+    """The clip of a seed; the same on every machine and in every process.
+
+    Splits share no identity, speaker, sentence or phrasing. Raises InputError for an unknown split, a
+    negative seed or fewer than one frame.
+    """
+    if split not in SPLITS:
+        raise InputError(f"Unknown split '{split}': choose one of {', '.join(SPLITS)}.")
+    if seed < 0 or num_frames < 1:
+        raise InputError(
+            f"A clip needs a seed of 0 or more and at least 1 frame, not {seed} and {num_frames}."
+        )
+    people, words, voices, motion, room = (
+        np.random.default_rng([SPLITS.index(split), stream, seed]) for stream in range(5)
+    )
+    description = describe(words, split)
+    utterance = _say(voices, split, description, num_frames / FPS)
+    first = _first_frame(utterance, num_frames, voices)
+    clean = _cut(utterance.waveform, first, num_frames)
+    phonemes = _shift(utterance.phonemes, first, num_frames)
+    return Clip(
+        seed=seed,
+        split=split,
+        identity=sample_identity(people),
+        text=utterance.text,
+        voice=utterance.voice,
+        description=description,
+        waveform=augment(clean, room),
+        clean=clean,
+        params=animate(description.parameters, phonemes, num_frames, motion),
+        phonemes=phonemes,
+    )
+
+
+def _say(rng: np.random.Generator, split: str, description: Description, seconds: float) -> Utterance:
+    """An utterance at least about as long as the clip."""
+    language = "en"
+    voices = VOICES_BY_SPLIT[split]
+    if rng.random() < _FOREIGN_SHARE:
+        foreign = FOREIGN_VOICES[split]
+        language = list(foreign)[int(rng.integers(len(foreign)))]
+        voices = foreign[language]
+    voice = voices[int(rng.integers(len(voices)))]
+    count = max(1, round(seconds / _SECONDS_PER_SENTENCE + 0.5))
+    text = " ".join(sentence(rng, split, language) for _ in range(count))
+    style = prosody({description.emotion: description.intensity}, rng)
+    return speak(text, voice, style.rate, style.pitch, pitch_range=style.pitch_range)
+
+
+def _first_frame(utterance: Utterance, num_frames: int, rng: np.random.Generator) -> int:
+    """Where the clip begins within the utterance; now and then in the silence before it."""
+    total = len(utterance.waveform) * FPS // SAMPLE_RATE
+    if rng.random() < _SILENT_EDGE_SHARE:
+        return -int(rng.integers(1, min(12, num_frames) + 1))
+    return int(rng.integers(0, max(1, total - num_frames + 1)))
+
+
+def _cut(waveform: NDArray[np.float32], first: int, num_frames: int) -> NDArray[np.float32]:
+    step = SAMPLE_RATE // FPS
+    cut = np.zeros(num_frames * step, np.float32)
+    start = first * step
+    piece = waveform[max(start, 0) : max(start + len(cut), 0)]
+    offset = max(-start, 0)
+    cut[offset : offset + len(piece)] = piece
+    return cut
+
+
+def _shift(phonemes: tuple[Phoneme, ...], first: int, num_frames: int) -> tuple[Phoneme, ...]:
+    """Phonemes with times from the first frame; neighbours a little outside are kept, for their
+    coarticulation."""
+    start, end = first / FPS, (first + num_frames) / FPS
+    near = (p for p in phonemes if p.end > start - 0.5 and p.start < end + 0.5)
+    return tuple(Phoneme(p.name, p.start - start, p.end - start, p.stress) for p in near)
+
+
+def animate(
+    targets: dict[str, float], phonemes: tuple[Phoneme, ...], num_frames: int, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Facial parameters [T, P] of a person who speaks `phonemes` with the face of `targets`.
+
+    The speech owns the opening and closing of the lips; the feeling sets everything else and gives way
+    where the two cannot be had together.
+    """
+    params = np.zeros((num_frames, len(PARAMETERS)), np.float64)
+    wavering = 1.0 - 0.14 * _slow(rng, num_frames, 1.2, 0.0, 1.0)
+    for name, value in targets.items():
+        params[:, INDEX[name]] = value * wavering * (1.0 + 0.03 * rng.standard_normal())
+    _speak_through(params, mouth_track(phonemes, num_frames, FPS))
+    _blink(params, rng)
+    _look_around(params, rng)
+    _move_head(params, rng, phonemes)
+    return np.clip(params, RANGES[:, 0], RANGES[:, 1]).astype(np.float32)
+
+
+def _speak_through(params: NDArray[np.float64], mouth: NDArray[np.float32]) -> None:
+    """In place: join the expression of the mouth with its speech movements."""
+    speech = {name: mouth[:, i].astype(np.float64) for i, name in enumerate(MOUTH)}
+    closed, rounded = speech["lip_close"], np.maximum(speech["lip_pucker"], speech["lip_funnel"])
+    opened = np.minimum(1.0, 2.5 * speech["jaw_open"] * (1.0 - closed))
+
+    def feel(name: str) -> NDArray[np.float64]:
+        return params[:, INDEX[name]]
+
+    # A dropped jaw widens what speech opens, and leaves silence and closures shut.
+    params[:, INDEX["jaw_open"]] = speech["jaw_open"] * (1.0 + 0.4 * feel("jaw_open"))
+    for name, give_way in (
+        ("lip_stretch", 0.7 * rounded),
+        ("upper_lip_raise", np.maximum(0.75 * closed, 0.5 * speech["lip_bite"])),
+        ("lower_lip_depress", np.maximum(0.9 * closed, speech["lip_bite"])),
+        ("lip_funnel", np.maximum(0.8 * closed, 0.5 * speech["lip_stretch"])),
+        ("lip_pucker", 0.8 * speech["lip_stretch"]),
+    ):
+        felt = feel(name) * (1.0 - np.clip(give_way, 0.0, 1.0))
+        params[:, INDEX[name]] = 1.0 - (1.0 - felt) * (1.0 - speech[name])
+    for name in ("lip_close", "lip_bite", "tongue_up"):
+        params[:, INDEX[name]] = speech[name]
+    params[:, INDEX["lip_press"]] *= 1.0 - 0.75 * np.maximum(opened, rounded)
+    for side in "lr":
+        params[:, INDEX[f"smile_{side}"]] *= 1.0 - 0.35 * rounded
+        params[:, INDEX[f"frown_{side}"]] *= 1.0 - 0.25 * rounded
+
+
+def _blink(params: NDArray[np.float64], rng: np.random.Generator) -> None:
+    frames = len(params)
+    for start in np.flatnonzero(rng.random(frames + len(_BLINK)) < _BLINKS_PER_SECOND / FPS) - len(_BLINK):
+        for step, lid in enumerate(_BLINK):
+            if 0 <= start + step < frames:
+                for name in ("blink_l", "blink_r"):
+                    row = params[start + step]
+                    row[INDEX[name]] = max(row[INDEX[name]], lid)
+
+
+def _look_around(params: NDArray[np.float64], rng: np.random.Generator) -> None:
+    """Small jumps of the eyes around where the description wants them."""
+    frames = len(params)
+    jumps = np.flatnonzero(rng.random(frames) < _SACCADES_PER_SECOND / FPS)
+    for start, stop in zip([0, *jumps], [*jumps, frames], strict=True):
+        params[start:stop, INDEX["gaze_x"]] += 0.1 * rng.standard_normal()
+        params[start:stop, INDEX["gaze_y"]] += 0.06 * rng.standard_normal()
+
+
+def _move_head(params: NDArray[np.float64], rng: np.random.Generator, phonemes: tuple[Phoneme, ...]) -> None:
+    """Slow drift around a pose, and small nods on stressed syllables."""
+    frames = len(params)
+    for name, pose, drift in (
+        ("head_yaw", 0.22, 0.16),
+        ("head_pitch", 0.16, 0.12),
+        ("head_roll", 1.0, 0.6),
+        ("head_x", 0.004, 0.003),
+        ("head_y", 0.003, 0.002),
+    ):
+        params[:, INDEX[name]] += pose * rng.standard_normal() + drift * _slow(rng, frames, 1.0)
+    times = (np.arange(frames) + 0.5) / FPS
+    for phoneme in phonemes:
+        if phoneme.stress == 2 and phoneme.name != PAUSE:
+            centre = (phoneme.start + phoneme.end) / 2
+            params[:, INDEX["head_pitch"]] += 0.08 * np.exp(-(((times - centre) / 0.09) ** 2))
+
+
+def _slow(
+    rng: np.random.Generator, frames: int, seconds: float, low: float = -2.0, high: float = 2.0
+) -> NDArray[np.float64]:
+    """Smooth noise of unit spread with changes over about `seconds`; squeezed into low..high."""
+    times = np.arange(frames) / FPS
+    waves = np.zeros(frames)
+    for octave in (1.0, 1.9):
+        waves += np.sin(
+            2 * np.pi * octave * rng.uniform(0.3, 0.6) * times / seconds + rng.uniform(0, 2 * np.pi)
+        )
+    return low + (high - low) * (waves / 2.0 + 1.0) / 2.0 if low == 0.0 else np.clip(waves, low, high)

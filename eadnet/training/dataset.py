@@ -1,0 +1,192 @@
+"""Rendered clips on disk, and what the networks read from them.
+
+A data set is a folder of plain numpy arrays, one row per clip, so that it can be memory-mapped:
+
+    frames.npy      uint8   [N, T, S, S, 3]   the clip
+    references.npy  uint8   [N, 2, S, S, 3]   the same person at other moments: calm, and with another emotion
+    params.npy      float32 [N, T, P]         facial parameters (`synthetic.expression.PARAMETERS`)
+    openings.npy    float32 [N, T]            true opening of the mouth
+    speech.npy      int16   [N, samples]      what the network hears, 16 kHz
+    texts.json      N descriptions: text, emotion, intensity
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+logger = logging.getLogger(__name__)
+
+FPS, RATE = 25, 16000
+# Every split draws from its own range of seeds; the synthetic world keeps its people, voices and words apart.
+HELD_HEAD_SHARE = 0.45
+HEAD = ("head_yaw", "head_pitch", "head_roll", "head_x", "head_y")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Size of a data set: clips, frames per clip, picture side."""
+
+    clips: int
+    frames: int = 32
+    size: int = 128
+
+
+def _arrays(shape: Shape, parameters: int) -> dict[str, tuple[str, tuple[int, ...]]]:
+    picture = (shape.size, shape.size, 3)
+    return {
+        "frames": ("uint8", (shape.clips, shape.frames, *picture)),
+        "references": ("uint8", (shape.clips, 2, *picture)),
+        "params": ("float32", (shape.clips, shape.frames, parameters)),
+        "openings": ("float32", (shape.clips, shape.frames)),
+        "speech": ("int16", (shape.clips, round(shape.frames * RATE / FPS))),
+    }
+
+
+def _other_moments(clip: Any, rng: np.random.Generator) -> np.ndarray:
+    """Parameters [2, P] of the references: a calm, closed face and another emotion in mid-speech."""
+    from ..synthetic import expression as world
+
+    calm = world.neutral()
+    calm[world.INDEX["gaze_x"]] = rng.normal(0, 0.1)
+    name = str(rng.choice(sorted(world.EMOTIONS)))
+    other = world.emotion_expression(name, float(rng.uniform(0.3, 1.0)))
+    other[world.INDEX["jaw_open"]] = max(other[world.INDEX["jaw_open"]], rng.uniform(0, 0.8))
+    moments = np.stack([calm, other])
+    for part in HEAD:
+        low, high = world.RANGES[world.INDEX[part]]
+        moments[:, world.INDEX[part]] = np.clip(rng.normal(0, 0.3, 2) * high, low, high)
+    return moments.astype(np.float32)
+
+
+def _hold_head(params: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A still head at one pose: what a single portrait, repeated, shows to the model outside the mask."""
+    from ..synthetic import expression as world
+
+    held = params.copy()
+    for part in HEAD:
+        column = world.INDEX[part]
+        held[:, column] = params[rng.integers(len(params)), column]
+    return held
+
+
+def _render_one(job: tuple[int, str, Shape]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    import cv2
+
+    from ..synthetic.clips import make_clip
+    from ..synthetic.renderer import Renderer, mouth_opening
+
+    cv2.setNumThreads(1)
+    seed, split, shape = job
+    clip = make_clip(seed, split, shape.frames)
+    rng = np.random.default_rng([seed, 77])
+    params = _hold_head(clip.params, rng) if rng.random() < HELD_HEAD_SHARE else clip.params
+    renderer = Renderer(clip.identity, size=shape.size)
+    rendered = [renderer.render(row) for row in params]
+    samples = round(shape.frames * RATE / FPS)
+    speech = np.zeros(samples, np.float32)
+    speech[: min(samples, len(clip.waveform))] = clip.waveform[:samples]
+    row = {
+        "frames": np.stack([frame.image for frame in rendered]),
+        "references": np.stack([renderer.render(p).image for p in _other_moments(clip, rng)]),
+        "params": params.astype(np.float32),
+        "openings": np.array([mouth_opening(frame.landmarks) for frame in rendered], np.float32),
+        "speech": np.round(np.clip(speech, -1, 1) * 32767).astype(np.int16),
+    }
+    description = clip.description
+    text = {"text": description.text, "emotion": description.emotion, "intensity": float(description.intensity)}
+    return row, text
+
+
+def render_dataset(
+    folder: Path,
+    split: str,
+    shape: Shape,
+    *,
+    first_seed: int = 0,
+    workers: int = 1,
+    on_clip: Callable[[int], None] | None = None,
+) -> None:
+    """Render `shape.clips` clips of `split` (seeds from `first_seed`) into `folder`."""
+    from ..synthetic.expression import PARAMETERS
+
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {
+        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, size)
+        for name, (dtype, size) in _arrays(shape, len(PARAMETERS)).items()
+    }
+    texts = []
+    jobs = [(first_seed + i, split, shape) for i in range(shape.clips)]
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        for i, (row, text) in enumerate(pool.imap(_render_one, jobs, chunksize=4)):
+            for name, value in row.items():
+                arrays[name][i] = value
+            texts.append(text)
+            if on_clip:
+                on_clip(i + 1)
+    (folder / "texts.json").write_text(json.dumps(texts))
+
+
+class ClipSet:
+    """A rendered data set, memory-mapped."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.frames = np.load(folder / "frames.npy", mmap_mode="r")
+        self.references = np.load(folder / "references.npy", mmap_mode="r")
+        self.params = np.load(folder / "params.npy")
+        self.openings = np.load(folder / "openings.npy")
+        self.speech = np.load(folder / "speech.npy")
+        self.texts: list[dict[str, Any]] = json.loads((folder / "texts.json").read_text())
+
+    def __len__(self) -> int:
+        return len(self.params)
+
+    def clip_seconds(self) -> float:
+        return self.params.shape[1] / FPS
+
+
+MOMENTS_PER_STILL_PERSON = 6
+
+
+def render_stills(folder: Path, people: int, *, size: int = 128, first_seed: int = 0, workers: int = 1) -> None:
+    """`stills.npy` uint8 [6 * people, S, S, 3]: any expression and mouth of many people, for the autoencoder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = people * MOMENTS_PER_STILL_PERSON
+    stills = np.lib.format.open_memmap(folder / "stills.npy.partial", "w+", "uint8", (count, size, size, 3))
+    jobs = [(first_seed + i, size) for i in range(people)]
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        for i, pictures in enumerate(pool.imap(_render_stills_of_one, jobs, chunksize=8)):
+            stills[i * MOMENTS_PER_STILL_PERSON : (i + 1) * MOMENTS_PER_STILL_PERSON] = pictures
+    stills.flush()
+    (folder / "stills.npy.partial").rename(folder / "stills.npy")
+
+
+def _any_moment(rng: np.random.Generator) -> np.ndarray:
+    """Mostly plausible mixtures, with single parameters pushed anywhere in their range."""
+    from ..synthetic import expression as world
+
+    params = world.emotion_expression(str(rng.choice(sorted(world.EMOTIONS))), float(rng.uniform(0, 1)))
+    low, high = world.RANGES.T
+    chosen = rng.random(len(params)) < 0.25
+    return np.where(chosen, rng.uniform(low, high), params).astype(np.float32)
+
+
+def _render_stills_of_one(job: tuple[int, int]) -> np.ndarray:
+    import cv2
+
+    from ..synthetic.identity import sample_identity
+    from ..synthetic.renderer import Renderer
+
+    cv2.setNumThreads(1)
+    seed, size = job
+    rng = np.random.default_rng([seed, 991])
+    renderer = Renderer(sample_identity(rng), size=size)
+    return np.stack([renderer.render(_any_moment(rng)).image for _ in range(MOMENTS_PER_STILL_PERSON)])

@@ -1,0 +1,96 @@
+"""The instrument: a regressor from pixels to facial parameters and mouth opening, with its own error published.
+
+It is trained on true renders, slightly blurred and noisy, so that it reads generated frames fairly, and it is
+independent of the latent probe that supervises the denoiser.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..synthetic.expression import PARAMETERS
+from .autoencoder import to_model_range
+from .dataset import ClipSet
+from .run import Run
+
+READ = tuple(i for i, name in enumerate(PARAMETERS) if not name.startswith("head_"))
+NAMES = (*(PARAMETERS[i] for i in READ), "mouth_opening")
+
+
+class Instrument(nn.Module):
+    """Pictures [B, 3, 128, 128] in [-1, 1] to standardised readings [B, len(NAMES)]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (24, 48, 64, 96)
+        layers: list[nn.Module] = [nn.PixelUnshuffle(2)]
+        before = 12
+        for width in widths:
+            layers += [nn.Conv2d(before, width, 3, stride=2, padding=1), nn.GroupNorm(8, width), nn.SiLU()]
+            layers += [nn.Conv2d(width, width, 3, padding=1), nn.GroupNorm(8, width), nn.SiLU()]
+            before = width
+        layers += [nn.Flatten(), nn.Linear(before * 16, 256), nn.SiLU(), nn.Linear(256, len(NAMES))]
+        self.layers = nn.Sequential(*layers)
+        self.register_buffer("mean", torch.zeros(len(NAMES)))
+        self.register_buffer("std", torch.ones(len(NAMES)))
+        self.mean: Tensor
+        self.std: Tensor
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.layers(pictures)
+
+    @torch.no_grad()
+    def read(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Readings in the parameters' own units, by name, each [B]."""
+        values = torch.cat([self(part) for part in pictures.split(64)]) * self.std + self.mean
+        return dict(zip(NAMES, values.T, strict=True))
+
+
+def true_values(clips: ClipSet) -> Tensor:
+    """The truth for every frame [N, T, len(NAMES)]."""
+    return torch.from_numpy(np.concatenate([clips.params[..., READ], clips.openings[..., None]], -1))
+
+
+def _roughen(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """Random blur and noise per batch, as an autoencoder and a sampler leave them."""
+    strength = float(torch.rand((), generator=generator))
+    blurred = F.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
+    pictures = torch.lerp(pictures, blurred, strength)
+    return pictures + 0.06 * strength * torch.randn(pictures.shape, generator=generator)
+
+
+def train_instrument(clips: ClipSet, folder: Path, minutes: float, batch: int = 48) -> Instrument:
+    """Train within the budget, resuming `folder`."""
+    torch.manual_seed(2)
+    model = Instrument()
+    truth = true_values(clips)
+    model.mean.copy_(truth.flatten(0, 1).mean(0))
+    model.std.copy_(truth.flatten(0, 1).std(0).clamp_min(0.02))
+    run = Run(folder, model, torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2), minutes=minutes)
+    for step in run.steps():
+        rows = torch.randint(len(clips), (batch,), generator=run.generator)
+        frames = torch.randint(truth.shape[1], (batch,), generator=run.generator)
+        pictures = to_model_range(np.stack([clips.frames[r, f] for r, f in zip(rows.tolist(), frames.tolist(), strict=True)]))
+        wanted = (truth[rows, frames] - model.mean) / model.std
+        loss = F.smooth_l1_loss(model(_roughen(pictures, run.generator)), wanted)
+        run.descend(loss)
+        if step % 100 == 0:
+            run.log.write({"step": step, "loss": float(loss)})
+    model.load_state_dict(run.average.weights)
+    return model.eval()
+
+
+def explained_variance(model: Instrument, clips: ClipSet) -> dict[str, float]:
+    """R² per reading on true renders: how far a score on that reading can be trusted."""
+    truth = true_values(clips).flatten(0, 1)
+    readings = model.read(to_model_range(clips.frames.reshape(-1, *clips.frames.shape[2:])))
+    result = {}
+    for i, name in enumerate(NAMES):
+        spread = truth[:, i].var()
+        result[name] = float(1 - (readings[name] - truth[:, i]).square().mean() / spread) if spread > 1e-6 else float("nan")
+    return result

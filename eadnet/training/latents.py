@@ -1,0 +1,87 @@
+"""Encode a rendered data set once, so that the denoiser trains on latents alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..faces.masks import mask_image
+from ..modules.autoencoder import MiniAutoencoder
+from .autoencoder import to_model_range
+from .dataset import ClipSet
+
+
+@torch.no_grad()
+def encode_dataset(clips: ClipSet, vae: MiniAutoencoder, folder: Path, batch: int = 64) -> None:
+    """Write `target.npy`, `masked.npy` float16 [N, T, 4, h, w] and `reference.npy` [N, 2, 4, h, w]."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count, frames, size = clips.frames.shape[:3]
+    side = size // 8
+    keep = 1 - mask_image("face", size)
+    shapes = {"target": (count, frames), "masked": (count, frames), "reference": (count, 2)}
+    out = {
+        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", "float16", (*lead, 4, side, side))
+        for name, lead in shapes.items()
+    }
+    for i in range(count):
+        pictures = to_model_range(np.array(clips.frames[i]))
+        references = to_model_range(np.array(clips.references[i]))
+        latents = vae.encode(torch.cat([pictures, pictures * keep, references])).half().numpy()
+        out["target"][i] = latents[:frames]
+        out["masked"][i] = latents[frames : 2 * frames]
+        out["reference"][i] = latents[2 * frames :]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of clips: latents [B, T, 4, h, w], reference [B, 4, h, w], and the clip and frame they start at."""
+
+    target: Tensor
+    masked: Tensor
+    reference: Tensor
+    params: Tensor
+    openings: Tensor
+    clips: Tensor
+    starts: Tensor
+
+
+class LatentSet:
+    """An encoded data set together with its speech, texts and parameters, held in memory."""
+
+    def __init__(self, latents: Path, clips: Path) -> None:
+        self.target = torch.from_numpy(np.load(latents / "target.npy"))
+        self.masked = torch.from_numpy(np.load(latents / "masked.npy"))
+        self.reference = torch.from_numpy(np.load(latents / "reference.npy"))
+        self.params = torch.from_numpy(np.load(clips / "params.npy"))
+        self.openings = torch.from_numpy(np.load(clips / "openings.npy"))
+        self.speech = torch.from_numpy(np.load(clips / "speech.npy"))
+        self.texts: list[dict[str, Any]] = json.loads((clips / "texts.json").read_text())
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def waveforms(self, clips: Tensor) -> Tensor:
+        return self.speech[clips].float() / 32767
+
+    def draw(self, count: int, window: int, generator: torch.Generator) -> Batch:
+        """`count` random windows of `window` frames, each with one of its clip's two references."""
+        clips = torch.randint(len(self), (count,), generator=generator)
+        starts = torch.randint(self.target.shape[1] - window + 1, (count,), generator=generator)
+        which = torch.randint(self.reference.shape[1], (count,), generator=generator)
+        frames = starts[:, None] + torch.arange(window)
+        rows = clips[:, None]
+        return Batch(
+            self.target[rows, frames].float(),
+            self.masked[rows, frames].float(),
+            self.reference[clips, which].float(),
+            self.params[rows, frames],
+            self.openings[rows, frames],
+            clips,
+            starts,
+        )

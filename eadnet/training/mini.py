@@ -1,0 +1,146 @@
+"""The recipe of the bundled `mini` model, from nothing to one checkpoint file, in resumable stages."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..checkpoints import save_checkpoint
+from ..modules.autoencoder import MiniAutoencoder
+from ..modules.mini_audio import MiniAudioEncoder
+from ..modules.text_encoder import MiniTextEncoder
+from ..modules.tfrm import TFRM
+from ..modules.unet import EADUNet
+from ..presets import PRESETS
+from .autoencoder import to_model_range, train_autoencoder
+from .dataset import ClipSet, Shape, render_dataset, render_stills
+from .denoiser import DenoiserTask, Diffusion, Talker, Targets, pretrain_encoders, train_denoiser, train_probe
+from .latents import LatentSet, encode_dataset
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Sizes and minutes of the stages."""
+
+    people: int = 2000
+    clips: int = 1500
+    held_out_clips: int = 96
+    frames: int = 32
+    autoencoder: float = 35.0
+    probe: float = 2.0
+    encoders: float = 4.0
+    denoiser: float = 70.0
+
+
+def render(folder: Path, budget: Budget, workers: int) -> None:
+    """Stills for the autoencoder, clips for the denoiser; what is there already is kept."""
+    if not (folder / "stills" / "stills.npy").exists():
+        render_stills(folder / "stills", budget.people, workers=workers)
+    for split, count in (("validation", budget.held_out_clips), ("train", budget.clips)):
+        if not (folder / split / "texts.json").exists():
+            render_dataset(folder / split, split, Shape(count, budget.frames), workers=workers)
+            logger.info("rendered %d %s clips", count, split)
+
+
+def autoencoder(folder: Path, budget: Budget) -> None:
+    model = train_autoencoder(folder / "stills" / "stills.npy", folder / "vae", minutes=budget.autoencoder)
+    torch.save(model.state_dict(), folder / "vae" / "model.pt")
+
+
+def load_autoencoder(folder: Path) -> MiniAutoencoder:
+    model = MiniAutoencoder()
+    model.load_state_dict(torch.load(folder / "vae" / "model.pt", weights_only=True))
+    return model.eval()
+
+
+def encode(folder: Path) -> None:
+    vae = load_autoencoder(folder)
+    for split in ("validation", "train"):
+        encode_dataset(ClipSet(folder / split), vae, folder / "latents" / split)
+
+
+def new_talker() -> Talker:
+    preset = PRESETS["mini"]
+    torch.manual_seed(0)
+    return Talker(
+        EADUNet.from_config(preset.unet_config),
+        MiniAudioEncoder.from_config(preset.audio_config),
+        MiniTextEncoder.from_config(preset.text_config),
+    )
+
+
+def denoiser_task(folder: Path, budget: Budget) -> tuple[DenoiserTask, LatentSet, LatentSet]:
+    """The talker with its conditions' encoders and the probe ready, and the two data sets."""
+    data, held_out = (LatentSet(folder / "latents" / s, folder / s) for s in ("train", "validation"))
+    targets = Targets.of(data)
+    probe = train_probe(data, targets, folder / "probe", budget.probe)
+    talker = new_talker()
+    pretrain_encoders(talker, data, targets, folder / "encoders", budget.encoders)
+    diffusion = Diffusion.of(PRESETS["mini"].scheduler_config)
+    task = DenoiserTask(
+        talker,
+        probe,
+        targets,
+        diffusion,
+        size=PRESETS["mini"].resolution,
+        shared_noise=PRESETS["mini"].defaults["shared_noise"],
+    )
+    return task, data, held_out
+
+
+def denoiser(folder: Path, budget: Budget) -> None:
+    task, data, held_out = denoiser_task(folder, budget)
+    talker = train_denoiser(task, data, held_out, folder / "denoiser", minutes=budget.denoiser)
+    torch.save(talker.state_dict(), folder / "denoiser" / "model.pt")
+
+
+@torch.no_grad()
+def latent_to_rgb(vae: MiniAutoencoder, pictures: Tensor) -> list[list[float]]:
+    """Least-squares map from a latent site (4 values and a one) to its mean colour in 0 ... 1: rows for the preview."""
+    latents = vae.encode(pictures)
+    colours = (torch.nn.functional.avg_pool2d(pictures, 8) + 1) / 2
+    x = latents.permute(0, 2, 3, 1).reshape(-1, 4)
+    x = torch.cat([x, torch.ones(len(x), 1)], 1)
+    return torch.linalg.lstsq(x, colours.permute(0, 2, 3, 1).reshape(-1, 3)).solution.tolist()
+
+
+def talker_weights(folder: Path) -> dict[str, Tensor]:
+    """The finished model, or the running average of a training still under way."""
+    done = folder / "denoiser" / "model.pt"
+    if done.exists():
+        return torch.load(done, weights_only=True)
+    return torch.load(folder / "denoiser" / "state.pt", weights_only=True)["average"]
+
+
+def assemble(folder: Path, destination: Path, notes: dict[str, Any]) -> None:
+    """Write the one-file checkpoint from the stages' results."""
+    preset = PRESETS["mini"]
+    vae, talker = load_autoencoder(folder), new_talker()
+    talker.load_state_dict(talker_weights(folder))
+    components: dict[str, nn.Module] = {
+        "unet": talker.unet,
+        "vae": vae,
+        "audio_encoder": talker.audio_encoder,
+        "text_encoder": talker.text_encoder,
+        "tfrm": TFRM.from_config(preset.tfrm_config),
+    }
+    stills = np.load(folder / "stills" / "stills.npy", mmap_mode="r")
+    info = {
+        "preset": preset.name,
+        "resolution": preset.resolution,
+        "fps": 25,
+        "mask_region": preset.mask_region,
+        "scheduler": preset.scheduler_config,
+        "defaults": preset.defaults,
+        "latent_rgb": latent_to_rgb(vae, to_model_range(np.array(stills[:128]))),
+        "training": notes,
+    }
+    save_checkpoint(destination, components, info)

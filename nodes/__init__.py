@@ -1,0 +1,30 @@
+"""The ComfyUI nodes: one topic per file, each a schema and a few lines that call `eadnet`."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from . import host
+from .audio import EADNetAudioEncode
+from .emotion import EADNetEmotionEncode
+from .loaders import EADNetCheckpointLoader, EADNetLatentSyncLoader
+from .prepare import EADNetPrepare
+from .sampler import EADNetSampler
+from .tfrm import EADNetTFRMSmoother
+
+NODES: list[type[io.ComfyNode]] = [
+    EADNetCheckpointLoader,
+    EADNetLatentSyncLoader,
+    EADNetAudioEncode,
+    EADNetEmotionEncode,
+    EADNetPrepare,
+    EADNetSampler,
+    EADNetTFRMSmoother,
+]
+
+
+class EADNetExtension(ComfyExtension):
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        # Here and not in on_load, which older versions never call.
+        host.register_model_folder()
+        return NODES

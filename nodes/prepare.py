@@ -1,0 +1,95 @@
+"""Pictures to what the denoiser starts from."""
+
+from __future__ import annotations
+
+import torch
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..eadnet.errors import InputError
+from ..eadnet.faces.crops import check_pictures, prepare_portrait, to_pictures
+from ..eadnet.faces.frames import bounce
+from ..eadnet.faces.masks import REGIONS, latent_mask, mask_image, masked_picture
+from . import host
+from .types import MASK, MASKED_SAMPLES, Denoiser, Model, schema
+
+AUTO = "auto"
+
+# Frames that are cropped and encoded together; bounds the memory of a long video of large frames.
+_CHUNK = 32
+
+
+class EADNetPrepare(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="EADNetPrepare",
+            display_name="EAD-Net Prepare Face",
+            description="Crops a portrait or the frames of a video to the model's square, hides the part of the face "
+            "that will be generated, and encodes both.",
+            search_aliases=["portrait", "reference image", "face mask", "image to latent"],
+            inputs=[
+                Model.Input("model", tooltip="Decides the resolution and, on auto, the mask."),
+                io.Vae.Input("vae", tooltip="The model's autoencoder; for LatentSync, Load VAE with SD 1.5's."),
+                io.Image.Input(
+                    "images",
+                    tooltip="One portrait, or the frames of a video. The largest centred square is used, so the "
+                    "face should be in the middle and fill most of it.",
+                ),
+                io.Int.Input(
+                    "frame_count",
+                    default=1,
+                    min=1,
+                    max=1_000_000,
+                    force_input=True,
+                    tooltip="From EAD-Net Encode Audio. A portrait is held for so many frames; a video that is too "
+                    "short plays back and forth; what is too long is cut.",
+                ),
+                io.Combo.Input(
+                    "mask_region",
+                    options=[AUTO, *REGIONS],
+                    default=AUTO,
+                    tooltip="What is generated anew: the face with its brows, its lower half, or the mouth. "
+                    "auto takes what the model was trained on, which works best.",
+                ),
+            ],
+            outputs=[
+                io.Latent.Output(
+                    display_name="latents",
+                    tooltip="The encoded frames, with mask and hidden frames inside: EAD-Net Sampler.",
+                )
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls, model: Denoiser, vae: io.Vae.Type, images: Tensor, frame_count: int, mask_region: str
+    ) -> io.NodeOutput:
+        check_pictures(images[:1])
+        order = bounce(len(images), frame_count)
+        needed = images[: int(order.max()) + 1]
+        resolution = model.info.resolution
+        region = mask_image(model.info.mask_region if mask_region == AUTO else mask_region, resolution)
+        progress = host.Progress(len(needed), cls.hidden.unique_id)
+        whole, masked = [], []
+        for chunk in needed.split(_CHUNK):
+            crops = prepare_portrait(chunk, resolution)
+            whole.append(_encode(vae, crops))
+            masked.append(_encode(vae, masked_picture(crops, region)))
+            progress.update(sum(map(len, whole)))
+        mask = latent_mask(region)[None].expand(frame_count, -1, -1, -1)
+        samples, masked_samples = torch.cat(whole)[order], torch.cat(masked)[order]
+        return io.NodeOutput({"samples": samples, MASK: mask, MASKED_SAMPLES: masked_samples})
+
+
+def _encode(vae: io.Vae.Type, crops: Tensor) -> Tensor:
+    """Crops [n, 3, R, R] in -1..1 to the autoencoder's own latents [n, 4, R/8, R/8]; InputError for a foreign one."""
+    latents = vae.encode(to_pictures(crops))
+    side = crops.shape[-1] // 8
+    if tuple(latents.shape[1:]) != (4, side, side):
+        raise InputError(
+            f"This VAE turns a picture into {list(latents.shape[1:])} where {[4, side, side]} is needed: connect the "
+            "checkpoint's own VAE or, for LatentSync, Stable Diffusion 1.5's."
+        )
+    return latents.float()

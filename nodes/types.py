@@ -1,0 +1,112 @@
+"""What travels along the wires between EAD-Net nodes, and the sockets it travels through.
+
+Pictures, sound, latents and the autoencoder use ComfyUI's own types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..eadnet.checkpoints import Checkpoint
+from .host import Network
+
+CATEGORY = "EAD-Net"
+
+Model = io.Custom("EADNET_MODEL")
+AudioEncoder = io.Custom("EADNET_AUDIO_ENCODER")
+TextEncoder = io.Custom("EADNET_TEXT_ENCODER")
+Smoother = io.Custom("EADNET_TFRM")
+SyncNet = io.Custom("EADNET_SYNCNET")
+Audio = io.Custom("EADNET_AUDIO")
+Emotion = io.Custom("EADNET_EMOTION")
+
+# Keys of our own in a LATENT dictionary, beside ComfyUI's "samples".
+MASK = "eadnet_mask"
+MASKED_SAMPLES = "eadnet_masked_samples"
+
+# Stable Diffusion 1.5's factor between what its autoencoder gives and what its U-Nets were trained on.
+SD_LATENT_SCALE = 0.18215
+
+_SCHEMA_FIELDS = {field.name for field in fields(io.Schema)}
+
+
+def schema(**settings: Any) -> io.Schema:
+    """An `io.Schema` in our category, without the settings that the running ComfyUI does not know yet."""
+    settings = {"category": CATEGORY, **settings}
+    return io.Schema(**{name: value for name, value in settings.items() if name in _SCHEMA_FIELDS})
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a checkpoint's header says about using its denoiser.
+
+    latent_scale: factor from the latents in the graph (the autoencoder's own, so that ComfyUI's VAE nodes fit)
+        to those the denoiser was trained on: 1 for checkpoints that bring their autoencoder, 0.18215 for
+        Stable Diffusion 1.5's.
+    latent_rgb: five rows (four latent channels and a constant) of red, green, blue in 0..1, or None.
+    """
+
+    preset: str
+    resolution: int
+    mask_region: str
+    scheduler_config: dict[str, Any]
+    latent_scale: float
+    shared_noise: float
+    latent_rgb: Sequence[Sequence[float]] | None
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> ModelInfo:
+        info = checkpoint.info
+        own_autoencoder = "vae" in info["components"]
+        return cls(
+            preset=checkpoint.preset,
+            resolution=checkpoint.resolution,
+            mask_region=checkpoint.mask_region,
+            scheduler_config=checkpoint.scheduler_config,
+            latent_scale=float(info.get("latent_scale", 1.0 if own_autoencoder else SD_LATENT_SCALE)),
+            shared_noise=float(checkpoint.defaults.get("shared_noise", 0.0)),
+            latent_rgb=info.get("latent_rgb"),
+        )
+
+
+@dataclass(frozen=True)
+class Denoiser:
+    """EADNET_MODEL: the U-Net and how it wants to be used."""
+
+    network: Network
+    info: ModelInfo
+
+    def get_ram_usage(self) -> int:
+        return self.network.get_ram_usage()
+
+
+@dataclass(frozen=True)
+class GraphSmoother:
+    """EADNET_TFRM: the module and the scale of the latents it was trained on (see `ModelInfo.latent_scale`)."""
+
+    network: Network
+    latent_scale: float
+
+    def get_ram_usage(self) -> int:
+        return self.network.get_ram_usage()
+
+
+@dataclass(frozen=True)
+class AudioTokens:
+    """EADNET_AUDIO: tokens [T, N, D] of the sound around each of T frames."""
+
+    tokens: Tensor
+    fps: float
+
+
+@dataclass(frozen=True)
+class EmotionTokens:
+    """EADNET_EMOTION: tokens [L, D] (or [T, L, D] when they change over time) and the empty sentence's [L, D]."""
+
+    tokens: Tensor
+    null: Tensor

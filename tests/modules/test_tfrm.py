@@ -1,0 +1,151 @@
+"""TFRM: a learned graph over frames that smooths a clip and leaves a still one alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from eadnet.errors import InputError
+from eadnet.modules.tfrm import TFRM
+from tests.golden_weights import array, fill
+
+
+def trained(**config: Any) -> TFRM:
+    """Every parameter away from its initial value, except the prior over distances."""
+    tfrm = TFRM.from_config({"channels": 4, "hidden": 16, "top_k": 3, **config})
+    prior = None if tfrm.prior is None else tfrm.prior.detach().clone()
+    fill(tfrm, "tfrm")
+    if tfrm.prior is not None and prior is not None:
+        tfrm.prior.data.copy_(prior)
+    return tfrm.double()
+
+
+def clip(frames: int = 6, batch: int = 2, size: tuple[int, int] = (5, 7)) -> torch.Tensor:
+    return array("clip", batch, 4, frames, *size).double()
+
+
+@pytest.mark.parametrize("frames", [1, 2, 6])
+def test_untrained_it_changes_no_bit(frames: int) -> None:
+    x = array("x", 2, 4, frames, 5, 7)
+    assert torch.equal(TFRM()(x)[0], x)
+
+
+@pytest.mark.parametrize("top_k", [1, 2, 5, 6, 50])
+def test_rows_of_the_graph_sum_to_one_and_keep_top_k_edges(top_k: int) -> None:
+    _, adjacency = trained()(clip(), top_k=top_k)
+    assert adjacency.shape == (2, 6, 6)
+    torch.testing.assert_close(adjacency.sum(-1), torch.ones(2, 6, dtype=torch.float64))
+    assert torch.equal((adjacency > 0).sum(-1), torch.full((2, 6), min(top_k, 6)))
+
+
+def test_the_kept_edges_are_the_strongest() -> None:
+    tfrm = trained()
+    _, dense = tfrm(clip(), top_k=6)
+    _, sparse = tfrm(clip(), top_k=2)
+    strongest = torch.zeros_like(dense).scatter(-1, dense.topk(2, dim=-1).indices, 1.0)
+    assert torch.equal(sparse > 0, strongest > 0)
+
+
+def test_the_configured_top_k_is_the_default() -> None:
+    _, adjacency = trained(top_k=2)(clip())
+    assert torch.equal((adjacency > 0).sum(-1), torch.full((2, 6), 2))
+
+
+def test_one_frame_is_returned_as_it_is() -> None:
+    x = clip(frames=1)
+    out, adjacency = trained()(x)
+    assert torch.equal(out, x) and torch.equal(adjacency, torch.ones(2, 1, 1, dtype=torch.float64))
+
+
+def test_a_still_clip_is_left_alone() -> None:
+    x = clip(frames=1).expand(-1, -1, 5, -1, -1)
+    out, _ = trained()(x)
+    torch.testing.assert_close(out, x, rtol=0, atol=1e-12)
+
+
+def test_a_moving_clip_is_changed_in_every_frame() -> None:
+    x = clip()
+    out, _ = trained()(x)
+    assert ((out - x).abs().amax(dim=(0, 1, 3, 4)) > 1e-6).all()
+
+
+def test_messages_stay_in_place() -> None:
+    """A pixel in which the frames agree does not change, whatever happens elsewhere."""
+    x = clip()
+    x[:, :, :, 2, 3] = 0.5
+    out, _ = trained()(x)
+    torch.testing.assert_close(out[:, :, :, 2, 3], x[:, :, :, 2, 3], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
+def test_strength_scales_the_residual(strength: float) -> None:
+    tfrm, x = trained(), clip()
+    torch.testing.assert_close(tfrm(x, strength=strength)[0] - x, strength * (tfrm(x)[0] - x))
+
+
+def test_without_the_prior_it_does_not_see_the_order_of_frames() -> None:
+    tfrm, x = trained(temporal_prior=False), clip()
+    order = torch.tensor([4, 0, 5, 2, 1, 3])
+    out, adjacency = tfrm(x)
+    shuffled, shuffled_adjacency = tfrm(x[:, :, order])
+    torch.testing.assert_close(shuffled, out[:, :, order])
+    torch.testing.assert_close(shuffled_adjacency, adjacency[:, order][:, :, order])
+
+
+def test_with_the_prior_it_does() -> None:
+    tfrm, x = trained(), clip()
+    order = torch.tensor([4, 0, 5, 2, 1, 3])
+    assert not torch.allclose(tfrm(x[:, :, order])[0], tfrm(x)[0][:, :, order])
+
+
+def test_the_prior_prefers_neighbours_before_training() -> None:
+    tfrm = TFRM(top_k=5)
+    _, adjacency = tfrm(torch.ones(1, 4, 5, 4, 4))
+    assert (adjacency[0, 0].diff() < 0).all()
+
+
+def test_clips_longer_than_the_prior() -> None:
+    _, adjacency = trained(max_distance=2)(clip(frames=9))
+    assert adjacency.isfinite().all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 6), (16, 16)])
+def test_any_frame_size(size: tuple[int, int]) -> None:
+    x = clip(size=size)
+    assert trained()(x)[0].shape == x.shape
+
+
+def test_half_precision_latents_keep_their_type() -> None:
+    x = array("x", 1, 4, 3, 4, 4).half()
+    out, _ = TFRM()(x)
+    assert torch.equal(out, x)
+
+
+def test_gradients_reach_every_parameter() -> None:
+    tfrm = trained(max_distance=5)
+    tfrm(clip(), top_k=6)[0].square().sum().backward()
+    assert [k for k, p in tfrm.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_configuration_rebuilds_the_module() -> None:
+    tfrm = trained(layers=1)
+    again = TFRM.from_config(tfrm.config).double()
+    again.load_state_dict(tfrm.state_dict())
+    assert torch.equal(again(clip())[0], tfrm(clip())[0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "message"),
+    [
+        ((1, 3, 5, 4, 4), {}, "[1, 3, 5, 4, 4]"),
+        ((4, 5, 4, 4), {}, "[4, 5, 4, 4]"),
+        ((1, 4, 5, 4, 4), {"strength": 1.5}, "1.5"),
+        ((1, 4, 5, 4, 4), {"top_k": 0}, "top_k is 0"),
+    ],
+)
+def test_bad_input_is_named(shape: tuple[int, ...], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as error:
+        TFRM()(torch.zeros(shape), **options)
+    assert message in str(error.value)

