@@ -1,8 +1,8 @@
 """EAD-Net's own parts in a file of their own, to be put on a LatentSync U-Net.
 
-The parts are small beside the U-Net, start as identities, and can be trained with the U-Net frozen; so they can
-be passed on without the weights they sit on. The file is a checkpoint (see `eadnet.checkpoints`) whose header
-describes no component but an "adapter": the `ead` section of the U-Net's configuration.
+The parts are small beside the U-Net, start as identities, and can be trained with the U-Net frozen; so they
+can be passed on without the weights they sit on. The file is a checkpoint (see `eadnet.checkpoints`) whose
+header describes no component but an "adapter": the `ead` section of the U-Net's configuration.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from .checkpoints import FORMAT, HEADER, check_keys, open_safetensors, read_info
 from .errors import CheckpointError
 from .modules.unet import EADUNet
 
-
 # What a name of a weight contains when LatentSync has no such weight.
 _PARTS = {"emotion_attn", "emotion_embedding", "stda"}
 
@@ -28,9 +27,11 @@ def is_ead_key(key: str) -> bool:
 
 
 def save_adapter(path: str | os.PathLike[str], unet: EADUNet, info: Mapping[str, Any]) -> None:
-    """Write the EAD parts of ``unet`` as float16. ``info`` gives "preset" and "resolution" (see `Preset.info`)."""
+    """Write the EAD parts of ``unet`` as float16. ``info`` gives preset and resolution: `Preset.info`."""
     state = unet.state_dict()
-    tensors = {key: value.detach().cpu().half().contiguous() for key, value in state.items() if is_ead_key(key)}
+    tensors = {
+        key: value.detach().cpu().half().contiguous() for key, value in state.items() if is_ead_key(key)
+    }
     if not tensors:
         raise CheckpointError("This U-Net has no EAD-Net parts to save: switch them on in its configuration.")
     header = {**info, "format": FORMAT, "components": {}, "adapter": unet.config["ead"]}
@@ -40,15 +41,17 @@ def save_adapter(path: str | os.PathLike[str], unet: EADUNet, info: Mapping[str,
 def read_adapter_info(path: str | os.PathLike[str], unet_info: Mapping[str, Any]) -> dict[str, Any]:
     """The adapter's header, without reading a tensor.
 
-    Raises CheckpointError for a file that is no adapter or was trained for another resolution than the U-Net with
-    the header ``unet_info``.
+    Raises CheckpointError for a file that is no adapter or was trained for another resolution than the U-Net
+    with the header ``unet_info``.
     """
     name, info = Path(path).name, read_info(path)
     if "adapter" not in info:
         raise CheckpointError(f"{name} is a checkpoint but not an adapter: choose an adapter, or none.")
     ours, theirs = info.get("resolution"), unet_info.get("resolution")
     if ours != theirs:
-        raise CheckpointError(f"{name} was trained at {ours} pixels and the U-Net at {theirs}: choose a pair that fits.")
+        raise CheckpointError(
+            f"{name} was trained at {ours} pixels and the U-Net at {theirs}: choose a pair that fits."
+        )
     return info
 
 

@@ -75,7 +75,7 @@ class Checkpoint:
     def defaults(self) -> dict[str, Any]:
         return dict(self.info.get("defaults", {}))
 
-    def component(self, name: str) -> nn.Module:
+    def component(self, name: str) -> Any:
         """A component by name; CheckpointError when the file has none or it was not loaded."""
         if name not in self.components:
             have = ", ".join(sorted(self.components)) or "nothing"
@@ -196,21 +196,34 @@ def check_keys(expected: Mapping[str, Tensor], found: Mapping[str, Any], what: s
             )
 
 
-def _build(name: str, entry: Mapping[str, Any], tensors: Mapping[str, Tensor], path: Path) -> nn.Module:
+def _unfilled(module: nn.Module) -> bool:
+    """Whether any tensor of a network built without memory is still without: one that no file holds."""
+    return any(
+        isinstance(value, Tensor) and value.is_meta
+        for part in module.modules()
+        for value in (*part._parameters.values(), *part._buffers.values(), *vars(part).values())
+    )
+
+
+def _build(
+    name: str, entry: Mapping[str, Any], tensors: Mapping[str, Tensor], path: Path, dtype: torch.dtype
+) -> nn.Module:
+    """A network with the file's weights. It is built without memory: initial values would only cost time."""
     try:
-        module = component_class(entry["class"]).from_config(entry["config"])
+        with torch.device("meta"):
+            module: nn.Module = component_class(entry["class"]).from_config(entry["config"])
     except (TypeError, KeyError, ValueError) as error:
         raise CheckpointError(
             f"The configuration of {name} in {path.name} does not fit {entry['class']} ({error}): "
             "update EAD-Net or convert the file again."
         ) from error
-    check_keys(
-        module.state_dict(),
-        tensors,
-        f"{name} in {path.name}",
-        "the file does not match its own header, get it again.",
-    )
-    module.load_state_dict(dict(tensors))
+    advice = "the file does not match its own header, get it again."
+    check_keys(module.state_dict(), tensors, f"{name} in {path.name}", advice)
+    weights = {key: value.to(dtype) if value.is_floating_point() else value for key, value in tensors.items()}
+    module.load_state_dict(weights, assign=True)
+    if _unfilled(module):
+        module = component_class(entry["class"]).from_config(entry["config"]).to(dtype)
+        module.load_state_dict(weights)
     return module.eval()
 
 
@@ -244,7 +257,7 @@ def load_checkpoint(
             if only is not None and name not in only:
                 continue
             own = {key.split(".", 1)[1]: file.get_tensor(key) for key in keys if key.startswith(name + ".")}
-            components[name] = _build(name, entry, own, path).to(dtype)
+            components[name] = _build(name, entry, own, path, dtype)
     return Checkpoint(path=path, info=info, components=components)
 
 

@@ -25,7 +25,7 @@ class Command:
 
     name: str
     help: str
-    arguments: Callable[[argparse.ArgumentParser], None]
+    arguments: Callable[[argparse.ArgumentParser], object]
     run: Callable[[argparse.Namespace], None]
 
 

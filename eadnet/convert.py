@@ -6,6 +6,7 @@ a file is gets decided by its tensors' names and shapes, never by its own name.
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import re
@@ -164,8 +165,6 @@ def _write(
     dtype: torch.dtype | None,
 ) -> Path:
     """Check the tensors against the network they are for, and write the checkpoint."""
-    import json
-
     expected = _expected_state(class_name, config)
     check_keys(
         expected, tensors, published.path.name, f"it does not fit this {class_name}, choose another file."
@@ -277,11 +276,6 @@ def convert_whisper(
         key.removeprefix("encoder."): value
         for key, value in published.tensors.items()
         if key.startswith("encoder.")
-    }
-    # The final layer norm comes after the features that are used.
-    wanted = _expected_state("WhisperEncoder", WHISPER_TINY)
-    encoder = {
-        key: value for key, value in encoder.items() if key in wanted or not key.startswith("ln_post.")
     }
     info = {"preset": "whisper-tiny"}
     return _write(dst, "audio_encoder", "WhisperEncoder", WHISPER_TINY, published, encoder, info, dtype)

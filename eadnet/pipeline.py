@@ -147,11 +147,12 @@ def read_crops(
 def frames_shown(
     count: int, available: int, source_fps: Fraction | float, fps: Fraction | float
 ) -> list[int]:
-    """Which of ``available`` source frames is shown at each time i / fps, i < count; back and forth when short.
+    """Which of ``available`` source frames is shown at each time i / fps, i < count.
 
-    The frame shown at time t is the one whose span [k, k+1) / source_fps holds t, as a player shows it.
+    It is the frame whose span [k, k+1) / source_fps holds that time, as a player shows it; a source that is
+    too short runs back and forth.
     """
-    step = Fraction(source_fps).limit_denominator(100_000) / Fraction(fps).limit_denominator(100_000)
+    step = source_fps / Fraction(fps).limit_denominator(1001)
     positions = [int(i * step) for i in range(count)]
     order = bounce(available, positions[-1] + 1).tolist()
     return [order[position] for position in positions]

@@ -24,13 +24,14 @@ class EADNetAudioEncode(io.ComfyNode):
         return schema(
             node_id="EADNetAudioEncode",
             display_name="EAD-Net Encode Audio",
-            description="Turns a recording of speech into what the denoiser hears around every video frame, and "
-            "says how many frames the recording lasts.",
+            description="Turns a recording of speech into what the denoiser hears around every video "
+            "frame, and says how many frames the recording lasts.",
             search_aliases=["speech", "whisper", "voice", "audio to frames"],
             inputs=[
                 AudioEncoder.Input("audio_encoder", tooltip="From the loader that the model comes from."),
                 io.Audio.Input(
-                    "audio", tooltip="Speech of any length, sample rate and number of channels; it is mixed to mono."
+                    "audio",
+                    tooltip="Speech of any length, sample rate and number of channels; it is mixed to mono.",
                 ),
                 io.Float.Input(
                     "fps",
@@ -43,7 +44,9 @@ class EADNetAudioEncode(io.ComfyNode):
                 ),
             ],
             outputs=[
-                Audio.Output(display_name="encoded_audio", tooltip="Tokens for every frame: EAD-Net Sampler."),
+                Audio.Output(
+                    display_name="encoded_audio", tooltip="Tokens for every frame: EAD-Net Sampler."
+                ),
                 io.Int.Output(
                     display_name="frame_count",
                     tooltip="How many frames the recording lasts, rounded: EAD-Net Prepare.",
@@ -60,7 +63,9 @@ class EADNetAudioEncode(io.ComfyNode):
         seconds = waveform.shape[-1] / rate
         frames = num_frames(seconds, fps)
         if frames == 0:
-            raise InputError(f"The recording lasts {seconds:.3f} s, less than half a frame at {fps:g} fps: give more.")
+            raise InputError(
+                f"The recording lasts {seconds:.3f} s, less than half a frame at {fps:g} fps: give more."
+            )
         if float(speech.abs().max()) < _SILENCE:
             logger.warning("The recording is silent: the mouth has nothing to follow.")
         tokens = audio_encoder.use().encode_speech(speech, fps, frames)

@@ -20,7 +20,7 @@ import latent_preview
 import torch
 from torch import Tensor, nn
 
-from ..eadnet.checkpoints import read_info
+from ..eadnet.checkpoints import bundled_mini, read_info
 from ..eadnet.errors import CheckpointError, InputError
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ NONE = "none"
 _DTYPES = [torch.float16, torch.bfloat16, torch.float32]
 _ASSETS = Path(__file__).parent.parent / "eadnet" / "assets"
 
-# --- model files ------------------------------------------------------------------------------------------------
+# --- model files --------------------------------------------------------------------------------------------
 
 
 def register_model_folder() -> None:
@@ -58,9 +58,13 @@ def user_file_names(hint: str) -> list[str]:
 def checkpoint_path(name: str) -> Path:
     """Where a file of the model folder is; CheckpointError when it is not there."""
     path = folder_paths.get_full_path(FOLDER, name)
+    if path is None and name == BUNDLED:
+        return bundled_mini()
     if path is None:
         folders = " or ".join(p for p in folder_paths.get_folder_paths(FOLDER) if p != str(_ASSETS))
-        raise CheckpointError(f"There is no '{name}' in {folders}: put the file there, then refresh the node (R).")
+        raise CheckpointError(
+            f"There is no '{name}' in {folders}: put the file there, then refresh the node (R)."
+        )
     return Path(path)
 
 
@@ -83,16 +87,16 @@ def fingerprint(name: str) -> str:
     return f"{path} {stat.st_size} {stat.st_mtime_ns}"
 
 
-# --- networks and memory ----------------------------------------------------------------------------------------
+# --- networks and memory ------------------------------------------------------------------------------------
 
 
 def unet_dtype(parameters: int) -> torch.dtype:
-    """The type to compute a denoiser of this size in on this machine, minding ComfyUI's --fp16-unet and the like."""
+    """The type to compute a denoiser of this size in, here, minding ComfyUI's --fp16-unet and the like."""
     device = memory.get_torch_device()
     dtype = memory.unet_dtype(device=device, model_params=parameters, supported_dtypes=_DTYPES)
     if dtype not in _DTYPES:  # 8-bit weights need ComfyUI's own layers
         dtype = torch.float16
-    # ComfyUI may store weights in a type the device cannot compute in; these plain layers cannot cast on the fly.
+    # ComfyUI may store weights in a type the device cannot compute in; plain layers cannot cast on the fly.
     return memory.unet_manual_cast(dtype, device, _DTYPES) or dtype
 
 
@@ -109,7 +113,7 @@ class Network(Protocol):
 
 
 class Held:
-    """A network in the care of ComfyUI's memory manager: on the device while in use, moved away when space is short."""
+    """A network in the care of ComfyUI's memory manager, on the device while it is used and there is room."""
 
     def __init__(self, module: nn.Module, offload_device: torch.device | None = None) -> None:
         module = module.eval().requires_grad_(False)
@@ -171,18 +175,28 @@ def with_less(run: Callable[[int], Tensor], size: int, smallest: int, what: str)
 def unet_memory(unet: Any, frames: int, side: int) -> float:
     """Bytes a denoiser needs beside its weights for one window of ``frames`` of latents with this ``side``.
 
-    Counted on the network itself: at its peak 24 values live per first-level channel and latent site, in every
-    size from mini to 512 pixels. The rest of the 40 is room for convolution workspaces. Three evaluations of the
-    network may run at once (see `eadnet.sampling.guidance`).
+    Counted on the network itself: at its peak 24 values live per first-level channel and latent site, in
+    every size from mini to 512 pixels. The rest of the 40 is room for convolution workspaces. Three
+    evaluations of the network may run at once (see `eadnet.sampling.guidance`).
     """
     dtype = next(unet.parameters()).dtype
     return 3 * 40 * unet.config["block_out_channels"][0] * frames * side * side * dtype.itemsize
 
 
 def tfrm_memory(shape: Sequence[int]) -> float:
-    """Bytes TFRM needs beside its weights for latents [T, 4, h, w]: its widest features and a few T x T graphs."""
+    """Bytes TFRM needs beside its weights for latents [T, 4, h, w]: features and a few T x T graphs."""
     frames, _, height, width = shape
     return 4 * (8 * 64 * frames * height * width + 8 * frames * frames)
+
+
+def is_clip(value: Any) -> bool:
+    """Whether a text encoder is one of ComfyUI's."""
+    return isinstance(value, comfy.sd.CLIP)
+
+
+def clip_reader(clip: comfy.sd.CLIP) -> Callable[[Sequence[str]], Tensor]:
+    """ComfyUI's CLIP with the interface of our text encoders: texts to tokens [B, L, D] of the last layer."""
+    return lambda texts: torch.cat([clip.encode_from_tokens(clip.tokenize(text)) for text in texts])
 
 
 def result_device() -> torch.device:
@@ -190,7 +204,7 @@ def result_device() -> torch.device:
     return memory.intermediate_device()
 
 
-# --- progress, preview, Cancel ----------------------------------------------------------------------------------
+# --- progress, preview, Cancel ------------------------------------------------------------------------------
 
 
 class Progress:
@@ -214,7 +228,7 @@ class _LatentFormat(comfy.latent_formats.LatentFormat):
 
 
 def latent_previewer(latent_rgb: Sequence[Sequence[float]] | None) -> Callable[[Tensor], Any]:
-    """Turns latents [T, 4, h, w] into a preview of their middle frame, or None where previews are switched off.
+    """Turns latents [T, 4, h, w] into a preview of their middle frame, or None where previews are off.
 
     Without colours of our own, Stable Diffusion 1.5's apply.
     """
@@ -222,17 +236,19 @@ def latent_previewer(latent_rgb: Sequence[Sequence[float]] | None) -> Callable[[
     previewer = latent_preview.get_previewer(memory.get_torch_device(), own)
     if previewer is None:
         return lambda latents: None
-    return lambda latents: previewer.decode_latent_to_preview_image("JPEG", latents[len(latents) // 2][None].float())
+    return lambda latents: previewer.decode_latent_to_preview_image(
+        "JPEG", latents[len(latents) // 2][None].float()
+    )
 
 
-# --- autoencoder ------------------------------------------------------------------------------------------------
+# --- autoencoder --------------------------------------------------------------------------------------------
 
 
 class HeldVAE(comfy.sd.VAE):
     """An autoencoder of ours behind the VAE socket, for ComfyUI's own encode and decode nodes.
 
-    Does not call the parent's constructor, which builds one of ComfyUI's networks from its weights; everything
-    the core nodes call is overridden here.
+    Does not call the parent's constructor, which builds one of ComfyUI's networks from its weights;
+    everything the core nodes call is overridden here.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -247,7 +263,7 @@ class HeldVAE(comfy.sd.VAE):
         self.size = None
 
     def encode(self, pixel_samples: Tensor) -> Tensor:
-        """Pictures [B, H, W, C] in 0..1 to latents [B, 4, H/8, W/8]; sides are cut to multiples of 8, as core does."""
+        """Pictures [B, H, W, C] in 0..1 to latents [B, 4, H/8, W/8], cut to multiples of 8 as core does."""
         height, width = (side // 8 * 8 for side in pixel_samples.shape[1:3])
         top, left = ((pixel_samples.shape[1] - height) // 2, (pixel_samples.shape[2] - width) // 2)
         pixels = pixel_samples[:, top : top + height, left : left + width, :3].movedim(-1, 1)

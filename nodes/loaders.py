@@ -13,7 +13,6 @@ from ..eadnet.checkpoints import load_checkpoint, read_info
 from ..eadnet.errors import CheckpointError
 from . import host
 from .types import (
-    SD_LATENT_SCALE,
     AudioEncoder,
     Denoiser,
     GraphSmoother,
@@ -27,14 +26,19 @@ from .types import (
 
 logger = logging.getLogger(__name__)
 
-_SD_VAE = "ComfyUI's Load VAE with the Stable Diffusion 1.5 autoencoder (vae-ft-mse-840000-ema-pruned.safetensors)"
+_SD_VAE = (
+    "ComfyUI's Load VAE with the Stable Diffusion 1.5 autoencoder (vae-ft-mse-840000-ema-pruned.safetensors)"
+)
 
 # What to do when a checkpoint lacks a part, by component name.
 _ADVICE = {
     "unet": ("denoiser", "choose a checkpoint that has one"),
     "vae": ("autoencoder", f"connect {_SD_VAE} instead"),
     "audio_encoder": ("audio encoder", "take the one of EAD-Net Load LatentSync or of another checkpoint"),
-    "text_encoder": ("text encoder", "leave the emotion of the sampler unconnected or choose an EAD-Net checkpoint"),
+    "text_encoder": (
+        "text encoder",
+        "leave the emotion of the sampler unconnected or choose an EAD-Net checkpoint",
+    ),
     "tfrm": ("TFRM", "leave the TFRM Smoother out, or take the TFRM of another checkpoint"),
     "syncnet": ("SyncNet", "choose a checkpoint that has one"),
 }
@@ -51,7 +55,8 @@ class EADNetCheckpointLoader(io.ComfyNode):
         return schema(
             node_id="EADNetCheckpointLoader",
             display_name="EAD-Net Load Checkpoint",
-            description="Loads every part of an EAD-Net checkpoint. The small 'mini' model comes with the pack.",
+            description="Loads every part of an EAD-Net checkpoint. The small 'mini' model comes with the "
+            "pack.",
             search_aliases=["talking head", "lip sync", "lipsync", "load eadnet", "EAD-Net loader"],
             inputs=[
                 io.Combo.Input(
@@ -62,17 +67,24 @@ class EADNetCheckpointLoader(io.ComfyNode):
                 )
             ],
             outputs=[
-                Model.Output(display_name="model", tooltip="The denoiser, for EAD-Net Prepare and EAD-Net Sampler."),
-                AudioEncoder.Output(display_name="audio_encoder", tooltip="Listens to speech: EAD-Net Encode Audio."),
+                Model.Output(
+                    display_name="model", tooltip="The denoiser, for EAD-Net Prepare and EAD-Net Sampler."
+                ),
+                AudioEncoder.Output(
+                    display_name="audio_encoder", tooltip="Listens to speech: EAD-Net Encode Audio."
+                ),
                 TextEncoder.Output(
-                    display_name="text_encoder", tooltip="Reads the sentence of emotion: EAD-Net Encode Emotion."
+                    display_name="text_encoder",
+                    tooltip="Reads the sentence of emotion: EAD-Net Encode Emotion.",
                 ),
                 io.Vae.Output(
-                    display_name="vae", tooltip="The autoencoder, for EAD-Net Prepare and ComfyUI's VAE Decode."
+                    display_name="vae",
+                    tooltip="The autoencoder, for EAD-Net Prepare and ComfyUI's VAE Decode.",
                 ),
                 Smoother.Output(display_name="tfrm", tooltip="Frame graph reasoning: EAD-Net TFRM Smoother."),
                 SyncNet.Output(
-                    display_name="syncnet", tooltip="Judges how well sound and mouth agree, where the file has one."
+                    display_name="syncnet",
+                    tooltip="Judges how well sound and mouth agree, where the file has one.",
                 ),
             ],
         )
@@ -100,7 +112,9 @@ class EADNetCheckpointLoader(io.ComfyNode):
             dtype = host.unet_dtype(path.stat().st_size // 2)
             parts["unet"] = host.Held(load_checkpoint(path, only={"unet"}, dtype=dtype).component("unet"))
         autoencoder = loaded.components.get("vae")
-        vae = host.MissingVAE(_missing("vae", checkpoint)) if autoencoder is None else host.HeldVAE(autoencoder)
+        vae = (
+            host.MissingVAE(_missing("vae", checkpoint)) if autoencoder is None else host.HeldVAE(autoencoder)
+        )
         info = ModelInfo.of(loaded)
         logger.info("EAD-Net loaded %s: %s, %d pixels.", checkpoint, info.preset, info.resolution)
         return io.NodeOutput(
@@ -119,8 +133,8 @@ class EADNetLatentSyncLoader(io.ComfyNode):
         return schema(
             node_id="EADNetLatentSyncLoader",
             display_name="EAD-Net Load LatentSync",
-            description="Loads the public LatentSync weights, converted with 'eadnet convert', and optionally the "
-            "parts that EAD-Net adds to them.",
+            description="Loads the public LatentSync weights, converted with 'eadnet convert', and "
+            "optionally the parts that EAD-Net adds to them.",
             search_aliases=["LatentSync", "lip sync", "lipsync", "wav2lip"],
             inputs=[
                 io.Combo.Input(
@@ -132,19 +146,24 @@ class EADNetLatentSyncLoader(io.ComfyNode):
                 io.Combo.Input(
                     "whisper",
                     options=host.user_file_names("whisper"),
-                    tooltip="Whisper tiny, converted from tiny.pt into models/eadnet. Larger ones do not fit.",
+                    tooltip="Whisper tiny, converted from tiny.pt into models/eadnet. Larger ones do not "
+                    "fit.",
                 ),
                 io.Combo.Input(
                     "adapter",
                     options=[host.NONE, *host.user_file_names("adapter")],
                     default=host.NONE,
-                    tooltip="Trained EAD-Net parts (emotion attention, STDA) for this U-Net, or none: "
-                    "then the result is LatentSync's own.",
+                    tooltip="Trained EAD-Net parts (emotion attention, STDA) for this U-Net, or none: then "
+                    "the result is LatentSync's own.",
                 ),
             ],
             outputs=[
-                Model.Output(display_name="model", tooltip="The denoiser, for EAD-Net Prepare and EAD-Net Sampler."),
-                AudioEncoder.Output(display_name="audio_encoder", tooltip="Listens to speech: EAD-Net Encode Audio."),
+                Model.Output(
+                    display_name="model", tooltip="The denoiser, for EAD-Net Prepare and EAD-Net Sampler."
+                ),
+                AudioEncoder.Output(
+                    display_name="audio_encoder", tooltip="Listens to speech: EAD-Net Encode Audio."
+                ),
             ],
         )
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import check_pictures, prepare_portrait, to_pictures
 from ..eadnet.faces.frames import bounce
-from ..eadnet.faces.masks import REGIONS, latent_mask, mask_image, masked_picture
+from ..eadnet.faces.masks import REGIONS, feathered, latent_mask, mask_image, masked_picture
 from . import host
 from .types import MASK, MASKED_SAMPLES, Denoiser, Model, schema
 
@@ -25,16 +25,18 @@ class EADNetPrepare(io.ComfyNode):
         return schema(
             node_id="EADNetPrepare",
             display_name="EAD-Net Prepare Face",
-            description="Crops a portrait or the frames of a video to the model's square, hides the part of the face "
-            "that will be generated, and encodes both.",
+            description="Crops a portrait or the frames of a video to the model's square, hides the part "
+            "of the face that will be generated, and encodes both.",
             search_aliases=["portrait", "reference image", "face mask", "image to latent"],
             inputs=[
                 Model.Input("model", tooltip="Decides the resolution and, on auto, the mask."),
-                io.Vae.Input("vae", tooltip="The model's autoencoder; for LatentSync, Load VAE with SD 1.5's."),
+                io.Vae.Input(
+                    "vae", tooltip="The model's autoencoder; for LatentSync, Load VAE with SD 1.5's."
+                ),
                 io.Image.Input(
                     "images",
-                    tooltip="One portrait, or the frames of a video. The largest centred square is used, so the "
-                    "face should be in the middle and fill most of it.",
+                    tooltip="One portrait, or the frames of a video. The largest centred square is used, "
+                    "so the face should be in the middle and fill most of it.",
                 ),
                 io.Int.Input(
                     "frame_count",
@@ -42,22 +44,32 @@ class EADNetPrepare(io.ComfyNode):
                     min=1,
                     max=1_000_000,
                     force_input=True,
-                    tooltip="From EAD-Net Encode Audio. A portrait is held for so many frames; a video that is too "
-                    "short plays back and forth; what is too long is cut.",
+                    tooltip="From EAD-Net Encode Audio. A portrait is held for so many frames; a video "
+                    "that is too short plays back and forth; what is too long is cut.",
                 ),
                 io.Combo.Input(
                     "mask_region",
                     options=[AUTO, *REGIONS],
                     default=AUTO,
-                    tooltip="What is generated anew: the face with its brows, its lower half, or the mouth. "
-                    "auto takes what the model was trained on, which works best.",
+                    tooltip="What is generated anew: the face with its brows, its lower half, or the "
+                    "mouth. auto takes what the model was trained on, which works best.",
                 ),
             ],
             outputs=[
                 io.Latent.Output(
                     display_name="latents",
                     tooltip="The encoded frames, with mask and hidden frames inside: EAD-Net Sampler.",
-                )
+                ),
+                io.Image.Output(
+                    display_name="crops",
+                    tooltip="The square crop behind every frame, to put the generated face back on: the "
+                    "destination of Image Composite Masked.",
+                ),
+                io.Mask.Output(
+                    display_name="region",
+                    tooltip="What is generated, with a soft edge inwards: the mask of Image Composite "
+                    "Masked.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -72,24 +84,31 @@ class EADNetPrepare(io.ComfyNode):
         resolution = model.info.resolution
         region = mask_image(model.info.mask_region if mask_region == AUTO else mask_region, resolution)
         progress = host.Progress(len(needed), cls.hidden.unique_id)
-        whole, masked = [], []
+        crops: list[Tensor] = []
+        whole: list[Tensor] = []
+        masked: list[Tensor] = []
         for chunk in needed.split(_CHUNK):
-            crops = prepare_portrait(chunk, resolution)
-            whole.append(_encode(vae, crops))
-            masked.append(_encode(vae, masked_picture(crops, region)))
+            squares = prepare_portrait(chunk, resolution)
+            crops.append(to_pictures(squares).to(host.result_device()))
+            whole.append(_encode(vae, squares))
+            masked.append(_encode(vae, masked_picture(squares, region)))
             progress.update(sum(map(len, whole)))
-        mask = latent_mask(region)[None].expand(frame_count, -1, -1, -1)
-        samples, masked_samples = torch.cat(whole)[order], torch.cat(masked)[order]
-        return io.NodeOutput({"samples": samples, MASK: mask, MASKED_SAMPLES: masked_samples})
+        latents = {
+            "samples": torch.cat(whole)[order],
+            MASK: latent_mask(region).expand(frame_count, -1, -1, -1),
+            MASKED_SAMPLES: torch.cat(masked)[order],
+        }
+        return io.NodeOutput(latents, torch.cat(crops)[order], feathered(region, resolution // 32))
 
 
 def _encode(vae: io.Vae.Type, crops: Tensor) -> Tensor:
-    """Crops [n, 3, R, R] in -1..1 to the autoencoder's own latents [n, 4, R/8, R/8]; InputError for a foreign one."""
+    """Crops [n, 3, R, R] in -1..1 to the autoencoder's own latents; InputError unless [n, 4, R/8, R/8]."""
     latents = vae.encode(to_pictures(crops))
     side = crops.shape[-1] // 8
     if tuple(latents.shape[1:]) != (4, side, side):
         raise InputError(
-            f"This VAE turns a picture into {list(latents.shape[1:])} where {[4, side, side]} is needed: connect the "
+            f"This VAE turns a picture into {list(latents.shape[1:])} where {[4, side, side]} is needed: "
+            f"connect the "
             "checkpoint's own VAE or, for LatentSync, Stable Diffusion 1.5's."
         )
     return latents.float()

@@ -12,7 +12,18 @@ from torch import Tensor
 from ..eadnet.errors import InputError
 from ..eadnet.sampling import SCHEDULERS, Conditions, SamplingProgress, sample
 from . import host
-from .types import MASK, MASKED_SAMPLES, Audio, AudioTokens, Denoiser, Emotion, EmotionTokens, Model, ModelInfo, schema
+from .types import (
+    MASK,
+    MASKED_SAMPLES,
+    Audio,
+    AudioTokens,
+    Denoiser,
+    Emotion,
+    EmotionTokens,
+    Model,
+    ModelInfo,
+    schema,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +37,8 @@ class EADNetSampler(io.ComfyNode):
         return schema(
             node_id="EADNetSampler",
             display_name="EAD-Net Sampler",
-            description="Generates the hidden part of every frame so that the mouth says the recording and the face "
-            "shows the emotion. Clips of any length: windows of frames overlap and are blended.",
+            description="Generates the hidden part of every frame so that the mouth says the recording and "
+            "the face shows the emotion. Clips of any length: windows of frames overlap and are blended.",
             search_aliases=["talking head", "lip sync", "lipsync", "STDA denoiser", "ksampler"],
             inputs=[
                 Model.Input("model", tooltip="The denoiser, from a loader."),
@@ -36,7 +47,8 @@ class EADNetSampler(io.ComfyNode):
                 Emotion.Input(
                     "emotion",
                     optional=True,
-                    tooltip="From EAD-Net Encode Emotion. Unconnected means none; LatentSync models have no ear for it.",
+                    tooltip="From EAD-Net Encode Emotion. Unconnected means none; LatentSync models have "
+                    "no ear for it.",
                 ),
                 io.Int.Input(
                     "seed",
@@ -51,7 +63,8 @@ class EADNetSampler(io.ComfyNode):
                     default=20,
                     min=1,
                     max=200,
-                    tooltip="More steps, finer pictures, more time. mini is good with 12, LatentSync with 20.",
+                    tooltip="More steps, finer pictures, more time. mini is good with 12, LatentSync with "
+                    "20.",
                 ),
                 io.Float.Input(
                     "audio_guidance",
@@ -59,7 +72,8 @@ class EADNetSampler(io.ComfyNode):
                     min=0.0,
                     max=20.0,
                     step=0.1,
-                    tooltip="How strictly the mouth follows the sound. 1 is no guidance, 1.5 usual, above 3 exaggerates.",
+                    tooltip="How strictly the mouth follows the sound. 1 is no guidance, 1.5 usual, above "
+                    "3 exaggerates.",
                 ),
                 io.Float.Input(
                     "emotion_guidance",
@@ -67,15 +81,15 @@ class EADNetSampler(io.ComfyNode):
                     min=0.0,
                     max=20.0,
                     step=0.1,
-                    tooltip="How strongly the sentence shows. 0 ignores it, 1 is no guidance, above 3 exaggerates. "
-                    "The same value for both guidances saves a third of the time.",
+                    tooltip="How strongly the sentence shows. 0 ignores it, 1 is no guidance, above 3 "
+                    "exaggerates. The same value for both guidances saves a third of the time.",
                 ),
                 io.Combo.Input(
                     "scheduler",
                     options=list(SCHEDULERS),
                     default=SCHEDULERS[0],
-                    tooltip="ddim is what the models were measured with; dpmpp_2m and euler need fewer steps; "
-                    "lcm is for models distilled to a few steps.",
+                    tooltip="ddim is what the models were measured with; dpmpp_2m and euler need fewer "
+                    "steps; lcm is for models distilled to a few steps.",
                 ),
                 io.Int.Input(
                     "window",
@@ -95,7 +109,8 @@ class EADNetSampler(io.ComfyNode):
             ],
             outputs=[
                 io.Latent.Output(
-                    display_name="latent", tooltip="The generated frames: EAD-Net TFRM Smoother or VAE Decode."
+                    display_name="latent",
+                    tooltip="The generated frames: EAD-Net TFRM Smoother or VAE Decode.",
                 )
             ],
             hidden=[io.Hidden.unique_id],
@@ -171,15 +186,15 @@ class _Watcher:
 def _conditions(
     info: ModelInfo, audio: AudioTokens, latents: dict[str, Any], emotion: EmotionTokens | None
 ) -> Conditions:
-    """The sampler's conditions in the denoiser's scale; InputError when parts are missing or of another model."""
+    """The conditions in the denoiser's scale; InputError when parts are missing or of another model."""
     if MASK not in latents or MASKED_SAMPLES not in latents:
         raise InputError("These latents have no mask: connect EAD-Net Prepare Face straight to the sampler.")
     samples, masked = latents["samples"], latents[MASKED_SAMPLES]
     side = info.resolution // 8
     if tuple(samples.shape[1:]) != (4, side, side):
         raise InputError(
-            f"The latents are {list(samples.shape[1:])} and the model {info.preset} works on {[4, side, side]}: "
-            "prepare the picture with the same model."
+            f"The latents are {list(samples.shape[1:])} and the model {info.preset} works on "
+            f"{[4, side, side]}: prepare the picture with the same model."
         )
     return Conditions(
         masked_latents=masked * info.latent_scale,

@@ -18,8 +18,8 @@ class EADNetTFRMSmoother(io.ComfyNode):
         return schema(
             node_id="EADNetTFRMSmoother",
             display_name="EAD-Net TFRM Smoother",
-            description="Lets every frame learn from the frames that resemble it (temporal frame graph reasoning), "
-            "and shows who learned from whom.",
+            description="Lets every frame learn from the frames that resemble it (temporal frame graph "
+            "reasoning), and shows who learned from whom.",
             search_aliases=["temporal smoothing", "flicker", "frame graph", "consistency"],
             inputs=[
                 Smoother.Input("tfrm", tooltip="From EAD-Net Load Checkpoint."),
@@ -37,20 +37,24 @@ class EADNetTFRMSmoother(io.ComfyNode):
                     default=0,
                     min=0,
                     max=256,
-                    tooltip="How many frames each frame may learn from. 0 is the number the module was trained with.",
+                    tooltip="How many frames each frame may learn from. 0 is the number the module was "
+                    "trained with.",
                 ),
             ],
             outputs=[
                 io.Latent.Output(display_name="latent", tooltip="The smoothed frames, for VAE Decode."),
                 io.Image.Output(
                     display_name="frame_graph",
-                    tooltip="The graph as a picture: row i shows which frames (columns) frame i learned from.",
+                    tooltip="The graph as a picture: row i shows which frames (columns) frame i learned "
+                    "from.",
                 ),
             ],
         )
 
     @classmethod
-    def execute(cls, tfrm: GraphSmoother, samples: dict[str, Any], strength: float, top_k: int) -> io.NodeOutput:
+    def execute(
+        cls, tfrm: GraphSmoother, samples: dict[str, Any], strength: float, top_k: int
+    ) -> io.NodeOutput:
         latents = samples["samples"]
         network = tfrm.network.use(lambda _: host.tfrm_memory(latents.shape))
         parameter = next(network.parameters())

@@ -45,9 +45,9 @@ def schema(**settings: Any) -> io.Schema:
 class ModelInfo:
     """What a checkpoint's header says about using its denoiser.
 
-    latent_scale: factor from the latents in the graph (the autoencoder's own, so that ComfyUI's VAE nodes fit)
-        to those the denoiser was trained on: 1 for checkpoints that bring their autoencoder, 0.18215 for
-        Stable Diffusion 1.5's.
+    latent_scale: factor from the latents in the graph (the autoencoder's own, so that ComfyUI's VAE nodes
+        fit) to those the denoiser was trained on: 1 for checkpoints that bring their autoencoder, 0.18215
+        for Stable Diffusion 1.5's.
     latent_rgb: five rows (four latent channels and a constant) of red, green, blue in 0..1, or None.
     """
 
@@ -87,7 +87,7 @@ class Denoiser:
 
 @dataclass(frozen=True)
 class GraphSmoother:
-    """EADNET_TFRM: the module and the scale of the latents it was trained on (see `ModelInfo.latent_scale`)."""
+    """EADNET_TFRM: the module and the scale of the latents it was trained on (see `ModelInfo`)."""
 
     network: Network
     latent_scale: float
@@ -106,7 +106,7 @@ class AudioTokens:
 
 @dataclass(frozen=True)
 class EmotionTokens:
-    """EADNET_EMOTION: tokens [L, D] (or [T, L, D] when they change over time) and the empty sentence's [L, D]."""
+    """EADNET_EMOTION: tokens [L, D], or [T, L, D] when they change over time; the empty sentence's [L, D]."""
 
     tokens: Tensor
     null: Tensor

@@ -1,6 +1,6 @@
 """What saved workflows rely on: node ids, inputs in their order, sockets, ranges, defaults.
 
-A change here breaks somebody's graph. Where it is meant: `python tests/test_api_surface.py --write`, and say so
+A change here breaks somebody's graph. If it is meant: `python tests/test_api_surface.py --write`, and say so
 in the commit. New inputs go to the end, since workflows store widget values by position.
 """
 

@@ -25,7 +25,7 @@ def sources(folder: str) -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Absolute names of what a file imports, also inside functions: `nodes.host`, `eadnet.errors`, `torch`."""
+    """Absolute names of what a file imports, in functions too: `nodes.host`, `eadnet.errors`, `torch`."""
     package = path.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

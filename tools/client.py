@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,14 +24,30 @@ class Client:
         self.host, self.port = host, port
         self.id = uuid.uuid4().hex
 
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict | None = None,
+        timeout: float = 30.0,
+    ) -> bytes:
+        """What the server answers at a path. Raises ServerError with its text when that is an error."""
+        status, data = self._answer(method, path, body, headers, timeout)
+        if status != 200:
+            raise ServerError(
+                f"ComfyUI answered {method} {path} with {status}: {data[:500].decode('utf-8', 'replace')}"
+            )
+        return data
+
     def get(self, path: str, timeout: float = 30.0) -> dict:
         """The JSON at a path."""
-        return json.loads(self._request("GET", path, timeout=timeout))
+        return json.loads(self.request("GET", path, timeout=timeout))
 
     def post(self, path: str, body: dict | None = None) -> dict:
         """Posts JSON and returns the JSON that comes back, {} where the answer is empty."""
         data = json.dumps(body or {}).encode()
-        return json.loads(self._request("POST", path, data, {"Content-Type": "application/json"}) or b"{}")
+        return json.loads(self.request("POST", path, data, {"Content-Type": "application/json"}) or b"{}")
 
     def upload(self, path: Path, folder: str = FOLDER) -> str:
         """Uploads a picture or a recording; the name by which LoadImage and LoadAudio know it.
@@ -50,7 +67,7 @@ class Client:
         )
         body = b"".join([*parts, path.read_bytes(), f"\r\n--{boundary}--\r\n".encode()])
         content = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        answer = json.loads(self._request("POST", "/upload/image", body, content, timeout=600.0))
+        answer = json.loads(self.request("POST", "/upload/image", body, content, timeout=600.0))
         return "/".join(part for part in (answer.get("subfolder"), answer["name"]) if part)
 
     def queue(self, workflow: dict) -> str:
@@ -75,7 +92,14 @@ class Client:
 
     def outputs(self, prompt_id: str) -> list[dict]:
         """Every file a finished prompt has written: dicts of filename, subfolder and type."""
-        nodes = self.get(f"/history/{prompt_id}").get(prompt_id, {}).get("outputs", {})
+        deadline = (
+            time.monotonic() + 30.0
+        )  # the server announces success a moment before it writes the history
+        while prompt_id not in (history := self.get(f"/history/{prompt_id}")):
+            if time.monotonic() > deadline:
+                raise ServerError("ComfyUI keeps no record of what it has made.")
+            time.sleep(0.02)
+        nodes = history[prompt_id]["outputs"]
         return [
             item
             for node in nodes.values()
@@ -91,7 +115,7 @@ class Client:
             {key: item.get(key, "") for key in ("filename", "subfolder", "type")}, quote_via=quote
         )
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(self._request("GET", f"/view?{query}", timeout=600.0))
+        target.write_bytes(self.request("GET", f"/view?{query}", timeout=600.0))
 
     def run(
         self,
@@ -102,7 +126,8 @@ class Client:
         """Queues a workflow and returns its prompt id when it has succeeded.
 
         Args:
-            on_event: gets the type and the data of every message about this prompt, in order.
+            on_event: gets the type and the data of every message about this prompt, in order; previews come
+                as ("preview", {"image": bytes of a JPEG or PNG}).
             is_alive: asked when the server is silent for long; False ends the wait.
 
         Raises:
@@ -133,7 +158,8 @@ class Client:
                 if not is_alive():
                     raise ServerError("ComfyUI ended while it was working.") from None
                 continue
-            if isinstance(message, bytes):  # a preview picture
+            if isinstance(message, bytes):  # a picture after two words of 32 bits
+                yield "preview", {"image": message[8:]}
                 continue
             event = json.loads(message)
             kind, data = event.get("type", ""), event.get("data") or {}
@@ -141,21 +167,6 @@ class Client:
                 yield kind, data
                 if kind in ENDS:
                     return
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        headers: dict | None = None,
-        timeout: float = 30.0,
-    ) -> bytes:
-        status, data = self._answer(method, path, body, headers, timeout)
-        if status != 200:
-            raise ServerError(
-                f"ComfyUI answered {method} {path} with {status}: {data[:500].decode('utf-8', 'replace')}"
-            )
-        return data
 
     def _answer(
         self,

@@ -80,20 +80,13 @@ class Environment:
             if not runs(self.python):
                 status.show("making the virtual environment .venv")
                 make_venv(self.venv)
-            requirements = self.root / "requirements"
-            pinned = ["-r", str(requirements / "torch.txt")]
+            pinned = ["-r", str(self.root / "requirements" / "torch.txt")]
             chosen = [*shlex.split(torch), "torchvision", "torchaudio"] if torch else pinned
-            self._pip("torch", chosen, status)
-            package = f".[{','.join(extras)}]" if extras else "."
-            rest = [
-                "-c",
-                str(requirements / "constraints.txt"),
-                "-r",
-                str(requirements / "comfy.txt"),
-                "-e",
-                package,
-            ]
-            self._pip("the requirements", rest, status)
+            # setuptools builds our own package: bringing it now spares pip a second environment for that.
+            self._pip("torch", ["setuptools>=77", *chosen], status)
+            server = ["-r", str(self.root / "requirements" / "comfy.txt")]
+            package = ["--no-build-isolation", "-e", f".[{','.join(extras)}]" if extras else "."]
+            self._pip("the requirements", [*server, *package], status)
             status.show("checking torchvision and torchaudio")
             mend_audio_and_vision(self.python)
         self._write_stamp({"torch": torch, "extras": extras})
@@ -109,13 +102,24 @@ class Environment:
     def _pip(self, what: str, arguments: list[str], status: StatusLine) -> None:
         status.show(f"installing {what}")
         # Modules are compiled when they are first imported: most of these packages' files never are.
-        command: Command = [self.python, *PIP, "install", "--no-compile", "--prefer-binary", *arguments]
+        # Modules are compiled when they are first imported: most of these packages' files never are.
+        command: list[str | Path] = [self.python, *PIP, "install", "--no-compile", "--prefer-binary"]
+        constraints = ["-c", str(self.root / "requirements" / "constraints.txt")]
 
         def follow(line: str) -> None:
-            if line.lstrip().startswith(("Collecting", "Downloading", "Installing")):
-                status.show(f"installing {what}: {line.strip()}")
+            words = line.split()
+            if words[:1] in (["Collecting"], ["Downloading"]):
+                status.show(f"installing {what}: {' '.join(words[:2])}")
+            elif words[:1] == ["Installing"]:
+                status.show(f"installing {what}: unpacking")
 
-        run_quietly(command, log=self.log, on_line=follow, cwd=self.root, what=f"Installing {what}")
+        run_quietly(
+            [*command, *constraints, *arguments],
+            log=self.log,
+            on_line=follow,
+            cwd=self.root,
+            what=f"Installing {what}",
+        )
 
     def _fingerprint(self) -> str:
         """A hash of every file that says what to install."""

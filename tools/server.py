@@ -102,6 +102,7 @@ class Server:
         self._temp = tempfile.mkdtemp(prefix="ead-net-")
         command: list[str | Path] = [self.comfy.python, GUARD, str(os.getpid()), self.comfy.tree / "main.py"]
         options = ["--listen", "127.0.0.1", "--port", str(self.port), "--temp-directory", self._temp]
+        options += ["--max-upload-size", "4096"]  # megabytes: recordings may be long
         options += [*self.comfy.arguments(), *self._arguments]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}

@@ -47,7 +47,9 @@ def align(
     """The similarity that carries three points onto a template, by Procrustes analysis.
 
     The rotation is the orthogonal Procrustes solution, the scale the ratio of the standard deviations. With
-    `smooth`, the nose is pulled towards its place by a correction that changes slowly from frame to frame.
+    `smooth`, the picture is also shifted by a correction that changes slowly from frame to frame: how far the
+    nose is from its place in the normalised shapes, in pixels (about one; kept because the published models
+    were trained on crops made so).
 
     Args:
         points: [3, 2], (x, y) in pixels of the picture.

@@ -11,8 +11,8 @@ from ..errors import InputError
 def bounce(available: int, wanted: int) -> Tensor:
     """Indices [wanted] into ``available`` frames that play forwards and backwards in turn: 0 1 2 1 0 1 2 ...
 
-    The end frames are not shown twice in a row, so the motion turns round without a halt. A single frame is held;
-    frames beyond ``wanted`` are left out. Raises InputError for counts below 1.
+    The end frames are not shown twice in a row, so the motion turns round without a halt. A single frame is
+    held; frames beyond ``wanted`` are left out. Raises InputError for counts below 1.
     """
     if available < 1:
         raise InputError("There is no picture: connect a portrait or the frames of a video.")

@@ -12,7 +12,15 @@ _INK = (214, 218, 228)
 
 # Dark violet through rose and orange to pale yellow: lightness rises evenly, so it also reads in grey.
 _COLOURS = np.array(
-    [[16, 14, 38], [66, 20, 104], [130, 37, 108], [192, 58, 82], [234, 98, 48], [250, 158, 40], [250, 234, 150]],
+    [
+        [16, 14, 38],
+        [66, 20, 104],
+        [130, 37, 108],
+        [192, 58, 82],
+        [234, 98, 48],
+        [250, 158, 40],
+        [250, 234, 150],
+    ],
     dtype=np.float64,
 )
 
@@ -21,7 +29,11 @@ def colours(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Numbers [...] in 0..1 to colours [..., 3]; values outside are clipped."""
     place = np.clip(values, 0.0, 1.0) * (len(_COLOURS) - 1)
     marks = np.arange(len(_COLOURS))
-    return np.stack([np.interp(place, marks, _COLOURS[:, i]) for i in range(3)], axis=-1).round().astype(np.uint8)
+    return (
+        np.stack([np.interp(place, marks, _COLOURS[:, i]) for i in range(3)], axis=-1)
+        .round()
+        .astype(np.uint8)
+    )
 
 
 def _ticks(count: int) -> list[int]:
@@ -44,7 +56,7 @@ def matrix_picture(matrix: NDArray[Any], size: int = 512, title: str = "frame gr
     shade = np.sqrt(np.clip(matrix / most, 0, 1)) if most > 0 else np.zeros_like(matrix)
 
     font = ImageFont.load_default(max(10, size // 40))
-    left, top, right, bottom = size // 9, size // 10, size // 7, size // 11
+    left, top, right, bottom = size // 12, size // 8, size // 8, size // 12
     side = min(size - left - right, size - top - bottom)
     picture = Image.new("RGB", (size, size), _BACKGROUND)
     draw = ImageDraw.Draw(picture)
@@ -63,4 +75,4 @@ def matrix_picture(matrix: NDArray[Any], size: int = 512, title: str = "frame gr
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         text = f"{most * share * share:.2g}"
         draw.text((bar + width + 4, top + (1 - share) * (side - 1)), text, _INK, font, anchor="lm")
-    return np.asarray(picture, dtype=np.float32) / 255
+    return np.asarray(picture, dtype=np.float32) / np.float32(255)

@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..media.audio import RATE, check_waveform
+from ..media.audio import check_waveform
 from ..media.features import WHISPER_HOP, mel_power
-from .slices import slice_features
+from .slices import rows_heard, slice_features
 
 # Quieter than this (white noise of about -46 dBFS) is background: it is not amplified to the level of speech.
 QUIETEST_LEVEL = 1e-4
@@ -139,7 +139,7 @@ class MiniAudioEncoder(nn.Module):
         """Audio tokens of one window per clip, differentiable: the path for training.
 
         Args:
-            log_mel: [B, 80, M] of whole clips.
+            log_mel: [B, 80, M] of whole clips; silence follows where they end.
             fps: video frames per second.
             num_frames: T.
             first_frame: index of the window's first frame, one for all clips or a LongTensor [B].
@@ -147,7 +147,10 @@ class MiniAudioEncoder(nn.Module):
         Returns:
             [B, T, 10, dim].
         """
-        return slice_features(self(log_mel).unsqueeze(-2), fps, num_frames, first_frame)
+        last_clip_starts = int(torch.as_tensor(first_frame).max())
+        missing = 2 * rows_heard(fps, num_frames, last_clip_starts) - log_mel.shape[-1]
+        rows = self(F.pad(log_mel, (0, max(0, missing))))
+        return slice_features(rows.unsqueeze(-2), fps, num_frames, first_frame)
 
     @torch.no_grad()
     def encode_speech(self, waveform: Tensor, fps: float | Fraction, num_frames: int) -> Tensor:
@@ -169,9 +172,8 @@ class MiniAudioEncoder(nn.Module):
             raise InputError(
                 f"the recording has shape {list(waveform.shape)}; mix it down to one channel first."
             )
-        if not float(fps) > 0:
-            raise InputError(f"the frame rate is {fps} fps; it must be positive.")
-        # Two mel frames more than the last video frame needs: at least one whole row exists for any T.
-        needed = int(num_frames / float(fps) * RATE) + 2 * WHISPER_HOP
-        waveform = F.pad(waveform, (0, max(0, needed - waveform.numel()))).to(self.conv_in.weight.device)
-        return self.encode_windows(self.log_mel(waveform)[None], fps, num_frames)[0]
+        # Padded here, not after the log-mel, so that the window over the end of the sound is heard too.
+        needed = 2 * WHISPER_HOP * rows_heard(fps, num_frames)
+        waveform = F.pad(waveform, (0, max(0, needed - waveform.numel())))
+        log_mel = self.log_mel(waveform)[None].to(self.conv_in.weight)
+        return self.encode_windows(log_mel, fps, num_frames)[0]

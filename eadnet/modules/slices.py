@@ -19,6 +19,28 @@ ROWS_BEFORE = 4
 ROWS_PER_FRAME = 10
 
 
+def rows_heard(fps: float | Fraction, num_frames: int, first_frame: int = 0) -> int:
+    """How many rows a recording needs so that no index of its frames is clamped at the end.
+
+    Raises:
+        InputError: fps that is not positive.
+    """
+    last = int((first_frame + num_frames - 1) * ROWS_PER_SECOND / checked_fps(fps))
+    return max(0, last) + ROWS_PER_FRAME - ROWS_BEFORE
+
+
+def checked_fps(fps: float | Fraction) -> float:
+    """The frame rate as a float.
+
+    Raises:
+        InputError: not finite or not positive.
+    """
+    rate = float(fps)
+    if not (math.isfinite(rate) and rate > 0):
+        raise InputError(f"the frame rate is {fps} fps; it must be positive.")
+    return rate
+
+
 def frame_rows(
     num_rows: int, fps: float | Fraction, num_frames: int, first_frame: int | Tensor = 0
 ) -> Tensor:
@@ -38,13 +60,11 @@ def frame_rows(
     """
     if num_rows < 1:
         raise InputError("the recording is too short to hear anything in; give at least 20 ms of sound.")
-    fps = float(fps)
-    if not (math.isfinite(fps) and fps > 0):
-        raise InputError(f"the frame rate is {fps} fps; it must be positive.")
+    rate = checked_fps(fps)
     first = torch.as_tensor(first_frame, dtype=torch.long)
     frames = first[..., None] + torch.arange(num_frames, device=first.device)
     # Float64 keeps the floor exact for any frame number; some devices have it on the CPU only.
-    centre = (frames.cpu().double() * ROWS_PER_SECOND / fps).floor().long()
+    centre = (frames.cpu().double() * ROWS_PER_SECOND / rate).floor().long()
     rows = centre[..., None] + torch.arange(ROWS_PER_FRAME) - ROWS_BEFORE
     return rows.clamp(0, num_rows - 1)
 

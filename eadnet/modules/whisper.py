@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..media.audio import RATE, check_waveform
 from ..media.features import WHISPER_HOP, whisper_log_mel
-from .slices import slice_features
+from .slices import checked_fps, slice_features
 
 # Neighbouring chunks share at least a third of their length (10 s of 30 s) and hand over during 4 s in the
 # middle of what they share, so no row near the edge of a chunk, where context is missing, is ever used.
@@ -154,9 +154,7 @@ class WhisperEncoder(nn.Module):
             raise InputError(
                 f"the recording has shape {list(waveform.shape)}; mix it down to one channel first."
             )
-        if not float(fps) > 0:
-            raise InputError(f"the frame rate is {fps} fps; it must be positive.")
-        needed = max(2 * WHISPER_HOP, math.ceil(num_frames / float(fps) * RATE))
+        needed = max(2 * WHISPER_HOP, math.ceil(num_frames / checked_fps(fps) * RATE))
         waveform = F.pad(waveform, (0, max(0, needed - waveform.numel())))
         mel = whisper_log_mel(waveform).to(self.conv1.weight)
         return slice_features(self.encode_rows(mel), fps, num_frames)

@@ -93,7 +93,7 @@ class Guidance:
         emotion: Tensor | None = None,
         null_emotion: Tensor | None = None,
     ) -> Tensor:
-        """The guided output [B,4,T,h,w] in float32 of ``unet(sample [B,13,T,h,w], audio [B,T,N,D], emotion)``.
+        """Guided output [B,4,T,h,w] in float32 of ``unet(sample [B,13,T,h,w], audio [B,T,N,D], emotion)``.
 
         Emotions are [B, L, D] or [B, T, L, D]; ``null_emotion`` None means the model's path without emotion.
         """

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from .guidance import Guidance
-from .schedulers import denoised_estimate, make_scheduler, set_steps
+from .schedulers import advance, denoised_estimate, make_scheduler, set_steps
 from .windows import blend_weights, windows
 
 
@@ -204,7 +204,6 @@ def sample(
     denoiser = _Denoiser(unet, conditions.to(target, dtype or torch.float32), guidance, parts)
     shape = tuple(conditions.masked_latents.shape)
     latents = clip_noise(shape, generator, shared_noise).to(target) * solver.init_noise_sigma
-    takes_generator = scheduler == "lcm"
 
     for step, timestep in enumerate(timesteps):
         model_input = solver.scale_model_input(latents, timestep)
@@ -217,8 +216,7 @@ def sample(
             if last:
                 _check_finite(output, step, steps)
                 denoised = denoised_estimate(solver, output, timestep, model_input)
-                extra = {"generator": generator} if takes_generator else {}
-                latents = solver.step(output, timestep, latents, **extra).prev_sample
+                latents = advance(solver, output, timestep, latents, generator)
             if callback is not None:
                 done = step * len(parts) + index + 1
                 callback(

@@ -94,3 +94,27 @@ def denoised_estimate(scheduler: Any, output: Tensor, timestep: Tensor | int, mo
     if kind == "sample":
         return output
     return (model_input - sigma * output) / max(alpha, torch.finfo(torch.float32).eps)
+
+
+def advance(
+    scheduler: Any, output: Tensor, timestep: Tensor, latents: Tensor, generator: torch.Generator
+) -> Tensor:
+    """One step of the sampler: the latents of the next, less noisy level."""
+    if type(scheduler).__name__ == "DDIMScheduler" and scheduler.config.timestep_spacing == "trailing":
+        return _ddim_step(scheduler, output, timestep, latents)
+    extra = {"generator": generator} if type(scheduler).__name__ == "LCMScheduler" else {}
+    return scheduler.step(output, timestep, latents, **extra).prev_sample
+
+
+def _ddim_step(scheduler: Any, output: Tensor, timestep: Tensor, latents: Tensor) -> Tensor:
+    """DDIM's deterministic step (arXiv 2010.02502, eq. 12) to the timestep that comes next in the list.
+
+    diffusers' own takes the timesteps to be evenly spaced; those counted back from the end are only when
+    their number divides 1000, and else the last step would leave noise in the picture (at 15 or 24 steps).
+    """
+    following = scheduler.timesteps[scheduler.timesteps < timestep]
+    signal = scheduler.alphas_cumprod[following[0]] if len(following) else scheduler.final_alpha_cumprod
+    alpha, sigma = noise_level(scheduler, timestep)
+    clean = denoised_estimate(scheduler, output, timestep, latents)
+    noise = (latents - alpha * clean) / max(sigma, torch.finfo(torch.float32).eps)
+    return float(signal) ** 0.5 * clean + (1 - float(signal)) ** 0.5 * noise

@@ -1,4 +1,4 @@
-"""Eyes and brows: lids, lashes, iris, and how they are painted."""
+"""Eyes: lids, lashes, iris as functions of the parameters, and how they are painted."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .canvas import blend, fill, fixed_point, paint
-from .curves import open_curve, ribbon, tapered
-from .geometry import LEFT, Geometry, Pose
+from .canvas import blend, box_around, fill, fixed_point, paint
+from .curves import ribbon, tapered
+from .geometry import LEFT, RIGHT, Geometry, Pose
 
 _S = np.linspace(-1.0, 1.0, 25)  # from the inner to the outer corner
 _UPPER_PROFILE = (1 - np.abs(_S) ** 2.3) ** 0.85 * (1 - 0.10 * _S)
 _LOWER_PROFILE = (1 - np.abs(_S) ** 2.2) ** 0.90 * (1 + 0.14 * _S)
+_CREASE = tapered(22, 0.0042, 0.2, 0.55, 0.3)
+_BAG = tapered(25, 0.006, 0.1, 0.4, 0.1)
+_LOWER_LASH = tapered(21, 0.0034, 0.1, 0.8, 0.6)
 _LASH = np.interp(_S, [-1, -0.4, 0.6, 1.0], [0.25, 0.65, 1.0, 0.75])
 
 
@@ -60,25 +63,6 @@ def eye_shape(geometry: Geometry, v: dict[str, float], side: int) -> EyeShape:
     )
 
 
-def brow_line(geometry: Geometry, v: dict[str, float], side: int) -> np.ndarray:
-    """Middle line of the brow on `side` from its inner to its outer end, canonical, [5, 2]."""
-    name = "l" if side == LEFT else "r"
-    inner, outer, lower = (
-        v[f"{action}_{name}"] for action in ("inner_brow_up", "outer_brow_up", "brow_lower")
-    )
-    arch = geometry.identity.brow_arch
-    offset = np.array([0.050, 0.080, 0.113, 0.146, 0.178])
-    height = np.array([0.004, -0.003, -0.010 - 0.005 * arch, -0.010 - 0.007 * arch, 0.006])
-    height -= inner * np.array([0.033, 0.025, 0.011, 0.0, -0.004])
-    height -= outer * np.array([0.0, 0.007, 0.019, 0.027, 0.022])
-    height += lower * np.array([0.030, 0.024, 0.014, 0.005, 0.0])
-    height += v["nose_wrinkle"] * np.array([0.010, 0.008, 0.004, 0.0, 0.0])
-    height += v[f"cheek_raise_{name}"] * np.array([0.0, 0.0, 0.001, 0.003, 0.004])
-    offset = offset - lower * np.array([0.013, 0.010, 0.006, 0.002, 0.0])
-    offset = offset * (geometry.eye_x / 0.122)
-    return np.stack([0.5 + side * offset, geometry.brow_y + height], axis=1)
-
-
 class EyePainter:
     """Paints one person's eyes and brows."""
 
@@ -94,55 +78,41 @@ class EyePainter:
         painted = np.asarray(identity.makeup_color) * 255 * 0.55 + 0.45 * skin
         self._lid = natural * (1 - 0.8 * self._makeup) + painted * 0.8 * self._makeup
         self._white = np.array([244, 240, 236]) * 0.94 + skin * 0.06
-        self._brow = np.asarray(identity.brow_color) * 255
-        rng = np.random.default_rng(identity.texture_seed)
-        self._hairs = np.linspace(0.03, 0.97, 16) + rng.uniform(-0.02, 0.02, 16)
-        self._hair_length = rng.uniform(0.8, 1.15, 16)
+        self._lash_width = np.append(_LASH, 0.12) * (0.0078 + 0.0030 * identity.makeup)
+        self._wing = 0.010 + 0.006 * identity.makeup
 
     def paint(self, picture: np.ndarray, pose: Pose, size: int) -> list[np.ndarray]:
         """Paint both eyes onto the float32 picture [size, size, 3]; returns their openings [50, 2]."""
-        return [self._paint_eye(picture, pose, side, size) for side in (-LEFT, LEFT)]
+        shapes = [eye_shape(self._geometry, pose.values, side) for side in (RIGHT, LEFT)]
+        uppers = pose.place_all(*[shape.upper for shape in shapes])
+        lowers = pose.place_all(*[shape.lower for shape in shapes])
+        creases = pose.place_all(*[shape.crease for shape in shapes])
+        wings = [
+            upper[-1] + way * self._wing for upper, way in zip(uppers, _lash_directions(pose), strict=True)
+        ]
+        openings = [np.concatenate([upper, lower[::-1]]) for upper, lower in zip(uppers, lowers, strict=True)]
+        lids = [np.concatenate([crease, upper[::-1]]) for crease, upper in zip(creases, uppers, strict=True)]
 
-    def _paint_eye(self, picture: np.ndarray, pose: Pose, side: int, size: int) -> np.ndarray:
-        shape = eye_shape(self._geometry, pose.values, side)
-        upper, lower, crease = pose.place_all(shape.upper, shape.lower, shape.crease)
-        opening = np.concatenate([upper, lower[::-1]])
-        lid = np.concatenate([crease, upper[::-1]])
-        paint(picture, lid, self._lid, size, 0.55 + 0.30 * self._makeup, 0.004)
-        paint(picture, np.concatenate([upper, lower[::-1]]), self._lid, size, 0.8, 0.002)
-        self._paint_ball(picture, pose, shape, opening, upper, size)
-        paint(
-            picture, ribbon(crease[2:-1], tapered(22, 0.0042, 0.2, 0.55, 0.3)), self._fold, size, 0.60, 0.0012
-        )
-        paint(
-            picture,
-            ribbon(lower + (0, 0.013), tapered(25, 0.006, 0.1, 0.4, 0.1)),
-            self._fold,
-            size,
-            0.22,
-            0.004,
-        )
-        paint(
-            picture,
-            ribbon(lower[4:] + (0, 0.001), tapered(21, 0.0034, 0.1, 0.8, 0.6)),
-            self._lash,
-            size,
-            0.45,
-        )
-        wing = upper[-1] + pose_direction(pose, side) * (0.010 + 0.006 * self._makeup)
-        line = np.concatenate([upper, [wing]])
-        width = np.append(_LASH, 0.12) * (0.0078 + 0.0030 * self._makeup)
-        paint(picture, ribbon(line - (0, 0.0012), width), self._lash, size, 0.95)
-        corner = upper[0]
-        paint(
-            picture,
-            ribbon(np.stack([corner, corner + (upper[1] - upper[2]) * 0.8]), 0.004),
-            self._fold,
-            size,
-            0.5,
-            0.001,
-        )
-        return opening
+        paint(picture, lids, self._lid, size, 0.55 + 0.30 * self._makeup, 0.004)
+        paint(picture, openings, self._lid, size, 0.8, 0.002)
+        for shape, opening, upper in zip(shapes, openings, uppers, strict=True):
+            self._paint_ball(picture, pose, shape, opening, upper, size)
+        folds = [ribbon(crease[2:-1], _CREASE) for crease in creases]
+        paint(picture, folds, self._fold, size, 0.60, 0.0012)
+        bags = [ribbon(lower + (0, 0.013), _BAG) for lower in lowers]
+        paint(picture, bags, self._fold, size, 0.22, 0.004)
+        lower_lashes = [ribbon(lower[4:] + (0, 0.001), _LOWER_LASH) for lower in lowers]
+        paint(picture, lower_lashes, self._lash, size, 0.45)
+        lashes = [
+            ribbon(np.vstack([upper, wing]) - (0, 0.0012), self._lash_width)
+            for upper, wing in zip(uppers, wings, strict=True)
+        ]
+        paint(picture, lashes, self._lash, size, 0.95)
+        corners = [
+            ribbon(np.stack([upper[0], upper[0] + (upper[1] - upper[2]) * 0.8]), 0.004) for upper in uppers
+        ]
+        paint(picture, corners, self._fold, size, 0.5, 0.001)
+        return openings
 
     def _paint_ball(
         self,
@@ -156,10 +126,7 @@ class EyePainter:
         """White, iris, pupil and highlights, clipped to the opening between the lids."""
         import cv2
 
-        low = np.floor(opening.min(0) * size - 2).astype(int)
-        high = np.ceil(opening.max(0) * size + 2).astype(int)
-        left, top = (int(n) for n in np.maximum(low, 0))
-        right, bottom = (int(n) for n in np.minimum(high, size))
+        left, top, right, bottom = box_around(opening, size)
         if right <= left or bottom <= top:
             return
         origin = (left, top)
@@ -208,55 +175,20 @@ class EyePainter:
             color = np.minimum(self._iris * (1.15 if round(angle * 20 / np.pi) % 2 else 0.72) + 6, 255)
             cv2.polylines(ball, [ends], False, tuple(float(c) for c in color), 1, cv2.LINE_AA, 6)
 
-    def paint_brows(self, picture: np.ndarray, pose: Pose, size: int) -> None:
-        """Paint both brows onto the float32 picture [size, size, 3]."""
-        for side in (-LEFT, LEFT):
-            line = pose.place(open_curve(brow_line(self._geometry, pose.values, side), 24))
-            width = 0.0205 * self._geometry.identity.brow_thickness
-            widths = width * np.interp(
-                np.linspace(0, 1, 24), [0, 0.15, 0.45, 0.8, 1], [0.38, 0.85, 1.0, 0.62, 0.10]
-            )
-            paint(picture, ribbon(line, widths), self._brow, size, 0.72, 0.0022)
-            self._paint_brow_hairs(picture, line, widths, side, size)
 
-    def _paint_brow_hairs(
-        self, picture: np.ndarray, line: np.ndarray, widths: np.ndarray, side: int, size: int
-    ) -> None:
-        """Single hairs that lean outwards, a little longer than the brow is thick."""
-        at = self._hairs * (len(line) - 1)
-        index = np.arange(len(line))
-        x, y = np.interp(at, index, line[:, 0]), np.interp(at, index, line[:, 1])
-        half = 0.62 * np.interp(at, index, widths) * self._hair_length
-        lean = half * np.interp(self._hairs, [0, 0.25, 1], [0.15, 0.9, 2.0]) * side
-        root = np.stack([x - lean, y + half], axis=1)
-        tip = np.stack([x + lean, y - half * np.interp(self._hairs, [0, 1], [1.0, 0.5])], axis=1)
-        thick = np.array([0.0015, 0.0])
-        outlines = np.stack([root - thick, root + thick, tip], axis=1)
-        import cv2
-
-        margin = 2
-        low = np.maximum(np.floor(outlines.reshape(-1, 2).min(0) * size - margin).astype(int), 0)
-        high = np.minimum(np.ceil(outlines.reshape(-1, 2).max(0) * size + margin).astype(int), size)
-        if (high <= low).any():
-            return
-        origin = (int(low[0]), int(low[1]))
-        mask = np.zeros((int(high[1] - low[1]), int(high[0] - low[0])), np.uint8)
-        for triangle in fixed_point(outlines, size, origin):
-            cv2.fillConvexPoly(mask, triangle, 255, cv2.LINE_AA, 6)
-        blend(picture[low[1] : high[1], low[0] : high[0]], self._brow * 0.78, mask * np.float32(0.55 / 255))
-
-
-def pose_direction(pose: Pose, side: int) -> np.ndarray:
-    """Direction of a lash wing in the picture: outwards and up, [2]."""
-    origin, tip = pose.place(np.array([[0.5 + side * 0.2, 0.45], [0.5 + side * 0.208, 0.444]]))
-    direction: np.ndarray = (tip - origin) / np.linalg.norm(tip - origin)
-    return direction
+def _lash_directions(pose: Pose) -> list[np.ndarray]:
+    """Directions of both lash wings in the picture: outwards and up, unit vectors [2]."""
+    ends = np.array(
+        [[[0.5 + side * x, y] for x, y in ((0.2, 0.45), (0.208, 0.444))] for side in (RIGHT, LEFT)]
+    )
+    steps = np.diff(pose.place(ends.reshape(-1, 2)).reshape(2, 2, 2), axis=1)[:, 0]
+    return list(steps / np.hypot(steps[:, 0], steps[:, 1])[:, None])
 
 
 def eye_landmarks(geometry: Geometry, pose: Pose) -> np.ndarray:
     """iBUG points 36-47 in the picture, [12, 2]: the eye on the left of the picture from its outer corner,
     then the other one from its inner corner, both over the upper lid first."""
-    right = eye_shape(geometry, pose.values, -LEFT)
+    right = eye_shape(geometry, pose.values, RIGHT)
     left = eye_shape(geometry, pose.values, LEFT)
     top, low = [8, 16], [16, 8]
     points = [
@@ -264,10 +196,3 @@ def eye_landmarks(geometry: Geometry, pose: Pose) -> np.ndarray:
         left.upper[[0]], left.upper[top], left.upper[[24]], left.lower[low],
     ]  # fmt: skip
     return pose.place(np.concatenate(points))
-
-
-def brow_landmarks(geometry: Geometry, pose: Pose) -> np.ndarray:
-    """iBUG points 17-26 in the picture, [10, 2]: each brow from left to right in the picture."""
-    right = brow_line(geometry, pose.values, -LEFT)[::-1]
-    left = brow_line(geometry, pose.values, LEFT)
-    return pose.place(np.concatenate([right, left]))

@@ -94,7 +94,7 @@ class Pose:
         self._turn = PARALLAX * np.array([values["head_yaw"], values["head_pitch"]])
 
     def _parallax(self, points: np.ndarray) -> np.ndarray:
-        """Turning the head moves near points (nose) with the turn and far ones (back of the head) against it."""
+        """Turning moves near points (the nose) with the turn and far ones (back of the head) against it."""
         if not self._turn.any():
             return np.zeros(2)
         depth = 1.45 * _bump(points, 0.5, 0.56, 0.19, 0.25) - 0.30
@@ -105,17 +105,21 @@ class Pose:
         v, g = self.values, self.geometry
         x, y = points[:, 0], points[:, 1]
         moved = np.zeros_like(points)
-        off = (x - 0.5) / 0.27
-        drop = np.clip((y - 0.58) / 0.25, 0.0, 1.0)
-        drop = drop * drop * (3 - 2 * drop) * np.exp(-(off**4))
-        moved[:, 1] += JAW_DROP * v["jaw_open"] * drop
-        moved[:, 0] -= 0.018 * v["jaw_open"] * drop * off
+        if v["jaw_open"]:
+            off = (x - 0.5) / 0.27
+            drop = np.clip((y - 0.58) / 0.25, 0.0, 1.0)
+            drop = v["jaw_open"] * drop * drop * (3 - 2 * drop) * np.exp(-(off**4))
+            moved[:, 1] += JAW_DROP * drop
+            moved[:, 0] -= 0.018 * drop * off
         inward = 0.010 * v["lip_pucker"] + 0.007 * v["lip_funnel"] - 0.006 * v["lip_stretch"]
         for side, name in ((LEFT, "l"), (RIGHT, "r")):
-            cheek = _bump(points, 0.5 + side * 0.155, 0.60, 0.055, 0.055)
             smile = v[f"smile_{name}"]
-            moved[:, 1] -= cheek * (0.014 * v[f"cheek_raise_{name}"] + 0.010 * smile)
-            moved[:, 0] += cheek * side * (0.010 * smile - inward + 0.004 * v[f"dimple_{name}"])
+            up = 0.014 * v[f"cheek_raise_{name}"] + 0.010 * smile
+            out = side * (0.010 * smile - inward + 0.004 * v[f"dimple_{name}"])
+            if up or out:
+                cheek = _bump(points, 0.5 + side * 0.155, 0.60, 0.055, 0.055)
+                moved[:, 1] -= cheek * up
+                moved[:, 0] += cheek * out
         if v["nose_wrinkle"] or v["upper_lip_raise"]:
             nose = _bump(points, 0.5, g.nose_y - 0.01, 0.07, 0.045)
             moved[:, 1] -= nose * (0.011 * v["nose_wrinkle"] + 0.004 * v["upper_lip_raise"])

@@ -1,4 +1,4 @@
-"""The still skin of a head: relief shading under a soft light, nose, ears, neck, beard, freckles and lines."""
+"""The still skin of a head: relief under a soft light, nose, ears, neck, beard, freckles and lines."""
 
 from __future__ import annotations
 
@@ -323,8 +323,9 @@ def _hair_stroke(rng: np.random.Generator, x: float, y: float, lean: float, leng
 
 
 def head_layer(geometry: Geometry, size: int, shadow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Skin of the head before anything that moves -> (float32 [size, size, 3] in 0..255, coverage [size, size]).
+    """Skin of the head before anything that moves.
 
+    Returns (float32 [size, size, 3] in 0..255, coverage [size, size] in 0..1).
     `shadow` [size, size] is the shade that the hair throws on the skin.
     """
     identity = geometry.identity

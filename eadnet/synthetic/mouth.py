@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .canvas import blend, fill, paint
+from .canvas import blend, box_around, fill, paint
 from .curves import ellipse, ribbon
 from .geometry import JAW_DROP, Geometry, Pose
 
@@ -36,7 +36,10 @@ class MouthShape:
 
 
 def mouth_shape(geometry: Geometry, v: dict[str, float]) -> MouthShape:
-    """Lip curves for the parameter values `v`. The opening grows smoothly with jaw_open and is 0 for lip_close 1."""
+    """Lip curves for the parameter values `v`.
+
+    The opening grows smoothly with jaw_open and is 0 for lip_close = 1.
+    """
     lips = geometry.identity.lip_thickness
     part = (1 - v["lip_close"]) * (1 - 0.85 * v["lip_press"])
     smile = 0.5 * (v["smile_l"] + v["smile_r"])
@@ -125,9 +128,9 @@ class MouthPainter:
 
         paint(picture, ribbon(outer_lower[8:25] + (0, 0.011), 0.010), self._skin_shadow, size, 0.42, 0.007)
         paint(picture, ribbon(outer_upper + (0, -0.004), 0.004), self._skin_light, size, 0.35, 0.003)
-        for corner, toward in ((outer_upper[0], -1), (outer_upper[-1], 1)):
-            spot = ellipse(corner + (toward * 0.003, 0.001), 0.008, 0.007, 14)
-            paint(picture, spot, self._skin_shadow, size, 0.40, 0.004)
+        corners = ((outer_upper[0], -1), (outer_upper[-1], 1))
+        spots = [ellipse(corner + (toward * 0.003, 0.001), 0.008, 0.007, 14) for corner, toward in corners]
+        paint(picture, spots, self._skin_shadow, size, 0.40, 0.004)
 
         paint(picture, outline, self._lower, size, 1.0, 0.0012)
         paint(picture, np.concatenate([outer_upper, inner_upper[::-1]]), self._upper, size, 1.0, 0.0012)
@@ -156,10 +159,7 @@ class MouthPainter:
         import cv2
 
         opening = np.concatenate([upper, lower[::-1]])
-        low = np.floor(opening.min(0) * size - 2).astype(int)
-        high = np.ceil(opening.max(0) * size + 2).astype(int)
-        left, top = (int(n) for n in np.maximum(low, 0))
-        right, bottom = (int(n) for n in np.minimum(high, size))
+        left, top, right, bottom = box_around(opening, size)
         if right <= left or bottom <= top:
             return
         origin = (left, top)
@@ -215,9 +215,9 @@ class MouthPainter:
         shade = np.zeros(inside.shape[:2], np.uint8)
         fill(shade, ribbon(upper, 0.018), 255, size, origin)
         shadow = cv2.GaussianBlur(shade, (0, 0), max(0.4, 0.006 * size)).astype(np.float32)
-        x = (np.arange(left, right, dtype=np.float32) + 0.5) / size
+        columns = (np.arange(left, right, dtype=np.float32) + 0.5) / size
         half = max(1e-3, (upper[-1, 0] - upper[0, 0]) / 2)
-        side = np.clip(np.abs(x - (upper[0, 0] + upper[-1, 0]) / 2) / half, 0, 1) ** 3
+        side = np.clip(np.abs(columns - (upper[0, 0] + upper[-1, 0]) / 2) / half, 0, 1) ** 3
         dim = (1 - shadow * np.float32(0.45 / 255)) * (1 - np.float32(0.60) * side.astype(np.float32))
         content = inside * cv2.cvtColor(dim, cv2.COLOR_GRAY2RGB).reshape(inside.shape)
         mask = np.zeros(inside.shape[:2], np.uint8)

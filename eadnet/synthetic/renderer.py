@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from .canvas import blend, blur, fill
+from .brows import BrowPainter, brow_landmarks
+from .canvas import blend, blur, fill, remap
 from .expression import PARAMETERS
-from .eyes import EyePainter, brow_landmarks, eye_landmarks
+from .eyes import EyePainter, eye_landmarks
 from .geometry import Geometry, Pose
 from .glasses import draw_glasses
-from .hair import draw_pieces, hair_style
+from .hair import draw_pieces
+from .hair_styles import hair_style
 from .head import chin_shadow, head_layer, neck_layer
 from .identity import Identity
 from .mouth import MouthPainter, mouth_landmarks, mouth_shape
@@ -26,6 +28,7 @@ from .scene import background, clothes
 from .wrinkles import Wrinkles
 
 MAX_SIZE = 2048
+_REACH = 0.12
 _FIELD = 32  # the displacement field is computed on a grid this fine and interpolated
 
 
@@ -47,7 +50,7 @@ def mouth_opening(landmarks: np.ndarray) -> float:
 
 def _supersampling(size: int) -> int:
     """Factor by which the picture is drawn larger; tiny pictures need more to stay true to the shapes."""
-    if size >= 1024:
+    if size >= 640:
         return 1
     return 2 if size >= 96 else min(16, -(-192 // size))
 
@@ -64,13 +67,10 @@ def _composite(picture: np.ndarray, layer: np.ndarray, field: np.ndarray) -> np.
     """A premultiplied layer, moved by `field`, over the float32 picture [N, N, 3] -> a new picture."""
     import cv2
 
-    moved = cv2.remap(layer, field, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(
-        layer.shape
-    )
+    moved = remap(layer, field)
     clear = cv2.cvtColor(cv2.extractChannel(moved, 3), cv2.COLOR_GRAY2RGB)
-    result = cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB).reshape(picture.shape)
-    result += picture * clear.reshape(picture.shape)
-    return result
+    color = cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB)
+    return picture * clear.reshape(picture.shape) + color.reshape(picture.shape)
 
 
 class Renderer:
@@ -87,6 +87,7 @@ class Renderer:
         self._geometry = Geometry(identity)
         self._wrinkles = Wrinkles(self._geometry, self._canvas)
         self._eyes = EyePainter(self._geometry)
+        self._brows = BrowPainter(self._geometry)
         self._mouth = MouthPainter(self._geometry)
         self._paint_layers()
         self._pixels = np.stack(np.meshgrid(*[np.arange(self._canvas, dtype=np.float32)] * 2), axis=-1)
@@ -104,15 +105,15 @@ class Renderer:
         hair_shadow = blur(cast, 0.010, n) * 0.62
         skin, skin_alpha = head_layer(g, n, hair_shadow)
         scene = background(self.identity, n)
-        # Back hair hangs behind neck and clothes. It is painted once at rest behind them, and the moving copy is
-        # cut out where they are, so that no gap opens when the head moves.
+        # Back hair hangs behind neck and clothes. It is painted once at rest behind them, and the moving
+        # copy is cut out where they are, so that no gap opens when the head moves.
         low = np.clip((np.arange(n, dtype=np.float32)[:, None] / n - 0.62) / 0.12, 0, 1)
         blend(scene, back, back_alpha * low)
         neck, neck_mask = neck_layer(g, n)
         body = clothes(scene, g, n, neck, neck_mask)
         back_alpha = back_alpha * (1 - body)
         self._scene = np.clip(scene, 0, 255)
-        # The head's shadow on neck and clothes moves with the head: black with the shadow's strength as coverage.
+        # The head's shadow on neck and clothes moves with the head: nearly black, its strength as coverage.
         shadow = chin_shadow(g, n) * body * 0.40
         picture = np.zeros((n, n, 3), np.float32)
         picture += (24, 8, 8)
@@ -131,8 +132,10 @@ class Renderer:
         else:
             front_alpha_all = front_alpha
         self._front = _premultiplied(front, front_alpha_all)
-        rows = np.flatnonzero(front_alpha_all.max(1) > 0)
-        self._has_front = len(rows) > 0
+        used = np.flatnonzero(front_alpha_all.max(1) > 0)
+        reach = round(_REACH * n)  # the head moves the layer up and down by less than this
+        first, last = (int(used[0]) - reach, int(used[-1]) + reach + 1) if len(used) else (0, 0)
+        self._front_rows = slice(max(0, first), min(n, last))
         hair = np.maximum(front_alpha, back_alpha * (1 - skin_alpha))
         face = np.zeros((n, n), np.uint8)
         fill(face, g.contour, 255, n)
@@ -140,15 +143,14 @@ class Renderer:
         self._labels = np.rint(labels).astype(np.uint8)
 
     def _field(self, pose: Pose) -> np.ndarray:
-        """For every pixel of the canvas, where in the canonical layers it comes from, in pixels: float32 [N, N, 2]."""
+        """Where in the canonical layers each pixel of the canvas comes from, in pixels: float32 [N, N, 2]."""
         import cv2
 
         n = self._canvas
         source = (pose.source(self._grid) - self._grid).astype(np.float32).reshape(_FIELD, _FIELD, 2)
         # resize aligns pixel centres of both grids, as the grid's own positions do.
         field = cv2.resize(source * np.float32(n), (n, n), interpolation=cv2.INTER_CUBIC)
-        field += self._pixels
-        return field
+        return field.reshape(n, n, 2) + self._pixels
 
     def _draw(self, pose: Pose) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, np.ndarray]:
         """Canvas float32 [N, N, 3], eye openings, lips' outline, and the field used."""
@@ -159,9 +161,10 @@ class Renderer:
         picture = _composite(self._scene, head, field)
         lips = self._mouth.paint(picture, mouth_shape(self._geometry, pose.values), pose, n)
         openings = self._eyes.paint(picture, pose, n)
-        self._eyes.paint_brows(picture, pose, n)
-        if self._has_front:
-            picture = _composite(picture, self._front, field)
+        self._brows.paint(picture, pose, n)
+        rows = self._front_rows
+        if rows.stop > rows.start:
+            picture[rows] = _composite(picture[rows], self._front, field[rows])
         return picture, openings, lips, field
 
     def _reduce(self, picture: np.ndarray) -> np.ndarray:
@@ -182,17 +185,17 @@ class Renderer:
         return Pose(self._geometry, params)
 
     def _image(self, picture: np.ndarray) -> np.ndarray:
-        return np.rint(np.clip(self._reduce(picture), 0, 255)).astype(np.uint8)
+        import cv2
+
+        # Rounds and clips to 0..255 in one pass; nothing is negative.
+        image = cv2.convertScaleAbs(self._reduce(picture))
+        return image.reshape(self.size, self.size, 3)
 
     def render(self, params: np.ndarray) -> Frame:
         """Render facial parameters [P] -> Frame. Raises InputError for a wrong shape or values not finite."""
-        import cv2
-
         pose = self._pose(params)
         picture, openings, lips, field = self._draw(pose)
-        labels = self._reduce(
-            cv2.remap(self._labels, field, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        )
+        labels = self._reduce(remap(self._labels, field))
         n = self._canvas
         eyes, mouth = np.zeros((n, n), np.uint8), np.zeros((n, n), np.uint8)
         for opening in openings:

@@ -8,20 +8,31 @@ from .canvas import soft_polygon
 from .curves import ellipse, open_curve, ribbon, tapered
 from .geometry import Geometry
 
-BOX = (0.14, 0.16, 0.86, 0.92)
+BOX = (0.24, 0.24, 0.76, 0.86)
 """Left, top, right and bottom of the part of the canonical picture the maps cover."""
+
+
+_FINEST = 640
+
+
+def _box(size: int) -> tuple[slice, slice]:
+    """Rows and columns of `BOX` on a picture of `size` pixels, at least one of each."""
+    left, top, right, bottom = (round(edge * size) for edge in BOX)
+    return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
 
 
 class Wrinkles:
     """Shading maps of one person: how strongly each parameter darkens (or lights) each pixel of the skin."""
 
     def __init__(self, geometry: Geometry, size: int) -> None:
-        left, top, right, bottom = (round(edge * size) for edge in BOX)
-        self.rows, self.columns = slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
-        self._size = size
+        self.rows, self.columns = _box(size)
+        self._target = (self.columns.stop - self.columns.start, self.rows.stop - self.rows.start)
+        # Folds are soft: on large pictures a coarser map, enlarged, looks the same and saves much memory.
+        self._size = min(size, _FINEST)
+        rows, columns = self._rows, self._columns = _box(self._size)
         self._geometry = geometry
         self._maps: dict[str, np.ndarray] = {}
-        self._shape = (self.rows.stop - top, self.columns.stop - left)
+        self._shape = (rows.stop - rows.start, columns.stop - columns.start)
         self._ones = np.ones(self._shape, np.float32)
         self._build()
         self.names = tuple(self._maps)
@@ -40,17 +51,19 @@ class Wrinkles:
         factors = cv2.merge(
             [1 - np.float32(0.78) * total, 1 - total, 1 - np.float32(1.02) * total, self._ones]
         )
-        return factors.reshape(*self._shape, 4)
+        if self._size < _FINEST:
+            return factors.reshape(*self._shape, 4)
+        return cv2.resize(factors, self._target, interpolation=cv2.INTER_LINEAR)
 
     def _add(self, name: str, outline: np.ndarray, amount: float, soft: float) -> None:
         whole = self._maps.setdefault(name, np.zeros(self._shape, np.float32))
-        left, top = self.columns.start, self.rows.start
+        left, top = self._columns.start, self._rows.start
         found = soft_polygon(outline, self._size, soft, abs(amount))
         if found is None:
             return
         mask, rows, columns = found
-        y0, y1 = max(rows.start, top), min(rows.stop, self.rows.stop)
-        x0, x1 = max(columns.start, left), min(columns.stop, self.columns.stop)
+        y0, y1 = max(rows.start, top), min(rows.stop, self._rows.stop)
+        x0, x1 = max(columns.start, left), min(columns.stop, self._columns.stop)
         part = mask[
             y0 - rows.start : max(y0, y1) - rows.start, x0 - columns.start : max(x0, x1) - columns.start
         ]

@@ -12,7 +12,7 @@ import torch
 
 from . import mini
 
-STAGES = ("render", "autoencoder", "encode", "denoiser", "assemble")
+STAGES = ("render", "autoencoder", "encode", "denoiser", "smoother", "assemble")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
         "autoencoder": lambda: mini.autoencoder(folder, budget),
         "encode": lambda: mini.encode(folder),
         "denoiser": lambda: mini.denoiser(folder, budget),
+        "smoother": lambda: mini.smoother(folder, budget),
         "assemble": lambda: mini.assemble(folder, options.out, {"budget": dataclasses.asdict(budget)}),
     }
     for name in STAGES if options.stage == "all" else (options.stage,):

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import logging
 import multiprocessing
-from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def _arrays(shape: Shape, parameters: int) -> dict[str, tuple[str, tuple[int, ..
     }
 
 
-def _other_moments(clip: Any, rng: np.random.Generator) -> np.ndarray:
+def _other_moments(rng: np.random.Generator) -> np.ndarray:
     """Parameters [2, P] of the references: a calm, closed face and another emotion in mid-speech."""
     from ..synthetic import expression as world
 
@@ -77,61 +77,59 @@ def _hold_head(params: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return held
 
 
-def _render_one(job: tuple[int, str, Shape]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def _render_one(job: tuple[int, int, str, Shape, Path]) -> dict[str, Any]:
+    """Render clip `seed` into row `row` of the arrays in `folder`; returns the row's entry of `texts.json`."""
     import cv2
 
     from ..synthetic.clips import make_clip
     from ..synthetic.renderer import Renderer, mouth_opening
 
     cv2.setNumThreads(1)
-    seed, split, shape = job
+    row, seed, split, shape, folder = job
     clip = make_clip(seed, split, shape.frames)
     rng = np.random.default_rng([seed, 77])
     params = _hold_head(clip.params, rng) if rng.random() < HELD_HEAD_SHARE else clip.params
     renderer = Renderer(clip.identity, size=shape.size)
-    rendered = [renderer.render(row) for row in params]
+    rendered = [renderer.render(moment) for moment in params]
     samples = round(shape.frames * RATE / FPS)
     speech = np.zeros(samples, np.float32)
     speech[: min(samples, len(clip.waveform))] = clip.waveform[:samples]
-    row = {
+    values = {
         "frames": np.stack([frame.image for frame in rendered]),
-        "references": np.stack([renderer.render(p).image for p in _other_moments(clip, rng)]),
+        "references": np.stack([renderer.render(p).image for p in _other_moments(rng)]),
         "params": params.astype(np.float32),
         "openings": np.array([mouth_opening(frame.landmarks) for frame in rendered], np.float32),
         "speech": np.round(np.clip(speech, -1, 1) * 32767).astype(np.int16),
     }
-    description = clip.description
-    text = {"text": description.text, "emotion": description.emotion, "intensity": float(description.intensity)}
-    return row, text
+    for name, value in values.items():
+        np.load(folder / f"{name}.npy", mmap_mode="r+")[row] = value
+    words = clip.description
+    return {"row": row, "text": words.text, "emotion": words.emotion, "intensity": float(words.intensity)}
 
 
-def render_dataset(
-    folder: Path,
-    split: str,
-    shape: Shape,
-    *,
-    first_seed: int = 0,
-    workers: int = 1,
-    on_clip: Callable[[int], None] | None = None,
-) -> None:
-    """Render `shape.clips` clips of `split` (seeds from `first_seed`) into `folder`."""
+def render_dataset(folder: Path, split: str, shape: Shape, *, first_seed: int = 0, workers: int = 1) -> None:
+    """Render `shape.clips` clips of `split` (seeds from `first_seed`) into `folder`.
+
+    Finished rows are noted in `rows.jsonl`, so an interrupted rendering goes on where it stopped.
+    """
     from ..synthetic.expression import PARAMETERS
 
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {
-        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, size)
-        for name, (dtype, size) in _arrays(shape, len(PARAMETERS)).items()
-    }
-    texts = []
-    jobs = [(first_seed + i, split, shape) for i in range(shape.clips)]
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for i, (row, text) in enumerate(pool.imap(_render_one, jobs, chunksize=4)):
-            for name, value in row.items():
-                arrays[name][i] = value
-            texts.append(text)
-            if on_clip:
-                on_clip(i + 1)
-    (folder / "texts.json").write_text(json.dumps(texts))
+    for name, (dtype, size) in _arrays(shape, len(PARAMETERS)).items():
+        if not (folder / f"{name}.npy").exists():
+            np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, size)
+    notes = folder / "rows.jsonl"
+    rows = [json.loads(line) for line in notes.read_text().splitlines()] if notes.exists() else []
+    finished = {entry["row"] for entry in rows}
+    jobs = [(i, first_seed + i, split, shape, folder) for i in range(shape.clips) if i not in finished]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool, notes.open("a") as file:
+        for entry in pool.map(_render_one, jobs, chunksize=4):
+            rows.append(entry)
+            file.write(json.dumps(entry) + "\n")
+            file.flush()
+    rows.sort(key=lambda entry: entry["row"])
+    (folder / "texts.json").write_text(json.dumps(rows))
 
 
 class ClipSet:
@@ -162,8 +160,8 @@ def render_stills(folder: Path, people: int, *, size: int = 128, first_seed: int
     count = people * MOMENTS_PER_STILL_PERSON
     stills = np.lib.format.open_memmap(folder / "stills.npy.partial", "w+", "uint8", (count, size, size, 3))
     jobs = [(first_seed + i, size) for i in range(people)]
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for i, pictures in enumerate(pool.imap(_render_stills_of_one, jobs, chunksize=8)):
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for i, pictures in enumerate(pool.map(_render_stills_of_one, jobs, chunksize=8)):
             stills[i * MOMENTS_PER_STILL_PERSON : (i + 1) * MOMENTS_PER_STILL_PERSON] = pictures
     stills.flush()
     (folder / "stills.npy.partial").rename(folder / "stills.npy")

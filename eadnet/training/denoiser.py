@@ -93,7 +93,7 @@ def train_probe(data: LatentSet, targets: Targets, folder: Path, minutes: float)
         loss = F.mse_loss(probe(noisy.flatten(0, 1)), truth)
         run.descend(loss)
         if step % 100 == 0:
-            run.log.write({"step": step, "loss": float(loss)})
+            run.log.write({"step": step, "loss": float(loss.detach())})
     probe.load_state_dict(run.average.weights)
     return probe.eval().requires_grad_(False)
 

@@ -80,7 +80,7 @@ def train_instrument(clips: ClipSet, folder: Path, minutes: float, batch: int = 
         loss = F.smooth_l1_loss(model(_roughen(pictures, run.generator)), wanted)
         run.descend(loss)
         if step % 100 == 0:
-            run.log.write({"step": step, "loss": float(loss)})
+            run.log.write({"step": step, "loss": float(loss.detach())})
     model.load_state_dict(run.average.weights)
     return model.eval()
 

@@ -22,6 +22,7 @@ from .autoencoder import to_model_range, train_autoencoder
 from .dataset import ClipSet, Shape, render_dataset, render_stills
 from .denoiser import DenoiserTask, Diffusion, Talker, Targets, pretrain_encoders, train_denoiser, train_probe
 from .latents import LatentSet, encode_dataset
+from .smoother import train_smoother
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Budget:
     probe: float = 2.0
     encoders: float = 4.0
     denoiser: float = 70.0
+    smoother: float = 3.0
 
 
 def render(folder: Path, budget: Budget, workers: int) -> None:
@@ -102,6 +104,17 @@ def denoiser(folder: Path, budget: Budget) -> None:
     torch.save(talker.state_dict(), folder / "denoiser" / "model.pt")
 
 
+def new_smoother() -> TFRM:
+    torch.manual_seed(0)
+    return TFRM.from_config(PRESETS["mini"].tfrm_config)
+
+
+def smoother(folder: Path, budget: Budget) -> None:
+    data, held_out = (LatentSet(folder / "latents" / s, folder / s) for s in ("train", "validation"))
+    model = train_smoother(new_smoother(), data, held_out, folder / "smoother", minutes=budget.smoother)
+    torch.save(model.state_dict(), folder / "smoother" / "model.pt")
+
+
 @torch.no_grad()
 def latent_to_rgb(vae: MiniAutoencoder, pictures: Tensor) -> list[list[float]]:
     """Least-squares map from a latent site (4 values and a one) to its mean colour in 0 ... 1: rows for the preview."""
@@ -125,12 +138,14 @@ def assemble(folder: Path, destination: Path, notes: dict[str, Any]) -> None:
     preset = PRESETS["mini"]
     vae, talker = load_autoencoder(folder), new_talker()
     talker.load_state_dict(talker_weights(folder))
+    tfrm = new_smoother()
+    tfrm.load_state_dict(torch.load(folder / "smoother" / "model.pt", weights_only=True))
     components: dict[str, nn.Module] = {
         "unet": talker.unet,
         "vae": vae,
         "audio_encoder": talker.audio_encoder,
         "text_encoder": talker.text_encoder,
-        "tfrm": TFRM.from_config(preset.tfrm_config),
+        "tfrm": tfrm,
     }
     stills = np.load(folder / "stills" / "stills.npy", mmap_mode="r")
     info = {

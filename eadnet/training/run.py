@@ -120,8 +120,9 @@ class Run:
         Raises:
             FloatingPointError: the loss is not finite. The last saved state stays good.
         """
-        if not math.isfinite(float(loss)):
-            raise FloatingPointError(f"The loss became {float(loss)} at step {self.step}; {self.state_path} is intact.")
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise FloatingPointError(f"The loss became {value} at step {self.step}; {self.state_path} is intact.")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.module.parameters(), clip)

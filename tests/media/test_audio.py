@@ -26,23 +26,23 @@ def write(
 ) -> Path:
     """A sound file; with `delay`, a film whose sound starts that many seconds after its picture."""
     with av.open(str(path), "w") as container:
-        if delay is not None:
-            video = container.add_stream("mpeg4", rate=25)
+        video = None if delay is None else container.add_stream("mpeg4", rate=25)
+        stream = container.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(stream, av.AudioStream)
+        if video is not None:
             video.width = video.height = 32
             for index in range(5):
                 picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
                 picture.pts = index
                 container.mux(video.encode(picture))
             container.mux(video.encode(None))
-        stream = container.add_stream(codec, rate=rate, layout=layout)
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(channels, np.float32), format="fltp", layout=layout
         )
         frame.sample_rate = rate
-        frame.pts = round((delay or 0.0) * rate)
         frame.time_base = Fraction(1, rate)
-        fifo_frames = av.AudioResampler(format=stream.format.name, layout=layout, rate=rate).resample(frame)
-        for piece in fifo_frames:
+        frame.pts = round((delay or 0.0) * rate)
+        for piece in av.AudioResampler(format=stream.format.name, layout=layout, rate=rate).resample(frame):
             container.mux(stream.encode(piece))
         container.mux(stream.encode(None))
     return path
@@ -105,6 +105,7 @@ class TestNumFrames:
         ("seconds", "fps", "frames"),
         [
             (0, 25, 0),
+            (0.58, 25, 15),  # 14.499999999999998 in floating point
             (1, 25, 25),
             (0.02, 25, 1),
             (0.0199, 25, 0),

@@ -76,7 +76,9 @@ def test_a_black_picture_is_a_number() -> None:
         (torch.zeros(1, 8, 8, 3), (0.5, 0.5, 0.5, 0.6)),
     ],
 )
-def test_pictures_without_a_mouth_box_are_refused(frames: torch.Tensor, box: tuple | None) -> None:
+def test_pictures_without_a_mouth_box_are_refused(
+    frames: torch.Tensor, box: tuple[float, float, float, float] | None
+) -> None:
     with pytest.raises(InputError):
         mouth_opening_from_pixels(frames, box)
 

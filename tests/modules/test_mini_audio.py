@@ -66,6 +66,8 @@ def test_frames_after_the_end_hear_silence(encoder: MiniAudioEncoder, speech: to
     silence = encoder.encode_speech(torch.zeros(16000), 25, 100)
     torch.testing.assert_close(tokens[40:], silence[40:], atol=1e-5, rtol=1e-4)
     assert (tokens[:25] - silence[:25]).abs().max() > 0.01
+    window = encoder.encode_windows(encoder.log_mel(speech[:16000])[None], 25, 16, first_frame=60)[0]
+    torch.testing.assert_close(window, silence[60:76], atol=1e-5, rtol=1e-4)
 
 
 def test_a_row_depends_on_a_third_of_a_second_around_it(encoder: MiniAudioEncoder) -> None:
@@ -89,7 +91,9 @@ def test_windows_for_training_equal_inference_and_carry_gradients(
     windows = encoder.encode_windows(encoder.log_mel(batch), 25, 16, first_frame=torch.tensor([10, 40]))
     assert windows.shape == (2, 16, 10, 16)
     expected = encoder.encode_speech(batch[1], 25, 100)[40:56]
-    torch.testing.assert_close(windows[1], expected, atol=1e-4, rtol=1e-3)
+    # A whole recording also hears the half window over its end, which moves its level a little.
+    torch.testing.assert_close(windows[1], expected, atol=0.01, rtol=0.01)
+    assert (windows[1] - windows[0]).abs().max() > 0.1
     windows.square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
     encoder.zero_grad()

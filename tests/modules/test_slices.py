@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from eadnet.errors import InputError
-from eadnet.modules.slices import frame_rows, slice_features
+from eadnet.modules.slices import frame_rows, rows_heard, slice_features
 from tests.golden_weights import load_golden
 
 PUBLISHED = [(fps, rows) for fps, table in load_golden("whisper_slices.json").items() for rows in table]
@@ -33,6 +33,13 @@ def test_frames_count_from_the_first_one_given() -> None:
     assert torch.equal(frame_rows(200, 25, 16, first_frame=30), whole[30:46])
     several = frame_rows(200, 25, 16, first_frame=torch.tensor([0, 30]))
     assert torch.equal(several, torch.stack([whole[:16], whole[30:46]]))
+
+
+@pytest.mark.parametrize("fps", [24, 25, 29.97, 60])
+def test_with_enough_rows_the_last_frame_is_not_clamped(fps: float) -> None:
+    enough = rows_heard(fps, 16, first_frame=9)
+    assert int(frame_rows(enough, fps, 16, first_frame=9)[-1, -1]) == enough - 1
+    assert torch.equal(frame_rows(enough, fps, 16, 9)[-1].diff(), torch.ones(9, dtype=torch.long))
 
 
 def test_features_are_row_major_and_layers_stay_together() -> None:

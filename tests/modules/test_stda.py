@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, cast
+
 import pytest
 import torch
 from torch import Tensor
 
 from eadnet.errors import InputError
-from eadnet.modules.stda import DIRECTIONS, STDA
+from eadnet.modules.stda import DIRECTIONS, STDA, StripAttention
 from tests.golden_weights import array, fill
 
 
-def trained(channels: int = 24, heads: int = 4, **options: object) -> STDA:
+def trained(channels: int = 24, heads: int = 4, **options: Any) -> STDA:
     """Every parameter away from its initial value, in double precision."""
-    stda = STDA(channels, heads, **options)  # type: ignore[arg-type]
+    stda = STDA(channels, heads, **options)
     fill(stda, "stda")
     with torch.no_grad():
-        for strip in stda.strips.values():
-            strip.bias.copy_(array("bias", *strip.bias.shape))
+        for name in DIRECTIONS:
+            table(stda, name).copy_(array("bias", *table(stda, name).shape))
     return stda.double()
+
+
+def table(stda: STDA, direction: str) -> Tensor:
+    """The position bias of one direction: [heads, distances along, offsets across]."""
+    return cast(StripAttention, stda.strips[direction]).bias
 
 
 def brute_force(stda: STDA, x: Tensor, strip: int, max_positions: int) -> Tensor:
@@ -45,8 +53,8 @@ def brute_force(stda: STDA, x: Tensor, strip: int, max_positions: int) -> Tensor
     q, k, v = stda.to_qkv(stda.norm(tokens)).chunk(3, dim=-1)
     outputs, start = [], 0
     for index, name in enumerate(DIRECTIONS):
-        table = stda.strips[name].bias
-        heads, width = table.shape[0], stda.widths[index]
+        biases = table(stda, name)
+        heads, width = biases.shape[0], stda.widths[index]
         part = slice(start, start + width)
         start += width
         if name not in stda.directions:
@@ -55,7 +63,7 @@ def brute_force(stda: STDA, x: Tensor, strip: int, max_positions: int) -> Tensor
         qh, kh, vh = (a[..., part].unflatten(-1, (heads, -1)).transpose(1, 2) for a in (q, k, v))
         scores = qh @ kh.transpose(-1, -2) / qh.shape[-1] ** 0.5
         distance = along[name].clamp(1 - max_positions, max_positions - 1) + max_positions - 1
-        bias = table[:, distance, across[name].clamp(0, table.shape[2] - 1)]
+        bias = biases[:, distance, across[name].clamp(0, biases.shape[2] - 1)]
         scores = (scores + bias).masked_fill(~members[name], float("-inf"))
         outputs.append((scores.softmax(-1) @ vh).transpose(1, 2).flatten(2) * stda.gates[index])
     mixed = stda.mix(torch.cat(outputs, dim=-1))
@@ -82,7 +90,7 @@ def test_the_position_bias_matters() -> None:
     x = array("x", 1, 24, 3, 4, 4).double()
     before = stda(x)
     with torch.no_grad():
-        stda.strips["temporal"].bias.mul_(-1)
+        table(stda, "temporal").mul_(-1)
     assert not torch.allclose(stda(x), before)
 
 
@@ -100,7 +108,9 @@ def test_untrained_it_changes_no_bit(size: tuple[int, int, int]) -> None:
         ("temporal", lambda t, y, x: (y // 2 == 1) & (x // 2 == 2)),
     ],
 )
-def test_each_direction_reaches_its_strip_and_nothing_else(direction: str, reached) -> None:  # type: ignore[no-untyped-def]
+def test_each_direction_reaches_its_strip_and_nothing_else(
+    direction: str, reached: Callable[..., Tensor]
+) -> None:
     """Changing one place of one frame changes exactly the strip it lies in."""
     stda = trained(strip=2, directions=[direction])
     x = array("x", 1, 24, 3, 6, 8).double()
@@ -164,6 +174,6 @@ def test_the_memory_layout_does_not_matter(layout: str) -> None:
         ({"heads": 3, "strip": 0}, "strip width"),
     ],
 )
-def test_impossible_settings_are_named(options: dict, message: str) -> None:  # type: ignore[type-arg]
+def test_impossible_settings_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         STDA(24, **options)

@@ -92,6 +92,11 @@ def test_up_to_30_seconds_nothing_differs_from_one_chunk(small: WhisperEncoder) 
     assert torch.equal(small.encode_rows(mel), expected)
 
 
+@pytest.mark.parametrize("frames", [1, 3000, 3001, 3050, 6101])
+def test_two_mel_frames_make_one_row_at_any_length(small: WhisperEncoder, frames: int) -> None:
+    assert small.encode_rows(torch.randn(80, frames)).shape == (frames // 2, 2, 8)
+
+
 @torch.no_grad()
 def test_features_do_not_jump_at_30_seconds(encoder: WhisperEncoder, long_mel: torch.Tensor) -> None:
     def steps(rows: torch.Tensor) -> torch.Tensor:

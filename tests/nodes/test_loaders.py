@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 import torch
 
+from eadnet.adapters import save_adapter
+from eadnet.checkpoints import save_checkpoint
+from eadnet.modules.unet import EADUNet
+from eadnet.modules.whisper import WhisperEncoder
+from eadnet.presets import PRESETS
+from tests.tiny import UNET, tiny_components
+
 Run = Callable[..., tuple[Any, ...]]
-Submodule = Callable[[str], Any]
 
 
 def test_the_bundled_checkpoint_comes_first_and_the_users_files_follow(nodes: Any, tiny: str) -> None:
@@ -31,21 +37,17 @@ def test_every_part_of_the_file_comes_out(loaded: Any) -> None:
 
 
 def test_a_part_the_file_lacks_is_named_when_it_is_used(loaded: Any, input_error: type[Exception]) -> None:
-    with pytest.raises(input_error, match="tiny.safetensors has no SyncNet: choose a checkpoint that has one"):
+    with pytest.raises(
+        input_error, match="tiny.safetensors has no SyncNet: choose a checkpoint that has one"
+    ):
         loaded.syncnet.use()
 
 
 def test_a_file_without_autoencoder_sends_to_cores_vae_loader(
-    nodes: Any,
-    run: Run,
-    submodule: Submodule,
-    model_folder: Path,
-    parts: dict[str, Any],
-    info: dict[str, Any],
-    input_error: type[Exception],
+    nodes: Any, run: Run, model_folder: Path, input_error: type[Exception]
 ) -> None:
-    save = submodule("eadnet.checkpoints").save_checkpoint
-    save(model_folder / "no_vae.safetensors", {"unet": parts["unet"]}, info)
+    info = {**PRESETS["latentsync-1.5"].info(), "resolution": 32}
+    save_checkpoint(model_folder / "no_vae.safetensors", {"unet": tiny_components()["unet"]}, info)
     model, *_, vae, _tfrm, _syncnet = run(nodes.EADNetCheckpointLoader, checkpoint="no_vae.safetensors")
     with pytest.raises(input_error, match="Load VAE with the Stable Diffusion 1.5"):
         vae.decode(torch.zeros(1, 4, 4, 4))
@@ -55,6 +57,12 @@ def test_a_file_without_autoencoder_sends_to_cores_vae_loader(
 def test_a_missing_file_is_refused_with_the_folder(nodes: Any, model_folder: Path) -> None:
     message = nodes.EADNetCheckpointLoader.validate_inputs("nothing.safetensors")
     assert "nothing.safetensors" in message and str(model_folder) in message
+
+
+def test_a_missing_bundled_checkpoint_is_named(nodes: Any, submodule: Callable[[str], Any]) -> None:
+    problem = nodes.EADNetCheckpointLoader.validate_inputs("mini.safetensors")
+    there = (Path(submodule("eadnet").__file__).parent / "assets" / "mini.safetensors").is_file()
+    assert problem is True if there else "install the package again" in problem
 
 
 def test_a_truncated_file_is_refused(nodes: Any, model_folder: Path, tiny: str) -> None:
@@ -102,7 +110,7 @@ class TestAutoencoder:
         assert pictures.shape == (2, 32, 40, 3)
         assert 0 <= pictures.min() and pictures.max() <= 1
 
-    def test_it_computes_what_the_module_computes(self, loaded: Any, parts: dict[str, Any]) -> None:
+    def test_it_computes_what_the_module_computes(self, loaded: Any) -> None:
         pictures = torch.rand(1, 32, 32, 3)
         expected = loaded.vae.first_stage_model.encode(pictures.movedim(-1, 1) * 2 - 1)
         torch.testing.assert_close(loaded.vae.encode(pictures), expected)
@@ -113,7 +121,9 @@ class TestAutoencoder:
 
     def test_tiled_nodes_get_the_same(self, loaded: Any) -> None:
         latents = torch.randn(1, 4, 4, 4)
-        tiled = loaded.vae.decode_tiled(latents, tile_x=64, tile_y=64, overlap=16, tile_t=None, overlap_t=None)
+        tiled = loaded.vae.decode_tiled(
+            latents, tile_x=64, tile_y=64, overlap=16, tile_t=None, overlap_t=None
+        )
         assert torch.equal(tiled, loaded.vae.decode(latents))
 
     def test_memory_that_runs_out_is_answered_with_smaller_batches(
@@ -133,27 +143,21 @@ class TestAutoencoder:
 
 
 @pytest.fixture(scope="module")
-def latentsync(
-    model_folder: Path, submodule: Submodule, plain_config: dict[str, Any], ead_config: dict[str, Any]
-) -> dict[str, Any]:
-    """A small LatentSync pair and an adapter, as `eadnet convert` and training would write them."""
+def latentsync(model_folder: Path) -> dict[str, Any]:
+    """A small LatentSync pair and adapters, as `eadnet convert` and training would write them."""
     torch.manual_seed(3)
-    presets, save = submodule("eadnet.presets"), submodule("eadnet.checkpoints").save_checkpoint
-    unet_class = submodule("eadnet.modules.unet").EADUNet
-    whisper_class = submodule("eadnet.modules.whisper").WhisperEncoder
     whisper = {"n_mels": 80, "n_audio_ctx": 1500, "n_audio_state": 8, "n_audio_head": 2, "n_audio_layer": 2}
-    header = {**presets.PRESETS["latentsync-1.5"].info(), "resolution": 32}
-    plain = unet_class.from_config(plain_config)
-    whole = unet_class.from_config(ead_config)
-    save(model_folder / "sync_unet.safetensors", {"unet": plain}, header)
-    save(model_folder / "tiny_whisper.safetensors", {"audio_encoder": whisper_class.from_config(whisper)}, {})
-    wide = whisper_class.from_config({**whisper, "n_audio_state": 16})
-    save(model_folder / "large_whisper.safetensors", {"audio_encoder": wide}, {})
-    for part in whole.state_dict().values():
-        part.normal_(std=0.1)
-    submodule("eadnet.adapters").save_adapter(model_folder / "sync_adapter.safetensors", whole, header)
-    other = {**header, "resolution": 512}
-    submodule("eadnet.adapters").save_adapter(model_folder / "large_adapter.safetensors", whole, other)
+    header = {**PRESETS["latentsync-1.5"].info(), "resolution": 32}
+    plain = EADUNet.from_config({key: value for key, value in UNET.items() if key != "ead"})
+    save_checkpoint(model_folder / "sync_unet.safetensors", {"unet": plain}, header)
+    for name, width in (("tiny", 8), ("large", 16)):
+        encoder = WhisperEncoder.from_config({**whisper, "n_audio_state": width})
+        save_checkpoint(model_folder / f"{name}_whisper.safetensors", {"audio_encoder": encoder}, {})
+    whole = EADUNet.from_config(UNET)
+    for weights in whole.state_dict().values():
+        weights.normal_(std=0.1)
+    save_adapter(model_folder / "sync_adapter.safetensors", whole, header)
+    save_adapter(model_folder / "wide_adapter.safetensors", whole, {**header, "resolution": 512})
     return {"unet": "sync_unet.safetensors", "whisper": "tiny_whisper.safetensors", "adapter": "none"}
 
 
@@ -163,7 +167,9 @@ class TestLatentSync:
         assert "unet" in unet.options[0] and "whisper" in whisper.options[0]
         assert adapter.options[0] == "none" and "adapter" in adapter.options[1]
 
-    def test_a_pair_loads_with_stable_diffusions_scale(self, nodes: Any, run: Run, latentsync: dict[str, Any]) -> None:
+    def test_a_pair_loads_with_stable_diffusions_scale(
+        self, nodes: Any, run: Run, latentsync: dict[str, Any]
+    ) -> None:
         model, encoder = run(nodes.EADNetLatentSyncLoader, **latentsync)
         assert model.info.latent_scale == pytest.approx(0.18215)
         assert model.info.shared_noise == 1.0
@@ -174,7 +180,9 @@ class TestLatentSync:
         self, nodes: Any, run: Run, latentsync: dict[str, Any]
     ) -> None:
         plain, _ = run(nodes.EADNetLatentSyncLoader, **latentsync)
-        adapted, _ = run(nodes.EADNetLatentSyncLoader, **{**latentsync, "adapter": "sync_adapter.safetensors"})
+        adapted, _ = run(
+            nodes.EADNetLatentSyncLoader, **{**latentsync, "adapter": "sync_adapter.safetensors"}
+        )
         before, after = plain.network.use().state_dict(), adapted.network.use().state_dict()
         assert adapted.network.use().emotion_dim == 12
         assert all(torch.equal(after[key], value) for key, value in before.items())
@@ -183,14 +191,16 @@ class TestLatentSync:
     def test_whisper_of_another_size_is_refused(
         self, nodes: Any, run: Run, latentsync: dict[str, Any], checkpoint_error: type[Exception]
     ) -> None:
-        with pytest.raises(checkpoint_error, match="large_whisper.safetensors gives tokens 16 wide .* needs 8"):
+        with pytest.raises(
+            checkpoint_error, match="large_whisper.safetensors gives tokens 16 wide .* needs 8"
+        ):
             run(nodes.EADNetLatentSyncLoader, **{**latentsync, "whisper": "large_whisper.safetensors"})
 
     def test_an_adapter_of_another_resolution_is_refused(
         self, nodes: Any, run: Run, latentsync: dict[str, Any], checkpoint_error: type[Exception]
     ) -> None:
         with pytest.raises(checkpoint_error, match="trained at 512 pixels and the U-Net at 32"):
-            run(nodes.EADNetLatentSyncLoader, **{**latentsync, "adapter": "large_adapter.safetensors"})
+            run(nodes.EADNetLatentSyncLoader, **{**latentsync, "adapter": "wide_adapter.safetensors"})
 
     def test_a_whisper_file_as_unet_is_refused(
         self, nodes: Any, run: Run, latentsync: dict[str, Any], checkpoint_error: type[Exception]

@@ -52,7 +52,7 @@ def test_parameters_are_known_and_in_range() -> None:
 
 def test_the_same_words_always_mean_the_same_face() -> None:
     meanings: dict[str, dict[str, float]] = {}
-    for seed in range(4000):
+    for seed in range(1500):
         said = captions.describe(rng(seed))
         text = said.text.lower().rstrip(".")
         known = meanings.setdefault(text, said.parameters)
@@ -65,12 +65,12 @@ def test_descriptions_are_deterministic() -> None:
 
 def test_splits_share_no_text() -> None:
     texts = {
-        split: {captions.describe(rng(seed), split).text.lower().strip(" .") for seed in range(3000)}
+        split: {captions.describe(rng(seed), split).text.lower().strip(" .") for seed in range(1000)}
         for split in SPLITS
     }
     for a, b in combinations(SPLITS, 2):
         assert texts[a].isdisjoint(texts[b])
-    assert len(texts["train"]) > 1500
+    assert len(texts["train"]) > 600
 
 
 def test_splits_share_no_template_adverb_or_feature_phrase() -> None:

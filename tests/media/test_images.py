@@ -1,0 +1,109 @@
+"""Pictures of any kind come in upright, in [0, 1], with the transparency they have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from eadnet.errors import InputError
+from eadnet.media.images import contact_sheet, read_image, write_png
+
+RED, HALF = (255, 0, 0), 128
+
+
+def saved(path: Path, image: Image.Image, **options: object) -> Path:
+    image.save(path, **options)  # type: ignore[arg-type]
+    return path
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"),
+    [
+        ("RGB", RED, (1, 0, 0)),
+        ("RGBA", (255, 0, 0, 128), (1, 0, 0, 128 / 255)),
+        ("L", 51, (0.2, 0.2, 0.2)),
+        ("LA", (51, 255), (0.2, 0.2, 0.2, 1)),
+        ("1", 1, (1, 1, 1)),
+        ("I;16", 13107, (0.2, 0.2, 0.2)),
+    ],
+)
+def test_every_kind_of_pixel_is_converted(tmp_path: Path, mode: str, colour: object, expected: tuple) -> None:
+    image = read_image(saved(tmp_path / "a.png", Image.new(mode, (5, 3), colour)))  # type: ignore[arg-type]
+    assert image.shape == (3, 5, len(expected)) and image.dtype == torch.float32
+    torch.testing.assert_close(image[1, 2], torch.tensor(expected, dtype=torch.float32), atol=1e-3, rtol=0)
+
+
+def test_palettes_with_and_without_transparency(tmp_path: Path) -> None:
+    palette = Image.new("RGB", (4, 4), RED).quantize(4)
+    assert read_image(saved(tmp_path / "p.png", palette))[0, 0].tolist() == [1, 0, 0]
+    see_through = read_image(saved(tmp_path / "t.png", palette, transparency=palette.getpixel((0, 0))))
+    assert see_through.shape == (4, 4, 4) and see_through[0, 0, 3] == 0
+
+
+def test_print_colours_are_converted(tmp_path: Path) -> None:
+    image = read_image(saved(tmp_path / "a.jpg", Image.new("CMYK", (8, 8), (0, 255, 255, 0)), quality=95))
+    assert image.shape == (8, 8, 3) and image[4, 4, 0] > 0.8 and image[4, 4, 1] < 0.2
+
+
+@pytest.mark.parametrize(("orientation", "corner"), [(1, (0, 0)), (3, (-1, -1)), (6, (0, -1)), (8, (-1, 0))])
+def test_the_cameras_rotation_is_applied(tmp_path: Path, orientation: int, corner: tuple[int, int]) -> None:
+    pixels = np.zeros((32, 48, 3), dtype=np.uint8)
+    pixels[:16, :16] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = read_image(saved(tmp_path / "a.jpg", Image.fromarray(pixels), exif=exif.tobytes(), quality=95))
+    assert image.shape[:2] == ((32, 48) if orientation in (1, 3) else (48, 32))
+    assert image[corner].min() > 0.9 and image.mean() < 0.3
+
+
+def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path) -> None:
+    first, second = Image.new("RGB", (4, 4), RED), Image.new("RGB", (4, 4), (0, 0, 255))
+    path = saved(tmp_path / "a.gif", first, save_all=True, append_images=[second])
+    assert read_image(path)[0, 0, :3].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4000, 3)])
+def test_any_size_is_read(tmp_path: Path, size: tuple[int, int]) -> None:
+    assert read_image(saved(tmp_path / "a.png", Image.new("RGB", size))).shape == (size[1], size[0], 3)
+
+
+def test_files_that_are_no_picture_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="There is no picture"):
+        read_image(tmp_path / "gone.png")
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match="a.png cannot be read as a picture"):
+        read_image(tmp_path / "a.png")
+    whole = saved(tmp_path / "b.png", Image.fromarray(np.random.randint(0, 255, (64, 64, 3), np.uint8)))
+    whole.write_bytes(whole.read_bytes()[:2000])
+    with pytest.raises(InputError, match="b.png cannot be read as a picture"):
+        read_image(whole)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(InputError, match="c.png is too large"):
+        read_image(saved(tmp_path / "c.png", Image.new("RGB", (10, 10))))
+
+
+def test_a_contact_sheet_shows_first_and_last_frame() -> None:
+    frames = np.stack([np.full((10, 20, 3), i, np.uint8) for i in range(100)])
+    sheet = contact_sheet(frames, count=6, columns=3, gap=2)
+    assert sheet.shape == (2 * 12 + 2, 3 * 22 + 2, 3)
+    assert sheet[5, 5, 0] == 0 and sheet[-5, -5, 0] == 99
+    shown = [sheet[5 + 12 * r, 5 + 22 * c, 0] for r in range(2) for c in range(3)]
+    assert shown == sorted(shown) and len(set(shown)) == 6
+    assert (sheet[0] == 255).all()
+
+
+def test_a_sheet_of_a_short_clip_is_no_wider_than_the_clip(tmp_path: Path) -> None:
+    sheet = contact_sheet(np.zeros((3, 8, 8, 3), np.uint8), count=16, columns=8)
+    assert sheet.shape == (12, 32, 3)
+    write_png(tmp_path / "deep" / "sheet.png", sheet)
+    assert read_image(tmp_path / "deep" / "sheet.png").shape == (12, 32, 3)
+
+
+@pytest.mark.parametrize(("frames", "count", "columns"), [(0, 4, 4), (4, 0, 4), (4, 4, 0)])
+def test_senseless_sheets_are_refused(frames: int, count: int, columns: int) -> None:
+    with pytest.raises(InputError):
+        contact_sheet(np.zeros((frames, 4, 4, 3), np.uint8), count, columns)

@@ -1,0 +1,155 @@
+"""Video files: exactly the frames that were given, with their sound in step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from eadnet.errors import InputError
+from eadnet.media.audio import load_audio
+from eadnet.media.video import even_sized, read_frames, read_video, upright, video_fps, write_video
+
+
+def grey_frames(count: int, height: int = 32, width: int = 48) -> list[np.ndarray]:
+    """Frame i is plain grey of its own level, so that each can be told from the others."""
+    return [np.full((height, width, 3), 20 + 7 * (i % 30), dtype=np.uint8) for i in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 25, 40])
+@pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001)])
+def test_exactly_the_frames_that_were_given_come_back(tmp_path: Path, count: int, fps: Fraction) -> None:
+    frames = grey_frames(count)
+    assert write_video(tmp_path / "a.mp4", frames, fps) == count
+    video = read_video(tmp_path / "a.mp4")
+    assert video.frames.shape == (count, 32, 48, 3)
+    assert video.fps == fps
+    for got, given in zip(video.frames, frames, strict=True):
+        assert abs(got.astype(int) - given.astype(int)).max() <= 4
+
+
+@pytest.mark.parametrize(("height", "width"), [(31, 48), (32, 47), (33, 33), (2, 2), (1, 1)])
+def test_odd_sides_are_made_even(tmp_path: Path, height: int, width: int) -> None:
+    write_video(tmp_path / "a.mp4", grey_frames(3, height, width), 25)
+    got = read_video(tmp_path / "a.mp4").frames
+    assert got.shape == (3, height + height % 2, width + width % 2, 3)
+
+
+def test_making_even_repeats_the_edge_and_keeps_the_rest() -> None:
+    frame = np.arange(5 * 3 * 3, dtype=np.uint8).reshape(5, 3, 3)
+    even = even_sized(frame)
+    assert even.shape == (6, 4, 3)
+    assert (
+        (even[:5, :3] == frame).all()
+        and (even[5, :3] == frame[4]).all()
+        and (even[:5, 3] == frame[:, 2]).all()
+    )
+
+
+RATES = (8000, 16000, 22050, 44100, 48000, 96000, 11111)
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels"), [*((rate, 1) for rate in RATES), (16000, 2), (11111, 2), (16000, 6)]
+)
+def test_sound_of_any_rate_and_number_of_channels_is_carried(
+    tmp_path: Path, rate: int, channels: int
+) -> None:
+    seconds = 0.8
+    tone = 0.5 * torch.sin(2 * torch.pi * 440 * torch.arange(int(seconds * rate)) / rate)
+    write_video(tmp_path / "a.mp4", grey_frames(20), 25, tone.expand(channels, -1), rate)
+    with av.open(str(tmp_path / "a.mp4")) as file:
+        assert [s.codec_context.name for s in file.streams] == ["h264", "aac"]
+        assert file.streams.video[0].frames == 20
+    got, got_rate = load_audio(tmp_path / "a.mp4")
+    assert got.shape[0] == (channels if channels < 3 else 1)
+    assert 0 <= got.shape[1] - seconds * got_rate < 1024, "the last AAC frame is filled up with silence"
+    middle = got[0, got.shape[1] // 4 : got.shape[1] // 2]
+    assert middle.std().item() == pytest.approx(0.5 / 2**0.5, rel=0.1)
+    spectrum = torch.fft.rfft(middle * torch.hann_window(len(middle))).abs()
+    assert spectrum.argmax().item() * got_rate / len(middle) == pytest.approx(440, abs=15)
+
+
+def test_sound_and_picture_stay_together(tmp_path: Path) -> None:
+    """A flash and a click at the same moment, two seconds in, are still together in the file."""
+    frames = [np.full((32, 32, 3), 255 if i == 50 else 0, dtype=np.uint8) for i in range(75)]
+    waveform = torch.zeros(1, 3 * 16000)
+    waveform[0, 2 * 16000 : 2 * 16000 + 160] = 0.9
+    write_video(tmp_path / "a.mp4", frames, 25, waveform, 16000)
+    flash = int(read_video(tmp_path / "a.mp4").frames.mean(axis=(1, 2, 3)).argmax()) / 25
+    sound, rate = load_audio(tmp_path / "a.mp4")
+    click = int(sound[0].abs().argmax()) / rate
+    assert flash == 2.0 and abs(click - flash) < 0.02
+
+
+def test_frames_are_streamed(tmp_path: Path) -> None:
+    """The writer takes frames one by one and the reader gives them so: neither holds the clip."""
+
+    def frames() -> Iterator[np.ndarray]:
+        yield from grey_frames(12)
+
+    write_video(tmp_path / "a.mp4", frames(), 25)
+    reader = read_frames(tmp_path / "a.mp4")
+    assert next(reader).shape == (32, 48, 3)
+    reader.close()  # type: ignore[attr-defined]
+    assert len(read_video(tmp_path / "a.mp4", limit=5).frames) == 5
+
+
+def test_a_failing_source_of_frames_leaves_no_file(tmp_path: Path) -> None:
+    def frames() -> Iterator[np.ndarray]:
+        yield from grey_frames(3)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_video(tmp_path / "a.mp4", frames(), 25)
+    with pytest.raises(InputError, match="no frames to write"):
+        write_video(tmp_path / "a.mp4", [], 25)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_with_spaces_and_other_letters_work(tmp_path: Path) -> None:
+    path = tmp_path / "größer & 'schöner' $HOME 顔.mp4"
+    write_video(path, grey_frames(2), 25)
+    assert len(read_video(path).frames) == 2
+
+
+@pytest.mark.parametrize(
+    ("rotation", "corner"), [(0, (0, 0)), (90, (-1, 0)), (-90, (0, -1)), (180, (-1, -1)), (270, (0, -1))]
+)
+def test_a_stored_rotation_is_undone(rotation: int, corner: tuple[int, int]) -> None:
+    pixels = np.zeros((4, 6, 3), dtype=np.uint8)
+    pixels[0, 0] = 255
+    turned = upright(pixels, rotation)
+    assert turned.shape == ((4, 6, 3) if rotation % 180 == 0 else (6, 4, 3))
+    assert turned[corner].min() == 255
+
+
+def test_files_that_are_no_video_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no video .*gone.mp4"):
+        read_video(tmp_path / "gone.mp4")
+    (tmp_path / "text.mp4").write_text("hello")
+    with pytest.raises(InputError, match="text.mp4 cannot be read as a video"):
+        video_fps(tmp_path / "text.mp4")
+
+
+def test_a_sound_file_is_no_video(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.wav"), "w") as file:
+        stream = file.add_stream("pcm_s16le", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1600), dtype=np.int16), format="s16", layout="mono")
+        frame.sample_rate = 16000
+        file.mux(stream.encode(frame))
+    with pytest.raises(InputError, match="a.wav has no picture"):
+        read_video(tmp_path / "a.wav")
+
+
+def test_a_cut_off_video_gives_the_frames_there_are(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", [np.random.randint(0, 255, (64, 64, 3), np.uint8) for _ in range(30)], 25)
+    data = (tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "b.mp4").write_bytes(data[: len(data) // 2])
+    frames = read_video(tmp_path / "b.mp4").frames
+    assert 0 < len(frames) < 30

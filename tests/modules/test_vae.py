@@ -1,0 +1,78 @@
+"""Stable Diffusion's autoencoder from local files, in every dialect its weights are published in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from eadnet.errors import CheckpointError
+from eadnet.modules.vae import SDAutoencoder
+
+SMALL = {
+    "block_out_channels": [4, 8],
+    "down_block_types": ["DownEncoderBlock2D"] * 2,
+    "up_block_types": ["UpDecoderBlock2D"] * 2,
+    "layers_per_block": 1,
+    "norm_num_groups": 2,
+}
+
+
+def small() -> SDAutoencoder:
+    torch.manual_seed(0)
+    return SDAutoencoder.from_config(SMALL).eval()
+
+
+def folder(path: Path, rename: dict[str, str] | None = None) -> Path:
+    """A diffusers folder of the small autoencoder, optionally with other key names."""
+    tensors = {}
+    for key, value in small().model.state_dict().items():
+        if ".attentions." in key:
+            for old, new in (rename or {}).items():
+                key = key.replace(old, new)
+        tensors[key] = value
+    path.mkdir()
+    save_file(tensors, path / "diffusion_pytorch_model.safetensors")
+    (path / "config.json").write_text(json.dumps({**small().config, "_class_name": "AutoencoderKL"}))
+    return path
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [None, {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}],
+    ids=["today's names", "the old names"],
+)
+def test_a_diffusers_folder_is_loaded(tmp_path: Path, rename: dict[str, str] | None) -> None:
+    loaded = SDAutoencoder.from_file(folder(tmp_path / "vae", rename))
+    pictures = torch.rand(2, 3, 16, 16) * 2 - 1
+    with torch.no_grad():
+        latents = loaded.encode(pictures)
+        assert torch.equal(latents, small().encode(pictures))
+        assert latents.shape == (2, 4, 8, 8)
+        assert loaded.decode(latents).shape == pictures.shape
+
+
+def test_latents_are_scaled_as_stable_diffusion_does() -> None:
+    vae, pictures = small(), torch.rand(1, 3, 16, 16)
+    with torch.no_grad():
+        mean = vae.model.encode(pictures).latent_dist.mean
+        torch.testing.assert_close(vae.encode(pictures), mean * 0.18215)
+        torch.testing.assert_close(vae.decode(mean * 0.18215), vae.model.decode(mean).sample)
+
+
+def test_files_that_are_no_autoencoder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="There is no autoencoder"):
+        SDAutoencoder.from_file(tmp_path / "gone.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes(b"\x99" * 40)
+    with pytest.raises(CheckpointError, match="cut.safetensors is truncated or not a safetensors file"):
+        SDAutoencoder.from_file(tmp_path / "cut.safetensors")
+
+
+def test_an_autoencoder_of_another_shape_is_named(tmp_path: Path) -> None:
+    path = folder(tmp_path / "vae")
+    (path / "config.json").write_text(json.dumps({**small().config, "block_out_channels": [8, 8]}))
+    with pytest.raises(CheckpointError, match="is not a Stable Diffusion 1.x autoencoder"):
+        SDAutoencoder.from_file(path)

@@ -1,0 +1,182 @@
+"""From files to frames, with untrained networks: the right length, size, pixels and sound come out."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.io import wavfile
+
+from eadnet.checkpoints import save_checkpoint
+from eadnet.errors import CheckpointError, InputError
+from eadnet.faces.masks import mask_image
+from eadnet.media.video import write_video
+from eadnet.pipeline import Model, Progress, encode_emotion, frames_shown, generate, load_model, smooth
+from eadnet.presets import PRESETS
+from tests.tiny import RESOLUTION, tiny_components, write_tiny_checkpoint
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return load_model(write_tiny_checkpoint(tmp_path_factory.mktemp("model") / "tiny.safetensors"))
+
+
+@pytest.fixture
+def portrait(tmp_path: Path) -> Path:
+    rows = np.linspace(0, 255, RESOLUTION * RESOLUTION * 3).astype(np.uint8)
+    Image.fromarray(rows.reshape(RESOLUTION, RESOLUTION, 3)).save(tmp_path / "face.png")
+    return tmp_path / "face.png"
+
+
+def without(path: Path, *parts: str) -> Path:
+    """The tiny checkpoint without some of its parts."""
+    components = {name: module for name, module in tiny_components().items() if name not in parts}
+    save_checkpoint(path, components, {**PRESETS["mini"].info(), "resolution": RESOLUTION})
+    return path
+
+
+def recording(path: Path, samples: int, rate: int = 16000, channels: int = 1) -> Path:
+    noise = np.random.default_rng(0).normal(0, 0.1, (samples, channels)).astype(np.float32)
+    wavfile.write(path, rate, noise)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "frames"),
+    [(16000 // 25, 16000, 1), (320, 16000, 1), (11200, 16000, 18), (14112, 44100, 8), (4000, 8000, 13)],
+)
+def test_there_are_as_many_frames_as_the_sound_is_long(
+    model: Model, portrait: Path, tmp_path: Path, samples: int, rate: int, frames: int
+) -> None:
+    sound = recording(tmp_path / "a.wav", samples, rate, channels=2)
+    clip = generate(sound, "happy", portrait=portrait, model=model, steps=1)
+    assert clip.frames.shape == (frames, RESOLUTION, RESOLUTION, 3) and clip.frames.dtype == np.uint8
+    assert clip.rate == rate and clip.waveform.shape == (2, samples) and clip.fps == 25
+
+
+def test_pixels_outside_the_mask_are_those_of_the_portrait(
+    model: Model, portrait: Path, tmp_path: Path
+) -> None:
+    clip = generate(recording(tmp_path / "a.wav", 3200), portrait=portrait, model=model, steps=1)
+    outside = mask_image(model.checkpoint.mask_region, RESOLUTION)[0].numpy() == 0
+    original = np.asarray(Image.open(portrait))
+    for frame in clip.frames:
+        assert (frame[outside] == original[outside]).all()
+    assert (clip.frames[0][~outside] != original[~outside]).any()
+
+
+def test_the_same_seed_gives_the_same_clip(model: Model, portrait: Path, tmp_path: Path) -> None:
+    sound = recording(tmp_path / "a.wav", 2000)
+    first, again, other = (
+        generate(sound, "sad", portrait=portrait, model=model, steps=2, seed=s).frames for s in (3, 3, 4)
+    )
+    assert (first == again).all() and (first != other).any()
+
+
+def test_progress_passes_through_every_stage(model: Model, portrait: Path, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    sound = recording(tmp_path / "a.wav", 16000)
+    generate(sound, portrait=portrait, model=model, steps=2, on_progress=seen.append)
+    assert [p.stage for p in seen] == ["encode"] + ["denoise"] * 4 + ["decode"] * 4
+    assert [p.done for p in seen] == [1, *range(1, 5), 8, 16, 24, 25]
+    assert all((p.sampling is not None) == (p.stage == "denoise") for p in seen)
+
+
+def test_a_video_that_is_too_short_runs_back_and_forth(model: Model, tmp_path: Path) -> None:
+    levels = [40, 90, 140, 190]
+    frames = [np.full((RESOLUTION, RESOLUTION, 3), level, np.uint8) for level in levels]
+    write_video(tmp_path / "v.mp4", frames, 25)
+    clip = generate(
+        recording(tmp_path / "a.wav", 16000 * 9 // 25), video=tmp_path / "v.mp4", model=model, steps=1
+    )
+    corner = clip.frames[:, 0, 0, 0].astype(int)
+    expected = [levels[i] for i in (0, 1, 2, 3, 2, 1, 0, 1, 2)]
+    assert abs(corner - np.array(expected)).max() <= 4
+
+
+@pytest.mark.parametrize(
+    ("source_fps", "fps", "shown"),
+    [
+        (Fraction(25), 25, [0, 1, 2, 3, 4]),
+        (Fraction(50), 25, [0, 2, 4, 6, 8]),
+        (Fraction(30), 25, [0, 1, 2, 3, 4]),
+        (Fraction(25, 2), 25, [0, 0, 1, 1, 2]),
+        (Fraction(30000, 1001), 25, [0, 1, 2, 3, 4]),
+    ],
+)
+def test_videos_of_other_frame_rates_keep_their_time(
+    source_fps: Fraction, fps: float, shown: list[int]
+) -> None:
+    assert frames_shown(5, 100, source_fps, fps) == shown
+    minute = frames_shown(1500, 10_000, source_fps, fps)
+    assert minute[-1] == int(1499 * source_fps / 25)
+
+
+def test_an_empty_sentence_is_the_null_emotion(model: Model) -> None:
+    emotion, null = encode_emotion(model.text_encoder, "  ")
+    assert emotion is None and null is not None and null.shape == (8, 12)
+    emotion, null = encode_emotion(model.text_encoder, "furious")
+    assert emotion is not None and null is not None and not torch.equal(emotion, null)
+    assert encode_emotion(None, "furious") == (None, None)
+
+
+def test_smoothing_can_be_switched_off(model: Model) -> None:
+    latents = torch.randn(5, 4, 8, 8)
+    assert torch.equal(smooth(None, latents, 1.0), latents)
+    assert torch.equal(smooth(model.tfrm, latents, 0.0), latents)
+    assert smooth(model.tfrm, latents, 1.0).shape == latents.shape
+    with pytest.raises(InputError, match="smoothing is 2"):
+        smooth(model.tfrm, latents, 2.0)
+
+
+def test_a_model_without_emotion_speaks_all_the_same(portrait: Path, tmp_path: Path) -> None:
+    path = without(tmp_path / "plain.safetensors", "text_encoder", "tfrm")
+    clip = generate(
+        recording(tmp_path / "a.wav", 2000), "happy", portrait=portrait, model=load_model(path), steps=1
+    )
+    assert len(clip.frames) == 3
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "audio_encoder"])
+def test_a_checkpoint_without_a_needed_part_says_how_to_give_it(tmp_path: Path, part: str) -> None:
+    path = without(tmp_path / "part.safetensors", part)
+    with pytest.raises(CheckpointError, match=f"part.safetensors has no {part}: give one with --"):
+        load_model(path)
+
+
+def test_a_missing_part_can_come_from_another_file(tmp_path: Path) -> None:
+    path = without(tmp_path / "plain.safetensors", "audio_encoder")
+    other = without(tmp_path / "whisper.safetensors", "unet", "vae")
+    assert load_model(path, audio_encoder=other).audio_encoder is not None
+
+
+def test_one_source_of_pictures_is_needed(model: Model, portrait: Path, tmp_path: Path) -> None:
+    sound = recording(tmp_path / "a.wav", 2000)
+    for picture in (None, portrait):
+        with pytest.raises(InputError, match="either a portrait or a video"):
+            generate(sound, model=model, portrait=picture, video=picture)
+
+
+@pytest.mark.parametrize(
+    ("samples", "settings", "message"),
+    [
+        (100, {}, "shorter than half a frame"),
+        (0, {}, "."),
+        (2000, {"steps": 0}, "steps is 0"),
+        (2000, {"window": 99}, "position table of 24"),
+    ],
+)
+def test_bad_input_is_named(
+    model: Model, portrait: Path, tmp_path: Path, samples: int, settings: dict, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        generate(recording(tmp_path / "a.wav", samples), portrait=portrait, model=model, **settings)
+
+
+def test_silence_is_spoken_too(model: Model, portrait: Path, tmp_path: Path) -> None:
+    wavfile.write(tmp_path / "a.wav", 16000, np.zeros(3200, np.float32))
+    assert len(generate(tmp_path / "a.wav", portrait=portrait, model=model, steps=1).frames) == 5
