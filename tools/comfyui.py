@@ -165,7 +165,7 @@ def _unpacked(tree: Path) -> bool:
     return mark.is_file() and mark.read_text(encoding="utf-8") == SOURCE_SHA256
 
 
-def link_pack(root: Path, custom_nodes: Path, *, ours: bool) -> Path:
+def link_pack(root: Path, custom_nodes: Path, *, ours: bool, name: str = LINK) -> Path:
     """Makes the pack at `root` visible among the custom nodes: as a link, else a junction, else a copy.
 
     A pack that is there already (cloned into the folder, or linked under any name) is left as it is. `ours`
@@ -177,7 +177,7 @@ def link_pack(root: Path, custom_nodes: Path, *, ours: bool) -> Path:
     for entry in custom_nodes.iterdir():
         if entry.resolve() == root.resolve():
             return entry
-    link = custom_nodes / LINK
+    link = custom_nodes / name
     if link.is_symlink() and (ours or not link.exists()):
         link.unlink()
     elif (link / COPY_MARK).is_file():

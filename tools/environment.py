@@ -179,22 +179,30 @@ def _try(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 
 def ask(python: Path, code: str) -> str:
-    """What a line of Python prints in an interpreter. Raises SetupError with its traceback when it fails."""
+    """What some Python prints in an interpreter. Raises SetupError with its traceback when it fails."""
     answer = subprocess.run(
         [python, "-c", code], capture_output=True, text=True, encoding="utf-8", check=False
     )
     if answer.returncode:
-        raise SetupError(f"{python} failed on `{code}`:\n{answer.stderr.strip()}")
+        raise SetupError(f"{python} failed on\n{code.strip()}\n{answer.stderr.strip()}")
     return answer.stdout.strip()
 
 
 def has_accelerator(python: Path) -> bool:
-    """Whether the interpreter's torch sees a GPU of any kind."""
-    code = (
-        "import torch as t; a = getattr(t, 'accelerator', None); "
-        "print(bool(a.is_available() if a else t.cuda.is_available() or t.backends.mps.is_available()))"
-    )
-    return ask(python, code) == "True"
+    """Whether the interpreter's torch sees a GPU of any kind. A torch built for none is not even imported."""
+    return ask(python, _SEES_GPU) == "True"
+
+
+_SEES_GPU = """
+import importlib.util, pathlib, runpy, sys
+version = runpy.run_path(str(pathlib.Path(importlib.util.find_spec("torch").origin).with_name("version.py")))
+found = sys.platform == "darwin" or any(version.get(kind) for kind in ("cuda", "hip", "xpu"))
+if found:
+    import torch
+    api = getattr(torch, "accelerator", None)
+    found = api.is_available() if api else torch.cuda.is_available() or torch.backends.mps.is_available()
+print(bool(found))
+"""
 
 
 def mend_audio_and_vision(python: Path) -> None:

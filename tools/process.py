@@ -127,13 +127,17 @@ def run_quietly(
         raise SetupError(f"{what} failed (exit status {code}).\n{tail(log, start)}\nThe whole log: {log}")
 
 
-def run_in_foreground(command: Command, *, cwd: Path, grace: float = 20.0) -> int:
+def run_in_foreground(
+    command: Command, *, cwd: Path, env: Mapping[str, str] | None = None, grace: float = 20.0
+) -> int:
     """Runs a command that owns the terminal (pytest, a training run) and returns its exit status.
 
     It stays in our process group, so that a Ctrl-C in the terminal reaches it at once; it then gets `grace`
     seconds to finish by itself.
     """
-    process = subprocess.Popen([os.fspath(part) for part in command], cwd=cwd)
+    process = subprocess.Popen(
+        [os.fspath(part) for part in command], cwd=cwd, env=None if env is None else dict(env)
+    )
     try:
         return process.wait()
     except KeyboardInterrupt:

@@ -84,7 +84,7 @@ class MiniAutoencoder(nn.Module):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> MiniAutoencoder:
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
         return cls(**values)
 
     def encode(self, pictures: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ class MiniAutoencoder(nn.Module):
         height, width = pictures.shape[-2:]
         if height % FACTOR or width % FACTOR:
             raise InputError(
-                f"The autoencoder takes pictures whose sides are multiples of {FACTOR}, not {width} x {height}: "
+                f"The autoencoder takes sides that are multiples of {FACTOR}, not {width} x {height}: "
                 "resize or pad them first."
             )
         return (self.encoder(pictures) - self.latent_mean) / self.latent_std

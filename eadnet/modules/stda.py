@@ -135,7 +135,9 @@ class STDA(nn.Module):
         nn.init.zeros_(self.mix.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, T, H, W] -> same shape; any T, H and W from 1 up."""
+        """[B, C, T, H, W] -> same shape; any T, H, W from 1 up. All directions off: the input itself."""
+        if not self.directions:
+            return x
         tokens = x.permute(0, 2, 3, 4, 1)
         q, k, v = (t.split(self.widths, dim=-1) for t in self.to_qkv(self.norm(tokens)).chunk(3, dim=-1))
         groups = [

@@ -58,7 +58,9 @@ class MiniTextEncoder(nn.Module):
         self.grams = nn.EmbeddingBag(buckets + 1, dim, mode="mean", padding_idx=0)
         self.positions = nn.Parameter(torch.randn(length, dim) * 0.02)
         self.padding = nn.Parameter(torch.zeros(dim))
-        layer = nn.TransformerEncoderLayer(dim, heads, 4 * dim, 0.0, "gelu", batch_first=True, norm_first=True)
+        layer = nn.TransformerEncoderLayer(
+            dim, heads, 4 * dim, 0.0, "gelu", batch_first=True, norm_first=True
+        )
         self.layers = nn.TransformerEncoder(layer, layers, nn.LayerNorm(dim), enable_nested_tensor=False)
 
     @classmethod
@@ -70,7 +72,7 @@ class MiniTextEncoder(nn.Module):
         return self.config["dim"]
 
     def tokenize(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """Texts to `grams` int64 [B, length, grams_per_word] (0 = none) and `mask` bool [B, length] (True = word).
+        """Texts to `grams` int64 [B, length, grams_per_word] (0 = none), `mask` bool [B, length] (word).
 
         Words beyond `length` are dropped with a warning that names the first one lost.
         """

@@ -18,7 +18,9 @@ STAGES = ("render", "autoencoder", "encode", "denoiser", "smoother", "assemble")
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m eadnet.training", description=__doc__)
     parser.add_argument("stage", choices=("all", *STAGES))
-    parser.add_argument("--folder", type=Path, default=Path(".work/mini"), help="where data, logs and weights go")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(".work/mini"), help="where data, logs and weights go"
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes that render")
     parser.add_argument("--threads", type=int, default=2, help="threads that train")
     parser.add_argument("--out", type=Path, default=Path("eadnet/assets/mini.safetensors"))

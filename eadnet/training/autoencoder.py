@@ -16,7 +16,8 @@ from .run import Run
 
 logger = logging.getLogger(__name__)
 
-CROP = 80  # the networks are convolutional: a crop teaches as much per pixel as a picture, and most of it is face
+# The networks are convolutional: a crop teaches as much per pixel as a picture, and most of it is face.
+CROP = 80
 LATENT_NOISE = 0.05  # decoding must forgive the sampler's small errors
 LATENT_PENALTY = 1e-3
 
@@ -31,7 +32,7 @@ def _gradients(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def reconstruction_loss(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Weighted L1 on pixels, plus L1 on their differences at two scales, which keeps edges of lids and lips."""
+    """Weighted L1 on pixels and on their differences at two scales, which keeps edges of lids and lips."""
     loss = (weight * (output - target).abs()).mean()
     for scale in (1, 2):
         a, b = (F.avg_pool2d(v, scale) for v in (output, target))
@@ -49,7 +50,7 @@ def _detail_weight(target: Tensor, region: Tensor) -> Tensor:
 
 
 def draw_crops(data: np.ndarray, count: int, generator: torch.Generator) -> tuple[Tensor, int, int]:
-    """`count` crops [count, 3, 80, 80] at one place on the latents' grid, three times out of four over the face.
+    """`count` crops [count, 3, 80, 80] at one place on the latents' grid, mostly over the face.
 
     Rows 0 ... 63 of the data are held out. Returns the crops and their top and left in pixels.
     """
@@ -95,7 +96,9 @@ def train_autoencoder(
         target, top, left = draw_crops(data, batch, run.generator)
         latents = model.encode(target)
         output = model.decode(latents + LATENT_NOISE * torch.randn_like(latents))
-        loss = reconstruction_loss(output, target, _detail_weight(target, region[:, top : top + CROP, left : left + CROP]))
+        loss = reconstruction_loss(
+            output, target, _detail_weight(target, region[:, top : top + CROP, left : left + CROP])
+        )
         norm = run.descend(loss + LATENT_PENALTY * latents.square().mean())
         if step % 100 == 0:
             judge.load_state_dict(run.average.weights)

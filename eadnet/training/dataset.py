@@ -78,7 +78,7 @@ def _hold_head(params: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _render_one(job: tuple[int, int, str, Shape, Path]) -> dict[str, Any]:
-    """Render clip `seed` into row `row` of the arrays in `folder`; returns the row's entry of `texts.json`."""
+    """Render clip `seed` into row `row` of the arrays in `folder`; returns its entry of `texts.json`."""
     import cv2
 
     from ..synthetic.clips import make_clip
@@ -154,8 +154,10 @@ class ClipSet:
 MOMENTS_PER_STILL_PERSON = 6
 
 
-def render_stills(folder: Path, people: int, *, size: int = 128, first_seed: int = 0, workers: int = 1) -> None:
-    """`stills.npy` uint8 [6 * people, S, S, 3]: any expression and mouth of many people, for the autoencoder."""
+def render_stills(
+    folder: Path, people: int, *, size: int = 128, first_seed: int = 0, workers: int = 1
+) -> None:
+    """`stills.npy` uint8 [6 * people, S, S, 3]: any expression of many people, for the autoencoder."""
     folder.mkdir(parents=True, exist_ok=True)
     count = people * MOMENTS_PER_STILL_PERSON
     stills = np.lib.format.open_memmap(folder / "stills.npy.partial", "w+", "uint8", (count, size, size, 3))

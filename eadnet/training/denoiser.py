@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ..faces.masks import latent_mask, mask_image
 from ..modules.mini_audio import MiniAudioEncoder
+from ..modules.stda import DIRECTIONS, STDA
 from ..modules.text_encoder import MiniTextEncoder
 from ..modules.unet import EADUNet
 from .dataset import FPS
@@ -28,6 +29,10 @@ from .run import Run
 logger = logging.getLogger(__name__)
 
 OUTSIDE_WEIGHT, LOWER_FACE_WEIGHT = 0.1, 2.0
+WINDOWS = (16, 8)
+STDA_FROM = (
+    0.7  # share of the budget after which STDA, an identity until then and a third of the cost, joins in
+)
 DROP_AUDIO, DROP_TEXT, DROP_BOTH = 0.06, 0.06, 0.04
 
 
@@ -59,7 +64,7 @@ class ExpressionProbe(nn.Module):
 
 @dataclass(frozen=True)
 class Targets:
-    """Normalised training targets of the probe: parameters without the head's pose, and the mouth's opening."""
+    """Normalised targets of the probe: parameters without the head's pose, and the mouth's opening."""
 
     columns: Tensor
     mean: Tensor
@@ -110,7 +115,9 @@ class Talker(nn.Module):
         return self.audio_encoder.encode_windows(self.audio_encoder.log_mel(waveforms), FPS, window, starts)
 
 
-def pretrain_encoders(talker: Talker, data: LatentSet, targets: Targets, folder: Path, minutes: float) -> None:
+def pretrain_encoders(
+    talker: Talker, data: LatentSet, targets: Targets, folder: Path, minutes: float
+) -> None:
     """Teach the audio encoder the mouth and the text encoder the expression, with throw-away linear heads."""
     audio_width, text_width = talker.audio_encoder.config["dim"], talker.text_encoder.dim
     heads = nn.ModuleDict(
@@ -169,7 +176,7 @@ def loss_weight(size: int, side: int) -> Tensor:
 
 
 def mixed_noise(shape: torch.Size, shared: float, generator: torch.Generator) -> Tensor:
-    """Unit noise [B, T, ...] whose frames share `shared` of their variance (PYoCo, arXiv 2305.10474, section 3.3)."""
+    """Unit noise [B, T, ...]; frames share `shared` of their variance (PYoCo, arXiv 2305.10474)."""
     own = torch.randn(shape, generator=generator)
     common = torch.randn((shape[0], 1, *shape[2:]), generator=generator)
     return shared**0.5 * common + (1 - shared) ** 0.5 * own
@@ -194,7 +201,9 @@ class DenoiserTask:
         self.weight = loss_weight(size, side)
         self.keep = latent_mask(mask_image("face", size))
 
-    def conditions(self, data: LatentSet, batch: Batch, drop: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def conditions(
+        self, data: LatentSet, batch: Batch, drop: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
         count, window = batch.target.shape[:2]
         audio = self.talker.hear(data.waveforms(batch.clips), batch.starts, window)
         texts = [data.texts[i]["text"] for i in batch.clips.tolist()]
@@ -206,7 +215,9 @@ class DenoiserTask:
             texts = ["" if none else text for none, text in zip(no_text.tolist(), texts, strict=True)]
         return audio, self.talker.text_encoder.encode(texts)
 
-    def velocity(self, noisy: Tensor, timesteps: Tensor, batch: Batch, audio: Tensor, emotion: Tensor) -> Tensor:
+    def velocity(
+        self, noisy: Tensor, timesteps: Tensor, batch: Batch, audio: Tensor, emotion: Tensor
+    ) -> Tensor:
         """All latents here are [B, T, 4, h, w]; the U-Net has frames behind channels."""
         count, window = noisy.shape[:2]
         keep = self.keep.expand(count, window, *self.keep.shape)
@@ -214,7 +225,9 @@ class DenoiserTask:
         sample = torch.cat([noisy, keep, batch.masked, reference], 2).transpose(1, 2)
         return self.talker.unet(sample, timesteps, audio, emotion).transpose(1, 2)
 
-    def losses(self, noisy: Tensor, velocity: Tensor, truth: Tensor, alpha: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def losses(
+        self, noisy: Tensor, velocity: Tensor, truth: Tensor, alpha: Tensor, batch: Batch
+    ) -> dict[str, Tensor]:
         error = (self.weight * (velocity - truth) ** 2).mean()
         estimate = self.diffusion.clean_estimate(noisy, velocity, alpha)
         read = self.probe(estimate.flatten(0, 1))
@@ -232,7 +245,11 @@ def condition_ratios(task: DenoiserTask, data: LatentSet, seed: int = 5, count: 
     noisy, truth, alpha = task.diffusion.noised(batch.target, noise, timesteps)
     audio, text = task.conditions(data, batch, None)
     # Rotate by half, so that a pair does not share its neighbour's noise level.
-    swapped = {"right": (audio, text), "audio": (audio.roll(count // 2, 0), text), "text": (audio, text.roll(count // 2, 0))}
+    swapped = {
+        "right": (audio, text),
+        "audio": (audio.roll(count // 2, 0), text),
+        "text": (audio, text.roll(count // 2, 0)),
+    }
     result = {}
     for name, (a, e) in swapped.items():
         velocity = task.velocity(noisy, timesteps, batch, a, e)
@@ -247,6 +264,12 @@ def condition_ratios(task: DenoiserTask, data: LatentSet, seed: int = 5, count: 
     }
 
 
+def switch_stda(unet: EADUNet, on: bool) -> None:
+    for module in unet.modules():
+        if isinstance(module, STDA):
+            module.directions = DIRECTIONS if on else ()
+
+
 def train_denoiser(
     task: DenoiserTask,
     data: LatentSet,
@@ -254,13 +277,16 @@ def train_denoiser(
     folder: Path,
     *,
     minutes: float,
-    batch: int = 4,
-    window: int = 16,
-    rate: float = 6e-4,
-    expression_weight: float = 0.2,
+    frames: int = 32,
+    rate: float = 8e-4,
+    expression_weight: float = 0.3,
     seed: int = 0,
 ) -> Talker:
-    """Train within the time budget, resuming `folder`; returns the averaged model."""
+    """Train within the time budget, resuming `folder`; returns the averaged model.
+
+    Each step sees `frames` frames, by turns as few long windows or as many short ones: long ones teach the
+    temporal modules, short ones show more people and sentences for the same work.
+    """
     talker = task.talker
     encoders = [*talker.audio_encoder.parameters(), *talker.text_encoder.parameters()]
     groups = [{"params": list(talker.unet.parameters()), "lr": rate}, {"params": encoders, "lr": rate / 4}]
@@ -268,6 +294,9 @@ def train_denoiser(
     run = Run(folder, talker, optimizer, minutes=minutes, warmup=200, seed=seed)
     ratios: dict[str, float] = {}
     for step in run.steps():
+        switch_stda(talker.unet, run.progress >= STDA_FROM)
+        window = WINDOWS[step % len(WINDOWS)]
+        batch = frames // window
         drawn = data.draw(batch, window, run.generator)
         timesteps = task.diffusion.draw_timesteps(batch, run.generator)
         noise = mixed_noise(drawn.target.shape, task.shared_noise, run.generator)

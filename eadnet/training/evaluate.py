@@ -1,13 +1,11 @@
-"""Does the mouth follow the sound? Held-out clips generated from one portrait, read by the instrument.
+"""Does the mouth follow the sound? The finished checkpoint on held-out people, voices and sentences.
 
-Every number stands beside its ceiling (the true renders through the same autoencoder) and its control (the
+Every number stands beside its ceiling (the true renders through the same autoencoder) and its controls (the
 same measure against another clip's truth, and the loudness of the speech alone).
 """
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,105 +14,179 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checkpoints import Checkpoint
-from ..faces.masks import latent_mask, mask_image, masked_picture
-from ..metrics.mouth import correlation, speech_envelope
+from ..faces.masks import mask_image
+from ..media.audio import load_audio, num_frames, to_mono_16k
+from ..metrics.mouth import correlation, lag_curve, speech_envelope
+from ..pipeline import Model, encode_crops, encode_emotion
 from ..sampling import Conditions, sample
 from .autoencoder import psnr, to_model_range
 from .dataset import FPS, RATE, ClipSet
 from .instrument import Instrument, explained_variance
 
-logger = logging.getLogger(__name__)
+OPENING = "mouth_opening"
 
 
-def mean_interval(values: Sequence[float]) -> dict[str, float]:
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     """Mean over clips and half the width of its 95 % interval (normal approximation)."""
     array = np.asarray(values, float)
-    return {"mean": float(array.mean()), "ci95": float(1.96 * array.std(ddof=1) / np.sqrt(len(array)))}
+    return float(array.mean()), float(1.96 * array.std(ddof=1) / np.sqrt(len(array)))
 
 
 @dataclass(frozen=True)
-class Generator:
-    """The bundled model as it is used: one portrait, one recording, one sentence."""
+class Talking:
+    """The model with fixed settings, as a function of portrait, sound and sentence."""
 
-    checkpoint: Checkpoint
+    model: Model
     steps: int
     audio_guidance: float
     emotion_guidance: float
 
     @torch.no_grad()
-    def __call__(self, portrait: Tensor, waveform: Tensor, text: str, frames: int, seed: int) -> Tensor:
-        """Portrait [3, R, R] in [-1, 1] and speech [S] at 16 kHz to decoded frames [T, 3, R, R]."""
-        parts = self.checkpoint
-        region = mask_image(parts.mask_region, parts.resolution)
-        vae, text_encoder = parts.component("vae"), parts.component("text_encoder")
-        latents = vae.encode(torch.stack([portrait, masked_picture(portrait, region)]))
-        emotion, null = text_encoder.encode([text, ""])
+    def __call__(self, portrait: np.ndarray, waveform: Tensor, text: str, frames: int, seed: int) -> Tensor:
+        """Portrait uint8 [R, R, 3] and speech [S] at 16 kHz to decoded frames [T, 3, R, R] in [-1, 1]."""
+        from ..faces.masks import latent_mask
+
+        model, info = self.model, self.model.checkpoint
+        region = mask_image(info.mask_region, info.resolution)
+        masked, whole = encode_crops(model.vae, torch.from_numpy(portrait.copy())[None], region)
+        emotion, null = encode_emotion(model.text_encoder, text)
         conditions = Conditions(
-            masked_latents=latents[1].expand(frames, -1, -1, -1),
-            mask=latent_mask(region).expand(frames, -1, -1, -1),
-            reference_latents=latents[0].expand(frames, -1, -1, -1),
-            audio=parts.component("audio_encoder").encode_speech(waveform, FPS, frames),
+            masked_latents=masked.expand(frames, -1, -1, -1),
+            mask=latent_mask(region)[None].expand(frames, -1, -1, -1),
+            reference_latents=whole.expand(frames, -1, -1, -1),
+            audio=model.audio_encoder.encode_speech(waveform, FPS, frames),
             emotion=emotion,
             null_emotion=null,
         )
-        result = sample(
-            parts.component("unet"),
+        latents = sample(
+            model.unet,
             conditions,
-            scheduler_config=parts.scheduler_config,
+            scheduler_config=info.scheduler_config,
             steps=self.steps,
             audio_guidance=self.audio_guidance,
             emotion_guidance=self.emotion_guidance,
             seed=seed,
-            shared_noise=parts.defaults.get("shared_noise", 0.0),
+            shared_noise=info.defaults.get("shared_noise", 0.0),
         )
-        return vae.decode(result)
+        return model.vae.decode(latents).clamp(-1, 1)
 
 
-def evaluate(
-    generate: Generator,
+@dataclass(frozen=True)
+class Scored:
+    """Scores by name, one value per clip; and for each reading r between generated and true clips."""
+
+    clips: dict[str, list[float]]
+    expression: dict[str, tuple[float, float]]
+
+
+def _expression_agreement(
+    generated: list[dict[str, Tensor]], ceiling: list[dict[str, Tensor]], truth: list[dict[str, Tensor]]
+) -> dict[str, tuple[float, float]]:
+    """For every reading, r over clips of its mean on the generated clip (and the codec's) with the truth."""
+
+    def means(clips: list[dict[str, Tensor]], name: str) -> Tensor:
+        return torch.stack([clip[name].mean() for clip in clips])
+
+    return {
+        name: (
+            correlation(means(generated, name), means(truth, name)),
+            correlation(means(ceiling, name), means(truth, name)),
+        )
+        for name in truth[0]
+    }
+
+
+def evaluate_clips(
+    talk: Talking,
     instrument: Instrument,
     clips: ClipSet,
     count: int,
-    on_clip: Callable[[int, Tensor, Tensor, Tensor], None] | None = None,
-) -> dict[str, dict[str, float]]:
-    """Scores of `count` held-out clips. `on_clip` receives (index, portrait, truth, generated) to draw them."""
-    vae = generate.checkpoint.component("vae")
-    region = mask_image(generate.checkpoint.mask_region, generate.checkpoint.resolution)
+    on_clip: Callable[[int, np.ndarray, Tensor], None] | None = None,
+) -> Scored:
+    """Score `count` held-out clips, each from its calm portrait; `on_clip` gets (index, portrait, frames)."""
+    from .instrument import NAMES, true_values
+
+    region = mask_image(talk.model.checkpoint.mask_region, talk.model.checkpoint.resolution)
+    values = true_values(clips)
     scores: dict[str, list[float]] = {}
-    openings, truths = [], []
+    reads, ceilings, truths = [], [], []
     for i in range(count):
-        truth = to_model_range(clips.frames[i])
-        portrait = to_model_range(clips.references[i, 0])
+        true_frames = to_model_range(clips.frames[i])
         waveform = torch.from_numpy(clips.speech[i].astype(np.float32) / 32767)
-        generated = generate(portrait, waveform, clips.texts[i]["text"], len(truth), seed=i)
+        frames = talk(clips.references[i, 0], waveform, clips.texts[i]["text"], len(true_frames), seed=i)
         with torch.no_grad():
-            ceiling = vae.decode(vae.encode(truth))
-        read = instrument.read(generated.clamp(-1, 1))["mouth_opening"].numpy()
-        openings.append(read)
-        truths.append(clips.openings[i])
+            codec = talk.model.vae.decode(talk.model.vae.encode(true_frames)).clamp(-1, 1)
+        opening = torch.from_numpy(clips.openings[i])
+        reads.append(instrument.read(frames))
+        ceilings.append(instrument.read(codec))
+        truths.append(dict(zip(NAMES, values[i].T, strict=True)))
         row = {
-            "mouth_r": correlation(read, clips.openings[i]),
-            "mouth_r_ceiling": correlation(
-                instrument.read(ceiling.clamp(-1, 1))["mouth_opening"].numpy(), clips.openings[i]
-            ),
-            "mouth_r_loudness_alone": correlation(
-                np.asarray(speech_envelope(waveform, RATE, len(truth), FPS)), clips.openings[i]
-            ),
-            "psnr_codec": psnr(ceiling, truth, region),
+            "mouth": correlation(reads[i][OPENING], opening),
+            "mouth ceiling": correlation(ceilings[i][OPENING], opening),
+            "loudness alone": correlation(speech_envelope(waveform, RATE, len(opening), FPS), opening),
+            "best lag": lag_curve(reads[i][OPENING], opening, 5).best_lag,
+            "PSNR of the codec": psnr(codec, true_frames, region),
         }
         for name, value in row.items():
             scores.setdefault(name, []).append(value)
         if on_clip:
-            on_clip(i, portrait, truth, generated)
-    for i, read in enumerate(openings):
-        # The neighbour's truth: another person saying another sentence.
-        scores.setdefault("mouth_r_mismatched", []).append(correlation(read, truths[(i + 1) % count]))
-    return {name: mean_interval(values) for name, values in scores.items()}
+            on_clip(i, clips.references[i, 0], frames)
+    # Against the next clip's truth: another person saying another sentence.
+    scores["mouth mismatched"] = [
+        correlation(reads[i][OPENING], truths[(i + 1) % count][OPENING]) for i in range(count)
+    ]
+    return Scored(scores, _expression_agreement(reads, ceilings, truths))
 
 
-def write_report(path: Path, scores: dict[str, dict[str, float]], instrument: Instrument, clips: ClipSet) -> None:
-    """JSON with the scores and the instrument's own R² per reading."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    report = {"scores": scores, "instrument_r2": explained_variance(instrument, clips)}
-    path.write_text(json.dumps(report, indent=1))
+def evaluate_recordings(
+    talk: Talking, instrument: Instrument, portrait: np.ndarray, paths: Sequence[Path], seconds: float = 6.0
+) -> dict[str, dict[str, float]]:
+    """Mouth opening against the loudness of real recordings, and against another recording's as control."""
+    reads, envelopes = [], []
+    for path in paths:
+        waveform, rate = load_audio(path)
+        mono = to_mono_16k(waveform, rate)[: round(seconds * RATE)]
+        frames = num_frames(len(mono) / RATE, FPS)
+        reads.append(instrument.read(talk(portrait, mono, "", frames, seed=0))[OPENING])
+        envelopes.append(speech_envelope(mono, RATE, frames, FPS))
+    result = {}
+    for i, path in enumerate(paths):
+        other = envelopes[(i + 1) % len(paths)]
+        shared = min(len(reads[i]), len(other))
+        result[path.name] = {
+            "own": correlation(reads[i], envelopes[i]),
+            "mismatched": correlation(reads[i][:shared], other[:shared]),
+            "best lag": lag_curve(reads[i], envelopes[i], 5).best_lag,
+        }
+    return result
+
+
+def report(
+    scored: Scored,
+    instrument: Instrument,
+    clips: ClipSet,
+    recordings: dict[str, dict[str, float]],
+    setting: str,
+) -> str:
+    """A Markdown page of all of it."""
+    lines = ["# `mini`: does the mouth follow the sound?", "", setting, ""]
+    lines += ["| held-out synthetic clips | mean | 95 % |", "|---|---:|---:|"]
+    for name, values in scored.clips.items():
+        mean, interval = mean_interval(values)
+        lines.append(f"| {name} | {mean:.3f} | ± {interval:.3f} |")
+    trust = explained_variance(instrument, clips)
+    lines += ["", "Expression: r over clips of each reading's mean, generated against truth.", ""]
+    lines += ["| reading | generated | ceiling | the instrument's own R² |", "|---|---:|---:|---:|"]
+    for name, (own, ceiling) in scored.expression.items():
+        if ceiling > 0.5:
+            lines.append(f"| {name} | {own:.2f} | {ceiling:.2f} | {trust[name]:.2f} |")
+    if recordings:
+        lines += [
+            "",
+            "Real recordings on the bundled portrait: r of mouth opening with the speech's envelope.",
+            "",
+        ]
+        lines += ["| recording | own | another recording's | best lag, frames |", "|---|---:|---:|---:|"]
+        for name, row in recordings.items():
+            lines.append(f"| {name} | {row['own']:.2f} | {row['mismatched']:.2f} | {row['best lag']:.0f} |")
+    return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The instrument: a regressor from pixels to facial parameters and mouth opening, with its own error published.
+"""The instrument: a regressor from pixels to facial parameters and mouth opening, its own error published.
 
 It is trained on true renders, slightly blurred and noisy, so that it reads generated frames fairly, and it is
 independent of the latent probe that supervises the denoiser.
@@ -75,7 +75,9 @@ def train_instrument(clips: ClipSet, folder: Path, minutes: float, batch: int = 
     for step in run.steps():
         rows = torch.randint(len(clips), (batch,), generator=run.generator)
         frames = torch.randint(truth.shape[1], (batch,), generator=run.generator)
-        pictures = to_model_range(np.stack([clips.frames[r, f] for r, f in zip(rows.tolist(), frames.tolist(), strict=True)]))
+        pictures = to_model_range(
+            np.stack([clips.frames[r, f] for r, f in zip(rows.tolist(), frames.tolist(), strict=True)])
+        )
         wanted = (truth[rows, frames] - model.mean) / model.std
         loss = F.smooth_l1_loss(model(_roughen(pictures, run.generator)), wanted)
         run.descend(loss)
@@ -92,5 +94,9 @@ def explained_variance(model: Instrument, clips: ClipSet) -> dict[str, float]:
     result = {}
     for i, name in enumerate(NAMES):
         spread = truth[:, i].var()
-        result[name] = float(1 - (readings[name] - truth[:, i]).square().mean() / spread) if spread > 1e-6 else float("nan")
+        result[name] = (
+            float(1 - (readings[name] - truth[:, i]).square().mean() / spread)
+            if spread > 1e-6
+            else float("nan")
+        )
     return result

@@ -40,7 +40,7 @@ def encode_dataset(clips: ClipSet, vae: MiniAutoencoder, folder: Path, batch: in
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows of clips: latents [B, T, 4, h, w], reference [B, 4, h, w], and the clip and frame they start at."""
+    """Windows of clips: latents [B, T, 4, h, w], reference [B, 4, h, w], and where they start."""
 
     target: Tensor
     masked: Tensor

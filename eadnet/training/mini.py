@@ -117,7 +117,7 @@ def smoother(folder: Path, budget: Budget) -> None:
 
 @torch.no_grad()
 def latent_to_rgb(vae: MiniAutoencoder, pictures: Tensor) -> list[list[float]]:
-    """Least-squares map from a latent site (4 values and a one) to its mean colour in 0 ... 1: rows for the preview."""
+    """Least-squares map from a latent site (4 values and a one) to its mean colour, 0 ... 1."""
     latents = vae.encode(pictures)
     colours = (torch.nn.functional.avg_pool2d(pictures, 8) + 1) / 2
     x = latents.permute(0, 2, 3, 1).reshape(-1, 4)

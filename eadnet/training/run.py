@@ -1,4 +1,4 @@
-"""What every training run shares: a time budget, exact resume, an exponential moving average and a CSV log."""
+"""What every training run shares: a time budget, exact resume, a moving average and a CSV log."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Average:
 
 
 class CsvLog:
-    """Rows of numbers appended to a file that survives an interruption; the columns are those of the first row."""
+    """Rows of numbers in a file that survives an interruption; the columns are those of the first row."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -122,7 +122,9 @@ class Run:
         """
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise FloatingPointError(f"The loss became {value} at step {self.step}; {self.state_path} is intact.")
+            raise FloatingPointError(
+                f"The loss became {value} at step {self.step}; {self.state_path} is intact."
+            )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.module.parameters(), clip)

@@ -1,4 +1,4 @@
-"""Train TFRM: clean latents from latents whose frames each carry their own small error, as sampled ones do."""
+"""Train TFRM: clean latents from latents whose frames each carry their own small error, as sampled ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST_ERROR = 0.35  # of the latents' unit standard deviation
 
 
 def disturbed(latents: Tensor, generator: torch.Generator) -> Tensor:
-    """Latents [B, T, 4, h, w] with an error per clip strength, partly smooth in space, independent in time."""
+    """Latents [B, T, 4, h, w] with an error partly smooth in space, independent in time."""
     fine = torch.randn(latents.shape, generator=generator)
     coarse = F.avg_pool2d(fine.flatten(0, 1), 3, 1, 1).view_as(fine) * 3
     strength = LARGEST_ERROR * torch.rand(len(latents), 1, 1, 1, 1, generator=generator)
@@ -33,7 +33,7 @@ def restoration(model: TFRM, clean: Tensor, broken: Tensor) -> tuple[Tensor, Ten
 def train_smoother(
     model: TFRM, data: LatentSet, held_out: LatentSet, folder: Path, *, minutes: float, batch: int = 6
 ) -> TFRM:
-    """Train within the budget, resuming `folder`; logs held-out error beside that of leaving the clip alone."""
+    """Train within the budget, resuming `folder`; logs the error beside that of leaving the clip alone."""
     run = Run(folder, model, torch.optim.AdamW(model.parameters(), 3e-3, weight_decay=1e-3), minutes=minutes)
     check = torch.Generator().manual_seed(11)
     clean = held_out.draw(24, 16, check).target

@@ -52,7 +52,7 @@ class Studio:
         """The published workflow: tiny checkpoint, 2 steps, and the sampler's widgets as given."""
         portrait = portrait or write_portrait(self.folder / "portrait.png")
         speech = speech or write_speech(self.folder / "speech.wav", 0.2)
-        inputs = {
+        inputs: dict[str, dict] = {
             "LoadImage": {"image": self.client.upload(portrait)},
             "LoadAudio": {"audio": self.client.upload(speech)},
             "EADNetCheckpointLoader": {"checkpoint": "tiny.safetensors"},

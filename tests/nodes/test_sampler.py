@@ -64,13 +64,21 @@ def test_emotion_may_stay_unconnected(sample: Sample) -> None:
     assert sample(emotion=None).shape == (13, 4, 4, 4)
 
 
-def test_no_sentence_means_that_emotion_guidance_changes_nothing(
-    sample: Sample, nodes: Any, run: Callable[..., Any], loaded: Any
+def test_no_sentence_needs_no_guidance_and_costs_no_evaluation_for_it(
+    sample: Sample, nodes: Any, run: Callable[..., Any], loaded: Any, job: dict[str, Any], monkeypatch: Any
 ) -> None:
+    unet = job["model"].network.use()
+    forward, evaluations = unet.forward, set()
+
+    def counting(batch: torch.Tensor, *others: Any) -> torch.Tensor:
+        evaluations.add(len(batch))
+        return forward(batch, *others)
+
+    monkeypatch.setattr(unet, "forward", counting)
     (nothing,) = run(nodes.EADNetEmotionEncode, text_encoder=loaded.text_encoder, text="")
-    torch.testing.assert_close(
-        sample(emotion=nothing, emotion_guidance=0.5), sample(emotion=nothing, emotion_guidance=4.0)
-    )
+    weak, strong = (sample(emotion=nothing, emotion_guidance=scale) for scale in (0.5, 4.0))
+    torch.testing.assert_close(weak, strong)
+    assert evaluations == {2}, "without and with the sound"
 
 
 def test_latents_are_scaled_for_the_denoiser_and_back(

@@ -38,13 +38,12 @@ HTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])), Handler).
 """
 
 
-NO_GPU = "class accelerator:\n    is_available = staticmethod(lambda: False)\n"
-
-
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder that looks and answers like ComfyUI, with a child process and a quick torch of its own."""
-    (tmp_path / "torch.py").write_text(NO_GPU)
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").touch()
+    (tmp_path / "torch" / "version.py").write_text("cuda = hip = None")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     for folder in ("comfy", "comfy_api/latest", "custom_nodes"):
         (tmp_path / folder).mkdir(parents=True)
@@ -67,7 +66,7 @@ def alive(stand_in: Path) -> list[psutil.Process]:
 
 def start_comfy(stand_in: Path) -> subprocess.Popen[str]:
     """`run.py comfy` on the stand-in, up and running."""
-    command = [sys.executable, ROOT / "run.py", "comfy", "--comfyui", stand_in]
+    command: list[str | Path] = [sys.executable, ROOT / "run.py", "comfy", "--comfyui", stand_in]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
     for line in process.stdout:
@@ -143,21 +142,25 @@ def test_videos_never_overwrite_one_another(tmp_path: Path) -> None:
     assert (first.name, second.name) == ("face-voice.mp4", "face-voice-2.mp4")
 
 
-def test_test_runs_every_check_and_passes_arguments_on_to_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_test_runs_every_check_and_passes_arguments_on_to_pytest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran: list[list] = []
 
     class Ready:
         python = Path("python")
 
-    def run(command: list, cwd: Path) -> int:
+    def run(command: list, cwd: Path, env: dict) -> int:
         ran.append(command[2:])
         return int("mypy" in command)
 
     monkeypatch.setattr(commands, "_environment", lambda options, *extras: Ready())
     monkeypatch.setattr(commands.comfyui, "own", lambda environment: None)
+    monkeypatch.setattr(commands, "ROOT", tmp_path)
+    (tmp_path / ".comfyui").mkdir()
     monkeypatch.setattr(commands, "run_in_foreground", run)
     assert commands.main(["test", "--", "-k", "stda"]) == 1, "mypy failed"
-    assert [command[0] for command in ran] == ["ruff", "ruff", "mypy", "pytest"], (
+    assert [command[0] for command in ran] == ["ruff", "ruff", "mypy", "mypy", "pytest"], (
         "and the rest ran all the same"
     )
     assert ran[-1][1:] == ["-k", "stda"]

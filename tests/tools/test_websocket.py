@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import queue
 import socket
 import struct
 import threading
@@ -71,18 +72,19 @@ def test_messages_of_every_size_arrive_whole(connect: Callable[[Script], WebSock
 def test_a_message_in_parts_with_a_ping_between_is_one_message(
     connect: Callable[[Script], WebSocket],
 ) -> None:
-    pong: list[bytes] = []
+    pong: queue.Queue[bytes] = queue.Queue()
 
     def script(server: socket.socket) -> None:
         server.sendall(
             frame(0x1, "schö".encode()[:-1], final=False) + frame(0x9, b"hi") + frame(0x0, b"\xb6n")
         )
-        pong.append(server.recv(100))
+        pong.put(server.recv(100))
 
     websocket = connect(script)
     assert websocket.receive(5) == "schön"
+    answer = pong.get(timeout=5)
     websocket.close()
-    head, mask, body = pong[0][:2], pong[0][2:6], pong[0][6:8]
+    head, mask, body = answer[:2], answer[2:6], answer[6:8]
     assert head == bytes([0x8A, 0x82]), "an answer of two masked bytes"
     assert bytes(byte ^ mask[i] for i, byte in enumerate(body)) == b"hi"
 
