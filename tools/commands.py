@@ -125,9 +125,8 @@ def demo(options: argparse.Namespace) -> int:
 
 def _contact_sheet(installation: ComfyUI, video: Path, sheet: Path) -> None:
     # ComfyUI's Python knows nothing of this checkout, and a portable one ignores the current folder.
-    code = (
-        "import sys; sys.path[0] = sys.argv.pop(1); from eadnet.cli import main; sys.exit(main(sys.argv[1:]))"
-    )
+    call = "from eadnet.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = f"import sys; sys.path.insert(0, sys.argv.pop(1)); {call}"
     command: Command = [installation.python, "-c", code, ROOT, "contact-sheet", video, sheet]
     run_quietly(
         command, log=ROOT / ".comfyui" / "logs" / "contact-sheet.log", what="Making the contact sheet"

@@ -22,7 +22,7 @@ from .errors import ServerError
 from .process import start_group, stop_group, tail
 
 GUARD = Path(__file__).with_name("guarded.py")
-START_SECONDS = 600.0  # a first start from a slow disk compiles and reads a great deal
+START_SECONDS = 1200.0  # a first start from a slow disk compiles and reads a great deal
 
 
 def free_port(preferred: int | None = None) -> int:

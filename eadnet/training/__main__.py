@@ -12,7 +12,7 @@ import torch
 
 from . import mini
 
-STAGES = ("render", "autoencoder", "encode", "denoiser", "smoother", "assemble")
+STAGES = ("render", "autoencoder", "encode", "denoiser", "smoother", "assemble", "evaluate")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -24,6 +24,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=2, help="processes that render")
     parser.add_argument("--threads", type=int, default=2, help="threads that train")
     parser.add_argument("--out", type=Path, default=Path("eadnet/assets/mini.safetensors"))
+    parser.add_argument("--results", type=Path, default=Path("docs/results"), help="where scores go")
+    parser.add_argument("--score-clips", type=int, default=mini.TEST_CLIPS, help="held-out clips to score")
+    parser.add_argument("--recordings", type=Path, nargs="*", default=[], help="real speech to try as well")
     for field in dataclasses.fields(mini.Budget):
         kind = type(field.default)
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
@@ -43,6 +46,9 @@ def main(arguments: list[str] | None = None) -> None:
         "denoiser": lambda: mini.denoiser(folder, budget),
         "smoother": lambda: mini.smoother(folder, budget),
         "assemble": lambda: mini.assemble(folder, options.out, {"budget": dataclasses.asdict(budget)}),
+        "evaluate": lambda: mini.evaluate(
+            folder, options.out, options.results, options.score_clips, options.recordings
+        ),
     }
     for name in STAGES if options.stage == "all" else (options.stage,):
         started = time.monotonic()

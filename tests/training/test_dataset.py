@@ -1,0 +1,56 @@
+"""Rendered data sets: whole, deterministic, and able to go on after an interruption."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cv2", reason="rendering needs the 'synthetic' extra (opencv-python-headless)")
+pytest.importorskip("espeakng_loader", reason="speech needs the 'synthetic' extra (espeakng-loader)")
+
+from eadnet.training.dataset import HEAD, ClipSet, Shape, render_dataset  # noqa: E402
+
+SHAPE = Shape(clips=2, frames=6, size=32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("world") / "train"
+    render_dataset(path, "train", SHAPE, first_seed=3)
+    return path
+
+
+def test_every_row_is_filled_and_described(folder):
+    clips = ClipSet(folder)
+    assert clips.frames.shape == (2, 6, 32, 32, 3)
+    assert clips.references.shape == (2, 2, 32, 32, 3)
+    assert all(clips.frames[i].std() > 10 and clips.references[i].std() > 10 for i in range(2))
+    assert all(entry["text"] for entry in clips.texts)
+    assert clips.clip_seconds() == pytest.approx(6 / 25)
+    assert clips.speech.shape == (2, 6 * 640)
+
+
+def test_an_interrupted_rendering_ends_with_the_same_files(folder, tmp_path):
+    render_dataset(tmp_path, "train", SHAPE, first_seed=3)
+    first = (tmp_path / "rows.jsonl").read_text().splitlines()[0]
+    (tmp_path / "rows.jsonl").write_text(first + "\n")
+    lost = 1 - json.loads(first)["row"]
+    np.load(tmp_path / "frames.npy", mmap_mode="r+")[lost] = 0
+    render_dataset(tmp_path, "train", SHAPE, first_seed=3)
+    for name in ("frames", "references", "params", "openings", "speech"):
+        assert np.array_equal(np.load(tmp_path / f"{name}.npy"), np.load(folder / f"{name}.npy")), name
+    assert (tmp_path / "texts.json").read_text() == (folder / "texts.json").read_text()
+
+
+def test_references_are_calm_first_and_other_than_the_clip():
+    from eadnet.synthetic.expression import INDEX
+    from eadnet.training.dataset import _hold_head, _other_moments
+
+    rng = np.random.default_rng(0)
+    calm, other = _other_moments(rng)
+    assert calm[INDEX["jaw_open"]] == 0
+    assert not np.array_equal(calm, other)
+    held = _hold_head(rng.normal(size=(5, len(INDEX))).astype(np.float32), rng)
+    assert all(np.ptp(held[:, INDEX[part]]) == 0 for part in HEAD)

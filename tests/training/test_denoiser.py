@@ -1,0 +1,62 @@
+"""The forward process, the noise and the weights that the denoiser is trained with."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from eadnet.modules.unet import EADUNet
+from eadnet.presets import PRESETS
+from eadnet.training.denoiser import Diffusion, loss_weight, mixed_noise, switch_stda
+
+
+@pytest.fixture(scope="module")
+def diffusion() -> Diffusion:
+    return Diffusion.of(PRESETS["mini"].scheduler_config)
+
+
+def test_the_right_velocity_gives_back_the_clean_latents_at_every_noise_level(diffusion):
+    clean = torch.randn(10, 4, 4, 8, 8)
+    timesteps = torch.linspace(0, 999, 10).long()
+    noisy, velocity, alpha = diffusion.noised(clean, torch.randn_like(clean), timesteps)
+    torch.testing.assert_close(diffusion.clean_estimate(noisy, velocity, alpha), clean, atol=1e-4, rtol=1e-4)
+
+
+def test_more_noise_at_later_timesteps(diffusion):
+    clean = torch.zeros(2, 1, 4, 8, 8)
+    noisy, _, _ = diffusion.noised(clean, torch.ones_like(clean), torch.tensor([10, 900]))
+    assert noisy[0].abs().mean() < noisy[1].abs().mean()
+
+
+def test_timesteps_favour_high_noise(diffusion):
+    drawn = diffusion.draw_timesteps(4000, torch.Generator().manual_seed(0)).float()
+    assert drawn.mean() == pytest.approx(2 / 3 * 999, rel=0.03)
+    assert 0 <= drawn.min() and drawn.max() <= 999
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.5, 1.0])
+def test_frames_share_the_stated_part_of_unit_noise(shared):
+    noise = mixed_noise(torch.Size((64, 2, 4, 16, 16)), shared, torch.Generator().manual_seed(0))
+    assert float(noise.var()) == pytest.approx(1.0, abs=0.02)
+    assert float((noise[:, 0] * noise[:, 1]).mean()) == pytest.approx(shared, abs=0.02)
+
+
+def test_the_lower_face_weighs_most_and_the_background_least():
+    weight = loss_weight(128, 16)[0]
+    assert weight[12, 8] > weight[7, 8] > weight[0, 0]
+
+
+def test_stda_switched_off_is_the_input_itself_and_back_on_it_is_not():
+    config = {**PRESETS["mini"].unet_config, "block_out_channels": [16, 16, 16], "cross_attention_dim": 8}
+    unet = EADUNet.from_config(config).eval()
+    for parameter in unet.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    sample, audio, emotion = torch.randn(1, 13, 2, 8, 8), torch.randn(1, 2, 10, 8), torch.randn(1, 4, 96)
+    with torch.no_grad():
+        on = unet(sample, 500, audio, emotion)
+        switch_stda(unet, False)
+        off = unet(sample, 500, audio, emotion)
+        switch_stda(unet, True)
+        again = unet(sample, 500, audio, emotion)
+    assert not torch.allclose(on, off)
+    assert torch.equal(on, again)

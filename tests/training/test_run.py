@@ -1,0 +1,69 @@
+"""A training run keeps to its budget, survives an interruption and stops on a loss that is not finite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from eadnet.training.run import Average, CsvLog, Run
+
+
+def new_run(folder: Path, minutes: float = 1.0) -> Run:
+    torch.manual_seed(0)
+    module = nn.Linear(3, 1)
+    return Run(folder, module, torch.optim.AdamW(module.parameters(), 0.1), minutes=minutes, warmup=1)
+
+
+def train(run: Run, steps: int) -> None:
+    for _ in run.steps():
+        x = torch.randn(8, 3, generator=run.generator)
+        run.descend((run.module(x) - x.sum(1, keepdim=True)).square().mean())
+        run.seconds = min(run.seconds, 0.0)  # the clock plays no part in what is compared
+        if run.step + 1 >= steps:
+            break
+    run.step = steps
+
+
+def test_a_resumed_run_has_the_same_weights_average_and_random_numbers(tmp_path):
+    first = new_run(tmp_path)
+    train(first, 5)
+    first.save()
+    again = new_run(tmp_path)
+    assert again.step == 5
+    for key, value in first.module.state_dict().items():
+        assert torch.equal(again.module.state_dict()[key], value)
+        assert torch.equal(again.average.weights[key], first.average.weights[key])
+    assert torch.equal(torch.rand(4, generator=again.generator), torch.rand(4, generator=first.generator))
+
+
+def test_a_run_whose_budget_is_used_takes_no_step(tmp_path):
+    run = new_run(tmp_path)
+    run.seconds = 61.0
+    assert list(run.steps()) == []
+
+
+def test_a_loss_that_is_not_finite_stops_and_leaves_the_saved_state_alone(tmp_path):
+    run = new_run(tmp_path)
+    run.save()
+    before = run.state_path.read_bytes()
+    with pytest.raises(FloatingPointError, match="step 0"):
+        run.descend(run.module(torch.full((1, 3), torch.nan)).sum())
+    assert run.state_path.read_bytes() == before
+
+
+def test_the_average_lies_between_old_and_new_weights():
+    module = nn.Linear(1, 1, bias=False)
+    average = Average(module, decay=0.9)
+    old = float(module.weight.detach())
+    module.weight.data += 1.0
+    average.update(module, step=10_000)
+    assert float(average.weights["weight"]) == pytest.approx(old + 0.1, abs=1e-5)
+
+
+def test_a_log_goes_on_under_its_first_columns(tmp_path):
+    CsvLog(tmp_path / "log.csv").write({"step": 0, "loss": 1.5})
+    CsvLog(tmp_path / "log.csv").write({"step": 1, "loss": 1.25, "new": 3})
+    assert (tmp_path / "log.csv").read_text().split() == ["step,loss", "0,1.5", "1,1.25"]
