@@ -24,7 +24,7 @@ LATENT_PENALTY = 1e-3
 
 def to_model_range(pictures: np.ndarray) -> Tensor:
     """uint8 [..., H, W, 3] to float32 [..., 3, H, W] in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).movedim(-1, -3).float() / 127.5 - 1
+    return torch.from_numpy(np.array(pictures)).movedim(-1, -3).float() / 127.5 - 1
 
 
 def _gradients(x: Tensor) -> tuple[Tensor, Tensor]:
