@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shlex
 import shutil
@@ -148,7 +147,7 @@ class Environment:
 def runs(python: Path) -> bool:
     """Whether an interpreter is there and starts with pip; that of a half-made environment does not."""
     try:
-        return imports(python, "pip")
+        return subprocess.run([python, "-c", "import pip"], capture_output=True, check=False).returncode == 0
     except OSError:
         return False
 
@@ -165,7 +164,7 @@ def make_venv(venv: Path) -> None:
     bare = _try([*make, "--without-pip"])
     if bare.returncode:
         raise SetupError(f"Python could not make a virtual environment in {venv}:\n{bare.stdout}")
-    site = ask(python_in(venv), "import sysconfig; print(sysconfig.get_path('purelib'))")
+    site = ask(python_in(venv), _SITE)
     borrowed = _try([sys.executable, *PIP, "install", "--quiet", "--target", site, "pip"])
     if borrowed.returncode:
         raise SetupError(
@@ -210,20 +209,26 @@ def mend_audio_and_vision(python: Path) -> None:
 
     ComfyUI imports both but needs only their Python code; where they import, nothing is touched.
     """
-    site = Path(ask(python, "import sysconfig; print(sysconfig.get_path('purelib'))"))
-    if not imports(python, "torchvision"):
+    broken = ask(python, _BROKEN).split()
+    site = Path(ask(python, _SITE))
+    if "torchvision" in broken:
         registrations = site / "torchvision" / "_meta_registrations.py"
         source = registrations.read_text(encoding="utf-8")
         pattern = r'^@(torch\.library\.register_fake\("torchvision::q?nms"\))$'
         guarded = r"@(\1 if torchvision.extension._has_ops() else (lambda f: f))"
         registrations.write_text(re.sub(pattern, guarded, source, flags=re.MULTILINE), encoding="utf-8")
-        ask(python, "import torchvision")
-    if not imports(python, "torchaudio"):
+    if "torchaudio" in broken:
         shutil.rmtree(site / "torchaudio" / "lib", ignore_errors=True)
-        ask(python, "import torchaudio")
+    if broken:
+        ask(python, "import torchvision, torchaudio")
 
 
-def imports(python: Path, *modules: str) -> bool:
-    """Whether an interpreter can import the modules."""
-    command = [os.fspath(python), "-c", f"import {', '.join(modules)}"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+_SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
+_BROKEN = """
+import importlib
+for name in ("torchvision", "torchaudio"):
+    try:
+        importlib.import_module(name)
+    except Exception:
+        print(name)
+"""

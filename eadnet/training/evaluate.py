@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..faces.masks import mask_image
+from ..faces.masks import composite, feathered, latent_mask, mask_image
 from ..media.audio import load_audio, num_frames, to_mono_16k
 from ..metrics.mouth import correlation, lag_curve, speech_envelope
-from ..pipeline import Model, encode_crops, encode_emotion
+from ..pipeline import Model, encode_crops, encode_emotion, smooth
 from ..sampling import Conditions, sample
 from .autoencoder import psnr, to_model_range
 from .dataset import FPS, RATE, ClipSet
@@ -44,8 +44,6 @@ class Talking:
     @torch.no_grad()
     def __call__(self, portrait: np.ndarray, waveform: Tensor, text: str, frames: int, seed: int) -> Tensor:
         """Portrait uint8 [R, R, 3] and speech [S] at 16 kHz to decoded frames [T, 3, R, R] in [-1, 1]."""
-        from ..faces.masks import latent_mask
-
         model, info = self.model, self.model.checkpoint
         region = mask_image(info.mask_region, info.resolution)
         masked, whole = encode_crops(model.vae, torch.from_numpy(portrait.copy())[None], region)
@@ -68,7 +66,10 @@ class Talking:
             seed=seed,
             shared_noise=info.defaults.get("shared_noise", 0.0),
         )
-        return model.vae.decode(latents).clamp(-1, 1)
+        generated = smooth(model.tfrm, latents, 1.0)
+        original = to_model_range(portrait)[None]
+        weight = feathered(region, info.resolution // 32)
+        return composite(model.vae.decode(generated).clamp(-1, 1), original, weight)
 
 
 @dataclass(frozen=True)

@@ -45,15 +45,13 @@ def test_a_clip_is_embedded_window_by_window(network: StableSyncNet) -> None:
     random = torch.Generator().manual_seed(0)
     frames = torch.rand(19, 3, 256, 256, generator=random)
     sound = 0.1 * torch.randn(16000, generator=random)
-    tolerance = 1e-5  # of unit vectors: another batch size sums in another order
     video, audio = network.embed(frames, sound, batch=3)
     assert video.shape == audio.shape == (4, 64)
     lower_half = frames[2:18, :, 128:] * 2 - 1
-    torch.testing.assert_close(
-        video[2:3], network.embed_video(lower_half.flatten(0, 1)[None]), rtol=0, atol=tolerance
-    )
     mel = latentsync_mel(sound)[None, None, :, 6:58]  # frame 2 is heard from mel frame 80 * 2 / 25 on
-    torch.testing.assert_close(audio[2:3], network.embed_audio(mel), rtol=0, atol=tolerance)
+    # Another batch size sums in another order: 7e-5 was seen. A window off by one frame differs by about 1.
+    assert relative_error(video[2:3], network.embed_video(lower_half.flatten(0, 1)[None])) < 1e-3
+    assert relative_error(audio[2:3], network.embed_audio(mel)) < 1e-3
 
 
 def test_pictures_of_any_size_become_the_lower_half_of_a_square(network: StableSyncNet) -> None:
