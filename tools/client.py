@@ -207,7 +207,7 @@ def refusal(answer: dict, workflow: dict) -> str:
 def failure(data: dict) -> str:
     """An `execution_error` message as text: the node, its error, and where it was raised."""
     kind = str(data.get("exception_type", "")).rpartition(".")[2]
-    where = "".join(data.get("traceback") or [])[-2000:].rstrip()
+    where = "".join((data.get("traceback") or [])[-2:]).rstrip()  # the server's log has all of it
     message = str(data.get("exception_message")).strip()
     head = f"{data.get('node_type')} (node {data.get('node_id')}) failed: {message}"
     return head if kind in ("InputError", "CheckpointError") else f"{head} [{kind}]\n{where}"

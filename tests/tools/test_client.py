@@ -45,12 +45,12 @@ def test_an_error_of_ours_is_its_sentence_and_any_other_shows_where_it_came_from
         "node_type": "EADNetSampler",
         "exception_message": "The recording is empty.\n",
         "exception_type": "custom_nodes.pack.eadnet.errors.InputError",
-        "traceback": ["  File x\n", "  File y\n"],
+        "traceback": ["  File w\n", "  File x\n", "  File y\n"],
     }
     assert failure(event) == "EADNetSampler (node 2) failed: The recording is empty."
     text = failure({**event, "exception_type": "KeyError"})
     assert text.startswith("EADNetSampler (node 2) failed: The recording is empty. [KeyError]")
-    assert text.endswith("File y")
+    assert text.endswith("\n  File x\n  File y")
 
 
 def test_progress_names_the_node_and_counts_nodes_and_steps() -> None:
