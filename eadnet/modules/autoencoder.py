@@ -48,9 +48,9 @@ class MiniAutoencoder(nn.Module):
     def __init__(
         self,
         encoder_width: int = 128,
-        encoder_blocks: int = 2,
+        encoder_blocks: int = 4,
         decoder_widths: tuple[int, int, int] = (128, 64, 32),
-        decoder_blocks: tuple[int, int, int] = (2, 2, 2),
+        decoder_blocks: tuple[int, int, int] = (4, 2, 2),
     ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {

@@ -24,6 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=2, help="processes that render")
     parser.add_argument("--threads", type=int, default=2, help="threads that train")
     parser.add_argument("--out", type=Path, default=Path("eadnet/assets/mini.safetensors"))
+    parser.add_argument("--start", type=Path, help="a checkpoint whose networks to go on from")
     parser.add_argument("--results", type=Path, default=Path("docs/results"), help="where scores go")
     parser.add_argument("--score-clips", type=int, default=mini.TEST_CLIPS, help="held-out clips to score")
     parser.add_argument("--recordings", type=Path, nargs="*", default=[], help="real speech to try as well")
@@ -41,9 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
     folder: Path = options.folder
     stages = {
         "render": lambda: mini.render(folder, budget, options.workers),
-        "autoencoder": lambda: mini.autoencoder(folder, budget),
+        "autoencoder": lambda: mini.autoencoder(folder, budget, options.start),
         "encode": lambda: mini.encode(folder),
-        "denoiser": lambda: mini.denoiser(folder, budget),
+        "denoiser": lambda: mini.denoiser(folder, budget, options.start),
         "smoother": lambda: mini.smoother(folder, budget),
         "assemble": lambda: mini.assemble(folder, options.out, {"budget": dataclasses.asdict(budget)}),
         "evaluate": lambda: mini.evaluate(

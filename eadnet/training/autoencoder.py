@@ -17,9 +17,11 @@ from .run import Run
 logger = logging.getLogger(__name__)
 
 # The networks are convolutional: a crop teaches as much per pixel as a picture, and most of it is face.
-CROP = 80
-LATENT_NOISE = 0.05  # decoding must forgive the sampler's small errors
+CROP = 64
+LATENT_NOISE = 0.1  # decoding must forgive the sampler's small errors
 LATENT_PENALTY = 1e-3
+# Without a weight of their own, colours lose to edges: four channels then hold a grey picture.
+COLOUR_WEIGHT = 2.0
 
 
 def to_model_range(pictures: np.ndarray) -> Tensor:
@@ -31,15 +33,24 @@ def _gradients(x: Tensor) -> tuple[Tensor, Tensor]:
     return x[..., 1:, :] - x[..., :-1, :], x[..., :, 1:] - x[..., :, :-1]
 
 
+def _chroma(x: Tensor) -> Tensor:
+    """Red against green, and blue against both: the picture without its brightness, [B, 2, H, W]."""
+    red, green, blue = x.unbind(1)
+    return torch.stack([red - green, blue - (red + green) / 2], 1)
+
+
 def reconstruction_loss(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Weighted L1 on pixels and on their differences at two scales, which keeps edges of lids and lips."""
+    """Weighted L1 on pixels, on their differences at two scales, which keeps edges of lids and lips, and on
+    colour at half size.
+    """
     loss = (weight * (output - target).abs()).mean()
     for scale in (1, 2):
         a, b = (F.avg_pool2d(v, scale) for v in (output, target))
         w = F.avg_pool2d(weight, scale)
         for da, db in zip(_gradients(a), _gradients(b), strict=True):
             loss = loss + (w[..., : da.shape[-2], : da.shape[-1]] * (da - db).abs()).mean()
-    return loss
+    colours = (F.avg_pool2d(_chroma(v), 2) for v in (output, target))
+    return loss + COLOUR_WEIGHT * (F.avg_pool2d(weight, 2) * torch.sub(*colours).abs()).mean()
 
 
 def _detail_weight(target: Tensor, region: Tensor) -> Tensor:
@@ -49,19 +60,22 @@ def _detail_weight(target: Tensor, region: Tensor) -> Tensor:
     return 0.3 + region * (0.7 + 4 * busy)
 
 
-def draw_crops(data: np.ndarray, count: int, generator: torch.Generator) -> tuple[Tensor, int, int]:
-    """`count` crops [count, 3, 80, 80] at one place on the latents' grid, mostly over the face.
+def draw_crops(
+    data: np.ndarray, region: Tensor, count: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """`count` crops [count, 3, CROP, CROP], mostly of the face, and their parts of the region [1, H, W].
 
-    Rows 0 ... 63 of the data are held out. Returns the crops and their top and left in pixels.
+    Rows 0 ... 63 of the data are held out. Corners lie on the latents' grid.
     """
-    rows = torch.randint(64, len(data), (count,), generator=generator).sort().values
+    rows = torch.randint(64, len(data), (count,), generator=generator).tolist()
     cells = (data.shape[1] - CROP) // 8
-    high = torch.rand(3, generator=generator)
-    if high[2] < 0.75:  # the face lies in the lower middle
-        top, left = 8 * round(float(2 + high[0] * (cells - 2))), 8 * round(float(1 + high[1] * (cells - 2)))
-    else:
-        top, left = 8 * round(float(high[0] * cells)), 8 * round(float(high[1] * cells))
-    return to_model_range(np.array(data[rows.numpy(), top : top + CROP, left : left + CROP])), top, left
+    # The face lies in the lower middle.
+    share = torch.rand(count, 3, generator=generator)
+    first = torch.where(share[:, 2:] < 0.75, torch.tensor([2.0, 1.0]), torch.zeros(2))
+    corners = (8 * (first + share[:, :2] * (cells - first)).round().long()).tolist()
+    crops = [data[r, y : y + CROP, x : x + CROP] for r, (y, x) in zip(rows, corners, strict=True)]
+    parts = [region[:, y : y + CROP, x : x + CROP] for y, x in corners]
+    return to_model_range(np.stack(crops)), torch.stack(parts)
 
 
 def psnr(output: Tensor, target: Tensor, region: Tensor) -> float:
@@ -81,24 +95,32 @@ def set_latent_statistics(model: MiniAutoencoder, pictures: Tensor) -> None:
 
 
 def train_autoencoder(
-    stills: Path, folder: Path, *, minutes: float, batch: int = 24, rate: float = 1.5e-3, seed: int = 0
+    stills: Path,
+    folder: Path,
+    *,
+    minutes: float,
+    start: MiniAutoencoder | None = None,
+    batch: int = 16,
+    rate: float = 1.5e-3,
+    seed: int = 0,
 ) -> MiniAutoencoder:
-    """Train within the time budget (resuming `folder`) and return the averaged model, latents normalised."""
-    data = np.load(stills)
+    """Train within the time budget (resuming `folder`) and return the averaged model, latents normalised.
+
+    `start` is a trained model to go on from.
+    """
+    data = np.load(stills, mmap_mode="r")
     held_out = to_model_range(np.array(data[:64]))
     torch.manual_seed(seed)
-    model = MiniAutoencoder()
+    model = start or MiniAutoencoder()
     optimizer = torch.optim.AdamW(model.parameters(), rate, betas=(0.9, 0.99), weight_decay=1e-4)
     run = Run(folder, model, optimizer, minutes=minutes, seed=seed, decay=0.995)
     region = mask_image("face", data.shape[1])
     judge = MiniAutoencoder.from_config(model.config)
     for step in run.steps():
-        target, top, left = draw_crops(data, batch, run.generator)
+        target, part = draw_crops(data, region, batch, run.generator)
         latents = model.encode(target)
         output = model.decode(latents + LATENT_NOISE * torch.randn_like(latents))
-        loss = reconstruction_loss(
-            output, target, _detail_weight(target, region[:, top : top + CROP, left : left + CROP])
-        )
+        loss = reconstruction_loss(output, target, _detail_weight(target, part))
         norm = run.descend(loss + LATENT_PENALTY * latents.square().mean())
         if step % 100 == 0:
             judge.load_state_dict(run.average.weights)

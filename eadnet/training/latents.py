@@ -32,10 +32,13 @@ def encode_dataset(clips: ClipSet, vae: MiniAutoencoder, folder: Path, batch: in
     for i in range(count):
         pictures = to_model_range(np.array(clips.frames[i]))
         references = to_model_range(np.array(clips.references[i]))
-        latents = vae.encode(torch.cat([pictures, pictures * keep, references])).half().numpy()
-        out["target"][i] = latents[:frames]
-        out["masked"][i] = latents[frames : 2 * frames]
-        out["reference"][i] = latents[2 * frames :]
+        masked = pictures * keep
+        if torch.equal(masked, masked[:1].expand_as(masked)):  # a head held still: once is enough
+            masked = masked[:1]
+        latents = vae.encode(torch.cat([references, pictures, masked])).half().numpy()
+        out["reference"][i] = latents[:2]
+        out["target"][i] = latents[2 : 2 + frames]
+        out["masked"][i] = latents[2 + frames :]
 
 
 @dataclass(frozen=True)

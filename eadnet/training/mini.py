@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints import save_checkpoint
+from ..checkpoints import load_checkpoint, save_checkpoint
+from ..faces.masks import mask_image
 from ..media.images import write_png
 from ..modules.autoencoder import MiniAutoencoder
 from ..modules.mini_audio import MiniAudioEncoder
@@ -21,12 +22,16 @@ from ..modules.unet import EADUNet
 from ..pipeline import load_model
 from ..presets import PRESETS
 from .autoencoder import to_model_range, train_autoencoder
+from .block import Block
 from .dataset import ClipSet, Shape, render_dataset, render_stills
-from .denoiser import DenoiserTask, Diffusion, Talker, Targets, pretrain_encoders, train_denoiser, train_probe
+from .denoiser import STDA_FROM, DenoiserTask, Diffusion, train_denoiser
+from .encoders import pretrain_audio, pretrain_text
 from .evaluate import Talking, evaluate_clips, evaluate_recordings, report
 from .instrument import train_instrument
 from .latents import LatentSet, encode_dataset
+from .probe import Targets, train_probe
 from .smoother import train_smoother
+from .talker import Talker
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +50,8 @@ class Budget:
     frames: int = 32
     autoencoder: float = 35.0
     probe: float = 2.0
-    encoders: float = 4.0
+    text: float = 5.0
+    audio: float = 3.0
     denoiser: float = 70.0
     smoother: float = 3.0
 
@@ -60,8 +66,11 @@ def render(folder: Path, budget: Budget, workers: int) -> None:
             logger.info("rendered %d %s clips", count, split)
 
 
-def autoencoder(folder: Path, budget: Budget) -> None:
-    model = train_autoencoder(folder / "stills" / "stills.npy", folder / "vae", minutes=budget.autoencoder)
+def autoencoder(folder: Path, budget: Budget, start: Path | None = None) -> None:
+    """Train the autoencoder, from the one in the checkpoint `start` if there is one."""
+    first = load_checkpoint(start, only=["vae"]).component("vae") if start else None
+    stills = folder / "stills" / "stills.npy"
+    model = train_autoencoder(stills, folder / "vae", minutes=budget.autoencoder, start=first)
     torch.save(model.state_dict(), folder / "vae" / "model.pt")
 
 
@@ -77,7 +86,11 @@ def encode(folder: Path) -> None:
         encode_dataset(ClipSet(folder / split), vae, folder / "latents" / split)
 
 
-def new_talker() -> Talker:
+def new_talker(start: Path | None = None) -> Talker:
+    """The networks of the preset, untrained, or those of the checkpoint `start`."""
+    if start:
+        parts = load_checkpoint(start)
+        return Talker(*(parts.component(name) for name in ("unet", "audio_encoder", "text_encoder"))).train()
     preset = PRESETS["mini"]
     torch.manual_seed(0)
     return Talker(
@@ -87,28 +100,39 @@ def new_talker() -> Talker:
     )
 
 
-def denoiser_task(folder: Path, budget: Budget) -> tuple[DenoiserTask, LatentSet, LatentSet]:
+def denoiser_task(
+    folder: Path, budget: Budget, start: Path | None = None
+) -> tuple[DenoiserTask, LatentSet, LatentSet]:
     """The talker with its conditions' encoders and the probe ready, and the two data sets."""
+    preset = PRESETS["mini"]
     data, held_out = (LatentSet(folder / "latents" / s, folder / s) for s in ("train", "validation"))
     targets = Targets.of(data)
-    probe = train_probe(data, targets, folder / "probe", budget.probe)
-    talker = new_talker()
-    pretrain_encoders(talker, data, targets, folder / "encoders", budget.encoders)
-    diffusion = Diffusion.of(PRESETS["mini"].scheduler_config)
+    block = Block.around(mask_image(preset.mask_region, preset.resolution))
+    probe = train_probe(data, targets, block, folder / "probe", budget.probe)
+    talker = new_talker(start)
+    pretrain_text(talker.text_encoder, targets, folder / "text", budget.text)
+    pretrain_audio(talker.audio_encoder, data, targets, folder / "audio", budget.audio)
     task = DenoiserTask(
         talker,
         probe,
         targets,
-        diffusion,
-        size=PRESETS["mini"].resolution,
-        shared_noise=PRESETS["mini"].defaults["shared_noise"],
+        Diffusion.of(preset.scheduler_config),
+        size=preset.resolution,
+        shared_noise=preset.defaults["shared_noise"],
     )
     return task, data, held_out
 
 
-def denoiser(folder: Path, budget: Budget) -> None:
-    task, data, held_out = denoiser_task(folder, budget)
-    talker = train_denoiser(task, data, held_out, folder / "denoiser", minutes=budget.denoiser)
+def denoiser(folder: Path, budget: Budget, start: Path | None = None) -> None:
+    task, data, held_out = denoiser_task(folder, budget, start)
+    talker = train_denoiser(
+        task,
+        data,
+        held_out,
+        folder / "denoiser",
+        minutes=budget.denoiser,
+        stda_from=0.0 if start else STDA_FROM,
+    )
     torch.save(talker.state_dict(), folder / "denoiser" / "model.pt")
 
 

@@ -1,0 +1,86 @@
+"""The probe: facial parameters read from latents, the frozen judge behind the denoiser's expression loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .block import Block
+from .latents import LatentSet
+from .run import Run
+
+
+class ExpressionProbe(nn.Module):
+    """Facial parameters and mouth opening read from the face's block of latents [B, 4, side, side] ->
+    [B, outputs].
+    """
+
+    def __init__(self, outputs: int, side: int, width: int = 64) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(4, width, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.GroupNorm(8, width),
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, stride=2, padding=1),
+            nn.GroupNorm(8, width),
+            nn.SiLU(),
+            nn.Conv2d(width, 48, 3, padding=1),
+            nn.SiLU(),
+            nn.Flatten(),
+            nn.Linear(48 * (side // 2) ** 2, 256),
+            nn.SiLU(),
+            nn.Linear(256, outputs),
+        )
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.layers(latents)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Normalised targets of the probe: parameters without the head's pose, and the mouth's opening."""
+
+    columns: Tensor
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def of(cls, data: LatentSet) -> Targets:
+        from ..synthetic.expression import PARAMETERS
+
+        columns = torch.tensor([i for i, name in enumerate(PARAMETERS) if not name.startswith("head_")])
+        values = torch.cat([data.params[..., columns], data.openings[..., None]], -1).flatten(0, 1)
+        return cls(columns, values.mean(0), values.std(0).clamp_min(0.02))
+
+    def __call__(self, params: Tensor, openings: Tensor) -> Tensor:
+        values = torch.cat([params[..., self.columns], openings[..., None]], -1)
+        return (values - self.mean) / self.std
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+
+def train_probe(
+    data: LatentSet, targets: Targets, block: Block, folder: Path, minutes: float
+) -> ExpressionProbe:
+    """Fit the probe on clean and slightly noisy latents, and freeze it."""
+    torch.manual_seed(1)
+    probe = ExpressionProbe(len(targets), block.side)
+    run = Run(folder, probe, torch.optim.AdamW(probe.parameters(), 2e-3, weight_decay=1e-2), minutes=minutes)
+    for step in run.steps():
+        batch = data.draw(24, 4, run.generator)
+        target = block.cut(batch.target)
+        noisy = target + torch.rand(24, 1, 1, 1, 1) * 0.5 * torch.randn_like(target)
+        truth = targets(batch.params, batch.openings).flatten(0, 1)
+        loss = F.mse_loss(probe(noisy.flatten(0, 1)), truth)
+        run.descend(loss)
+        if step % 100 == 0:
+            run.log.write({"step": step, "loss": float(loss.detach())})
+    probe.load_state_dict(run.average.weights)
+    return probe.eval().requires_grad_(False)

@@ -1,0 +1,50 @@
+"""What the encoders learn before the denoiser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from eadnet.modules.text_encoder import MiniTextEncoder
+from eadnet.synthetic import lexicon
+from eadnet.synthetic.expression import INDEX, PARAMETERS
+from eadnet.training.encoders import draw_descriptions, meant_faces, pretrain_text
+from eadnet.training.probe import Targets
+
+
+def targets() -> Targets:
+    columns = torch.tensor([i for i, name in enumerate(PARAMETERS) if not name.startswith("head_")])
+    return Targets(columns, torch.zeros(len(columns) + 1), torch.full((len(columns) + 1,), 0.3))
+
+
+def test_the_sentences_are_drawn_from_a_seed_and_mean_what_they_say():
+    drawn = draw_descriptions(np.random.default_rng(3), 40)
+    again = draw_descriptions(np.random.default_rng(3), 40)
+    assert [d.text for d in drawn] == [d.text for d in again]
+    faces = meant_faces(drawn)
+    assert faces.shape == (40, len(PARAMETERS))
+    for row, description in enumerate(drawn):
+        for name, value in description.parameters.items():
+            assert faces[row, INDEX[name]] == np.float32(value)
+    assert (faces != 0).sum() == sum(len(d.parameters) for d in drawn)
+
+
+def test_words_that_no_clip_may_use_are_among_them_and_so_is_silence():
+    texts = [d.text.lower() for d in draw_descriptions(np.random.default_rng(0), 3000)]
+    held_out = [word.text for word in lexicon.entries() if word.split == "test"]
+    assert sum(any(word in text for text in texts) for word in held_out) > len(held_out) / 2
+    assert "" in texts
+
+
+def test_the_text_encoder_learns_from_them(tmp_path: Path):
+    torch.manual_seed(0)
+    encoder = MiniTextEncoder(dim=32, layers=1, buckets=512)
+    pretrain_text(encoder, targets(), tmp_path, minutes=0.06, batch=32)
+    rows = [line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines()]
+    share = rows[0].index("share")
+    assert float(rows[1][share]) > 0.8, "at first hardly better than the average face"
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert state["step"] > 5
+    torch.testing.assert_close(encoder.positions.detach(), state["average"]["text.positions"])
