@@ -21,9 +21,11 @@ from ..pipeline import Model, encode_crops, encode_emotion, smooth
 from ..sampling import Conditions, sample
 from .autoencoder import psnr, to_model_range
 from .dataset import FPS, RATE, ClipSet
+from .emotions import EmotionReader
 from .instrument import Instrument, explained_variance
 
 OPENING = "mouth_opening"
+EMOTION_FRAMES = 16
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:
@@ -42,11 +44,26 @@ class Talking:
     emotion_guidance: float
 
     @torch.no_grad()
-    def __call__(self, portrait: np.ndarray, waveform: Tensor, text: str, frames: int, seed: int) -> Tensor:
-        """Portrait uint8 [R, R, 3] and speech [S] at 16 kHz to decoded frames [T, 3, R, R] in [-1, 1]."""
+    def __call__(
+        self,
+        portrait: np.ndarray,
+        waveform: Tensor,
+        text: str,
+        frames: int,
+        seed: int,
+        video: np.ndarray | None = None,
+    ) -> Tensor:
+        """Portrait uint8 [R, R, 3] and speech [S] at 16 kHz to pictures [T, 3, R, R] in [-1, 1].
+
+        With a `video` uint8 [T, R, R, 3] its face is generated anew and the rest is its own; the portrait
+        then only says what the person looks like.
+        """
         model, info = self.model, self.model.checkpoint
         region = mask_image(info.mask_region, info.resolution)
-        masked, whole = encode_crops(model.vae, torch.from_numpy(portrait.copy())[None], region)
+        source = torch.from_numpy(portrait.copy())[None]
+        original = source if video is None else torch.from_numpy(video[:frames].copy())
+        masked, _ = encode_crops(model.vae, original, region)
+        _, whole = encode_crops(model.vae, source, region)
         emotion, null = encode_emotion(model.text_encoder, text)
         conditions = Conditions(
             masked_latents=masked.expand(frames, -1, -1, -1),
@@ -66,10 +83,9 @@ class Talking:
             seed=seed,
             shared_noise=info.defaults.get("shared_noise", 0.0),
         )
-        generated = smooth(model.tfrm, latents, 1.0)
-        original = to_model_range(portrait)[None]
+        generated = model.vae.decode(smooth(model.tfrm, latents, 1.0)).clamp(-1, 1)
         weight = feathered(region, info.resolution // 32)
-        return composite(model.vae.decode(generated).clamp(-1, 1), original, weight)
+        return composite(generated, to_model_range(original.numpy()), weight)
 
 
 @dataclass(frozen=True)
@@ -97,6 +113,76 @@ def _expression_agreement(
     }
 
 
+def _other_emotion(clips: ClipSet, index: int) -> int:
+    """The next clip of another emotion."""
+    order = [(index + step) % len(clips) for step in range(1, len(clips))]
+    return next(i for i in order if clips.texts[i]["emotion"] != clips.texts[index]["emotion"])
+
+
+def score_emotions(
+    talk: Talking, instrument: Instrument, reader: EmotionReader, clips: ClipSet, count: int
+) -> dict[str, list[float]]:
+    """Is the sentence's emotion on the face? Right (1) or wrong (0) per clip, from the calm portrait.
+
+    Ceiling: the true renders. Controls: another clip's sentence (the face should follow that one), and none.
+    """
+    scores: dict[str, list[float]] = {}
+    for i in range(count):
+        asked, other = clips.texts[i], clips.texts[_other_emotion(clips, i)]
+        waveform = torch.from_numpy(clips.speech[i].astype(np.float32) / 32767)
+
+        def shown(text: str, clip: int = i, waveform: Tensor = waveform) -> str:
+            frames = talk(clips.references[clip, 0], waveform, text, EMOTION_FRAMES, seed=clip)
+            return reader(instrument.read(frames))
+
+        swapped = shown(other["text"])
+        row = {
+            "emotion": shown(asked["text"]) == asked["emotion"],
+            "emotion ceiling": reader(instrument.read(to_model_range(clips.frames[i]))) == asked["emotion"],
+            "emotion, another's sentence: follows it": swapped == other["emotion"],
+            "emotion, another's sentence: own after all": swapped == asked["emotion"],
+            "emotion, no sentence": shown("") == asked["emotion"],
+        }
+        for name, value in row.items():
+            scores.setdefault(name, []).append(float(value))
+    return scores
+
+
+def score_pictures(
+    talk: Talking, instrument: Instrument, clips: ClipSet, count: int
+) -> dict[str, list[float]]:
+    """How like the true clip is the clip with its face generated anew?
+
+    Ceiling: the true clip through the autoencoder. Control: the portrait's face copied into every frame.
+    """
+    region = mask_image(talk.model.checkpoint.mask_region, talk.model.checkpoint.resolution)
+    scores: dict[str, list[float]] = {}
+    for i in range(count):
+        truth = to_model_range(clips.frames[i])
+        waveform = torch.from_numpy(clips.speech[i].astype(np.float32) / 32767)
+        portrait = clips.references[i, 0]
+        frames = talk(portrait, waveform, clips.texts[i]["text"], len(truth), seed=i, video=clips.frames[i])
+        with torch.no_grad():
+            codec = talk.model.vae.decode(talk.model.vae.encode(truth)).clamp(-1, 1)
+        opening = torch.from_numpy(clips.openings[i])
+        row = {
+            "PSNR in the mask, dB": psnr(frames, truth, region),
+            "PSNR ceiling (autoencoder), dB": psnr(codec, truth, region),
+            "PSNR of the copied portrait, dB": psnr(to_model_range(portrait).expand_as(truth), truth, region),
+            "jitter against the truth's": _jitter(frames, region) / _jitter(truth, region),
+            "mouth, re-voiced": correlation(instrument.read(frames)[OPENING], opening),
+        }
+        for name, value in row.items():
+            scores.setdefault(name, []).append(value)
+    return scores
+
+
+def _jitter(frames: Tensor, region: Tensor) -> float:
+    """Mean absolute second difference over time within the region."""
+    second = frames[2:] - 2 * frames[1:-1] + frames[:-2]
+    return float((second.abs() * region).sum() / (region.sum() * 3 * len(second)))
+
+
 def evaluate_clips(
     talk: Talking,
     instrument: Instrument,
@@ -107,7 +193,6 @@ def evaluate_clips(
     """Score `count` held-out clips, each from its calm portrait; `on_clip` gets (index, portrait, frames)."""
     from .instrument import NAMES, true_values
 
-    region = mask_image(talk.model.checkpoint.mask_region, talk.model.checkpoint.resolution)
     values = true_values(clips)
     scores: dict[str, list[float]] = {}
     reads, ceilings, truths = [], [], []
@@ -126,7 +211,6 @@ def evaluate_clips(
             "mouth ceiling": correlation(ceilings[i][OPENING], opening),
             "loudness alone": correlation(speech_envelope(waveform, RATE, len(opening), FPS), opening),
             "best lag": lag_curve(reads[i][OPENING], opening, 5).best_lag,
-            "PSNR of the codec": psnr(codec, true_frames, region),
         }
         for name, value in row.items():
             scores.setdefault(name, []).append(value)

@@ -25,8 +25,16 @@ from .autoencoder import to_model_range, train_autoencoder
 from .block import Block
 from .dataset import ClipSet, Shape, render_dataset, render_stills
 from .denoiser import STDA_FROM, DenoiserTask, Diffusion, train_denoiser
+from .emotions import EmotionReader
 from .encoders import pretrain_audio, pretrain_text
-from .evaluate import Talking, evaluate_clips, evaluate_recordings, report
+from .evaluate import (
+    Talking,
+    evaluate_clips,
+    evaluate_recordings,
+    report,
+    score_emotions,
+    score_pictures,
+)
 from .instrument import train_instrument
 from .latents import LatentSet, encode_dataset
 from .probe import Targets, train_probe
@@ -213,6 +221,9 @@ def evaluate(folder: Path, checkpoint: Path, destination: Path, count: int, reco
             rows.append(np.concatenate([portrait, *pictures], 1))
 
     scored = evaluate_clips(talk, instrument, clips, count, draw)
+    reader = EmotionReader(ClipSet(folder / "train"))
+    scored.clips.update(score_emotions(talk, instrument, reader, clips, count))
+    scored.clips.update(score_pictures(talk, instrument, clips, count))
     spoken = evaluate_recordings(talk, instrument, clips.references[0, 0], recordings) if recordings else {}
     setting = (
         f"{count} clips of {TEST_FRAMES} frames: people, voices, sentences and phrasings that no training "
