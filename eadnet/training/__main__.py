@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 
 from . import mini
+from .pictures import draw_pictures
 
-STAGES = ("render", "autoencoder", "encode", "denoiser", "smoother", "assemble", "evaluate")
+STAGES = ("render", "autoencoder", "encode", "denoiser", "smoother", "assemble", "evaluate", "pictures")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,6 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
         "evaluate": lambda: mini.evaluate(
             folder, options.out, options.results, options.score_clips, options.recordings
         ),
+        "pictures": lambda: draw_pictures(options.out, Path("docs/images"), Path("workflows")),
     }
     for name in STAGES if options.stage == "all" else (options.stage,):
         started = time.monotonic()

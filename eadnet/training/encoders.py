@@ -69,7 +69,9 @@ def pretrain_text(
         run.descend(loss)
         if step % 100 == 0:
             untaught = F.mse_loss(wanted.mean(0).expand_as(wanted), wanted)
-            run.log.write({"step": step, "loss": float(loss.detach()), "share": float(loss.detach() / untaught)})
+            run.log.write(
+                {"step": step, "loss": float(loss.detach()), "share": float(loss.detach() / untaught)}
+            )
     both.load_state_dict(run.average.weights)
 
 
