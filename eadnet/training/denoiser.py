@@ -225,7 +225,12 @@ def train_denoiser(
         if step % 50 == 0:
             if step % JUDGED_EVERY == 0 or not ratios:
                 ratios = condition_ratios(task, held_out)
-            row = {"step": step, "minutes": run.seconds / 60, "loss": float(losses["velocity"]), "norm": norm}
+            row = {
+                "step": step,
+                "minutes": run.seconds / 60,
+                "loss": float(losses["velocity"].detach()),
+                "norm": norm,
+            }
             run.log.write(row | ratios)
     talker.load_state_dict(run.average.weights)
     return talker.eval()
