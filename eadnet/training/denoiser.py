@@ -34,7 +34,7 @@ WINDOWS = (16, 4, 4)
 FRAMES = 48  # in every step, whatever the window
 # Shares of the budget. STDA is an identity at first and a quarter of the cost, so it may join later; whole
 # pictures cost twice as much as the face's block and add what little lies outside it.
-STDA_FROM, WHOLE_FROM = 0.5, 0.85
+STDA_FROM, WHOLE_FROM = 0.5, 0.7
 DROP_AUDIO, DROP_TEXT, DROP_BOTH = 0.06, 0.06, 0.04
 # The text encoder arrives taught by far more sentences than the clips hold: hardly move it.
 AUDIO_RATE, TEXT_RATE = 0.25, 0.03
