@@ -48,17 +48,20 @@ class SyncNetwork(Protocol):
     def embed(self, frames: Tensor, waveform: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
-def distances(video: Tensor, audio: Tensor, shifts: int = MAX_SHIFT) -> Tensor:
+def distances(
+    video: Tensor, audio: Tensor, shifts: int = MAX_SHIFT, *, silence_beyond_ends: bool = True
+) -> Tensor:
     """Euclidean distance of each frame to the sound around it.
-
-    Beyond its ends the sound is zero, as in the published evaluation.
 
     Args:
         video, audio: [N, D].
         shifts: how far to look to each side, in frames.
+        silence_beyond_ends: beyond the ends of the sound lie embeddings of zero, as in the published
+            evaluation of SyncNet v2; otherwise there is nothing to compare with. Unit embeddings want the
+            latter: they are closer to zero than to a stranger, which would favour large shifts.
 
     Returns:
-        [N, 2 * shifts + 1], float32 on the CPU.
+        [N, 2 * shifts + 1], float32 on the CPU; NaN where there is nothing to compare with.
 
     Raises:
         InputError: shapes that differ, or no embeddings.
@@ -67,32 +70,37 @@ def distances(video: Tensor, audio: Tensor, shifts: int = MAX_SHIFT) -> Tensor:
         shapes = f"{list(video.shape)} and {list(audio.shape)}"
         raise InputError(f"the sync sweep needs as many video as audio embeddings, not {shapes}.")
     video, audio = video.detach().float().cpu(), audio.detach().float().cpu()
-    around = F.pad(audio, (0, 0, shifts, shifts))
+    around = F.pad(audio, (0, 0, shifts, shifts), value=0.0 if silence_beyond_ends else math.nan)
     count = video.shape[0]
     columns = [F.pairwise_distance(video, around[k : k + count]) for k in range(2 * shifts + 1)]
     return torch.stack(columns, dim=1)
 
 
-def sweep(video: Tensor, audio: Tensor, shifts: int = MAX_SHIFT) -> SyncScore:
+def sweep(
+    video: Tensor, audio: Tensor, shifts: int = MAX_SHIFT, *, silence_beyond_ends: bool = True
+) -> SyncScore:
     """Scores of a clip from its embeddings.
 
     Args:
         video, audio: [N, D], one row per frame.
         shifts: how far to look to each side, in frames.
+        silence_beyond_ends: see `distances`.
 
     Raises:
         InputError: shapes that differ, or no embeddings.
     """
-    table = distances(video, audio, shifts)
-    means = table.mean(dim=0)
-    best = int(means.argmin())
-    median = means.median()
+    table = distances(video, audio, shifts, silence_beyond_ends=silence_beyond_ends)
+    # A shift that leaves less than a quarter of the frames rests on too few to be the best by more than luck.
+    compared = table.isfinite().sum(dim=0)
+    means = table.nanmean(dim=0).where(compared >= max(1, math.ceil(len(table) / 4)), math.nan)
+    best = int(means.nan_to_num(nan=math.inf).argmin())
+    median = means.nanmedian()
     return SyncScore(
         mean_distances=means,
         offset=shifts - best,
         distance=float(means[best]),
         confidence=float(median - means[best]),
-        framewise=_median_filtered(median - table[:, best]),
+        framewise=_median_filtered((median - table[:, best]).nan_to_num(nan=0.0)),
     )
 
 

@@ -12,7 +12,7 @@ import torch
 
 from . import mini
 
-STAGES = ("render", "autoencoder", "encode", "denoiser", "smoother", "assemble", "evaluate")
+STAGES = ("render", "autoencoder", "encode", "denoiser", "smoother", "syncnet", "assemble", "evaluate")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
         "encode": lambda: mini.encode(folder),
         "denoiser": lambda: mini.denoiser(folder, budget),
         "smoother": lambda: mini.smoother(folder, budget),
+        "syncnet": lambda: mini.syncnet(folder, budget),
         "assemble": lambda: mini.assemble(folder, options.out, {"budget": dataclasses.asdict(budget)}),
         "evaluate": lambda: mini.evaluate(
             folder, options.out, options.results, options.score_clips, options.recordings

@@ -15,6 +15,7 @@ from ..checkpoints import save_checkpoint
 from ..media.images import write_png
 from ..modules.autoencoder import MiniAutoencoder
 from ..modules.mini_audio import MiniAudioEncoder
+from ..modules.mini_syncnet import MiniSyncNet
 from ..modules.text_encoder import MiniTextEncoder
 from ..modules.tfrm import TFRM
 from ..modules.unet import EADUNet
@@ -27,6 +28,7 @@ from .evaluate import Talking, evaluate_clips, evaluate_recordings, report
 from .instrument import train_instrument
 from .latents import LatentSet, encode_dataset
 from .smoother import train_smoother
+from .syncnet import train_syncnet
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ class Budget:
     encoders: float = 4.0
     denoiser: float = 70.0
     smoother: float = 3.0
+    syncnet: float = 30.0
 
 
 def render(folder: Path, budget: Budget, workers: int) -> None:
@@ -123,6 +126,12 @@ def smoother(folder: Path, budget: Budget) -> None:
     torch.save(model.state_dict(), folder / "smoother" / "model.pt")
 
 
+def syncnet(folder: Path, budget: Budget) -> None:
+    clips, held_out = ClipSet(folder / "train"), ClipSet(folder / "validation")
+    model = train_syncnet(clips, held_out, folder / "syncnet", minutes=budget.syncnet)
+    torch.save(model.state_dict(), folder / "syncnet" / "model.pt")
+
+
 @torch.no_grad()
 def latent_to_rgb(vae: MiniAutoencoder, pictures: Tensor) -> list[list[float]]:
     """Least-squares map from a latent site (4 values and a one) to its mean colour, 0 ... 1."""
@@ -155,6 +164,10 @@ def assemble(folder: Path, destination: Path, notes: dict[str, Any]) -> None:
         "text_encoder": talker.text_encoder,
         "tfrm": tfrm,
     }
+    judge = folder / "syncnet" / "model.pt"
+    if judge.exists():
+        components["syncnet"] = MiniSyncNet()
+        components["syncnet"].load_state_dict(torch.load(judge, weights_only=True))
     stills = np.load(folder / "stills" / "stills.npy", mmap_mode="r")
     info = {
         "preset": preset.name,

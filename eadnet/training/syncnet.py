@@ -1,0 +1,200 @@
+"""Train `mini`'s SyncNet: mouths and the sound that made them close, everything else apart.
+
+InfoNCE (arXiv 1807.03748) both ways over all windows of a batch: the windows before and after are the hard
+negatives that teach timing, those of other people the easy ones. Pictures are roughened so that the network
+reads what an autoencoder, a sampler or a video codec leaves of a mouth; sound is re-recorded.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..metrics.sync import sweep
+from ..modules.mini_audio import speech_log_mel
+from ..modules.mini_syncnet import MOUTH, MiniSyncNet, mouth_of
+from ..synthetic.augment import augment
+from .dataset import ClipSet
+from .run import Run
+
+BATCH = 6  # clips
+MARGIN = 10  # pixels around the mouth's box that a shifted or turned crop can show
+RERECORDED_SHARE = 0.5
+_SHARPEST = 40.0
+CHECK_CLIPS = 32
+
+
+class Pair(nn.Module):
+    """The network and the sharpness (inverse temperature) of its comparisons, learned together."""
+
+    def __init__(self, network: MiniSyncNet) -> None:
+        super().__init__()
+        self.network = network
+        self.log_sharpness = nn.Parameter(torch.tensor(math.log(12.0)))
+
+    def sharpness(self) -> Tensor:
+        return self.log_sharpness.clamp(max=math.log(_SHARPEST)).exp()
+
+
+def contrast(video: Tensor, audio: Tensor, sharpness: Tensor | float) -> Tensor:
+    """InfoNCE both ways of unit embeddings [B, N, D]: row n of clip b belongs to row n of clip b alone."""
+    logits = sharpness * video.flatten(0, 1) @ audio.flatten(0, 1).T
+    target = torch.arange(len(logits))
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+
+def wide_mouths(frames: np.ndarray) -> Tensor:
+    """uint8 crops [..., 128, 128, 3] to [..., 3, 68, 84] in 0..1: the mouth's box with a margin around it."""
+    top, left, height, width = MOUTH
+    box = frames[..., top - MARGIN : top + height + MARGIN, left - MARGIN : left + width + MARGIN, :]
+    return torch.from_numpy(np.array(box)).movedim(-1, -3).float() / 255
+
+
+def _uniform(generator: torch.Generator, *shape: int, low: float = -1.0, high: float = 1.0) -> Tensor:
+    return low + (high - low) * torch.rand(shape, generator=generator)
+
+
+def reframed(wide: Tensor, generator: torch.Generator) -> Tensor:
+    """Wide mouths [B, T, 3, 68, 84] -> mouths [B, T, 3, 48, 64], each clip seen by its own inexact detector.
+
+    Shifts of up to 5 pixels, sizes of ± 10 %, turns of ± 6°, half of them mirrored; half a pixel of shaking
+    from frame to frame.
+    """
+    count, frames = wide.shape[:2]
+    height, width = MOUTH[2:]
+    angle = _uniform(generator, count) * math.radians(6)
+    size = 1 + 0.1 * _uniform(generator, count)
+    mirror = torch.where(_uniform(generator, count) < 0, -1.0, 1.0)
+    shift = 5 * _uniform(generator, count, 1, 2) + 0.5 * _uniform(generator, count, frames, 2)
+    # From a mouth's pixel, counted from its centre, to the wide picture's in grid_sample's -1..1.
+    y, x = torch.meshgrid(
+        torch.arange(height) - (height - 1) / 2, torch.arange(width) - (width - 1) / 2, indexing="ij"
+    )
+    cos, sin = (size * angle.cos())[:, None, None], (size * angle.sin())[:, None, None]
+    turned = torch.stack([mirror[:, None, None] * (cos * x - sin * y), sin * x + cos * y], -1)
+    place = turned[:, None] + shift[:, :, None, None]
+    grid = place / (torch.tensor([wide.shape[-1], wide.shape[-2]]) / 2)
+    flat = F.grid_sample(wide.flatten(0, 1), grid.flatten(0, 1), padding_mode="border", align_corners=False)
+    return flat.unflatten(0, (count, frames))
+
+
+def _cosines() -> Tensor:
+    n = torch.arange(8.0)
+    basis = torch.cos(math.pi / 8 * n[:, None] * (n + 0.5)) / 2
+    basis[0] /= math.sqrt(2.0)
+    return basis
+
+
+def compressed(mouths: Tensor, step: float) -> Tensor:
+    """What a block codec leaves of [N, 3, H, W]: cosines of 8 x 8 blocks, rounded coarser where they are fine."""
+    basis = _cosines()
+    blocks = mouths.unfold(-2, 8, 8).unfold(-2, 8, 8)
+    spectrum = basis @ blocks @ basis.T
+    k = torch.arange(8.0)
+    steps = step * (1 + 0.5 * (k[:, None] + k))
+    kept = basis.T @ ((spectrum / steps).round() * steps) @ basis
+    return kept.transpose(-3, -2).reshape(mouths.shape)
+
+
+def roughened(mouths: Tensor, generator: torch.Generator) -> Tensor:
+    """Mouths [B, T, 3, H, W] in 0..1 as light, lens, codec and sampler leave them, each clip its own way."""
+    count = len(mouths)
+    column = (count, 1, 1, 1, 1)
+    gain = 1 + 0.25 * _uniform(generator, *column) + 0.06 * _uniform(generator, count, 1, 3, 1, 1)
+    gamma = (0.35 * _uniform(generator, *column)).exp()
+    mouths = (gain * mouths.clamp(1e-3, 1) ** gamma + 0.08 * _uniform(generator, *column)).clamp(0, 1)
+    clips = []
+    for clip in mouths:
+        if float(_uniform(generator)) > 0:
+            soft = F.avg_pool2d(clip, 3, 1, 1, count_include_pad=False)
+            clip = torch.lerp(clip, soft, float(_uniform(generator, low=0.0)))
+        if float(_uniform(generator)) > 0.4:
+            half = F.interpolate(clip, scale_factor=float(_uniform(generator, low=0.45)), mode="area")
+            clip = F.interpolate(half, clip.shape[-2:], mode="bilinear")
+        if float(_uniform(generator)) > 0.2:
+            clip = compressed(clip, 0.25 * float(_uniform(generator, low=0.1)) ** 2)
+        clips.append(clip)
+    strength = 0.05 * _uniform(generator, *column, low=0.0)
+    mouths = torch.stack(clips)
+    return (mouths + strength * torch.randn(mouths.shape, generator=generator)).clamp(0, 1)
+
+
+def rerecorded(speech: np.ndarray, generator: torch.Generator) -> Tensor:
+    """int16 clips [B, S] to waveforms, some through another room, microphone and noise."""
+    clips = []
+    for clip in speech.astype(np.float32) / 32767:
+        if float(_uniform(generator, low=0.0)) < RERECORDED_SHARE:
+            seed = int(torch.randint(2**31, (), generator=generator))
+            clip = augment(clip, np.random.default_rng(seed))
+        clips.append(torch.from_numpy(clip))
+    return torch.stack(clips)
+
+
+def draw(clips: ClipSet, rows: np.ndarray, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Mouths [B, T, 3, 48, 64] in -1..1 and log-mel [B, 80, M] of `count` clips out of `rows`."""
+    chosen = np.sort(rows[torch.randperm(len(rows), generator=generator)[:count].numpy()])
+    wide = torch.stack([wide_mouths(clips.frames[row]) for row in chosen])
+    mouths = roughened(reframed(wide, generator), generator)
+    return mouths * 2 - 1, speech_log_mel(rerecorded(clips.speech[chosen], generator))
+
+
+def embeddings(network: MiniSyncNet, mouths: Tensor, log_mel: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit embeddings [B, N, D] of mouths [B, T, 3, 48, 64] and of log-mel [B, 80, 4 T]."""
+    features = network.frame_features(mouths.flatten(0, 1)).unflatten(0, mouths.shape[:2])
+    return network.embed_video(features), network.embed_audio(log_mel)
+
+
+@torch.no_grad()
+def check(network: MiniSyncNet, clips: ClipSet) -> dict[str, float]:
+    """On held-out clips as rendered: the loss, the share whose best offset is 0, confidence with right and
+    wrong sound."""
+    count = min(CHECK_CLIPS, len(clips.texts))
+    video, audio = [], []
+    for row in range(count):
+        pictures = torch.from_numpy(np.array(clips.frames[row])).movedim(-1, -3).float() / 255
+        sound = torch.from_numpy(clips.speech[row].astype(np.float32) / 32767)
+        v, a = embeddings(network, mouth_of(pictures)[None], speech_log_mel(sound)[None])
+        video.append(v[0])
+        audio.append(a[0])
+    own = [sweep(v, a, silence_beyond_ends=False) for v, a in zip(video, audio, strict=True)]
+    other = [
+        sweep(v, a, silence_beyond_ends=False) for v, a in zip(video, audio[1:] + audio[:1], strict=True)
+    ]
+    return {
+        "held_out": float(contrast(torch.stack(video), torch.stack(audio), 12.0)),
+        "exact": float(np.mean([score.offset == 0 for score in own])),
+        "confidence": float(np.mean([score.confidence for score in own])),
+        "confidence_mismatched": float(np.mean([score.confidence for score in other])),
+    }
+
+
+def train_syncnet(clips: ClipSet, held_out: ClipSet, folder: Path, *, minutes: float, seed: int = 0) -> MiniSyncNet:
+    """Train within the budget, resuming `folder`; returns the averaged network."""
+    torch.manual_seed(seed)
+    pair = Pair(MiniSyncNet())
+    rows = np.array([entry["row"] for entry in clips.texts])
+    optimizer = torch.optim.AdamW(pair.parameters(), 1.5e-3, betas=(0.9, 0.98), weight_decay=1e-2)
+    run = Run(folder, pair, optimizer, minutes=minutes, seed=seed, decay=0.995)
+    judge = Pair(MiniSyncNet())
+    for step in run.steps():
+        mouths, log_mel = draw(clips, rows, BATCH, run.generator)
+        loss = contrast(*embeddings(pair.network, mouths, log_mel), pair.sharpness())
+        run.descend(loss)
+        if step % 200 == 0:
+            judge.load_state_dict(run.average.weights)
+            run.log.write(
+                {
+                    "step": step,
+                    "minutes": run.seconds / 60,
+                    "loss": float(loss.detach()),
+                    "sharpness": float(pair.sharpness().detach()),
+                    **check(judge.network, held_out),
+                }
+            )
+    judge.load_state_dict(run.average.weights)
+    return judge.network.eval()
