@@ -7,6 +7,7 @@ so scoring is quick and its memory does not grow with the clip.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ _MARGIN = (MELS_HEARD - MELS_PER_FRAME * FRAMES) // 2
 
 RESOLUTION = 128
 # Top, left, height and width of the mouth in a 128 pixel crop framed as `mini` draws and expects it.
-MOUTH = (66, 32, 48, 64)
+MOUTH = (72, 40, 40, 48)
 
 
 def _picture_layer(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
@@ -54,7 +55,7 @@ class MiniSyncNet(nn.Module):
     crop = "the square crop of EAD-Net's mini: the whole head, the mouth at 0.72 of the height"
 
     def __init__(
-        self, widths: Sequence[int] = (32, 48, 96, 128), hidden: int = 192, dim: int = 128, n_mels: int = 80
+        self, widths: Sequence[int] = (24, 48, 96, 128), hidden: int = 192, dim: int = 128, n_mels: int = 80
     ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {
@@ -70,8 +71,8 @@ class MiniSyncNet(nn.Module):
             if 0 < level < len(widths) - 1:
                 layers += _picture_layer(width, width, 1)
             before = width
-        shrink = 2 ** len(widths)
-        layers += [nn.Flatten(), nn.Linear(before * (MOUTH[2] // shrink) * (MOUTH[3] // shrink), hidden)]
+        places = math.prod(math.ceil(side / 2 ** len(widths)) for side in MOUTH[2:])
+        layers += [nn.Flatten(), nn.Linear(before * places, hidden)]
         self.picture = nn.Sequential(*layers)
         self.motion = nn.Sequential(
             RowNorm(8, hidden),
@@ -96,7 +97,7 @@ class MiniSyncNet(nn.Module):
         return cls(**config)
 
     def frame_features(self, mouths: Tensor) -> Tensor:
-        """Mouths [N, 3, 48, 64] in -1..1 -> what the picture tower makes of each, [N, hidden]."""
+        """Mouths [N, 3, 40, 48] in -1..1 -> what the picture tower makes of each, [N, hidden]."""
         return self.picture(mouths)
 
     def embed_video(self, features: Tensor) -> Tensor:
@@ -154,7 +155,7 @@ class MiniSyncNet(nn.Module):
 
 
 def mouth_of(crops: Tensor) -> Tensor:
-    """Crops [N, 3, H, W] in 0..1 -> mouths [N, 3, 48, 64] in -1..1, as the picture tower takes them."""
+    """Crops [N, 3, H, W] in 0..1 -> mouths [N, 3, 40, 48] in -1..1, as the picture tower takes them."""
     size = (RESOLUTION, RESOLUTION)
     if tuple(crops.shape[-2:]) != size:
         crops = F.interpolate(crops, size, mode="bilinear", antialias=True)

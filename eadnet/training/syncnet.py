@@ -49,7 +49,7 @@ def contrast(video: Tensor, audio: Tensor, sharpness: Tensor | float) -> Tensor:
 
 
 def wide_mouths(frames: np.ndarray) -> Tensor:
-    """uint8 crops [..., 128, 128, 3] to [..., 3, 68, 84] in 0..1: the mouth's box with a margin around it."""
+    """uint8 crops [..., 128, 128, 3] to [..., 3, 60, 68] in 0..1: the mouth's box with a margin around it."""
     top, left, height, width = MOUTH
     box = frames[..., top - MARGIN : top + height + MARGIN, left - MARGIN : left + width + MARGIN, :]
     return torch.from_numpy(np.array(box)).movedim(-1, -3).float() / 255
@@ -60,7 +60,7 @@ def _uniform(generator: torch.Generator, *shape: int, low: float = -1.0, high: f
 
 
 def reframed(wide: Tensor, generator: torch.Generator) -> Tensor:
-    """Wide mouths [B, T, 3, 68, 84] -> mouths [B, T, 3, 48, 64], each clip seen by its own inexact detector.
+    """Wide mouths [B, T, 3, 60, 68] -> mouths [B, T, 3, 40, 48], each clip seen by its own inexact detector.
 
     Shifts of up to 5 pixels, sizes of ± 10 %, turns of ± 6°, half of them mirrored; half a pixel of shaking
     from frame to frame.
@@ -136,7 +136,7 @@ def rerecorded(speech: np.ndarray, generator: torch.Generator) -> Tensor:
 
 
 def draw(clips: ClipSet, rows: np.ndarray, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Mouths [B, T, 3, 48, 64] in -1..1 and log-mel [B, 80, M] of `count` clips out of `rows`."""
+    """Mouths [B, T, 3, 40, 48] in -1..1 and log-mel [B, 80, M] of `count` clips out of `rows`."""
     chosen = np.sort(rows[torch.randperm(len(rows), generator=generator)[:count].numpy()])
     wide = torch.stack([wide_mouths(clips.frames[row]) for row in chosen])
     mouths = roughened(reframed(wide, generator), generator)
@@ -144,7 +144,7 @@ def draw(clips: ClipSet, rows: np.ndarray, count: int, generator: torch.Generato
 
 
 def embeddings(network: MiniSyncNet, mouths: Tensor, log_mel: Tensor) -> tuple[Tensor, Tensor]:
-    """Unit embeddings [B, N, D] of mouths [B, T, 3, 48, 64] and of log-mel [B, 80, 4 T]."""
+    """Unit embeddings [B, N, D] of mouths [B, T, 3, 40, 48] and of log-mel [B, 80, 4 T]."""
     features = network.frame_features(mouths.flatten(0, 1)).unflatten(0, mouths.shape[:2])
     return network.embed_video(features), network.embed_audio(log_mel)
 
@@ -178,7 +178,7 @@ def train_syncnet(clips: ClipSet, held_out: ClipSet, folder: Path, *, minutes: f
     torch.manual_seed(seed)
     pair = Pair(MiniSyncNet())
     rows = np.array([entry["row"] for entry in clips.texts])
-    optimizer = torch.optim.AdamW(pair.parameters(), 1.5e-3, betas=(0.9, 0.98), weight_decay=1e-2)
+    optimizer = torch.optim.AdamW(pair.parameters(), 2e-3, betas=(0.9, 0.98), weight_decay=1e-2)
     run = Run(folder, pair, optimizer, minutes=minutes, seed=seed, decay=0.995)
     judge = Pair(MiniSyncNet())
     for step in run.steps():
