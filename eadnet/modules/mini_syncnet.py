@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..media.images import unit_range
 from .mini_audio import RowNorm, speech_log_mel
 
 FRAMES = 5
@@ -49,9 +50,9 @@ class MiniSyncNet(nn.Module):
     """
 
     name = "mini"
-    window = FRAMES
-    # Beyond the ends of the sound lies nothing to compare with (see `eadnet.metrics.sync.distances`).
+    num_frames = FRAMES
     silence_beyond_ends = False
+    confident = 0.0
     crop = "the square crop of EAD-Net's mini: the whole head, the mouth at 0.72 of the height"
 
     def __init__(
@@ -117,7 +118,7 @@ class MiniSyncNet(nn.Module):
         """Embeddings at every frame, ready for `eadnet.metrics.sync.sweep`.
 
         Args:
-            frames: [T, 3, H, W], red, green, blue, values 0..1, 25 fps; crops framed as `mini` expects them.
+            frames: [T, 3, H, W], red, green, blue, values 0..1 or uint8, 25 fps; crops framed as `mini` expects them.
             waveform: [S], mono, 16 kHz.
             batch: frames embedded at a time; bounds the memory.
 
@@ -137,7 +138,7 @@ class MiniSyncNet(nn.Module):
         last = count + FRAMES - 1
         features = torch.cat(
             [
-                self.frame_features(mouth_of(frames[start : min(last, start + batch)].to(weight)))
+                self.frame_features(mouth_of(unit_range(frames[start : min(last, start + batch)], weight)))
                 for start in range(0, last, batch)
             ]
         )
