@@ -40,6 +40,11 @@ def _row_layer(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[
     return [nn.Conv1d(inputs, outputs, kernel, stride), RowNorm(8, outputs), nn.SiLU()]
 
 
+def _last_layer(inputs: int, dim: int) -> list[nn.Module]:
+    # Centred over the batch: a direction that all embeddings share says nothing, and training falls into it.
+    return [nn.Conv1d(inputs, dim, 1, bias=False), nn.BatchNorm1d(dim, affine=False)]
+
+
 class MiniSyncNet(nn.Module):
     """Unit embeddings of mouth and sound, one per window of five frames.
 
@@ -80,7 +85,7 @@ class MiniSyncNet(nn.Module):
             nn.SiLU(),
             *_row_layer(hidden, hidden, 3),
             *_row_layer(hidden, hidden, 3),
-            nn.Conv1d(hidden, dim, 1),
+            *_last_layer(hidden, dim),
         )
         # Kernels and strides add up to MELS_HEARD mel frames, one step per video frame.
         self.sound = nn.Sequential(
@@ -89,7 +94,7 @@ class MiniSyncNet(nn.Module):
             *_row_layer(hidden, hidden, 3),
             *_row_layer(hidden, hidden, 3),
             *_row_layer(hidden, hidden, 3),
-            nn.Conv1d(hidden, dim, 1),
+            *_last_layer(hidden, dim),
         )
         self.eval()
 

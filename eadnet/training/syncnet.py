@@ -176,16 +176,16 @@ def check(network: MiniSyncNet, clips: ClipSet) -> dict[str, float]:
 def train_syncnet(clips: ClipSet, held_out: ClipSet, folder: Path, *, minutes: float, seed: int = 0) -> MiniSyncNet:
     """Train within the budget, resuming `folder`; returns the averaged network."""
     torch.manual_seed(seed)
-    pair = Pair(MiniSyncNet())
+    pair = Pair(MiniSyncNet()).train()
     rows = np.array([entry["row"] for entry in clips.texts])
-    optimizer = torch.optim.AdamW(pair.parameters(), 2e-3, betas=(0.9, 0.98), weight_decay=1e-2)
-    run = Run(folder, pair, optimizer, minutes=minutes, seed=seed, decay=0.995)
-    judge = Pair(MiniSyncNet())
+    optimizer = torch.optim.AdamW(pair.parameters(), 1e-3, betas=(0.9, 0.98), weight_decay=1e-2)
+    run = Run(folder, pair, optimizer, minutes=minutes, seed=seed, decay=0.99)
+    judge = Pair(MiniSyncNet()).eval()
     for step in run.steps():
         mouths, log_mel = draw(clips, rows, BATCH, run.generator)
         loss = contrast(*embeddings(pair.network, mouths, log_mel), pair.sharpness())
         run.descend(loss)
-        if step % 200 == 0:
+        if step % 100 == 0:
             judge.load_state_dict(run.average.weights)
             run.log.write(
                 {
