@@ -66,7 +66,7 @@ def clip_scores(generated: Tensor, reference: Tensor) -> ClipScores:
             f"The clip has {len(generated)} frames and the reference {len(reference)}; the first {count} were compared."
         )
     ours, truth = generated[:count], reference[:count]
-    small_ours, small_truth = _small(ours), _small(truth)
+    small_ours, small_truth = smaller(ours), smaller(truth)
     if small_ours.shape != ours.shape:
         notes.append(f"Flicker and motion were judged at {small_ours.shape[-1]} x {small_ours.shape[-2]} pixels.")
     if count == 1:
@@ -82,7 +82,8 @@ def clip_scores(generated: Tensor, reference: Tensor) -> ClipScores:
     )
 
 
-def _small(frames: Tensor) -> Tensor:
+def smaller(frames: Tensor) -> Tensor:
+    """Frames [T, 3, H, W] with no side above 256 pixels, as motion is judged; untouched where they fit."""
     factor = MOTION_SIDE / max(frames.shape[-2:])
     if factor >= 1:
         return frames

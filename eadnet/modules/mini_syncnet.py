@@ -25,7 +25,7 @@ SAMPLES_PER_FRAME = 640
 MELS_PER_FRAME = 4
 # What an embedding of sound hears, in mel frames of 10 ms: its five video frames and 70 ms to either side.
 MELS_HEARD = 34
-_MARGIN = (MELS_HEARD - MELS_PER_FRAME * FRAMES) // 2
+MARGIN_MELS = (MELS_HEARD - MELS_PER_FRAME * FRAMES) // 2
 
 RESOLUTION = 128
 # Top, left, height and width of the mouth in a 128 pixel crop framed as `mini` draws and expects it.
@@ -113,9 +113,10 @@ class MiniSyncNet(nn.Module):
     def embed_audio(self, log_mel: Tensor) -> Tensor:
         """`speech_log_mel` [B, 80, M] of whole clips -> unit [B, M // 4 - 4, dim]; silence lies beyond the ends."""
         whole = log_mel[..., : log_mel.shape[-1] // MELS_PER_FRAME * MELS_PER_FRAME]
-        return self._embed_sound(F.pad(whole, (_MARGIN, _MARGIN)))
+        return self.embed_sound(F.pad(whole, (MARGIN_MELS, MARGIN_MELS)))
 
-    def _embed_sound(self, padded: Tensor) -> Tensor:
+    def embed_sound(self, padded: Tensor) -> Tensor:
+        """The same of log-mel [B, 80, 4 T + 14] with the 70 ms before and after T frames."""
         return F.normalize(self.sound(padded).transpose(1, 2), dim=-1)
 
     @torch.no_grad()
@@ -148,9 +149,9 @@ class MiniSyncNet(nn.Module):
             ]
         )
         log_mel = speech_log_mel(waveform)[None, :, : last * MELS_PER_FRAME]
-        padded = F.pad(log_mel, (_MARGIN, _MARGIN))
+        padded = F.pad(log_mel, (MARGIN_MELS, MARGIN_MELS))
         audio = [
-            self._embed_sound(
+            self.embed_sound(
                 padded[
                     ..., MELS_PER_FRAME * start : MELS_PER_FRAME * (min(count, start + batch) - 1) + MELS_HEARD
                 ].to(weight)

@@ -17,12 +17,14 @@ from torch import Tensor, nn
 
 from ..metrics.sync import sweep
 from ..modules.mini_audio import speech_log_mel
-from ..modules.mini_syncnet import MOUTH, MiniSyncNet, mouth_of
+from ..modules.mini_syncnet import MARGIN_MELS, MELS_PER_FRAME, MOUTH, MiniSyncNet, mouth_of
 from ..synthetic.augment import augment
+from ..synthetic.expression import INDEX
+from ..synthetic.visemes import MOUTH as MOUTH_PARAMETERS
 from .dataset import ClipSet
 from .run import Run
 
-BATCH = 6  # clips
+BATCH, SPAN = 16, 12  # clips of a step, and frames of each
 MARGIN = 10  # pixels around the mouth's box that a shifted or turned crop can show
 RERECORDED_SHARE = 0.5
 _SHARPEST = 40.0
@@ -30,12 +32,24 @@ CHECK_CLIPS = 32
 
 
 class Pair(nn.Module):
-    """The network and the sharpness (inverse temperature) of its comparisons, learned together."""
+    """The network with what is learned beside it and left out of the checkpoint.
 
-    def __init__(self, network: MiniSyncNet) -> None:
+    The sharpness (inverse temperature) of its comparisons; and one linear map that reads the shape of the
+    mouth in the window's frames from either embedding. Both towers meet in what the synthetic world knows,
+    which contrast alone finds only after many more steps.
+    """
+
+    def __init__(self, network: MiniSyncNet, shapes: int) -> None:
         super().__init__()
         self.network = network
         self.log_sharpness = nn.Parameter(torch.tensor(math.log(12.0)))
+        self.shape = nn.Linear(network.config["dim"], network.num_frames * shapes)
+
+    def shape_loss(self, video: Tensor, audio: Tensor, shapes: Tensor) -> Tensor:
+        """Squared error of the mouth's shapes [B, T, K] read from embeddings [B, N, D] of either tower."""
+        wanted = shapes.unfold(1, self.network.num_frames, 1).flatten(2)
+        scale = math.sqrt(self.network.config["dim"])
+        return sum(F.mse_loss(self.shape(scale * side), wanted) for side in (video, audio))  # type: ignore[return-value]
 
     def sharpness(self) -> Tensor:
         return self.log_sharpness.clamp(max=math.log(_SHARPEST)).exp()
@@ -135,18 +149,42 @@ def rerecorded(speech: np.ndarray, generator: torch.Generator) -> Tensor:
     return torch.stack(clips)
 
 
-def draw(clips: ClipSet, rows: np.ndarray, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Mouths [B, T, 3, 40, 48] in -1..1 and log-mel [B, 80, M] of `count` clips out of `rows`."""
+def mouth_shapes(clips: ClipSet) -> Tensor:
+    """What is known of the mouth in every frame, standardised: [clips, T, K]."""
+    columns = [INDEX[name] for name in MOUTH_PARAMETERS]
+    known = torch.from_numpy(np.concatenate([clips.params[..., columns], clips.openings[..., None]], -1))
+    rows = [entry["row"] for entry in clips.texts]
+    spread = known[rows].flatten(0, 1)
+    return (known - spread.mean(0)) / spread.std(0).clamp(min=1e-3)
+
+
+def draw(
+    clips: ClipSet, shapes: Tensor, rows: np.ndarray, count: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A stretch of each of `count` clips out of `rows`.
+
+    Returns:
+        (mouths [B, SPAN, 3, 40, 48] in -1..1, log-mel [B, 80, 4 SPAN + 14] with what is heard around them,
+        shapes [B, SPAN, K]).
+    """
     chosen = np.sort(rows[torch.randperm(len(rows), generator=generator)[:count].numpy()])
-    wide = torch.stack([wide_mouths(clips.frames[row]) for row in chosen])
+    starts = torch.randint(shapes.shape[1] - SPAN + 1, (count,), generator=generator).tolist()
+    stretches = [slice(start, start + SPAN) for start in starts]
+    wide = torch.stack([wide_mouths(clips.frames[row, at]) for row, at in zip(chosen, stretches, strict=True)])
     mouths = roughened(reframed(wide, generator), generator)
-    return mouths * 2 - 1, speech_log_mel(rerecorded(clips.speech[chosen], generator))
+    heard = F.pad(speech_log_mel(rerecorded(clips.speech[chosen], generator)), (MARGIN_MELS, MARGIN_MELS))
+    length = SPAN * MELS_PER_FRAME + 2 * MARGIN_MELS
+    log_mel = torch.stack(
+        [mel[:, MELS_PER_FRAME * start :][:, :length] for mel, start in zip(heard, starts, strict=True)]
+    )
+    known = torch.stack([shapes[row, at] for row, at in zip(chosen, stretches, strict=True)])
+    return mouths * 2 - 1, log_mel, known
 
 
 def embeddings(network: MiniSyncNet, mouths: Tensor, log_mel: Tensor) -> tuple[Tensor, Tensor]:
-    """Unit embeddings [B, N, D] of mouths [B, T, 3, 40, 48] and of log-mel [B, 80, 4 T]."""
+    """Unit embeddings [B, N, D] of mouths [B, T, 3, 40, 48] and of log-mel [B, 80, 4 T + 14]."""
     features = network.frame_features(mouths.flatten(0, 1)).unflatten(0, mouths.shape[:2])
-    return network.embed_video(features), network.embed_audio(log_mel)
+    return network.embed_video(features), network.embed_sound(log_mel)
 
 
 @torch.no_grad()
@@ -158,7 +196,8 @@ def check(network: MiniSyncNet, clips: ClipSet) -> dict[str, float]:
     for row in range(count):
         pictures = torch.from_numpy(np.array(clips.frames[row])).movedim(-1, -3).float() / 255
         sound = torch.from_numpy(clips.speech[row].astype(np.float32) / 32767)
-        v, a = embeddings(network, mouth_of(pictures)[None], speech_log_mel(sound)[None])
+        heard = F.pad(speech_log_mel(sound)[None], (MARGIN_MELS, MARGIN_MELS))
+        v, a = embeddings(network, mouth_of(pictures)[None], heard)
         video.append(v[0])
         audio.append(a[0])
     own = [sweep(v, a, silence_beyond_ends=False) for v, a in zip(video, audio, strict=True)]
@@ -173,18 +212,26 @@ def check(network: MiniSyncNet, clips: ClipSet) -> dict[str, float]:
     }
 
 
+def contrast_weight(progress: float) -> float:
+    """Shapes of the mouth come first, then timing: contrast of embeddings that know nothing is only noise."""
+    return 0.05 + 0.95 * min(1.0, max(0.0, (progress - 0.1) / 0.3))
+
+
 def train_syncnet(clips: ClipSet, held_out: ClipSet, folder: Path, *, minutes: float, seed: int = 0) -> MiniSyncNet:
     """Train within the budget, resuming `folder`; returns the averaged network."""
     torch.manual_seed(seed)
-    pair = Pair(MiniSyncNet()).train()
+    shapes = mouth_shapes(clips)
+    pair = Pair(MiniSyncNet(), shapes.shape[-1]).train()
     rows = np.array([entry["row"] for entry in clips.texts])
-    optimizer = torch.optim.AdamW(pair.parameters(), 1e-3, betas=(0.9, 0.98), weight_decay=1e-2)
+    optimizer = torch.optim.AdamW(pair.parameters(), 2e-3, betas=(0.9, 0.98), weight_decay=1e-2)
     run = Run(folder, pair, optimizer, minutes=minutes, seed=seed, decay=0.99)
-    judge = Pair(MiniSyncNet()).eval()
+    judge = Pair(MiniSyncNet(), shapes.shape[-1]).eval()
     for step in run.steps():
-        mouths, log_mel = draw(clips, rows, BATCH, run.generator)
-        loss = contrast(*embeddings(pair.network, mouths, log_mel), pair.sharpness())
-        run.descend(loss)
+        mouths, log_mel, wanted = draw(clips, shapes, rows, BATCH, run.generator)
+        video, audio = embeddings(pair.network, mouths, log_mel)
+        loss = contrast(video, audio, pair.sharpness())
+        shape_loss = pair.shape_loss(video, audio, wanted)
+        run.descend(contrast_weight(run.progress) * loss + shape_loss)
         if step % 100 == 0:
             judge.load_state_dict(run.average.weights)
             run.log.write(
@@ -192,6 +239,7 @@ def train_syncnet(clips: ClipSet, held_out: ClipSet, folder: Path, *, minutes: f
                     "step": step,
                     "minutes": run.seconds / 60,
                     "loss": float(loss.detach()),
+                    "shape": float(shape_loss.detach()),
                     "sharpness": float(pair.sharpness().detach()),
                     **check(judge.network, held_out),
                 }
