@@ -190,7 +190,10 @@ def _evaluate(options: argparse.Namespace) -> None:
     )
     for metric in result.metrics():
         total = result.totals[metric.key]
-        print(f"{metric.title:28}{total.mean:10.{metric.digits}f}  [{total.low:.3g}, {total.high:.3g}]  n={total.count}")
+        print(
+            f"{metric.title:28}{total.mean:10.{metric.digits}f}  "
+            f"[{total.low:.3g}, {total.high:.3g}]  n={total.count}"
+        )
     for title, reason in result.missing.items():
         print(f"{title}: not computed: {reason}")
     print(options.out / "index.html")

@@ -98,8 +98,8 @@ def find_judges(models: Path | None, mini: Path | None = None) -> Judges:
     """Load what is there.
 
     Args:
-        models: a folder with `syncnet_v2.safetensors`, `stable_syncnet.safetensors` (both from `eadnet convert`),
-            `face_landmark_68_model.bin`, `face_expression_model.bin`; any of them may be missing.
+        models: a folder with `syncnet_v2.safetensors`, `stable_syncnet.safetensors` (from `eadnet
+            convert`), `face_landmark_68_model.bin`, `face_expression_model.bin`; any of them may be missing.
         mini: a checkpoint with a SyncNet; the bundled one if None.
 
     Raises:
@@ -436,5 +436,3 @@ def _write_text(path: Path, text: str) -> None:
         os.replace(partial, path)
     except OSError as error:
         raise InputError(f"The report {path} cannot be written ({error}): choose another place.") from error
-
-

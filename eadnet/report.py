@@ -1,4 +1,4 @@
-"""One self-contained HTML page of an evaluation: totals, every clip's place, the worst clips, what is missing."""
+"""One self-contained HTML page of an evaluation: totals, every clip, the worst of them, what is missing."""
 
 from __future__ import annotations
 
@@ -11,16 +11,26 @@ from .metrics.intervals import Interval
 from .metrics.sync import FPS
 
 _STYLE = """
-:root { --paper: #f6f7fa; --panel: #fff; --ink: #1c202c; --muted: #687084; --grid: #e2e5ed; --line: #2268cd; --bad: #cc4a24; }
-@media (prefers-color-scheme: dark) { :root { --paper: #14161d; --panel: #1d202a; --ink: #e8ebf3; --muted: #939aac;
-  --grid: #303442; --line: #70b2ff; --bad: #ff8e6e; } }
-* { box-sizing: border-box } body { margin: 0 auto; max-width: 1100px; padding: 32px 20px; background: var(--paper);
-  color: var(--ink); font: 15px/1.5 system-ui, sans-serif } h1 { font-size: 26px; margin: 0 } h2 { font-size: 18px;
-  margin: 36px 0 12px } p, li, .muted { color: var(--muted) } section { background: var(--panel); border-radius: 12px;
-  padding: 16px 20px; overflow-x: auto } table { border-collapse: collapse; width: 100% } th, td { padding: 6px 10px;
-  text-align: right; border-bottom: 1px solid var(--grid); white-space: nowrap } th:first-child, td:first-child {
-  text-align: left } th { color: var(--muted); font-weight: 500 } img { border-radius: 8px; max-width: 100%; display: block }
-.clip { margin-bottom: 22px } svg text { fill: var(--muted); font: 11px system-ui, sans-serif }
+:root { --paper: #f6f7fa; --panel: #fff; --ink: #1c202c; --muted: #687084; --grid: #e2e5ed;
+  --line: #2268cd; --bad: #cc4a24 }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #14161d; --panel: #1d202a; --ink: #e8ebf3; --muted: #939aac; --grid: #303442;
+    --line: #70b2ff; --bad: #ff8e6e }
+}
+* { box-sizing: border-box }
+body { margin: 0 auto; max-width: 1100px; padding: 32px 20px; background: var(--paper); color: var(--ink);
+  font: 15px/1.5 system-ui, sans-serif }
+h1 { font-size: 26px; margin: 0 }
+h2 { font-size: 18px; margin: 36px 0 12px }
+p, li, .muted { color: var(--muted) }
+section { background: var(--panel); border-radius: 12px; padding: 16px 20px; overflow-x: auto }
+table { border-collapse: collapse; width: 100% }
+th, td { padding: 6px 10px; text-align: right; border-bottom: 1px solid var(--grid); white-space: nowrap }
+th:first-child, td:first-child { text-align: left }
+th { color: var(--muted); font-weight: 500 }
+img { border-radius: 8px; max-width: 100%; display: block }
+.clip { margin-bottom: 22px }
+svg text { fill: var(--muted); font: 11px system-ui, sans-serif }
 """
 _ARROWS = {1: " ↑", -1: " ↓", 0: ""}
 
@@ -30,8 +40,8 @@ def html_page(evaluation: Evaluation, title: str) -> str:
     metrics = evaluation.metrics()
     parts = [
         f"<h1>{escape(title)}</h1>",
-        f"<p>{len(evaluation.clips)} clips. Intervals are 95 % over clips. Sync scores compare only within one "
-        f"network; offsets are frames of 1/{FPS} s by which the sound is early.</p>",
+        f"<p>{len(evaluation.clips)} clips. Intervals are 95 % over clips. Sync scores compare only within "
+        f"one network; offsets are frames of 1/{FPS} s by which the sound is early.</p>",
         "<h2>In total</h2>",
         f"<section>{_totals(evaluation, metrics)}</section>",
         "<h2>Clips to look at first</h2>",
@@ -88,18 +98,21 @@ def _strip_plot(values: Sequence[float], interval: Interval) -> str:
         f'<circle cx="{x(value):.1f}" cy="13" r="3" fill="var(--line)" opacity=".6"/>' for value in values
     )
     return (
-        f'<svg width="{width}" height="{height}" role="img"><line x1="{edge}" x2="{width - edge}" y1="13" y2="13" '
-        f'stroke="var(--grid)"/>{bar}{dots}</svg>'
+        f'<svg width="{width}" height="{height}" role="img"><line x1="{edge}" x2="{width - edge}" y1="13" '
+        f'y2="13" stroke="var(--grid)"/>{bar}{dots}</svg>'
     )
 
 
 def _worst(clip: ClipResult) -> str:
     scores = ", ".join(f"{escape(key)} {value:.3f}" for key, value in clip.scores.items())
     picture = (
-        f'<img alt="frames of {escape(clip.name)}" src="data:image/jpeg;base64,{clip.strip}">' if clip.strip else ""
+        f'<img alt="frames of {escape(clip.name)}" src="data:image/jpeg;base64,{clip.strip}">'
+        if clip.strip
+        else ""
     )
     notes = "".join(f'<div class="muted">{escape(note)}</div>' for note in clip.notes)
-    return f'<div class="clip"><b>{escape(clip.name)}</b> <span class="muted">{scores}</span>{picture}{_curve(clip)}{notes}</div>'
+    name = f'<b>{escape(clip.name)}</b> <span class="muted">{scores}</span>'
+    return f'<div class="clip">{name}{picture}{_curve(clip)}{notes}</div>'
 
 
 def _curve(clip: ClipResult) -> str:
@@ -125,8 +138,8 @@ def _curve(clip: ClipResult) -> str:
     )
     return (
         f'<svg width="{width}" height="{height}" role="img"><polyline points="{path}" fill="none" '
-        f'stroke="var(--line)" stroke-width="2"/><circle cx="{points[best][0]:.1f}" cy="{points[best][1]:.1f}" r="4" '
-        f'fill="var(--bad)"/>{ticks}</svg>'
+        f'stroke="var(--line)" stroke-width="2"/><circle cx="{points[best][0]:.1f}" '
+        f'cy="{points[best][1]:.1f}" r="4" fill="var(--bad)"/>{ticks}</svg>'
     )
 
 
@@ -135,7 +148,8 @@ def _table(clips: Sequence[ClipResult], metrics: Sequence[Metric]) -> str:
     rows = []
     for clip in clips:
         cells = "".join(
-            f"<td>{clip.scores[m.key]:.{m.digits}f}</td>" if m.key in clip.scores else "<td>–</td>" for m in metrics
+            f"<td>{clip.scores[m.key]:.{m.digits}f}</td>" if m.key in clip.scores else "<td>–</td>"
+            for m in metrics
         )
         rows.append(f"<tr><td>{escape(clip.name)}</td>{cells}</tr>")
     return f"<table><tr><th>clip</th>{head}</tr>{''.join(rows)}</table>"
@@ -143,5 +157,6 @@ def _table(clips: Sequence[ClipResult], metrics: Sequence[Metric]) -> str:
 
 def _missing(evaluation: Evaluation) -> str:
     return "".join(
-        f"<li><b>{escape(title)}</b> not computed: {escape(reason)}</li>" for title, reason in evaluation.missing.items()
+        f"<li><b>{escape(title)}</b> not computed: {escape(reason)}</li>"
+        for title, reason in evaluation.missing.items()
     )

@@ -14,7 +14,6 @@ from ..eadnet.media.audio import moved, to_mono_16k
 from ..eadnet.metrics.clip_scores import clip_picture, clip_scores
 from ..eadnet.metrics.sync import FPS, judge
 from ..eadnet.metrics.sync_picture import sync_picture
-from . import host
 from .types import SyncNet, schema
 
 THEMES = ["dark", "light"]
@@ -124,8 +123,8 @@ class EADNetVideoMetrics(io.ComfyNode):
         return schema(
             node_id="EADNetVideoMetrics",
             display_name="EAD-Net Video Metrics",
-            description="Compares generated frames with reference frames: PSNR, SSIM, flicker and motion that "
-            "does not add up.",
+            description="Compares generated frames with reference frames: PSNR, SSIM, flicker and motion "
+            "that does not add up.",
             search_aliases=["PSNR", "SSIM", "flicker", "compare videos", "quality"],
             inputs=[
                 io.Image.Input("generated", tooltip="The frames to judge."),

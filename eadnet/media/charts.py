@@ -81,13 +81,18 @@ class Picture:
         self._image = Image.new("RGB", (width * _FINER, height * _FINER), theme.paper)
         self._draw = ImageDraw.Draw(self._image)
 
-    def box(self, left: float, top: float, right: float, bottom: float, fill: Colour, radius: float = 0) -> None:
+    def box(
+        self, left: float, top: float, right: float, bottom: float, fill: Colour, radius: float = 0
+    ) -> None:
         corners = tuple(v * _FINER for v in (left, top, right, bottom))
         self._draw.rounded_rectangle(corners, radius * _FINER, fill)
 
     def line(self, points: Sequence[tuple[float, float]], colour: Colour, width: float = 1) -> None:
         self._draw.line(
-            [(x * _FINER, y * _FINER) for x, y in points], colour, max(1, round(width * _FINER)), joint="curve"
+            [(x * _FINER, y * _FINER) for x, y in points],
+            colour,
+            max(1, round(width * _FINER)),
+            joint="curve",
         )
 
     def area(self, points: Sequence[tuple[float, float]], colour: Colour) -> None:
@@ -99,7 +104,9 @@ class Picture:
     def text(self, x: float, y: float, words: str, size: float, colour: Colour, anchor: str = "la") -> None:
         from PIL import ImageFont
 
-        self._draw.text((x * _FINER, y * _FINER), words, colour, ImageFont.load_default(size * _FINER), anchor)
+        self._draw.text(
+            (x * _FINER, y * _FINER), words, colour, ImageFont.load_default(size * _FINER), anchor
+        )
 
     def pixels(self) -> NDArray[np.float32]:
         """[height, width, 3] in 0..1."""
@@ -154,8 +161,10 @@ class Panel:
         low, high = self.y_range
         return self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
 
-    def curve(self, xs: Sequence[float], ys: Sequence[float], colour: Colour, fill_to: float | None = None) -> None:
-        """A line through the finite points, broken where they are not; `fill_to` shades down to that value."""
+    def curve(
+        self, xs: Sequence[float], ys: Sequence[float], colour: Colour, fill_to: float | None = None
+    ) -> None:
+        """A line through the finite points, broken at others; `fill_to` shades down to that value."""
         for run in _runs(xs, ys):
             points = [(self.x(a), self.y(b)) for a, b in run]
             if fill_to is not None and len(points) > 1:
@@ -174,7 +183,9 @@ class Panel:
             self.picture.line([(at, start), (at, min(start + 4, self.bottom))], colour, 1.2)
         self.picture.dot(at, height, 5, colour)
         beyond = at > (self.left + self.right) / 2
-        self.picture.text(at + (-12 if beyond else 12), height + 1, words, 13, colour, "rm" if beyond else "lm")
+        self.picture.text(
+            at + (-12 if beyond else 12), height + 1, words, 13, colour, "rm" if beyond else "lm"
+        )
 
 
 def tiles(picture: Picture, numbers: Sequence[tuple[str, str]], right: float, top: float = 16) -> None:

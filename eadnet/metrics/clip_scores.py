@@ -44,8 +44,8 @@ class ClipScores:
             f"flicker            {self.flicker:.5f}  (reference {self.flicker_reference:.5f})",
             f"warped difference  {self.warped:.5f}  (reference {self.warped_reference:.5f})",
             *(f"note               {note}" for note in self.notes),
-            "Flicker: mean change per frame where the reference is still; warped difference: what motion does not",
-            "explain of the change per frame; both in shares of full brightness, lower is steadier.",
+            "Flicker: mean change per frame where the reference is still; warped difference: what motion",
+            "does not explain of the change per frame; both in shares of full brightness, lower is steadier.",
         ]
         return "\n".join(lines)
 
@@ -63,12 +63,15 @@ def clip_scores(generated: Tensor, reference: Tensor) -> ClipScores:
     notes = []
     if len(generated) != len(reference):
         notes.append(
-            f"The clip has {len(generated)} frames and the reference {len(reference)}; the first {count} were compared."
+            f"The clip has {len(generated)} frames and the reference {len(reference)}; "
+            f"the first {count} were compared."
         )
     ours, truth = generated[:count], reference[:count]
     small_ours, small_truth = smaller(ours), smaller(truth)
     if small_ours.shape != ours.shape:
-        notes.append(f"Flicker and motion were judged at {small_ours.shape[-1]} x {small_ours.shape[-2]} pixels.")
+        notes.append(
+            f"Flicker and motion were judged at {small_ours.shape[-1]} x {small_ours.shape[-2]} pixels."
+        )
     if count == 1:
         notes.append("One frame: nothing can be said about time.")
     return ClipScores(

@@ -34,7 +34,7 @@ class ExpressionScore:
 
 @torch.no_grad()
 def read_expression(faces: Tensor, classifier: ExpressionClassifier, chunk: int = CHUNK) -> str:
-    """The label with the highest mean log-probability over a clip [T, 3, H, W]; InputError if it is no clip."""
+    """The label with the highest mean log-probability over a clip [T, 3, H, W]; or an InputError."""
     check_clip(faces)
     total = torch.zeros(len(classifier.labels))
     for start in range(0, faces.shape[0], chunk):
@@ -49,7 +49,9 @@ def expression_accuracy(asked: Sequence[str], read: Sequence[str], labels: Seque
         InputError: different numbers of clips, or a label the classifier does not know.
     """
     if len(asked) != len(read):
-        raise InputError(f"{len(asked)} emotions were asked for and {len(read)} read; give one each per clip.")
+        raise InputError(
+            f"{len(asked)} emotions were asked for and {len(read)} read; give one each per clip."
+        )
     unknown = sorted(set(asked) - set(labels))
     if unknown:
         known = ", ".join(labels)

@@ -27,7 +27,7 @@ class FeatureNetwork(Protocol):
 
 
 class Gaussian:
-    """Mean and covariance of features that come in batches, in float64; memory does not grow with their number.
+    """Mean and covariance of features that come in batches, in float64; in memory that does not grow.
 
     Args:
         dim: D.
@@ -47,7 +47,9 @@ class Gaussian:
         tensor = torch.as_tensor(features).detach().cpu()
         batch: NDArray[np.float64] = tensor.double().numpy()
         if batch.ndim != 2 or batch.shape[1] != len(self.mean):
-            raise InputError(f"the features have shape {list(batch.shape)}; {len(self.mean)} columns are needed.")
+            raise InputError(
+                f"the features have shape {list(batch.shape)}; {len(self.mean)} columns are needed."
+            )
         if not np.isfinite(batch).all():
             raise InputError("the features hold numbers that are not finite; check the pictures.")
         if len(batch) == 0:
@@ -94,7 +96,9 @@ def distance_of(
         InputError: different widths.
     """
     if mean_a.shape != mean_b.shape:
-        raise InputError(f"the features are {len(mean_a)} and {len(mean_b)} wide; use one network for both sets.")
+        raise InputError(
+            f"the features are {len(mean_a)} and {len(mean_b)} wide; use one network for both sets."
+        )
     roots = _root(covariance_a) @ _root(covariance_b)
     trace = float(np.linalg.svd(roots, compute_uv=False).sum())
     shift = mean_a - mean_b

@@ -21,7 +21,9 @@ class Recogniser(Protocol):
 
 
 @torch.no_grad()
-def identity_similarity(faces: Tensor, portrait: Tensor, recogniser: Recogniser, chunk: int = CHUNK) -> Tensor:
+def identity_similarity(
+    faces: Tensor, portrait: Tensor, recogniser: Recogniser, chunk: int = CHUNK
+) -> Tensor:
     """Cosine similarity of each frame with the mean face of the portraits (CSIM); 1 is the same.
 
     Args:
@@ -40,7 +42,9 @@ def identity_similarity(faces: Tensor, portrait: Tensor, recogniser: Recogniser,
     check_clip(portrait, "the portrait")
     person = F.normalize(recogniser(as_floats(portrait)).float(), dim=1).mean(0)
     if float(person.norm()) < 1e-6:
-        raise InputError(f"{recogniser.name} recognises nothing in the portrait; choose a picture with a face.")
+        raise InputError(
+            f"{recogniser.name} recognises nothing in the portrait; choose a picture with a face."
+        )
     pieces = [
         F.cosine_similarity(recogniser(as_floats(faces[start : start + chunk])).float(), person[None]).cpu()
         for start in range(0, faces.shape[0], chunk)

@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over `count` clips and the 95 % interval around it; infinite ends where one clip tells nothing."""
+    """A mean over `count` clips and the 95 % interval around it; infinite ends for one clip alone."""
 
     mean: float
     low: float

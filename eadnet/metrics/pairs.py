@@ -13,7 +13,7 @@ CHUNK = 32
 
 
 def check_clip(frames: Tensor, what: str = "the clip") -> None:
-    """Raise InputError unless `frames` is a clip [T, 3, H, W], uint8 or floating point, with a pixel in it."""
+    """Raise InputError unless `frames` is a clip [T, 3, H, W], uint8 or floating point, not empty."""
     if frames.ndim != 4 or frames.shape[1] != 3 or 0 in frames.shape:
         raise InputError(
             f"{what} has shape {list(frames.shape)}; give [frames, 3, height, width] with one frame at least."
@@ -45,7 +45,10 @@ def frame_by_frame(
     """`compare` (chunks [n, 3, H, W] in 0..1 -> [n]) over the frames two clips share, [T] on the CPU."""
     count = common_frames(generated, reference)
     pieces = [
-        compare(as_floats(generated[start : min(count, start + chunk)]), as_floats(reference[start : min(count, start + chunk)]))
+        compare(
+            as_floats(generated[start : min(count, start + chunk)]),
+            as_floats(reference[start : min(count, start + chunk)]),
+        )
         for start in range(0, count, chunk)
     ]
     return torch.cat(pieces).detach().cpu()

@@ -54,7 +54,9 @@ def lpips(
         total = torch.zeros(len(a))
         ours, theirs = network(a), network(b)
         if weights is not None and [len(w) for w in weights] != [f.shape[1] for f in ours]:
-            raise InputError(f"the LPIPS weights do not fit the features of {network.name}; use its own file.")
+            raise InputError(
+                f"the LPIPS weights do not fit the features of {network.name}; use its own file."
+            )
         for level, (x, y) in enumerate(zip(ours, theirs, strict=True)):
             difference = (_unit(x) - _unit(y)).square()
             channels = (

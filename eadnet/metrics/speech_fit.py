@@ -2,6 +2,7 @@
 
 It is fitted on other clips and asked about this one (leave one clip out), so it is independent of every
 SyncNet, and weak: it knows opening only and learns from a handful of clips. Its lag is worth more than its r.
+Lags are against the other clips: were all of them late, none would be.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ def speech_features(waveform: Tensor, count: int, fps: float) -> Tensor:
     per_frame = 100.0 / fps
     edges = (torch.arange(count + 1) * per_frame).round().long()
     frames = torch.stack(
-        [log_mel[:, a : max(a + 1, b)].mean(1) for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)]
+        [
+            log_mel[:, a : max(a + 1, b)].mean(1)
+            for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+        ]
     )
     padded = F.pad(frames.T[None], (CONTEXT, CONTEXT), mode="replicate")[0]
     return _standardised(padded.unfold(1, 2 * CONTEXT + 1, 1).permute(1, 2, 0).flatten(1))

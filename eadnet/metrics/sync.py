@@ -211,7 +211,9 @@ def judge(network: SyncNetwork, frames: Tensor, waveform: Tensor, fps: float | F
     if waveform.ndim != 1:
         raise InputError(f"the sound has shape {list(waveform.shape)}; mix it down to one channel first.")
     if float(waveform.abs().max()) < SILENCE:
-        raise InputError("the sound is silent, so there is nothing to compare the lips with; check the recording.")
+        raise InputError(
+            "the sound is silent, so there is nothing to compare the lips with; check the recording."
+        )
     result = score(network, frames, waveform, fps)
     return SyncVerdict(result, network.name, network.confident, tuple(_notes(result, frames, waveform, fps)))
 
@@ -232,7 +234,9 @@ def _notes(result: SyncScore, frames: Tensor, waveform: Tensor, fps: float | Fra
     if searched < MAX_SHIFT:
         notes.append(f"The clip is short: offsets were searched up to {searched} frames only.")
     elif abs(result.offset) == MAX_SHIFT:
-        notes.append(f"The best offset is the largest that was searched, {MAX_SHIFT} frames; it may be larger.")
+        notes.append(
+            f"The best offset is the largest that was searched, {MAX_SHIFT} frames; it may be larger."
+        )
     return notes
 
 

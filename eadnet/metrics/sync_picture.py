@@ -22,7 +22,9 @@ def sync_picture(verdict: SyncVerdict, theme: str = "dark") -> NDArray[np.float3
     sheet = Picture(WIDTH, HEIGHT, colours)
     right = colours.good if verdict.sure and score.offset == 0 else colours.bad
     sheet.text(24, 20, verdict.headline(), 24, right)
-    sheet.text(24, 54, f"Judged by {verdict.network}; other networks' numbers do not compare.", 13, colours.muted)
+    sheet.text(
+        24, 54, f"Judged by {verdict.network}; other networks' numbers do not compare.", 13, colours.muted
+    )
     numbers = (
         ("confidence", f"{score.confidence:.2f}"),
         ("distance", f"{score.distance:.2f}"),

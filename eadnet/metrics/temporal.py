@@ -1,7 +1,7 @@
 """Does the picture hold still where it should and move evenly where it moves?
 
-Three weight-free measures: flicker (change where the reference does not move), jitter (acceleration of points)
-and warped difference (what motion does not explain of the change from frame to frame).
+Three weight-free measures: flicker (change where the reference does not move), jitter (acceleration of
+points) and warped difference (what motion does not explain of the change from frame to frame).
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def block_motion(before: Tensor, after: Tensor, block: int = BLOCK, reach: int =
     costs = torch.stack(
         [
             F.avg_pool2d(
-                (grey_a - around[..., reach + y : reach + y + height, reach + x : reach + x + width]).abs(), block
+                (grey_a - around[..., reach + y : reach + y + height, reach + x : reach + x + width]).abs(),
+                block,
             )[0, 0]
             for y, x in moves
         ]

@@ -1,7 +1,7 @@
 """face-api.js's small face networks (MIT, V. Mühler): 68 landmarks and seven expressions, 0.35 MB each.
 
-A user downloads `face_landmark_68_model.bin` or `face_expression_model.bin` with its `-weights_manifest.json`;
-both are plain numbers. Four densely connected blocks of depthwise separable convolutions, then one linear
+A user downloads `face_landmark_68_model.bin` or `face_expression_model.bin` with its
+`-weights_manifest.json`; both are plain numbers. Four densely connected blocks of depthwise separable convolutions, then one linear
 layer.
 """
 
@@ -29,7 +29,7 @@ _WIDTHS = (3, 32, 64, 128, 256)
 
 
 class _Separable(nn.Module):
-    """Depthwise, then pointwise convolution, padded as TensorFlow does: an odd row or column at the far end."""
+    """Depthwise, then pointwise convolution, padded as TensorFlow does: odd rows and columns at the far end."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -97,7 +97,9 @@ class FaceApiNetwork(nn.Module):
         manifest = path.with_name(path.name.removesuffix(".bin") + "-weights_manifest.json")
         for needed in (path, manifest):
             if not needed.is_file():
-                raise CheckpointError(f"There is no file {needed}: download it from face-api.js's weights folder.")
+                raise CheckpointError(
+                    f"There is no file {needed}: download it from face-api.js's weights folder."
+                )
         weights = _read(path, manifest)
         if "fc/bias" not in weights:
             raise CheckpointError(f"{path.name} is no face network of face-api.js: choose another file.")
@@ -117,7 +119,10 @@ class FaceApiNetwork(nn.Module):
             for layer in range(4):
                 ours, theirs = f"blocks.{block}.layers.{layer}", f"dense{block}/conv{layer}"
                 if block == layer == 0:
-                    names |= {f"{ours}.conv.weight": f"{theirs}/filters", f"{ours}.conv.bias": f"{theirs}/bias"}
+                    names |= {
+                        f"{ours}.conv.weight": f"{theirs}/filters",
+                        f"{ours}.conv.bias": f"{theirs}/bias",
+                    }
                     continue
                 names[f"{ours}.depthwise.weight"] = f"{theirs}/depthwise_filter"
                 names[f"{ours}.pointwise.weight"] = f"{theirs}/pointwise_filter"
@@ -129,7 +134,9 @@ def _read(path: Path, manifest: Path) -> dict[str, Tensor]:
     """Tensors by name, in PyTorch's order of axes; bytes are scaled to the numbers they stand for."""
     content, offset, weights = path.read_bytes(), 0, {}
     try:
-        entries: list[dict[str, Any]] = [w for group in json.loads(manifest.read_text()) for w in group["weights"]]
+        entries: list[dict[str, Any]] = [
+            w for group in json.loads(manifest.read_text()) for w in group["weights"]
+        ]
         for entry in entries:
             count = math.prod(entry["shape"])
             packed = entry.get("quantization")
@@ -140,7 +147,9 @@ def _read(path: Path, manifest: Path) -> dict[str, Tensor]:
                 values = values * np.float32(packed["scale"]) + np.float32(packed["min"])
             weights[entry["name"]] = _axes(entry["name"], torch.from_numpy(values.reshape(entry["shape"])))
     except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path.name} is damaged or does not fit its manifest: download both again.") from error
+        raise CheckpointError(
+            f"{path.name} is damaged or does not fit its manifest: download both again."
+        ) from error
     return weights
 
 

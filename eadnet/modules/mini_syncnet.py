@@ -111,7 +111,7 @@ class MiniSyncNet(nn.Module):
         return F.normalize(self.motion(features.transpose(1, 2)).transpose(1, 2), dim=-1)
 
     def embed_audio(self, log_mel: Tensor) -> Tensor:
-        """`speech_log_mel` [B, 80, M] of whole clips -> unit [B, M // 4 - 4, dim]; silence lies beyond the ends."""
+        """`speech_log_mel` [B, 80, M] of whole clips -> unit [B, M // 4 - 4, dim], silence beyond the ends."""
         whole = log_mel[..., : log_mel.shape[-1] // MELS_PER_FRAME * MELS_PER_FRAME]
         return self.embed_sound(F.pad(whole, (MARGIN_MELS, MARGIN_MELS)))
 
@@ -124,7 +124,8 @@ class MiniSyncNet(nn.Module):
         """Embeddings at every frame, ready for `eadnet.metrics.sync.sweep`.
 
         Args:
-            frames: [T, 3, H, W], red, green, blue, values 0..1 or uint8, 25 fps; crops framed as `mini` expects them.
+            frames: [T, 3, H, W], red, green, blue, values 0..1 or uint8, 25 fps; crops framed as
+                `mini` expects them.
             waveform: [S], mono, 16 kHz.
             batch: frames embedded at a time; bounds the memory.
 
@@ -153,7 +154,8 @@ class MiniSyncNet(nn.Module):
         audio = [
             self.embed_sound(
                 padded[
-                    ..., MELS_PER_FRAME * start : MELS_PER_FRAME * (min(count, start + batch) - 1) + MELS_HEARD
+                    ...,
+                    MELS_PER_FRAME * start : MELS_PER_FRAME * (min(count, start + batch) - 1) + MELS_HEARD,
                 ].to(weight)
             )[0]
             for start in range(0, count, batch)

@@ -219,8 +219,8 @@ class StableSyncNet(nn.Module):
         """Embeddings at every frame, ready for `eadnet.metrics.sync.sweep`.
 
         Args:
-            frames: [T, 3, H, W], red, green, blue, values 0..1 or uint8, 25 fps; square crops of one face, aligned as
-                for LatentSync.
+            frames: [T, 3, H, W], red, green, blue, values 0..1 or uint8, 25 fps; square crops of one face,
+                aligned as for LatentSync.
             waveform: [S], mono, 16 kHz.
             batch: windows embedded at a time; bounds the memory.
 

@@ -105,7 +105,7 @@ def _cosines() -> Tensor:
 
 
 def compressed(mouths: Tensor, step: float) -> Tensor:
-    """What a block codec leaves of [N, 3, H, W]: cosines of 8 x 8 blocks, rounded coarser where they are fine."""
+    """What a block codec leaves of [N, 3, H, W]: cosines of 8 x 8 blocks, rounded coarser where fine."""
     basis = _cosines()
     blocks = mouths.unfold(-2, 8, 8).unfold(-2, 8, 8)
     spectrum = basis @ blocks @ basis.T
@@ -170,7 +170,9 @@ def draw(
     chosen = np.sort(rows[torch.randperm(len(rows), generator=generator)[:count].numpy()])
     starts = torch.randint(shapes.shape[1] - SPAN + 1, (count,), generator=generator).tolist()
     stretches = [slice(start, start + SPAN) for start in starts]
-    wide = torch.stack([wide_mouths(clips.frames[row, at]) for row, at in zip(chosen, stretches, strict=True)])
+    wide = torch.stack(
+        [wide_mouths(clips.frames[row, at]) for row, at in zip(chosen, stretches, strict=True)]
+    )
     mouths = roughened(reframed(wide, generator), generator)
     heard = F.pad(speech_log_mel(rerecorded(clips.speech[chosen], generator)), (MARGIN_MELS, MARGIN_MELS))
     length = SPAN * MELS_PER_FRAME + 2 * MARGIN_MELS
@@ -217,7 +219,9 @@ def contrast_weight(progress: float) -> float:
     return 0.05 + 0.95 * min(1.0, max(0.0, (progress - 0.1) / 0.3))
 
 
-def train_syncnet(clips: ClipSet, held_out: ClipSet, folder: Path, *, minutes: float, seed: int = 0) -> MiniSyncNet:
+def train_syncnet(
+    clips: ClipSet, held_out: ClipSet, folder: Path, *, minutes: float, seed: int = 0
+) -> MiniSyncNet:
     """Train within the budget, resuming `folder`; returns the averaged network."""
     torch.manual_seed(seed)
     shapes = mouth_shapes(clips)

@@ -48,9 +48,7 @@ def sound(late: int = 0, rate: int = 16000, frames: int = 50) -> dict[str, Any]:
 def score(nodes: Any, run: Run) -> Run:
     def call(**changes: Any) -> tuple[Any, ...]:
         inputs = {"syncnet": Socket(), "images": pictures(), "audio": sound(), "fps": 25.0}
-        return run(
-            nodes.EADNetSyncScore, **{**inputs, "min_confidence": 0.0, "theme": "dark", **changes}
-        )
+        return run(nodes.EADNetSyncScore, **{**inputs, "min_confidence": 0.0, "theme": "dark", **changes})
 
     return call
 
@@ -87,7 +85,9 @@ def test_silent_sound_is_refused(score: Run, input_error: type[Exception]) -> No
         score(audio={"waveform": torch.zeros(1, 1, 16000), "sample_rate": 16000})
 
 
-def test_a_checkpoint_without_a_syncnet_says_so(score: Run, loaded: Any, input_error: type[Exception]) -> None:
+def test_a_checkpoint_without_a_syncnet_says_so(
+    score: Run, loaded: Any, input_error: type[Exception]
+) -> None:
     with pytest.raises(input_error, match="SyncNet"):
         score(syncnet=loaded.syncnet)
 
