@@ -230,9 +230,9 @@ def main() -> None:
         page += [
             "## Known offsets: `mini`",
             "",
-            f"Held-out clips of {FRAMES} frames, each with its sound moved by -{FURTHEST} to {FURTHEST} frames; "
-            "what moves past an end is lost, silence fills the gap. AUC: how often the confidence with the own "
-            "sound beats that with the next clip's.",
+            f"Held-out clips of {FRAMES} frames, each with its sound moved by -{FURTHEST} to {FURTHEST} "
+            "frames; what moves past an end is lost, silence fills the gap. AUC: how often the confidence "
+            "with the own sound beats that with the next clip's.",
             "",
             *known_offsets(network, clips, codec, options.codec_clips),
             "",
@@ -247,8 +247,8 @@ def main() -> None:
         page += [
             "## Real recordings: the meter without weights",
             "",
-            "Ridge regression from log-mel to the opening of the mouth, fitted on all other clips. Offsets are "
-            "frames by which the sound is early; negative is late.",
+            "Ridge regression from log-mel to the opening of the mouth, fitted on all other clips. Offsets "
+            "are frames by which the sound is early; negative is late.",
             "",
             *meter(options.recordings, options.models, options.data / "openings"),
             "",

@@ -1,8 +1,8 @@
 """face-api.js's small face networks (MIT, V. Mühler): 68 landmarks and seven expressions, 0.35 MB each.
 
 A user downloads `face_landmark_68_model.bin` or `face_expression_model.bin` with its
-`-weights_manifest.json`; both are plain numbers. Four densely connected blocks of depthwise separable convolutions, then one linear
-layer.
+`-weights_manifest.json`; both are plain numbers. Four densely connected blocks of depthwise separable
+convolutions, then one linear layer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _WIDTHS = (3, 32, 64, 128, 256)
 
 
 class _Separable(nn.Module):
-    """Depthwise, then pointwise convolution, padded as TensorFlow does: odd rows and columns at the far end."""
+    """Depthwise, then pointwise convolution, padded as TensorFlow does: at the far end where odd."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()

@@ -111,7 +111,7 @@ class MiniSyncNet(nn.Module):
         return F.normalize(self.motion(features.transpose(1, 2)).transpose(1, 2), dim=-1)
 
     def embed_audio(self, log_mel: Tensor) -> Tensor:
-        """`speech_log_mel` [B, 80, M] of whole clips -> unit [B, M // 4 - 4, dim], silence beyond the ends."""
+        """`speech_log_mel` [B, 80, M] of whole clips -> unit [B, M // 4 - 4, dim]; silence lies around."""
         whole = log_mel[..., : log_mel.shape[-1] // MELS_PER_FRAME * MELS_PER_FRAME]
         return self.embed_sound(F.pad(whole, (MARGIN_MELS, MARGIN_MELS)))
 
