@@ -17,8 +17,11 @@ from .pairs import CHUNK, as_floats, check_clip
 class ExpressionClassifier(Protocol):
     """A network that gives log-probabilities [B, len(labels)] of face crops [B, 3, H, W] in 0..1."""
 
-    name: str
-    labels: Sequence[str]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def labels(self) -> Sequence[str]: ...
 
     def __call__(self, faces: Tensor) -> Tensor: ...
 

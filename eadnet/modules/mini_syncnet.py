@@ -141,7 +141,7 @@ class MiniSyncNet(nn.Module):
                 f"the clip is too short for SyncNet; give at least {FRAMES} frames "
                 f"({FRAMES / FPS:.2f} s) with sound."
             )
-        weight = self.picture[1].weight
+        weight = next(self.parameters())
         last = count + FRAMES - 1
         features = torch.cat(
             [

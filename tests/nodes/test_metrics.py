@@ -23,7 +23,8 @@ class Judge:
         count = min(len(frames), len(waveform) // 640)
         seen = frames[:count].mean((1, 2, 3))
         heard = waveform[: 640 * count].reshape(count, 640).abs().amax(1)
-        return tuple(torch.stack([x / x.max(), torch.ones(count)], 1) for x in (seen, heard))
+        video, audio = (torch.stack([x / x.max(), torch.ones(count)], 1) for x in (seen, heard))
+        return video, audio
 
 
 class Socket:
@@ -90,6 +91,16 @@ def test_a_checkpoint_without_a_syncnet_says_so(
 ) -> None:
     with pytest.raises(input_error, match="SyncNet"):
         score(syncnet=loaded.syncnet)
+
+
+def test_a_file_with_a_judge_alone_can_be_loaded(
+    nodes: Any, run: Run, score: Run, model_folder: Any, submodule: Callable[[str], Any]
+) -> None:
+    judge = submodule("eadnet.modules.mini_syncnet").MiniSyncNet()
+    path = model_folder / "judge.safetensors"
+    submodule("eadnet.checkpoints").save_checkpoint(path, {"syncnet": judge}, {"preset": "syncnet"})
+    *_, syncnet = run(nodes.EADNetCheckpointLoader, checkpoint=path.name)
+    assert "mini" in score(syncnet=syncnet)[4]
 
 
 def test_equal_clips_are_equal_and_noise_is_worse(nodes: Any, run: Run) -> None:
