@@ -376,7 +376,7 @@ def _mark(path: Path, truth: Path | None, judges: Judges, asked: str) -> str:
             parts.append(f"{file.resolve()} {stat.st_size} {stat.st_mtime_ns}")
     for network in judges.sync:
         first = next(network.parameters())  # type: ignore[attr-defined]
-        parts.append(f"{float(first.double().sum()):.9e}")
+        parts.append(f"{float(first.detach().double().sum()):.9e}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

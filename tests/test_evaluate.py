@@ -21,6 +21,11 @@ from eadnet.modules.mini_syncnet import MiniSyncNet
 from tests.modules.test_face_api import write_published
 
 
+def words(page: str) -> str:
+    """A page without its pictures."""
+    return re.sub(r"base64,[\w+/=]+", "", page).lower()
+
+
 def write_clip(path: Path, seed: int, frames: int = 20, size: int = 48, sound: bool = True) -> Path:
     random = np.random.default_rng(seed)
     base = random.integers(0, 200, (size, size, 3))
@@ -88,7 +93,7 @@ def test_the_table_holds_every_clip_and_its_notes(report: Path) -> None:
 def test_the_page_stands_alone(report: Path) -> None:
     page = (report / "index.html").read_text()
     assert page.startswith("<!doctype html>") and "data:image/jpeg;base64," in page and "<svg" in page
-    assert not re.search(r'(src|href)="(?!data:)', page) and "nan" not in page.lower().replace("nano", "")
+    assert not re.search(r'(src|href)="(?!data:)', page) and "nan" not in words(page)
 
 
 def test_finished_clips_are_not_scored_again(
@@ -122,7 +127,7 @@ def test_short_broken_and_constant_clips_do_not_stop_the_rest(folders: Path, tmp
     assert "too short" in clips["short"].notes[0] and "flicker" in clips["short"].scores
     assert "never change" in " ".join(clips["still"].notes)
     for file in ("report.json", "clips.csv", "index.html"):
-        assert "nan" not in (tmp_path / "out" / file).read_text().lower()
+        assert "nan" not in words((tmp_path / "out" / file).read_text())
 
 
 def test_folders_without_videos_are_refused(tmp_path: Path) -> None:

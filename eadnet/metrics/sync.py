@@ -35,7 +35,7 @@ class SyncScore:
         distance: mean distance at that offset (LSE-D); lower is better.
         confidence: median minus minimum of the mean distances (LSE-C); higher is better.
         framewise: [N], median of the mean distances minus the distance of each frame at that offset,
-            median-filtered over nine frames: where in the clip the lips fit.
+            median-filtered over nine frames: where in the clip the lips fit; NaN where there is no sound.
     """
 
     mean_distances: Tensor
@@ -112,12 +112,13 @@ def sweep(
     means = table.nanmean(dim=0).where(compared >= max(1, math.ceil(len(table) / 4)), math.nan)
     best = int(means.nan_to_num(nan=math.inf).argmin())
     median = means.nanmedian()
+    fit = median - table[:, best]
     return SyncScore(
         mean_distances=means,
         offset=shifts - best,
         distance=float(means[best]),
         confidence=float(median - means[best]),
-        framewise=_median_filtered((median - table[:, best]).nan_to_num(nan=0.0)),
+        framewise=_median_filtered(fit.nan_to_num(nan=0.0)).where(fit.isfinite(), math.nan),
     )
 
 
