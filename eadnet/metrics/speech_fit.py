@@ -20,7 +20,7 @@ from .mouth import LagCurve, lag_curve
 
 CONTEXT = 4  # frames of sound to each side
 BANDS = 20
-RIDGE = 30.0
+RIDGE = 300.0
 MAX_LAG = 10
 
 
