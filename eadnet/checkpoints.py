@@ -38,6 +38,7 @@ CLASSES: dict[str, str] = {
     "TFRM": ".modules.tfrm",
     "SyncNetV2": ".modules.syncnet_v2",
     "StableSyncNet": ".modules.stable_syncnet",
+    "MiniSyncNet": ".modules.mini_syncnet",
 }
 
 

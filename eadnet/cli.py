@@ -171,11 +171,40 @@ def _sheet(options: argparse.Namespace) -> None:
     print(options.out)
 
 
+def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("generated", type=Path, metavar="GENERATED_DIR", help="videos of one face each")
+    parser.add_argument("--reference", type=Path, metavar="DIR", help="true videos of the same names")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the report goes")
+    parser.add_argument("--models", type=Path, metavar="DIR", help="syncnet_v2.safetensors and other judges")
+    parser.add_argument("--mini", type=Path, metavar="FILE", help="checkpoint with mini's SyncNet")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from .evaluate import evaluate
+
+    def show(done: int, total: int) -> None:
+        sys.stderr.write(f"{done}/{total}\n")
+
+    result = evaluate(
+        options.generated, options.out, options.reference, options.models, options.mini, on_clip=show
+    )
+    for metric in result.metrics():
+        total = result.totals[metric.key]
+        print(
+            f"{metric.title:28}{total.mean:10.{metric.digits}f}  "
+            f"[{total.low:.3g}, {total.high:.3g}]  n={total.count}"
+        )
+    for title, reason in result.missing.items():
+        print(f"{title}: not computed: {reason}")
+    print(options.out / "index.html")
+
+
 COMMANDS: tuple[Command, ...] = (
     Command("generate", "make a face say a recording with an emotion", _generate_arguments, _generate),
     Command("info", "what a checkpoint holds", _info_arguments, _info),
     Command("convert", "published weights into a checkpoint", _convert_arguments, _convert),
     Command("contact-sheet", "frames of a video on one picture", _sheet_arguments, _sheet),
+    Command("evaluate", "score a folder of videos, with a report", _evaluate_arguments, _evaluate),
 )
 
 

@@ -8,6 +8,7 @@ from . import host
 from .audio import EADNetAudioEncode
 from .emotion import EADNetEmotionEncode
 from .loaders import EADNetCheckpointLoader, EADNetLatentSyncLoader
+from .metrics import EADNetSyncScore, EADNetVideoMetrics
 from .prepare import EADNetPrepare
 from .sampler import EADNetSampler
 from .tfrm import EADNetTFRMSmoother
@@ -20,6 +21,8 @@ NODES: list[type[io.ComfyNode]] = [
     EADNetPrepare,
     EADNetSampler,
     EADNetTFRMSmoother,
+    EADNetSyncScore,
+    EADNetVideoMetrics,
 ]
 
 

@@ -63,11 +63,13 @@ class ModelInfo:
     def of(cls, checkpoint: Checkpoint) -> ModelInfo:
         info = checkpoint.info
         own_autoencoder = "vae" in info["components"]
+        # A file with a judge alone says nothing about denoising.
+        denoises = "unet" in info["components"] or "resolution" in info
         return cls(
             preset=checkpoint.preset,
-            resolution=checkpoint.resolution,
+            resolution=checkpoint.resolution if denoises else 0,
             mask_region=checkpoint.mask_region,
-            scheduler_config=checkpoint.scheduler_config,
+            scheduler_config=checkpoint.scheduler_config if denoises else {},
             latent_scale=float(info.get("latent_scale", 1.0 if own_autoencoder else SD_LATENT_SCALE)),
             shared_noise=float(checkpoint.defaults.get("shared_noise", 0.0)),
             latent_rgb=info.get("latent_rgb"),

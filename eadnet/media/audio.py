@@ -182,3 +182,20 @@ def _shifted(waveform: Tensor, samples: int) -> Tensor:
     if samples >= 0:
         return torch.nn.functional.pad(waveform, (samples, 0))
     return waveform[:, -samples:]
+
+
+def moved(waveform: Tensor, rate: int, seconds: float) -> Tensor:
+    """The same length of sound, heard `seconds` later (positive) or earlier; silence fills the gap.
+
+    Args:
+        waveform: [..., S].
+        rate: samples per second.
+        seconds: any number; beyond the recording's length nothing is left.
+
+    Returns:
+        [..., S].
+    """
+    samples, length = round(seconds * rate), waveform.shape[-1]
+    if samples >= 0:
+        return torch.nn.functional.pad(waveform, (samples, 0))[..., :length]
+    return torch.nn.functional.pad(waveform[..., min(-samples, length) :], (0, min(-samples, length)))

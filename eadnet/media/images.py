@@ -78,3 +78,9 @@ def contact_sheet(frames: np.ndarray, count: int = 16, columns: int = 8, gap: in
         top, left = gap + row * (height + gap), gap + column * (width + gap)
         sheet[top : top + height, left : left + width] = frames[frame]
     return sheet
+
+
+def unit_range(pictures: Tensor, like: Tensor) -> Tensor:
+    """Pictures, uint8 or floating point in 0..1, as 0..1 in the type and on the device of `like`."""
+    pixels = pictures.to(like.device, like.dtype)
+    return pixels if pictures.is_floating_point() else pixels / 255.0

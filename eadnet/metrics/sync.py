@@ -16,10 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
+from ..media.audio import RATE, check_waveform
+from .pairs import check_clip
 
 MAX_SHIFT = 15
 MEDIAN_WINDOW = 9
 FPS = 25
+SILENCE = 1e-4  # -80 dB of full scale
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class SyncScore:
         distance: mean distance at that offset (LSE-D); lower is better.
         confidence: median minus minimum of the mean distances (LSE-C); higher is better.
         framewise: [N], median of the mean distances minus the distance of each frame at that offset,
-            median-filtered over nine frames: where in the clip the lips fit.
+            median-filtered over nine frames: where in the clip the lips fit; NaN where there is no sound.
     """
 
     mean_distances: Tensor
@@ -43,22 +46,39 @@ class SyncScore:
 
 
 class SyncNetwork(Protocol):
-    """What `score` needs of a network: `SyncNetV2` and `StableSyncNet` have it."""
+    """What `score` needs of a network: `SyncNetV2`, `StableSyncNet` and `MiniSyncNet` have it.
+
+    Attributes:
+        name: which network speaks.
+        num_frames: frames of one window.
+        silence_beyond_ends: see `distances`.
+        confident: confidence above which it was found to tell right sound from wrong; 0 where not measured.
+        crop: what pictures it wants, in words.
+    """
+
+    name: str
+    num_frames: int
+    silence_beyond_ends: bool
+    confident: float
+    crop: str
 
     def embed(self, frames: Tensor, waveform: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
-def distances(video: Tensor, audio: Tensor, shifts: int = MAX_SHIFT) -> Tensor:
+def distances(
+    video: Tensor, audio: Tensor, shifts: int = MAX_SHIFT, *, silence_beyond_ends: bool = True
+) -> Tensor:
     """Euclidean distance of each frame to the sound around it.
-
-    Beyond its ends the sound is zero, as in the published evaluation.
 
     Args:
         video, audio: [N, D].
         shifts: how far to look to each side, in frames.
+        silence_beyond_ends: beyond the ends of the sound lie embeddings of zero, as in the published
+            evaluation of SyncNet v2; otherwise there is nothing to compare with. Unit embeddings want the
+            latter: they are closer to zero than to a stranger, which would favour large shifts.
 
     Returns:
-        [N, 2 * shifts + 1], float32 on the CPU.
+        [N, 2 * shifts + 1], float32 on the CPU; NaN where there is nothing to compare with.
 
     Raises:
         InputError: shapes that differ, or no embeddings.
@@ -67,32 +87,38 @@ def distances(video: Tensor, audio: Tensor, shifts: int = MAX_SHIFT) -> Tensor:
         shapes = f"{list(video.shape)} and {list(audio.shape)}"
         raise InputError(f"the sync sweep needs as many video as audio embeddings, not {shapes}.")
     video, audio = video.detach().float().cpu(), audio.detach().float().cpu()
-    around = F.pad(audio, (0, 0, shifts, shifts))
+    around = F.pad(audio, (0, 0, shifts, shifts), value=0.0 if silence_beyond_ends else math.nan)
     count = video.shape[0]
     columns = [F.pairwise_distance(video, around[k : k + count]) for k in range(2 * shifts + 1)]
     return torch.stack(columns, dim=1)
 
 
-def sweep(video: Tensor, audio: Tensor, shifts: int = MAX_SHIFT) -> SyncScore:
+def sweep(
+    video: Tensor, audio: Tensor, shifts: int = MAX_SHIFT, *, silence_beyond_ends: bool = True
+) -> SyncScore:
     """Scores of a clip from its embeddings.
 
     Args:
         video, audio: [N, D], one row per frame.
         shifts: how far to look to each side, in frames.
+        silence_beyond_ends: see `distances`.
 
     Raises:
         InputError: shapes that differ, or no embeddings.
     """
-    table = distances(video, audio, shifts)
-    means = table.mean(dim=0)
-    best = int(means.argmin())
-    median = means.median()
+    table = distances(video, audio, shifts, silence_beyond_ends=silence_beyond_ends)
+    # A shift that leaves less than a quarter of the frames rests on too few to be the best by more than luck.
+    compared = table.isfinite().sum(dim=0)
+    means = table.nanmean(dim=0).where(compared >= max(1, math.ceil(len(table) / 4)), math.nan)
+    best = int(means.nan_to_num(nan=math.inf).argmin())
+    median = means.nanmedian()
+    fit = median - table[:, best]
     return SyncScore(
         mean_distances=means,
         offset=shifts - best,
         distance=float(means[best]),
         confidence=float(median - means[best]),
-        framewise=_median_filtered(median - table[:, best]),
+        framewise=_median_filtered(fit.nan_to_num(nan=0.0)).where(fit.isfinite(), math.nan),
     )
 
 
@@ -104,7 +130,7 @@ def score(network: SyncNetwork, frames: Tensor, waveform: Tensor, fps: float | F
 
     Args:
         network: a SyncNet.
-        frames: [T, 3, H, W], values 0..1, square crops of one face.
+        frames: [T, 3, H, W], values 0..1 or uint8, square crops of one face.
         waveform: [S], mono, 16 kHz.
         fps: frame rate of the pictures.
 
@@ -113,7 +139,106 @@ def score(network: SyncNetwork, frames: Tensor, waveform: Tensor, fps: float | F
     """
     if float(fps) != FPS:
         frames = frames[frames_at_25(frames.shape[0], fps).to(frames.device)]
-    return sweep(*network.embed(frames, waveform))
+    return sweep(*network.embed(frames, waveform), silence_beyond_ends=network.silence_beyond_ends)
+
+
+@dataclass(frozen=True)
+class SyncVerdict:
+    """A score with the name of the network that gave it, and what a reader must know beside it.
+
+    Attributes:
+        score: the numbers.
+        network: name of the SyncNet; numbers of different networks do not compare.
+        confident: the network's own mark (see `SyncNetwork`).
+        notes: what was compared, resampled or odd, a sentence each.
+    """
+
+    score: SyncScore
+    network: str
+    confident: float
+    notes: tuple[str, ...]
+
+    @property
+    def sure(self) -> bool:
+        """Whether the lips follow this sound at all as far as the network can tell."""
+        return self.score.confidence > self.confident
+
+    @property
+    def milliseconds(self) -> int:
+        """How much the sound runs ahead; negative is late."""
+        return round(1000 * self.score.offset / FPS)
+
+    def headline(self) -> str:
+        """The verdict on the timing in one sentence."""
+        frames = abs(self.score.offset)
+        if not self.sure:
+            return "The lips do not seem to follow this sound."
+        if frames == 0:
+            return "Sound and lips are in sync."
+        plural = "" if frames == 1 else "s"
+        way = "late" if self.score.offset < 0 else "early"
+        return f"The sound is {frames} frame{plural} ({abs(self.milliseconds)} ms) {way}."
+
+    def report(self) -> str:
+        """Some lines of text with every number and its network."""
+        score = self.score
+        lines = [
+            self.headline(),
+            f"network     {self.network}",
+            f"confidence  {score.confidence:.3f}  (LSE-C, higher is better)",
+            f"distance    {score.distance:.3f}  (LSE-D, lower is better)",
+            f"offset      {score.offset:+d} frames of 1/{FPS} s  (positive: the sound is early)",
+            *(f"note        {note}" for note in self.notes),
+            f"Scores of other networks than {self.network} do not compare with these.",
+        ]
+        return "\n".join(lines)
+
+
+def judge(network: SyncNetwork, frames: Tensor, waveform: Tensor, fps: float | Fraction) -> SyncVerdict:
+    """`score`, with its input checked and everything unusual about it said.
+
+    Args:
+        network: a SyncNet.
+        frames: [T, 3, H, W], values 0..1 or uint8, square crops of one face as the network wants them.
+        waveform: [S], mono, 16 kHz.
+        fps: frame rate of the pictures.
+
+    Raises:
+        InputError: pictures or sound of another form, silent sound, an impossible frame rate, or a clip
+            shorter than one window.
+    """
+    check_clip(frames)
+    waveform = check_waveform(waveform)
+    if waveform.ndim != 1:
+        raise InputError(f"the sound has shape {list(waveform.shape)}; mix it down to one channel first.")
+    if float(waveform.abs().max()) < SILENCE:
+        raise InputError(
+            "the sound is silent, so there is nothing to compare the lips with; check the recording."
+        )
+    result = score(network, frames, waveform, fps)
+    return SyncVerdict(result, network.name, network.confident, tuple(_notes(result, frames, waveform, fps)))
+
+
+def _notes(result: SyncScore, frames: Tensor, waveform: Tensor, fps: float | Fraction) -> list[str]:
+    notes = []
+    pictures, sound = frames.shape[0] / float(fps), waveform.numel() / RATE
+    if abs(pictures - sound) > 1.5 / FPS:
+        notes.append(
+            f"The pictures last {pictures:.2f} s and the sound {sound:.2f} s; "
+            f"the first {min(pictures, sound):.2f} s were compared."
+        )
+    if float(fps) != FPS:
+        notes.append(f"{float(fps):g} frames per second were read at {FPS}, the only rate SyncNets know.")
+    if all(torch.equal(frame, frames[0]) for frame in frames[1:]):
+        notes.append("The pictures never change, so the score tells nothing.")
+    searched = int(result.mean_distances.isfinite().sum()) // 2
+    if searched < MAX_SHIFT:
+        notes.append(f"The clip is short: offsets were searched up to {searched} frames only.")
+    elif abs(result.offset) == MAX_SHIFT:
+        notes.append(
+            f"The best offset is the largest that was searched, {MAX_SHIFT} frames; it may be larger."
+        )
+    return notes
 
 
 def frames_at_25(count: int, fps: float | Fraction) -> Tensor:

@@ -26,6 +26,27 @@ QUIETEST_LEVEL = 1e-4
 DECADES = 5.0
 
 
+def speech_log_mel(waveform: Tensor) -> Tensor:
+    """Log-mel at a level that depends on neither loudness, length nor pauses, 100 frames per second.
+
+    Power in Whisper's mel bands, in decades above a floor 50 dB below the level of the recording. The
+    level is (sum of power / sum of amplitude)² over time, to which silence adds nothing to either sum;
+    a recording of background noise alone keeps its own, lower level. Zero means silence.
+
+    Args:
+        waveform: [B, S] or [S], mono, 16 kHz; pad shorter clips of a batch with zeros.
+
+    Returns:
+        [B, 80, S // 160] or [80, S // 160], float32.
+    """
+    power = mel_power(waveform, pad_mode="constant")
+    loudness = power.mean(dim=-2, keepdim=True)
+    amplitude = loudness.clamp(min=1e-20).sqrt()
+    level = (loudness.sum(dim=-1, keepdim=True) / amplitude.sum(dim=-1, keepdim=True)).square()
+    decades = (power / level.clamp(min=QUIETEST_LEVEL)).clamp(min=10.0**-DECADES).log10()
+    return (decades + DECADES) / 2.0
+
+
 class RowNorm(nn.GroupNorm):
     """GroupNorm over the channels of each time step alone; [B, C, R] -> same."""
 
@@ -91,24 +112,8 @@ class MiniAudioEncoder(nn.Module):
         return cls(**config)
 
     def log_mel(self, waveform: Tensor) -> Tensor:
-        """What `forward` expects, at a level that depends on neither loudness, length nor pauses.
-
-        Power in Whisper's mel bands, in decades above a floor 50 dB below the level of the recording. The
-        level is (sum of power / sum of amplitude)² over time, to which silence adds nothing to either sum;
-        a recording of background noise alone keeps its own, lower level. Zero means silence.
-
-        Args:
-            waveform: [B, S] or [S], mono, 16 kHz; pad shorter clips of a batch with zeros.
-
-        Returns:
-            [B, 80, S // 160] or [80, S // 160], float32.
-        """
-        power = mel_power(waveform, pad_mode="constant")
-        loudness = power.mean(dim=-2, keepdim=True)
-        amplitude = loudness.clamp(min=1e-20).sqrt()
-        level = (loudness.sum(dim=-1, keepdim=True) / amplitude.sum(dim=-1, keepdim=True)).square()
-        decades = (power / level.clamp(min=QUIETEST_LEVEL)).clamp(min=10.0**-DECADES).log10()
-        return (decades + DECADES) / 2.0
+        """What `forward` expects; see `speech_log_mel`."""
+        return speech_log_mel(waveform)
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """Feature rows, 50 per second; row r is centred on mel frame 2 r.

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..media.features import latentsync_mel
+from ..media.images import unit_range
 
 GROUPS = 32
 EPS = 1e-6
@@ -160,6 +161,9 @@ class StableSyncNet(nn.Module):
     """
 
     name = "stable_syncnet"
+    silence_beyond_ends = False
+    confident = 0.0
+    crop = "a square face crop aligned as for LatentSync"
 
     def __init__(self, audio_encoder: Mapping[str, Any], visual_encoder: Mapping[str, Any]) -> None:
         super().__init__()
@@ -215,8 +219,8 @@ class StableSyncNet(nn.Module):
         """Embeddings at every frame, ready for `eadnet.metrics.sync.sweep`.
 
         Args:
-            frames: [T, 3, H, W], red, green, blue, values 0..1, 25 fps; square crops of one face, aligned as
-                for LatentSync.
+            frames: [T, 3, H, W], red, green, blue, values 0..1 or uint8, 25 fps; square crops of one face,
+                aligned as for LatentSync.
             waveform: [S], mono, 16 kHz.
             batch: windows embedded at a time; bounds the memory.
 
@@ -241,7 +245,7 @@ class StableSyncNet(nn.Module):
         video, audio = [], []
         for first in range(0, len(starts), batch):
             batch_starts = starts[first : first + batch]
-            pictures = frames[first : first + len(batch_starts) + self.num_frames - 1].to(weight)
+            pictures = unit_range(frames[first : first + len(batch_starts) + self.num_frames - 1], weight)
             windows = self.window(pictures).unfold(0, self.num_frames, 1).permute(0, 4, 1, 2, 3)
             sounds = torch.stack([mel[:, start : start + self.mel_frames] for start in batch_starts])
             video.append(self.embed_video(windows.flatten(1, 2)))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..media.features import int16_scaled, mfcc
+from ..media.images import unit_range
 
 FRAMES = 5
 RESOLUTION = 224
@@ -46,6 +47,10 @@ class SyncNetV2(nn.Module):
     """
 
     name = "syncnet_v2"
+    num_frames = FRAMES
+    silence_beyond_ends = True
+    confident = 0.0
+    crop = "a square around one face, 1.4 times as large as its box, as the published evaluation crops"
 
     def __init__(self, dim: int = 1024) -> None:
         super().__init__()
@@ -94,7 +99,7 @@ class SyncNetV2(nn.Module):
         """Embeddings at every frame, ready for `eadnet.metrics.sync.sweep`.
 
         Args:
-            frames: [T, 3, H, W], red, green, blue, values 0..1, 25 fps; square crops of one face.
+            frames: [T, 3, H, W], red, green, blue, values 0..1 or uint8, 25 fps; square crops of one face.
             waveform: [S], mono, 16 kHz.
             batch: windows embedded at a time; bounds the memory.
 
@@ -113,7 +118,7 @@ class SyncNetV2(nn.Module):
         video, audio = [], []
         for start in range(0, count, batch):
             stop = min(count, start + batch)
-            pictures = frames[start : stop + FRAMES - 1].to(weight).flip(1)
+            pictures = unit_range(frames[start : stop + FRAMES - 1], weight).flip(1)
             pictures = _resized(pictures) * 255.0
             windows = pictures.unfold(0, FRAMES, 1).permute(0, 1, 4, 2, 3)
             video.append(self.embed_lips(windows))

@@ -13,7 +13,17 @@ import torch
 from . import mini
 from .pictures import draw_pictures
 
-STAGES = ("render", "autoencoder", "encode", "denoiser", "smoother", "assemble", "evaluate", "pictures")
+STAGES = (
+    "render",
+    "autoencoder",
+    "encode",
+    "denoiser",
+    "smoother",
+    "syncnet",
+    "assemble",
+    "evaluate",
+    "pictures",
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,6 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         "encode": lambda: mini.encode(folder),
         "denoiser": lambda: mini.denoiser(folder, budget, options.start),
         "smoother": lambda: mini.smoother(folder, budget),
+        "syncnet": lambda: mini.syncnet(folder, budget),
         "assemble": lambda: mini.assemble(folder, options.out, {"budget": dataclasses.asdict(budget)}),
         "evaluate": lambda: mini.evaluate(
             folder, options.out, options.results, options.score_clips, options.recordings

@@ -16,6 +16,7 @@ from ..faces.masks import mask_image
 from ..media.images import write_png
 from ..modules.autoencoder import MiniAutoencoder
 from ..modules.mini_audio import MiniAudioEncoder
+from ..modules.mini_syncnet import MiniSyncNet
 from ..modules.text_encoder import MiniTextEncoder
 from ..modules.tfrm import TFRM
 from ..modules.unet import EADUNet
@@ -39,6 +40,7 @@ from .instrument import train_instrument
 from .latents import LatentSet, encode_dataset
 from .probe import Targets, train_probe
 from .smoother import train_smoother
+from .syncnet import train_syncnet
 from .talker import Talker
 
 logger = logging.getLogger(__name__)
@@ -62,6 +64,7 @@ class Budget:
     audio: float = 3.0
     denoiser: float = 70.0
     smoother: float = 3.0
+    syncnet: float = 30.0
 
 
 def render(folder: Path, budget: Budget, workers: int) -> None:
@@ -155,6 +158,12 @@ def smoother(folder: Path, budget: Budget) -> None:
     torch.save(model.state_dict(), folder / "smoother" / "model.pt")
 
 
+def syncnet(folder: Path, budget: Budget) -> None:
+    clips, held_out = ClipSet(folder / "train"), ClipSet(folder / "validation")
+    model = train_syncnet(clips, held_out, folder / "syncnet", minutes=budget.syncnet)
+    torch.save(model.state_dict(), folder / "syncnet" / "model.pt")
+
+
 @torch.no_grad()
 def latent_to_rgb(vae: MiniAutoencoder, pictures: Tensor) -> list[list[float]]:
     """Least-squares map from a latent site (4 values and a one) to its mean colour, 0 ... 1."""
@@ -187,6 +196,10 @@ def assemble(folder: Path, destination: Path, notes: dict[str, Any]) -> None:
         "text_encoder": talker.text_encoder,
         "tfrm": tfrm,
     }
+    judge = folder / "syncnet" / "model.pt"
+    if judge.exists():
+        components["syncnet"] = MiniSyncNet()
+        components["syncnet"].load_state_dict(torch.load(judge, weights_only=True))
     stills = np.load(folder / "stills" / "stills.npy", mmap_mode="r")
     info = {
         "preset": preset.name,

@@ -190,3 +190,15 @@ class TestLoadAudio:
         path = write(tmp_path / "nan.wav", broken, 16000, "pcm_f32le", "mono")
         with pytest.raises(InputError, match="NaN"):
             load_audio(path)
+
+
+@pytest.mark.parametrize("seconds", [-2.0, -0.25, 0.0, 0.25, 2.0])
+def test_moved_sound_keeps_its_length_and_silence_fills_the_gap(seconds: float) -> None:
+    from eadnet.media.audio import moved
+
+    sound = torch.arange(1.0, 9.0).expand(1, 2, 8)
+    shifted = moved(sound, 8, seconds)
+    assert shifted.shape == sound.shape
+    steps = round(seconds * 8)
+    expected = [float(k - steps) if 1 <= k - steps <= 8 else 0.0 for k in range(1, 9)]
+    assert shifted[0, 1].tolist() == expected

@@ -81,6 +81,8 @@ def test_impossible_rates_are_refused(fps: float) -> None:
 
 def test_a_network_sees_25_pictures_per_second() -> None:
     class CountingNetwork:
+        name, crop, num_frames, silence_beyond_ends, confident = "counting", "any", 1, True, 0.0
+
         def embed(self, frames: torch.Tensor, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             rows = frames.flatten(1)
             return rows, rows

@@ -1,0 +1,263 @@
+"""Can the sync scores be trusted? `mini`'s judge and the meter without weights, against known offsets.
+
+    python -m benchmarks.sync_score                      what needs no recordings
+    python -m benchmarks.sync_score --recordings MEDIA --models MODELS --write
+
+The test clips are rendered once (people, voices and sentences that no training clip has) and kept in --data.
+MEDIA holds real recordings with a MANIFEST.json (file, best_audio_lag_ms), MODELS the face detector
+(YuNet) and face-api's landmarks. --write records the page in docs/results/sync.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eadnet.checkpoints import bundled_mini, load_checkpoint, read_info
+from eadnet.media.audio import load_audio, moved, to_mono_16k
+from eadnet.media.video import read_frames, video_fps
+from eadnet.metrics.intervals import mean_interval, separation, share_interval
+from eadnet.metrics.speech_fit import leave_one_out
+from eadnet.metrics.sync import SyncScore, judge, sweep
+from eadnet.modules.face_api import FaceApiNetwork, FaceLandmarks68, mouth_opening_of
+from eadnet.modules.mini_audio import speech_log_mel
+from eadnet.modules.mini_syncnet import MiniSyncNet
+from eadnet.training.autoencoder import to_model_range
+from eadnet.training.dataset import ClipSet, Shape, render_dataset
+
+CLIPS, FRAMES, FURTHEST = 48, 75, 10
+RESULTS = Path(__file__).parents[1] / "docs" / "results" / "sync.md"
+LATE = "talking/address_60s_sound_120ms_late.mp4"
+
+
+class Judged:
+    """Every test clip's pictures and sound as embeddings, each computed once."""
+
+    def __init__(self, network: MiniSyncNet, clips: ClipSet, count: int, codec: Any = None) -> None:
+        self.network = network
+        self.sounds = [torch.from_numpy(s.astype(np.float32) / 32767) for s in clips.speech[:count]]
+        self.video = []
+        for row in range(count):
+            pictures = torch.from_numpy(np.array(clips.frames[row])).movedim(-1, 1)
+            if codec is not None:
+                with torch.no_grad():
+                    whole = codec.decode(codec.encode(to_model_range(clips.frames[row]))).clamp(-1, 1)
+                pictures = (whole + 1) / 2
+            self.video.append(network.embed(pictures, self.sounds[row])[0])
+
+    @torch.no_grad()
+    def score(self, row: int, sound: Tensor) -> SyncScore:
+        audio = self.network.embed_audio(speech_log_mel(sound)[None])[0]
+        count = min(len(audio), len(self.video[row]))
+        return sweep(self.video[row][:count], audio[:count], silence_beyond_ends=False)
+
+    def offsets(self) -> tuple[int, int, int]:
+        """(exact, within one frame, all) over every clip with its sound moved by -10 ... 10 frames."""
+        errors = [
+            abs(self.score(row, moved(sound, 16000, late / 25)).offset + late)
+            for row, sound in enumerate(self.sounds)
+            for late in range(-FURTHEST, FURTHEST + 1)
+        ]
+        return sum(e == 0 for e in errors), sum(e <= 1 for e in errors), len(errors)
+
+    def confidences(self) -> tuple[list[float], list[float], int]:
+        """With the clip's own sound, with the next clip's, and how often the latter gives offset 0."""
+        own = [self.score(row, sound) for row, sound in enumerate(self.sounds)]
+        other = [
+            self.score(row, self.sounds[(row + 1) % len(self.sounds)]) for row in range(len(self.sounds))
+        ]
+        zero = sum(score.offset == 0 for score in other)
+        return [s.confidence for s in own], [s.confidence for s in other], zero
+
+
+def _mean(values: list[float]) -> str:
+    interval = mean_interval(values)
+    return f"{interval.mean:.3f} ± {interval.half_width:.3f}"
+
+
+def row_of(name: str, judged: Judged) -> tuple[str, list[float], list[float]]:
+    exact, near, count = judged.offsets()
+    own, other, zero = judged.confidences()
+    share = share_interval(exact, count)
+    line = (
+        f"| {name} | {len(judged.sounds)} | {100 * share.mean:.1f} % | {100 * near / count:.1f} % "
+        f"| {separation(own, other):.3f} | {_mean(own)} | {_mean(other)} | {zero} |"
+    )
+    return line, own, other
+
+
+def known_offsets(network: MiniSyncNet, clips: ClipSet, codec: Any, codec_clips: int) -> list[str]:
+    lines = [
+        "| pictures | clips | offset exact | within 1 frame | AUC | confidence, own sound | another's sound "
+        "| offset 0 with another's sound |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    line, own, other = row_of("as rendered", Judged(network, clips, len(clips)))
+    lines.append(line)
+    if codec is not None:
+        lines.append(row_of("through mini's autoencoder", Judged(network, clips, codec_clips, codec))[0])
+    torch.manual_seed(0)
+    lines.append(row_of("control: the same network, untrained", Judged(MiniSyncNet(), clips, len(clips)))[0])
+    quantiles = np.quantile(other, [0.5, 0.95])
+    above = 100 * np.mean(np.array(own) > quantiles[1])
+    lines += [
+        "",
+        f"With another clip's sound the confidence is below {quantiles[1]:.3f} on 95 % of clips (median "
+        f"{quantiles[0]:.3f}); with their own, {above:.0f} % of clips lie "
+        "above that.",
+    ]
+    return lines
+
+
+def _measure(job: tuple[str, int, int]) -> tuple[float, float]:
+    """(seconds, megabytes beyond the clip) of judging `frames` random crops in a process of its own."""
+    checkpoint, frames, threads = job
+    torch.set_num_threads(threads)
+    network = load_checkpoint(checkpoint, only={"syncnet"}).component("syncnet")
+    random = torch.Generator().manual_seed(0)
+    judge(network, torch.zeros(50, 3, 128, 128, dtype=torch.uint8), torch.ones(50 * 640), 25)
+    crops = torch.randint(0, 256, (frames, 3, 128, 128), dtype=torch.uint8, generator=random)
+    sound = 0.1 * torch.randn(frames * 640, generator=random)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    judge(network, crops, sound, 25)
+    seconds = time.perf_counter() - start
+    return seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def speed(checkpoint: Path, threads: int) -> list[str]:
+    lines = ["| length | seconds to judge | memory beyond the clip, MB |", "|---:|---:|---:|"]
+    context = multiprocessing.get_context("spawn")
+    for length in (60, 240):
+        with context.Pool(1) as pool:
+            seconds, megabytes = pool.map(_measure, [(str(checkpoint), 25 * length, threads)])[0]
+        lines.append(f"| {length} s | {seconds:.1f} | {megabytes:.0f} |")
+    return lines
+
+
+def mouth_openings(path: Path, models: Path) -> Tensor:
+    """Of every frame, by YuNet and face-api; NaN before a face is found."""
+    import cv2
+
+    landmarks = FaceLandmarks68(FaceApiNetwork.load(models / "face-api" / "face_landmark_68_model.bin"))
+    detector = cv2.FaceDetectorYN.create(str(models / "face_detection_yunet_2023mar.onnx"), "", (320, 320))
+    box: np.ndarray | None = None
+    points = []
+    for index, frame in enumerate(read_frames(path)):
+        scale = min(1.0, 320 / max(frame.shape[:2]))
+        if index % 5 == 0 or box is None:
+            small = cv2.resize(frame[..., ::-1], None, fx=scale, fy=scale)
+            detector.setInputSize((small.shape[1], small.shape[0]))
+            _, found = detector.detect(small)
+            if found is not None:
+                x, y, width, height = found[np.argmax(found[:, 2] * found[:, 3])][:4] / scale
+                # Centre and side of a square that holds the chin as well.
+                seen = np.array([x + width / 2, y + 0.52 * height, 1.05 * max(width, height)])
+                jumped = box is None or np.abs(seen[:2] - box[:2]).max() > 0.3 * box[2]
+                box = seen if jumped or box is None else (box + seen) / 2
+        if box is None:
+            points.append(torch.full((68, 2), torch.nan))
+            continue
+        zoom = 112 / box[2]
+        matrix = np.array([[zoom, 0, 56 - box[0] * zoom], [0, zoom, 56 - box[1] * zoom]])
+        crop = cv2.warpAffine(
+            frame, matrix, (112, 112), flags=cv2.INTER_AREA if zoom < 0.5 else cv2.INTER_LINEAR
+        )
+        points.append(landmarks(torch.from_numpy(crop).movedim(-1, 0)[None].float() / 255)[0])
+    return mouth_opening_of(torch.stack(points))
+
+
+def meter(media: Path, models: Path, cache: Path) -> list[str]:
+    entries = [
+        entry
+        for entry in json.loads((media / "MANIFEST.json").read_text())
+        if entry["file"].startswith(("talking/grid_", "virtual/")) or entry["file"] == LATE
+    ]
+    openings, sounds, rates = [], [], []
+    for entry in entries:
+        path, kept = media / entry["file"], cache / f"{Path(entry['file']).stem}.npy"
+        if not kept.exists():
+            cache.mkdir(parents=True, exist_ok=True)
+            np.save(kept, mouth_openings(path, models).numpy())
+        openings.append(torch.from_numpy(np.load(kept)))
+        sounds.append(to_mono_16k(*load_audio(path)))
+        rates.append(float(video_fps(path)))
+    lines = [
+        "| recording | offset, frames | by the manifest | r | r with another clip's sound, best of 21 lags |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    near, counted = 0, 0
+    for entry, fit, rate in zip(entries, leave_one_out(openings, sounds, rates), rates, strict=True):
+        expected = entry["best_audio_lag_ms"] * rate / 1000
+        if entry["file"] != LATE:
+            counted += 1
+            near += abs(fit.offset - expected) <= 1
+        name = Path(entry["file"]).stem
+        lines.append(
+            f"| {name} | {fit.offset:+d} | {expected:+.0f} | {fit.correlation:.2f} | {fit.control:.2f} |"
+        )
+    return [*lines, "", f"Within one frame of the manifest: {near} of {counted} (without the late one)."]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", type=Path, default=bundled_mini(), help="a file with mini's SyncNet")
+    parser.add_argument("--data", type=Path, default=Path(".work/sync"), help="where test clips are kept")
+    parser.add_argument("--codec-clips", type=int, default=24, help="clips to pass through the autoencoder")
+    parser.add_argument("--recordings", type=Path, help="folder of real recordings with a MANIFEST.json")
+    parser.add_argument("--models", type=Path, help="folder of face detectors")
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--write", action="store_true", help="record the page in docs/results")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    page = ["# Can the sync scores be trusted?", ""]
+    page += ["Repeat with `python -m benchmarks.sync_score --recordings MEDIA --models MODELS --write`.", ""]
+    if "syncnet" in read_info(options.checkpoint)["components"]:
+        network = load_checkpoint(options.checkpoint, only={"syncnet"}).component("syncnet")
+        render_dataset(options.data / "test", "test", Shape(CLIPS, FRAMES))
+        clips = ClipSet(options.data / "test")
+        codec = load_checkpoint(bundled_mini(), only={"vae"}).component("vae")
+        page += [
+            "## Known offsets: `mini`",
+            "",
+            f"Held-out clips of {FRAMES} frames, each with its sound moved by -{FURTHEST} to {FURTHEST} "
+            "frames; what moves past an end is lost, silence fills the gap. AUC: how often the confidence "
+            "with the own sound beats that with the next clip's.",
+            "",
+            *known_offsets(network, clips, codec, options.codec_clips),
+            "",
+            f"## Speed and memory: `mini`, {options.threads} thread(s)",
+            "",
+            *speed(options.checkpoint, options.threads),
+            "",
+        ]
+    else:
+        page += [f"`mini`: not measured, {options.checkpoint.name} has no SyncNet.", ""]
+    if options.recordings and options.models:
+        page += [
+            "## Real recordings: the meter without weights",
+            "",
+            "Ridge regression from log-mel to the opening of the mouth, fitted on all other clips. Offsets "
+            "are frames by which the sound is early; negative is late.",
+            "",
+            *meter(options.recordings, options.models, options.data / "openings"),
+            "",
+        ]
+    text = "\n".join(page)
+    print(text)
+    if options.write:
+        RESULTS.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Everything about a clip and its reference that needs no weights, in one go, as text and as a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..media.charts import THEMES, Panel, Picture, finite_range, tiles
+from .fidelity import psnr, ssim
+from .pairs import as_floats, common_frames
+from .temporal import flicker, warped_difference
+
+# Motion is judged on pictures no larger than this: quick, and blind to grain.
+MOTION_SIDE = 256
+WIDTH, HEIGHT = 960, 640
+
+
+@dataclass(frozen=True)
+class ClipScores:
+    """Attributes: psnr (dB) and ssim of every frame [T]; flicker where the reference is still, and warped
+    difference, each of the clip and of the reference as its control; notes on what was compared.
+    """
+
+    psnr: Tensor
+    ssim: Tensor
+    flicker: float
+    flicker_reference: float
+    warped: float
+    warped_reference: float
+    notes: tuple[str, ...]
+
+    def report(self) -> str:
+        """Some lines of text with every number."""
+        worst = int(self.ssim.argmin())
+        lines = [
+            f"PSNR               {float(self.psnr.mean()):.2f} dB  (higher is closer, 100 is equal)",
+            f"SSIM               {float(self.ssim.mean()):.4f}  (1 is equal)",
+            f"worst frame        {worst}  (SSIM {float(self.ssim[worst]):.4f})",
+            f"flicker            {self.flicker:.5f}  (reference {self.flicker_reference:.5f})",
+            f"warped difference  {self.warped:.5f}  (reference {self.warped_reference:.5f})",
+            *(f"note               {note}" for note in self.notes),
+            "Flicker: mean change per frame where the reference is still; warped difference: what motion",
+            "does not explain of the change per frame; both in shares of full brightness, lower is steadier.",
+        ]
+        return "\n".join(lines)
+
+
+def clip_scores(generated: Tensor, reference: Tensor) -> ClipScores:
+    """Compare two clips frame by frame over the frames both have.
+
+    Args:
+        generated, reference: [T, 3, H, W], 0..1 or uint8.
+
+    Raises:
+        InputError: not clips, or pictures of different size.
+    """
+    count = common_frames(generated, reference)
+    notes = []
+    if len(generated) != len(reference):
+        notes.append(
+            f"The clip has {len(generated)} frames and the reference {len(reference)}; "
+            f"the first {count} were compared."
+        )
+    ours, truth = generated[:count], reference[:count]
+    small_ours, small_truth = smaller(ours), smaller(truth)
+    if small_ours.shape != ours.shape:
+        notes.append(
+            f"Flicker and motion were judged at {small_ours.shape[-1]} x {small_ours.shape[-2]} pixels."
+        )
+    if count == 1:
+        notes.append("One frame: nothing can be said about time.")
+    return ClipScores(
+        psnr=psnr(ours, truth),
+        ssim=ssim(ours, truth),
+        flicker=flicker(small_ours, small_truth),
+        flicker_reference=flicker(small_truth, small_truth),
+        warped=warped_difference(small_ours),
+        warped_reference=warped_difference(small_truth),
+        notes=tuple(notes),
+    )
+
+
+def smaller(frames: Tensor) -> Tensor:
+    """Frames [T, 3, H, W] with no side above 256 pixels, as motion is judged; untouched where they fit."""
+    factor = MOTION_SIDE / max(frames.shape[-2:])
+    if factor >= 1:
+        return frames
+    size = tuple(max(1, round(side * factor)) for side in frames.shape[-2:])
+    return torch.cat([F.interpolate(as_floats(part), size, mode="area") for part in frames.split(32)])
+
+
+def clip_picture(scores: ClipScores, fps: float = 25.0, theme: str = "dark") -> NDArray[np.float32]:
+    """PSNR and SSIM over time with the means, [640, 960, 3] in 0..1; `theme` is "dark" or "light"."""
+    colours = THEMES[theme]
+    sheet = Picture(WIDTH, HEIGHT, colours)
+    count = len(scores.psnr)
+    sheet.text(24, 20, "Generated and reference, frame by frame", 24, colours.ink)
+    sheet.text(24, 54, f"{count} frames compared", 13, colours.muted)
+    numbers = (
+        ("PSNR, dB", f"{float(scores.psnr.mean()):.1f}"),
+        ("SSIM", f"{float(scores.ssim.mean()):.3f}"),
+        ("flicker, ‰", f"{1000 * scores.flicker:.1f}"),
+    )
+    tiles(sheet, numbers, WIDTH - 24)
+    seconds = [k / fps for k in range(count)]
+    for name, values, colour, top, bottom in (
+        ("PSNR in dB", scores.psnr, colours.line, 90, 352),
+        ("SSIM", scores.ssim, colours.good, 364, HEIGHT - 20),
+    ):
+        low, high = finite_range(values.numpy(), 0.12)
+        box = (24, top, WIDTH - 24, bottom)
+        panel = Panel(sheet, box, name, (0, max(seconds[-1], 1 / fps)), (low, high), "seconds")
+        panel.curve(seconds, values.tolist(), colour, fill_to=low)
+        worst = int(values.argmin())
+        panel.mark(seconds[worst], float(values[worst]), f"frame {worst}", colours.bad)
+    return sheet.pixels()

@@ -1,0 +1,67 @@
+"""Does the face show the emotion that was asked for? Accuracy by a classifier of your choice (Acc_emo)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from .intervals import Interval, share_interval
+from .pairs import CHUNK, as_floats, check_clip
+
+
+class ExpressionClassifier(Protocol):
+    """A network that gives log-probabilities [B, len(labels)] of face crops [B, 3, H, W] in 0..1."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def labels(self) -> Sequence[str]: ...
+
+    def __call__(self, faces: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class ExpressionScore:
+    """accuracy: share of clips read as asked, with Wilson's interval; confusion: [asked][read] clips."""
+
+    accuracy: Interval
+    labels: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+@torch.no_grad()
+def read_expression(faces: Tensor, classifier: ExpressionClassifier, chunk: int = CHUNK) -> str:
+    """The label with the highest mean log-probability over a clip [T, 3, H, W]; or an InputError."""
+    check_clip(faces)
+    total = torch.zeros(len(classifier.labels))
+    for start in range(0, faces.shape[0], chunk):
+        total += classifier(as_floats(faces[start : start + chunk])).float().sum(0).cpu()
+    return classifier.labels[int(total.argmax())]
+
+
+def expression_accuracy(asked: Sequence[str], read: Sequence[str], labels: Sequence[str]) -> ExpressionScore:
+    """How many clips were read as asked.
+
+    Raises:
+        InputError: different numbers of clips, or a label the classifier does not know.
+    """
+    if len(asked) != len(read):
+        raise InputError(
+            f"{len(asked)} emotions were asked for and {len(read)} read; give one each per clip."
+        )
+    unknown = sorted(set(asked) - set(labels))
+    if unknown:
+        known = ", ".join(labels)
+        raise InputError(f"the classifier does not know '{unknown[0]}'; it tells apart {known}.")
+    place = {label: i for i, label in enumerate(labels)}
+    table = [[0] * len(labels) for _ in labels]
+    for a, r in zip(asked, read, strict=True):
+        table[place[a]][place[r]] += 1
+    hits = sum(table[i][i] for i in range(len(labels)))
+    return ExpressionScore(share_interval(hits, len(asked)), tuple(labels), tuple(map(tuple, table)))

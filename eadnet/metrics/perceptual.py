@@ -1,0 +1,72 @@
+"""LPIPS (Zhang et al., arXiv 1801.03924): distance of pictures in the features of a network of your choice.
+
+The numbers of papers need their network (AlexNet or VGG) and its learned channel weights; without them this
+is the same formula on other features, and must be called so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from .pairs import frame_by_frame
+
+
+class FeaturePyramid(Protocol):
+    """A network that gives feature maps [B, C_l, H_l, W_l] of pictures [B, 3, H, W] in 0..1."""
+
+    name: str
+
+    def __call__(self, pictures: Tensor) -> Sequence[Tensor]: ...
+
+
+def lpips(
+    generated: Tensor,
+    reference: Tensor,
+    network: FeaturePyramid,
+    weights: Sequence[Tensor] | None = None,
+    chunk: int = 16,
+) -> Tensor:
+    """Perceptual distance of every shared frame; 0 for equal pictures, lower is better.
+
+    Features are scaled to unit length per place; the squared differences are weighted per channel, averaged
+    over places and added over levels.
+
+    Args:
+        generated, reference: [T, 3, H, W], 0..1 or uint8.
+        network: where the features come from.
+        weights: one tensor [C_l] per level, not negative; None averages over channels.
+        chunk: frames at a time.
+
+    Returns:
+        [min(T)], float32.
+
+    Raises:
+        InputError: pictures of different size, or weights that do not fit the network.
+    """
+
+    @torch.no_grad()
+    def compare(a: Tensor, b: Tensor) -> Tensor:
+        total = torch.zeros(len(a))
+        ours, theirs = network(a), network(b)
+        if weights is not None and [len(w) for w in weights] != [f.shape[1] for f in ours]:
+            raise InputError(
+                f"the LPIPS weights do not fit the features of {network.name}; use its own file."
+            )
+        for level, (x, y) in enumerate(zip(ours, theirs, strict=True)):
+            difference = (_unit(x) - _unit(y)).square()
+            channels = (
+                torch.full((x.shape[1],), 1.0 / x.shape[1]) if weights is None else weights[level]
+            ).to(x)
+            total = total + (difference * channels[:, None, None]).sum(1).mean((1, 2)).float().cpu()
+        return total
+
+    return frame_by_frame(compare, generated, reference, chunk)
+
+
+def _unit(features: Tensor) -> Tensor:
+    return features / (features.square().sum(1, keepdim=True).sqrt() + 1e-10)

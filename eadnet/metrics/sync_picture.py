@@ -1,0 +1,63 @@
+"""A sync verdict as one picture: the numbers, the curve over offsets, the curve over time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..media.charts import THEMES, Panel, Picture, finite_range, tiles
+from .sync import FPS, SyncVerdict
+
+WIDTH, HEIGHT = 960, 640
+
+
+def sync_picture(verdict: SyncVerdict, theme: str = "dark") -> NDArray[np.float32]:
+    """[640, 960, 3] in 0..1.
+
+    Args:
+        verdict: what to show.
+        theme: "dark" or "light".
+    """
+    colours, score = THEMES[theme], verdict.score
+    sheet = Picture(WIDTH, HEIGHT, colours)
+    right = colours.good if verdict.sure and score.offset == 0 else colours.bad
+    sheet.text(24, 20, verdict.headline(), 24, right)
+    sheet.text(
+        24, 54, f"Judged by {verdict.network}; other networks' numbers do not compare.", 13, colours.muted
+    )
+    numbers = (
+        ("confidence", f"{score.confidence:.2f}"),
+        ("distance", f"{score.distance:.2f}"),
+        ("offset, frames", f"{score.offset:+d}"),
+    )
+    tiles(sheet, numbers, WIDTH - 24)
+
+    shifts = len(score.mean_distances) // 2
+    offsets = [float(shifts - k) for k in range(2 * shifts + 1)]
+    means = score.mean_distances.tolist()
+    curve = Panel(
+        sheet,
+        (24, 90, WIDTH - 24, 352),
+        "Distance of lips and sound at every offset",
+        (-shifts, shifts),
+        finite_range(means, 0.12),
+        "offset in frames of 1/25 s      < sound late      sound early >",
+    )
+    curve.curve(offsets, means, colours.line)
+    curve.mark(score.offset, score.distance, f"{score.offset:+d}", right)
+
+    seconds = [(k + 0.5) / FPS for k in range(len(score.framewise))]
+    fit = score.framewise.tolist()
+    low, high = finite_range([*fit, 0.0])
+    over_time = Panel(
+        sheet,
+        (24, 364, WIDTH - 24, HEIGHT - 20),
+        f"How well the lips fit at offset {score.offset:+d}      (0: no better than any other offset)",
+        (0, max(seconds[-1], 1 / FPS)),
+        (low, high),
+        "seconds",
+    )
+    over_time.curve(seconds, fit, colours.good, fill_to=max(0.0, low))
+    # What lies below zero is drawn once more, in the colour of warning.
+    over_time.curve(seconds, [v if v <= 0 else np.nan for v in fit], colours.bad)
+    return sheet.pixels()

@@ -1,0 +1,146 @@
+"""Does the picture hold still where it should and move evenly where it moves?
+
+Three weight-free measures: flicker (change where the reference does not move), jitter (acceleration of
+points) and warped difference (what motion does not explain of the change from frame to frame).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import InputError
+from .pairs import as_floats, check_clip, common_frames
+
+# Change per frame, in shares of full brightness, up to which a pixel of the reference counts as still.
+STILL = 2.0 / 255.0
+BLOCK, REACH = 8, 3
+
+
+def flicker(generated: Tensor, reference: Tensor | None = None, still: float = STILL) -> float:
+    """Mean absolute change from frame to frame where the reference holds still, in shares of full brightness.
+
+    Args:
+        generated: [T, 3, H, W], 0..1 or uint8.
+        reference: the true clip, whose still pixels are judged; None judges the half of the pixels that
+            changes least over the clip.
+        still: largest change of a reference pixel that counts as still.
+
+    Returns:
+        0 or more; 0 for a single frame; NaN where the reference never holds still.
+
+    Raises:
+        InputError: not clips, or of different size.
+    """
+    check_clip(generated)
+    if reference is None:
+        change = _changes(generated)
+        if len(change) == 0:
+            return 0.0
+        mean = change.mean(0)
+        return float(mean[mean <= mean.median()].mean())
+    count = common_frames(generated, reference)
+    if count < 2:
+        return 0.0
+    calm = _changes(reference[:count]) <= still
+    if not bool(calm.any()):
+        return math.nan
+    return float(_changes(generated[:count])[calm].mean())
+
+
+def _changes(frames: Tensor) -> Tensor:
+    """[T, 3, H, W] -> [T - 1, H, W], mean over the channels; frame by frame, to spare memory."""
+    pairs = zip(frames[:-1], frames[1:], strict=True)
+    pieces = [(as_floats(b) - as_floats(a)).abs().mean(0).cpu() for a, b in pairs]
+    return torch.stack(pieces) if pieces else torch.zeros(0, *frames.shape[-2:])
+
+
+def jitter(landmarks: Tensor) -> float:
+    """Mean acceleration of points, in shares of the face's diagonal per frame²; 0 for even motion.
+
+    Args:
+        landmarks: [T, P, 2]; frames with NaN and their neighbours are left out.
+
+    Returns:
+        0 or more; NaN where no three frames in a row have points.
+
+    Raises:
+        InputError: not landmarks.
+    """
+    if landmarks.ndim != 3 or landmarks.shape[-1] != 2:
+        raise InputError(f"landmarks have shape {list(landmarks.shape)}; give [frames, points, 2].")
+    if len(landmarks) < 3:
+        return math.nan
+    points = landmarks.double().cpu()
+    acceleration = (points[2:] - 2 * points[1:-1] + points[:-2]).norm(dim=-1).mean(1)
+    size = (points.amax(1) - points.amin(1)).norm(dim=-1)[1:-1]
+    values = acceleration / size.clamp(min=1e-9)
+    return float(values[values.isfinite()].mean())
+
+
+def block_motion(before: Tensor, after: Tensor, block: int = BLOCK, reach: int = REACH) -> Tensor:
+    """Where each block of `after` was in `before`: exhaustive matching of brightness, no weights.
+
+    Args:
+        before, after: [3, H, W] in 0..1.
+        block: side of a block in pixels.
+        reach: how far a block may have moved, in pixels to each side.
+
+    Returns:
+        [2, ceil(H / block), ceil(W / block)], whole pixels (down, right) from `after` to `before`; the
+        shortest motion wins where several fit equally.
+    """
+    grey_a, grey_b = after.mean(0)[None, None], before.mean(0)[None, None]
+    bottom, right = (-grey_a.shape[-2]) % block, (-grey_a.shape[-1]) % block
+    grey_a, grey_b = (F.pad(x, (0, right, 0, bottom), mode="replicate") for x in (grey_a, grey_b))
+    around = F.pad(grey_b, (reach,) * 4, mode="replicate")
+    height, width = grey_a.shape[-2:]
+    moves = sorted(
+        ((y, x) for y in range(-reach, reach + 1) for x in range(-reach, reach + 1)),
+        key=lambda move: move[0] ** 2 + move[1] ** 2,
+    )
+    costs = torch.stack(
+        [
+            F.avg_pool2d(
+                (grey_a - around[..., reach + y : reach + y + height, reach + x : reach + x + width]).abs(),
+                block,
+            )[0, 0]
+            for y, x in moves
+        ]
+    )
+    # A longer motion must fit better by more than noise does.
+    penalty = 1e-4 * torch.tensor([math.hypot(*move) for move in moves])
+    best = (costs + penalty[:, None, None].to(costs)).argmin(0)
+    return torch.tensor(moves, device=best.device)[best].permute(2, 0, 1)
+
+
+def warped_difference(frames: Tensor, block: int = BLOCK, reach: int = REACH) -> float:
+    """What block motion from one frame to the next does not explain, in shares of full brightness.
+
+    Args:
+        frames: [T, 3, H, W], 0..1 or uint8.
+        block, reach: see `block_motion`.
+
+    Returns:
+        0 or more; lower is steadier; 0 for a single frame. Large motion and turning heads raise it, so it is
+        read beside the reference's own value.
+
+    Raises:
+        InputError: not a clip.
+    """
+    check_clip(frames)
+    if frames.shape[0] < 2:
+        return 0.0
+    height, width = frames.shape[-2:]
+    row, column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    errors = []
+    for before, after in zip(frames[:-1], frames[1:], strict=True):
+        a, b = as_floats(before).cpu(), as_floats(after).cpu()
+        motion = block_motion(a, b, block, reach)
+        motion = motion.repeat_interleave(block, 1).repeat_interleave(block, 2)[:, :height, :width]
+        y, x = (row + motion[0]).clamp(0, height - 1), (column + motion[1]).clamp(0, width - 1)
+        errors.append((b - a[:, y, x]).abs().mean())
+    return float(torch.stack(errors).mean())

@@ -1,0 +1,173 @@
+"""The small SyncNet of the `mini` preset (ours; shaped after Chung and Zisserman, "Out of time", 2016).
+
+Two towers embed five frames of the mouth and the sound around them on one unit sphere, where what belongs
+together lies close. Each frame and each stretch of sound passes its tower once, however many windows see it,
+so scoring is quick and its memory does not grow with the clip.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import InputError
+from ..media.images import unit_range
+from .mini_audio import RowNorm, speech_log_mel
+
+FRAMES = 5
+FPS = 25
+SAMPLES_PER_FRAME = 640
+MELS_PER_FRAME = 4
+# What an embedding of sound hears, in mel frames of 10 ms: its five video frames and 70 ms to either side.
+MELS_HEARD = 34
+MARGIN_MELS = (MELS_HEARD - MELS_PER_FRAME * FRAMES) // 2
+
+RESOLUTION = 128
+# Top, left, height and width of the mouth in a 128 pixel crop framed as `mini` draws and expects it.
+MOUTH = (72, 40, 40, 48)
+
+
+def _picture_layer(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.GroupNorm(8, outputs), nn.SiLU()]
+
+
+def _row_layer(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+    return [nn.Conv1d(inputs, outputs, kernel, stride), RowNorm(8, outputs), nn.SiLU()]
+
+
+def _last_layer(inputs: int, dim: int) -> list[nn.Module]:
+    # Centred over the batch: a direction that all embeddings share says nothing, and training falls into it.
+    return [nn.Conv1d(inputs, dim, 1, bias=False), nn.BatchNorm1d(dim, affine=False)]
+
+
+class MiniSyncNet(nn.Module):
+    """Unit embeddings of mouth and sound, one per window of five frames.
+
+    Args:
+        widths: channels of the picture tower, coarser by two from one to the next.
+        hidden: channels of both towers along time.
+        dim: width of the embeddings.
+    """
+
+    name = "mini"
+    num_frames = FRAMES
+    silence_beyond_ends = False
+    # Above 95 % of held-out clips of 3 s with another clip's sound (docs/results/sync.md).
+    confident = 0.19
+    crop = "the square crop of EAD-Net's mini: the whole head, the mouth at 0.72 of the height"
+
+    def __init__(
+        self, widths: Sequence[int] = (24, 48, 96, 128), hidden: int = 192, dim: int = 128, n_mels: int = 80
+    ) -> None:
+        super().__init__()
+        self.config: dict[str, Any] = {
+            "widths": list(widths),
+            "hidden": hidden,
+            "dim": dim,
+            "n_mels": n_mels,
+        }
+        layers: list[nn.Module] = [nn.PixelUnshuffle(2)]
+        before = 12
+        for level, width in enumerate(widths):
+            layers += _picture_layer(before, width, 1 if level == 0 else 2)
+            if 0 < level < len(widths) - 1:
+                layers += _picture_layer(width, width, 1)
+            before = width
+        places = math.prod(math.ceil(side / 2 ** len(widths)) for side in MOUTH[2:])
+        layers += [nn.Flatten(), nn.Linear(before * places, hidden)]
+        self.picture = nn.Sequential(*layers)
+        self.motion = nn.Sequential(
+            RowNorm(8, hidden),
+            nn.SiLU(),
+            *_row_layer(hidden, hidden, 3),
+            *_row_layer(hidden, hidden, 3),
+            *_last_layer(hidden, dim),
+        )
+        # Kernels and strides add up to MELS_HEARD mel frames, one step per video frame.
+        self.sound = nn.Sequential(
+            *_row_layer(n_mels, 128, 4, 2),
+            *_row_layer(128, hidden, 4, 2),
+            *_row_layer(hidden, hidden, 3),
+            *_row_layer(hidden, hidden, 3),
+            *_row_layer(hidden, hidden, 3),
+            *_last_layer(hidden, dim),
+        )
+        self.eval()
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> MiniSyncNet:
+        return cls(**config)
+
+    def frame_features(self, mouths: Tensor) -> Tensor:
+        """Mouths [N, 3, 40, 48] in -1..1 -> what the picture tower makes of each, [N, hidden]."""
+        return self.picture(mouths)
+
+    def embed_video(self, features: Tensor) -> Tensor:
+        """Features [B, T, hidden] of consecutive frames -> unit [B, T - 4, dim]."""
+        return F.normalize(self.motion(features.transpose(1, 2)).transpose(1, 2), dim=-1)
+
+    def embed_audio(self, log_mel: Tensor) -> Tensor:
+        """`speech_log_mel` [B, 80, M] of whole clips -> unit [B, M // 4 - 4, dim]; silence lies around."""
+        whole = log_mel[..., : log_mel.shape[-1] // MELS_PER_FRAME * MELS_PER_FRAME]
+        return self.embed_sound(F.pad(whole, (MARGIN_MELS, MARGIN_MELS)))
+
+    def embed_sound(self, padded: Tensor) -> Tensor:
+        """The same of log-mel [B, 80, 4 T + 14] with the 70 ms before and after T frames."""
+        return F.normalize(self.sound(padded).transpose(1, 2), dim=-1)
+
+    @torch.no_grad()
+    def embed(self, frames: Tensor, waveform: Tensor, batch: int = 256) -> tuple[Tensor, Tensor]:
+        """Embeddings at every frame, ready for `eadnet.metrics.sync.sweep`.
+
+        Args:
+            frames: [T, 3, H, W], red, green, blue, values 0..1 or uint8, 25 fps; crops framed as
+                `mini` expects them.
+            waveform: [S], mono, 16 kHz.
+            batch: frames embedded at a time; bounds the memory.
+
+        Returns:
+            (video [N, dim], audio [N, dim]), N = min(T, S // 640) - 4.
+
+        Raises:
+            InputError: fewer than 5 frames of picture or sound.
+        """
+        count = min(frames.shape[0], waveform.shape[-1] // SAMPLES_PER_FRAME) - FRAMES + 1
+        if count < 1:
+            raise InputError(
+                f"the clip is too short for SyncNet; give at least {FRAMES} frames "
+                f"({FRAMES / FPS:.2f} s) with sound."
+            )
+        weight = next(self.parameters())
+        last = count + FRAMES - 1
+        features = torch.cat(
+            [
+                self.frame_features(mouth_of(unit_range(frames[start : min(last, start + batch)], weight)))
+                for start in range(0, last, batch)
+            ]
+        )
+        log_mel = speech_log_mel(waveform)[None, :, : last * MELS_PER_FRAME]
+        padded = F.pad(log_mel, (MARGIN_MELS, MARGIN_MELS))
+        audio = [
+            self.embed_sound(
+                padded[
+                    ...,
+                    MELS_PER_FRAME * start : MELS_PER_FRAME * (min(count, start + batch) - 1) + MELS_HEARD,
+                ].to(weight)
+            )[0]
+            for start in range(0, count, batch)
+        ]
+        return self.embed_video(features[None])[0], torch.cat(audio)
+
+
+def mouth_of(crops: Tensor) -> Tensor:
+    """Crops [N, 3, H, W] in 0..1 -> mouths [N, 3, 40, 48] in -1..1, as the picture tower takes them."""
+    size = (RESOLUTION, RESOLUTION)
+    if tuple(crops.shape[-2:]) != size:
+        crops = F.interpolate(crops, size, mode="bilinear", antialias=True)
+    top, left, height, width = MOUTH
+    return crops[:, :, top : top + height, left : left + width] * 2.0 - 1.0
