@@ -7,6 +7,8 @@ from comfy_api.latest import ComfyExtension, io
 from . import host
 from .audio import EADNetAudioEncode
 from .emotion import EADNetEmotionEncode
+from .emotion_caption import EADNetEmotionCaption
+from .emotion_timeline import EADNetEmotionTimeline
 from .loaders import EADNetCheckpointLoader, EADNetLatentSyncLoader
 from .prepare import EADNetPrepare
 from .sampler import EADNetSampler
@@ -20,6 +22,8 @@ NODES: list[type[io.ComfyNode]] = [
     EADNetPrepare,
     EADNetSampler,
     EADNetTFRMSmoother,
+    EADNetEmotionCaption,
+    EADNetEmotionTimeline,
 ]
 
 

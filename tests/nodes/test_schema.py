@@ -18,6 +18,8 @@ NAMES = [
     "EADNetPrepare",
     "EADNetSampler",
     "EADNetTFRMSmoother",
+    "EADNetEmotionCaption",
+    "EADNetEmotionTimeline",
 ]
 
 
