@@ -73,18 +73,15 @@ def test_the_same_tokens_come_as_comfyuis_conditioning(nodes: Any, run: Run, loa
     assert torch.equal(back.tokens, emotion.tokens) and torch.equal(back.null, emotion.null)
 
 
-def test_comfyuis_average_of_two_emotions_lies_between_them(
-    nodes: Any, run: Run, loaded: Any, types: Any
-) -> None:
-    from nodes import ConditioningAverage
-
-    a, b = (
-        run(nodes.EADNetEmotionEncode, text_encoder=loaded.text_encoder, text=text)[1]
-        for text in ("sad", "happy")
+def test_what_comfyuis_nodes_make_of_it_is_taken(nodes: Any, run: Run, loaded: Any, types: Any) -> None:
+    """Conditioning (Average) and its like give new tokens with a copy of the options."""
+    (emotion, ((tokens, options),)) = run(
+        nodes.EADNetEmotionEncode, text_encoder=loaded.text_encoder, text="sad"
     )
-    (mixed,) = ConditioningAverage().addWeighted(a, b, 0.5)
-    mean = (a[0][0] + b[0][0])[0] / 2
-    assert torch.allclose(types.EmotionTokens.of(mixed).tokens, mean, atol=1e-6)
+    halved = types.EmotionTokens.of([[tokens / 2, options.copy()]])
+    assert torch.equal(halved.tokens, emotion.tokens / 2) and torch.equal(halved.null, emotion.null)
+    foreign = types.EmotionTokens.of([[tokens, {}]])
+    assert foreign.null is None and not foreign.is_null()
 
 
 def test_an_empty_conditioning_is_refused(types: Any, input_error: type[Exception]) -> None:
