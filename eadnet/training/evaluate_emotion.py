@@ -287,8 +287,8 @@ def lip_sync(studio: Studio, people: Sequence[int]) -> list[str]:
     return lines
 
 
-def measure(studio: Studio, clips: int, frames: int, head: str) -> str:
-    """The whole page."""
+def measure(studio: Studio, clips: int, frames: int, head: str, out: Path) -> None:
+    """Write the page, part by part, so that an interrupted run leaves what it has measured."""
     people = list(range(min(clips, len(studio.clips))))
     few = people[: max(2, clips // 6)]
     parts: list[Callable[[], list[str]]] = [
@@ -299,9 +299,10 @@ def measure(studio: Studio, clips: int, frames: int, head: str) -> str:
         lambda: lip_sync(studio, people),
     ]
     lines = ["# Does the face follow the words?", "", head, ""]
+    out.parent.mkdir(parents=True, exist_ok=True)
     for part in parts:
         lines += part()
-    return "\n".join(lines)
+        out.write_text("\n".join(lines), encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -310,8 +311,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--train", type=Path, required=True, help="rendered clips that train the instrument")
     parser.add_argument("--folder", type=Path, default=Path(".work/emotion"), help="test clips, instrument")
     parser.add_argument("--out", type=Path, default=Path("docs/results/emotion.md"))
-    parser.add_argument("--clips", type=int, default=12, help="held-out people; time grows with it")
-    parser.add_argument("--frames", type=int, default=10, help="frames of one measurement")
+    parser.add_argument("--clips", type=int, default=8, help="held-out people; time grows with it")
+    parser.add_argument("--frames", type=int, default=6, help="frames of one measurement")
     parser.add_argument("--instrument-minutes", type=float, default=2.0)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
@@ -333,9 +334,7 @@ def main(arguments: list[str] | None = None) -> None:
         "`python -m eadnet.training.evaluate_emotion --checkpoint mini --train .work/mini/train`."
     )
     studio = Studio(talk, instrument, ClipSet(options.folder / "test"))
-    text = measure(studio, options.clips, options.frames, head)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(text, encoding="utf-8")
+    measure(studio, options.clips, options.frames, head, options.out)
     logger.info("%s after %.1f min", options.out, (time.monotonic() - started) / 60)
 
 
