@@ -7,6 +7,8 @@ from comfy_api.latest import ComfyExtension, io
 from . import host
 from .audio import EADNetAudioEncode
 from .emotion import EADNetEmotionEncode
+from .emotion_caption import EADNetEmotionCaption
+from .emotion_timeline import EADNetEmotionTimeline
 from .loaders import EADNetCheckpointLoader, EADNetLatentSyncLoader
 from .metrics import EADNetSyncScore, EADNetVideoMetrics
 from .prepare import EADNetPrepare
@@ -23,6 +25,8 @@ NODES: list[type[io.ComfyNode]] = [
     EADNetTFRMSmoother,
     EADNetSyncScore,
     EADNetVideoMetrics,
+    EADNetEmotionCaption,
+    EADNetEmotionTimeline,
 ]
 
 

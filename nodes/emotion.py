@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from comfy_api.latest import io
 
+from ..eadnet.captions.timeline import same_length
 from . import host
 from .types import Emotion, EmotionTokens, TextEncoder, schema
 
@@ -35,16 +37,31 @@ class EADNetEmotionEncode(io.ComfyNode):
                     "particular. What the text encoder cannot read because it is too long is named in the "
                     "log.",
                 ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    optional=True,
+                    tooltip="1 is the sentence as it stands, 0 no emotion in particular; between them the "
+                    "two are mixed.",
+                ),
             ],
             outputs=[
                 Emotion.Output(
                     display_name="emotion", tooltip="The emotion for the whole clip: EAD-Net Sampler."
-                )
+                ),
+                io.Conditioning.Output(
+                    display_name="conditioning",
+                    tooltip="The same tokens for ComfyUI's own conditioning nodes, for instance "
+                    "Conditioning (Average); EAD-Net Sampler takes what they give.",
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, text_encoder: Any, text: str) -> io.NodeOutput:
-        read = host.clip_reader(text_encoder) if host.is_clip(text_encoder) else text_encoder.use().encode
-        tokens, null = (read([part])[0].float().to(host.result_device()) for part in (text.strip(), ""))
-        return io.NodeOutput(EmotionTokens(tokens, null))
+    def execute(cls, text_encoder: Any, text: str, strength: float = 1.0) -> io.NodeOutput:
+        null, tokens = same_length(host.encode_texts(text_encoder, ["", text]))
+        emotion = EmotionTokens(tokens if strength == 1 else torch.lerp(null, tokens, strength), null)
+        return io.NodeOutput(emotion, emotion.conditioning())

@@ -6,6 +6,7 @@ The one file that imports ComfyUI's own modules, so a change over there is a cha
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +21,8 @@ import latent_preview
 import torch
 from torch import Tensor, nn
 
+from ..eadnet.captions.local_vlm import LocalVLM
+from ..eadnet.captions.mediapipe_faces import TASK_FILE
 from ..eadnet.checkpoints import bundled_mini, read_info
 from ..eadnet.errors import CheckpointError, InputError
 
@@ -85,6 +88,97 @@ def fingerprint(name: str) -> str:
         return "missing"
     stat = path.stat()
     return f"{path} {stat.st_size} {stat.st_mtime_ns}"
+
+
+# --- captioners ---------------------------------------------------------------------------------------------
+
+LLM_FOLDER = "LLM"
+CAPTIONER_SUBFOLDER = "captioner"
+FACES_SUBFOLDER = "faces"
+
+
+def _captioner_folders() -> dict[str, Path]:
+    """Folders with a vision-language model by name: those in models/LLM, those in models/eadnet/captioner."""
+    places = [Path(path) / CAPTIONER_SUBFOLDER for path in folder_paths.get_folder_paths(FOLDER)]
+    if LLM_FOLDER in folder_paths.folder_names_and_paths:  # other packs and extra_model_paths.yaml add to it
+        places += [Path(path) for path in folder_paths.get_folder_paths(LLM_FOLDER)]
+    places.append(Path(folder_paths.models_dir) / LLM_FOLDER)
+    found: dict[str, Path] = {}
+    for place in places:
+        for config in sorted([*place.glob("*/config.json"), *place.glob("*/*/config.json")]):
+            found.setdefault(config.parent.relative_to(place).as_posix(), config.parent)
+    return found
+
+
+def captioner_names() -> list[str]:
+    """Local vision-language models to choose from, "none" first."""
+    return [NONE, *sorted(_captioner_folders())]
+
+
+def captioner_path(name: str) -> Path:
+    """The folder of a model by its name in the list; InputError for any other name, so paths stay inside."""
+    path = _captioner_folders().get(name)
+    if path is None:
+        place = Path(folder_paths.models_dir) / LLM_FOLDER
+        what = "No local model is chosen" if name == NONE else f"There is no model '{name}'"
+        raise InputError(f"{what}: put the folder of a vision-language model into {place} and refresh (R).")
+    return path
+
+
+def captioner_fingerprint(name: str) -> str:
+    """Changes when another model takes this one's place."""
+    folder = _captioner_folders().get(name)
+    return "missing" if folder is None else f"{folder} {(folder / 'config.json').stat().st_mtime_ns}"
+
+
+class _HeldCaptioner:
+    """A local model that is loaded when it is first asked, in the care of ComfyUI's memory manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = folder.name
+        self._held: Held | None = None
+
+    def reply(self, *arguments: Any) -> str:
+        if self._held is None:
+            model = LocalVLM.from_folder(self.folder, self._dtype())
+            self._held = Held(model, memory.text_encoder_offload_device())
+        # A picture of 448 pixels is a few hundred tokens; a gigabyte is plenty for attention over some of
+        # them.
+        return self._held.use(lambda _: 1e9).reply(*arguments)
+
+    @staticmethod
+    def _dtype() -> torch.dtype:
+        device = memory.get_torch_device()
+        if memory.is_device_cpu(device):
+            return torch.float32
+        return torch.bfloat16 if memory.should_use_bf16(device) else torch.float16
+
+
+def local_captioner(name: str) -> Any:
+    """A `LocalVLM` by name; it is loaded at the first reply and let go with the node that asked."""
+    return _HeldCaptioner(captioner_path(name))
+
+
+def face_task_path() -> Path:
+    """MediaPipe's face landmarker in models/eadnet/faces (or models/eadnet); InputError without one."""
+    folders = [Path(path) for path in folder_paths.get_folder_paths(FOLDER)]
+    for folder in folders:
+        for place in (folder / FACES_SUBFOLDER, folder):
+            for path in sorted(place.glob("face_landmarker*.task")):
+                return path
+    raise InputError(
+        f"There is no {TASK_FILE} in {folders[0] / FACES_SUBFOLDER}: download MediaPipe's face "
+        "landmarker there."
+    )
+
+
+def sleep(seconds: float) -> None:
+    """Wait, but not when the user has pressed Cancel."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        memory.throw_exception_if_processing_interrupted()
+        time.sleep(min(left, 0.1))
 
 
 # --- networks and memory ------------------------------------------------------------------------------------
@@ -197,6 +291,14 @@ def is_clip(value: Any) -> bool:
 def clip_reader(clip: comfy.sd.CLIP) -> Callable[[Sequence[str]], Tensor]:
     """ComfyUI's CLIP with the interface of our text encoders: texts to tokens [B, L, D] of the last layer."""
     return lambda texts: torch.cat([clip.encode_from_tokens(clip.tokenize(text)) for text in texts])
+
+
+@torch.no_grad()
+def encode_texts(text_encoder: Any, texts: Sequence[str]) -> list[Tensor]:
+    """Tokens [L, D] of each text, from one of our text encoders or ComfyUI's CLIP, ready to travel."""
+    read = clip_reader(text_encoder) if is_clip(text_encoder) else text_encoder.use().encode
+    known = {text: read([text])[0].float().to(result_device()) for text in {text.strip() for text in texts}}
+    return [known[text.strip()] for text in texts]
 
 
 def result_device() -> torch.device:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import torch
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -44,11 +43,12 @@ class EADNetSampler(io.ComfyNode):
                 Model.Input("model", tooltip="The denoiser, from a loader."),
                 Audio.Input("audio", tooltip="From EAD-Net Encode Audio."),
                 io.Latent.Input("latents", tooltip="From EAD-Net Prepare, for the same number of frames."),
-                Emotion.Input(
+                io.MultiType.Input(
                     "emotion",
+                    types=[Emotion, io.Conditioning],
                     optional=True,
-                    tooltip="From EAD-Net Encode Emotion. Unconnected means none; LatentSync models have "
-                    "no ear for it.",
+                    tooltip="From EAD-Net Encode Emotion or EAD-Net Emotion Timeline, or a conditioning. "
+                    "Unconnected means none; LatentSync models have no ear for it.",
                 ),
                 io.Int.Input(
                     "seed",
@@ -137,12 +137,13 @@ class EADNetSampler(io.ComfyNode):
         scheduler: str,
         window: int,
         overlap: int,
-        emotion: EmotionTokens | None = None,
+        emotion: Any = None,
     ) -> io.NodeOutput:
         info = model.info
-        conditions = _conditions(info, audio, latents, emotion)
+        feeling = None if emotion is None else EmotionTokens.of(emotion)
+        conditions = _conditions(info, audio, latents, feeling)
         conditions.check()
-        if emotion is not None and torch.equal(emotion.tokens, emotion.null):
+        if feeling is not None and feeling.is_null():
             # The empty sentence guides nowhere; equal scales spare the evaluation that would find that out.
             emotion_guidance = audio_guidance
         frames = min(window, conditions.num_frames)

@@ -13,6 +13,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..eadnet.checkpoints import Checkpoint
+from ..eadnet.errors import InputError
 from .host import Network
 
 CATEGORY = "EAD-Net"
@@ -24,10 +25,14 @@ Smoother = io.Custom("EADNET_TFRM")
 SyncNet = io.Custom("EADNET_SYNCNET")
 Audio = io.Custom("EADNET_AUDIO")
 Emotion = io.Custom("EADNET_EMOTION")
+FaceLandmarks = io.Custom("FACE_LANDMARKS")  # a type of newer ComfyUI versions
 
 # Keys of our own in a LATENT dictionary, beside ComfyUI's "samples".
 MASK = "eadnet_mask"
 MASKED_SAMPLES = "eadnet_masked_samples"
+
+# Our key in the options of a CONDITIONING.
+NULL = "eadnet_null_emotion"
 
 # Stable Diffusion 1.5's factor between what its autoencoder gives and what its U-Nets were trained on.
 SD_LATENT_SCALE = 0.18215
@@ -108,7 +113,29 @@ class AudioTokens:
 
 @dataclass(frozen=True)
 class EmotionTokens:
-    """EADNET_EMOTION: tokens [L, D], or [T, L, D] when they change over time; the empty sentence's [L, D]."""
+    """EADNET_EMOTION: tokens [L, D], or [T, L, D] when they change over time; the empty sentence's [L, D].
+
+    ``null`` is None for a CONDITIONING that was not made here: then the model's path without emotion stands
+    in.
+    """
 
     tokens: Tensor
-    null: Tensor
+    null: Tensor | None
+
+    def is_null(self) -> bool:
+        """Whether it is the empty sentence throughout."""
+        return self.null is not None and bool((self.tokens == self.null).all())
+
+    def conditioning(self) -> list[list[Any]]:
+        """ComfyUI's CONDITIONING with the same tokens; the empty sentence's travel along."""
+        return [[self.tokens[None], {NULL: self.null}]]
+
+    @classmethod
+    def of(cls, value: Any) -> EmotionTokens:
+        """From either socket. Raises InputError for a CONDITIONING without tokens."""
+        if isinstance(value, cls):
+            return value
+        if not value or not isinstance(value[0][0], Tensor) or value[0][0].ndim != 3:
+            raise InputError("The emotion is an empty conditioning: connect EAD-Net Encode Emotion.")
+        tokens, options = value[0][0], value[0][1]
+        return cls(tokens[0], options.get(NULL))

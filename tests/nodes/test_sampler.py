@@ -16,7 +16,7 @@ def job(nodes: Any, run: Callable[..., Any], loaded: Any, speech: Callable[..., 
     audio, frames = run(
         nodes.EADNetAudioEncode, audio_encoder=loaded.audio_encoder, audio=speech(0.52), fps=25.0
     )
-    (emotion,) = run(nodes.EADNetEmotionEncode, text_encoder=loaded.text_encoder, text="happy")
+    emotion, _ = run(nodes.EADNetEmotionEncode, text_encoder=loaded.text_encoder, text="happy")
     picture = torch.rand(1, 32, 32, 3, generator=torch.Generator().manual_seed(4))
     latents, *_ = run(
         nodes.EADNetPrepare,
@@ -75,7 +75,7 @@ def test_no_sentence_needs_no_guidance_and_costs_no_evaluation_for_it(
         return forward(batch, *others)
 
     monkeypatch.setattr(unet, "forward", counting)
-    (nothing,) = run(nodes.EADNetEmotionEncode, text_encoder=loaded.text_encoder, text="")
+    nothing, _ = run(nodes.EADNetEmotionEncode, text_encoder=loaded.text_encoder, text="")
     weak, strong = (sample(emotion=nothing, emotion_guidance=scale) for scale in (0.5, 4.0))
     torch.testing.assert_close(weak, strong)
     assert evaluations == {2}, "without and with the sound"

@@ -20,6 +20,8 @@ NAMES = [
     "EADNetTFRMSmoother",
     "EADNetSyncScore",
     "EADNetVideoMetrics",
+    "EADNetEmotionCaption",
+    "EADNetEmotionTimeline",
 ]
 
 

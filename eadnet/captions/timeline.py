@@ -1,0 +1,186 @@
+"""Emotion as a curve over time: lines of text to keyframes, keyframes to the tokens of every frame.
+
+A line is a time in seconds, a sentence and, if its last part is a number, a strength:
+
+    0.0 calm
+    2.5 furious, brows lowered, 0.8
+
+Each sentence holds until the next line; before the first line there is no emotion. The change is centred on
+its line's time. Tokens are mixed between sentences, and strength is a mix with the tokens of the empty
+sentence.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+
+EASES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "smooth": lambda x: x * x * (3 - 2 * x),
+    "linear": lambda x: x,
+    "slow start": lambda x: x * x,
+    "slow end": lambda x: 1 - (1 - x) ** 2,
+}
+"""How a cross-fade goes from 0 to 1. The first two are half way at the line's time."""
+
+_MOST_LINES = 1000
+_TIME = re.compile(r"(?:(\d+):)?(\d+(?:\.\d*)?|\.\d+)s?")
+_EXAMPLE = "write lines like '2.5 furious, brows lowered, 0.8'"
+
+
+@dataclass(frozen=True)
+class Key:
+    """From `time` (seconds) on the face shows `text` with `strength` 0..1; `line` is where it was written."""
+
+    time: float
+    text: str
+    strength: float = 1.0
+    line: int = 0
+
+
+def parse_timeline(text: str, duration: float | None = None) -> list[Key]:
+    """Keyframes of a text, one per line; empty lines and lines that begin with # are skipped.
+
+    ``duration`` is the clip's in seconds, where known. Raises InputError that names the line.
+    """
+    keys: list[Key] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        key = _key(line.strip(), number)
+        if duration is not None and key.time >= duration:
+            raise InputError(
+                f"Line {number}: {key.time:g} s is beyond the clip, which ends at {duration:.2f} s: use an "
+                "earlier time or a longer recording."
+            )
+        if keys and key.time <= keys[-1].time:
+            raise InputError(
+                f"Line {number}: {key.time:g} s does not come after the {keys[-1].time:g} s of line "
+                f"{keys[-1].line}: put the lines in the order of time."
+            )
+        keys.append(key)
+        if len(keys) > _MOST_LINES:
+            raise InputError(f"Line {number}: more than {_MOST_LINES} lines are not read: use fewer.")
+    if not keys:
+        raise InputError(f"The timeline is empty: {_EXAMPLE}.")
+    return keys
+
+
+def _key(line: str, number: int) -> Key:
+    start, _, rest = line.partition(" ") if " " in line else line.partition("\t")
+    match = _TIME.fullmatch(start.rstrip(":,;"))
+    if match is None:
+        if re.fullmatch(r"-\d.*", start):
+            raise InputError(f"Line {number}: the time {_short(start)} is negative: the clip begins at 0.")
+        raise InputError(f"Line {number}: '{_short(start)}' is no time in seconds: {_EXAMPLE}.")
+    time = 60 * int(match[1] or 0) + float(match[2])
+    if not math.isfinite(time):
+        raise InputError(f"Line {number}: '{_short(start)}' is no time in seconds: {_EXAMPLE}.")
+    sentence, comma, last = rest.strip().rpartition(",")
+    if not comma:
+        sentence, last = ("", rest.strip()) if _number(rest.strip()) is not None else (rest.strip(), "")
+    elif not re.match(r"[+-]?[.\d]|(?:nan|[+-]?inf)\b", last.strip(), re.IGNORECASE):
+        sentence, last = rest.strip(), ""
+    if not last:
+        return Key(time, sentence, 1.0, number)
+    strength = _number(last.strip())
+    if strength is None:
+        raise InputError(f"Line {number}: the strength '{_short(last.strip())}' is no number: use 0 to 1.")
+    if not 0 <= strength <= 1:
+        raise InputError(
+            f"Line {number}: the strength is {strength:g}: use 0 to 1, with a point for decimals (0.8)."
+        )
+    return Key(time, sentence.strip(), strength, number)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text) if "_" not in text else None
+    except ValueError:
+        return None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 30 else text[:29] + "…"
+
+
+def key_weights(
+    keys: Sequence[Key], frames: int, fps: float, cross_fade: float = 0.4, ease: str = "smooth"
+) -> np.ndarray:
+    """How much of each sentence every frame shows: float64 [frames, len(keys)], rows sum to at most 1.
+
+    What is missing to 1 is no emotion. A cross-fade of ``cross_fade`` seconds is centred on a key's time,
+    and is shorter where keys are closer than that, so that at most two sentences are ever mixed. Raises
+    InputError for senseless numbers.
+    """
+    if ease not in EASES:
+        raise InputError(f"The ease '{ease}' is not known: use {', '.join(EASES)}.")
+    if frames < 1 or not fps > 0 or not math.isfinite(fps):
+        raise InputError(f"A clip of {frames} frames at {fps:g} per second makes no sense.")
+    if not 0 <= cross_fade <= 3600:
+        raise InputError(f"The cross-fade is {cross_fade:g} s: use 0 (a cut) or more.")
+    times = np.arange(frames) / fps
+    shown = np.zeros((frames, len(keys) + 1))
+    shown[:, 0] = 1  # no emotion, until the first key
+    marks = [key.time for key in keys]
+    for i, mark in enumerate(marks):
+        before = mark - marks[i - 1] if i else 2 * mark
+        after = marks[i + 1] - mark if i + 1 < len(marks) else math.inf
+        half = min(cross_fade, before, after) / 2
+        # A frame is shown from its time on: a cut falls on the first frame at or after the key.
+        rise = (times - (mark - half)) / (2 * half) if half > 0 else (times >= mark - 1e-9) * 1.0
+        rise = EASES[ease](np.clip(rise, 0, 1))
+        shown[:, i + 1] = rise
+        shown[:, i] *= 1 - rise
+    return shown[:, 1:]
+
+
+def frame_strength(keys: Sequence[Key], weights: np.ndarray) -> np.ndarray:
+    """The strength of the emotion in every frame [T], from `key_weights`."""
+    return weights @ np.array([key.strength for key in keys])
+
+
+def blend(tokens: Tensor, null: Tensor, share: Tensor) -> Tensor:
+    """Mix tokens with those of the empty sentence.
+
+    Args:
+        tokens: [K, L, D] of K sentences.
+        null: [L, D] of the empty one.
+        share: [T, K], how much of each a frame shows; what is missing to 1 is the empty one's.
+
+    Returns:
+        [T, L, D]
+    """
+    return null + torch.einsum("tk,kld->tld", share.to(tokens.dtype), tokens - null)
+
+
+def timeline_tokens(
+    keys: Sequence[Key], weights: np.ndarray, tokens: Tensor, null: Tensor, gain: np.ndarray | None = None
+) -> Tensor:
+    """Emotion tokens of every frame [T, L, D] from those of the K sentences [K, L, D] and of the empty one
+    [L, D].
+
+    ``gain`` [T] in 0..1 scales the strength (see `loudness`).
+    """
+    share = weights * np.array([key.strength for key in keys])
+    if gain is not None:
+        share = share * gain[:, None]
+    return blend(tokens, null, torch.from_numpy(share).to(tokens.device))
+
+
+def same_length(encoded: Sequence[Tensor]) -> list[Tensor]:
+    """Tokens [L, D] of several sentences, the shorter ones filled up with their own, so that they can be
+    mixed.
+
+    ComfyUI's CLIP gives long sentences more than one piece of 77 tokens.
+    """
+    longest = max(len(tokens) for tokens in encoded)
+    return [tokens.repeat(-(-longest // len(tokens)), 1)[:longest] for tokens in encoded]

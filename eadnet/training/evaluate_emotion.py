@@ -1,0 +1,342 @@
+"""Does the face follow the words? Measured on any checkpoint, with people, voices and phrasings of the test
+split.
+
+    python -m eadnet.training.evaluate_emotion --checkpoint mini --train .work/mini/train --folder
+    .work/emotion \\
+        --out docs/results/emotion.md
+
+Every reading is a difference: the face with the words minus the same portrait, sound and noise with the empty
+text. Controls: other words than those given (shuffled), and the same measure on true renders (the ceiling).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..captions.timeline import blend, key_weights, parse_timeline, timeline_tokens
+from ..metrics.mouth import correlation
+from ..pipeline import load_model
+from ..synthetic import expression as world
+from ..synthetic.captions import Description, describe
+from .autoencoder import to_model_range
+from .dataset import FPS, RATE, ClipSet, Shape, render_dataset
+from .evaluate import OPENING, Talking, mean_interval
+from .instrument import NAMES, Instrument, train_instrument
+
+logger = logging.getLogger(__name__)
+
+REGIONS: dict[str, tuple[str, ...]] = {
+    "brows": ("inner_brow_up", "outer_brow_up", "brow_lower"),
+    "eyes": ("upper_lid_raise", "lid_tighten", "blink"),
+    "cheeks and nose": ("cheek_raise", "nose_wrinkle", "upper_lip_raise"),
+    "mouth corners": ("smile", "frown", "dimple"),
+    "lips and chin": ("lip_press", "lip_stretch", "lower_lip_depress", "chin_raise"),
+}
+READ = tuple(n for n in NAMES if any(n.startswith(start) for starts in REGIONS.values() for start in starts))
+
+REQUESTS: dict[str, tuple[str, ...]] = {
+    "left eyebrow raised": ("outer_brow_up_l",),
+    "right eyebrow raised": ("outer_brow_up_r",),
+    "brows pulled down": ("brow_lower_l", "brow_lower_r"),
+    "eyes wide open": ("upper_lid_raise_l", "upper_lid_raise_r"),
+    "eyes narrowed": ("lid_tighten_l", "lid_tighten_r"),
+    "smiling": ("smile_l", "smile_r"),
+    "mouth corners down": ("frown_l", "frown_r"),
+    "nose wrinkled": ("nose_wrinkle",),
+}
+"""Single features, and the readings that should move."""
+
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+TIMELINE = "0.0 calm\n1.0 furious, brows pulled down, lips pressed"
+_CHANGE = 25  # frame of the timeline's second line
+_SPOKEN_FRAMES = 48
+_TIMELINE_FRAMES = 48
+_LIP_FRAMES = 36
+
+
+class Given(nn.Module):
+    """A text encoder that gives prepared tokens for every text but the empty one."""
+
+    def __init__(self, tokens: Tensor, null: Tensor) -> None:
+        super().__init__()
+        self.tokens, self.null = tokens, null
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        return torch.stack([self.tokens if text else self.null for text in texts])
+
+
+@dataclass(frozen=True)
+class Studio:
+    """A model with its instrument and the held-out people and recordings."""
+
+    talk: Talking
+    instrument: Instrument
+    clips: ClipSet
+
+    def tokens(self, text: str) -> Tensor:
+        with torch.no_grad():
+            return self.talk.model.text_encoder.encode([text])[0]
+
+    def read(self, person: int, tokens: Tensor, frames: int) -> dict[str, Tensor]:
+        """Readings [frames] of a person's face with emotion tokens [L, D] or [frames, L, D]."""
+        talk = replace(self.talk, model=replace(self.talk.model, text_encoder=Given(tokens, self.tokens(""))))
+        samples = self.clips.speech[person][: frames * RATE // FPS]
+        speech = torch.from_numpy(samples.astype(np.float32) / 32767)
+        return self.instrument.read(talk(self.clips.references[person, 0], speech, "given", frames, person))
+
+    def face(self, person: int, tokens: Tensor, frames: int) -> np.ndarray:
+        """Means over the clip of the readings `READ`."""
+        reading = self.read(person, tokens, frames)
+        return np.array([float(reading[name].mean()) for name in READ])
+
+    def truth(self, person: int, params: Sequence[np.ndarray]) -> dict[str, Tensor]:
+        """Readings of true renders of the same person: one frame for each vector of parameters."""
+        from ..synthetic.identity import sample_identity
+        from ..synthetic.renderer import Renderer
+        from ..synthetic.sentences import SPLITS
+
+        rng = np.random.default_rng([SPLITS.index("test"), 0, person])  # as `make_clip` draws its person
+        renderer = Renderer(sample_identity(rng), size=self.clips.references.shape[2])
+        return self.instrument.read(to_model_range(np.stack([renderer.render(p).image for p in params])))
+
+
+def vector(parameters: dict[str, float]) -> np.ndarray:
+    """Named facial parameters as `READ`."""
+    return np.array([parameters.get(name, 0.0) for name in READ])
+
+
+def _params(parameters: dict[str, float], share: float = 1.0) -> np.ndarray:
+    result = world.neutral()
+    for name, value in parameters.items():
+        result[world.INDEX[name]] = share * value
+    return result
+
+
+def _agreement(moved: np.ndarray, wanted: np.ndarray, starts: Sequence[str]) -> float:
+    """r over clips and the readings of a region, each centred over the clips, [N, R] both.
+
+    Centred, so that a face which always does the average of all descriptions scores 0.
+    """
+    asked = wanted.std(axis=0) > 1e-3
+    columns = [i for i, name in enumerate(READ) if name.startswith(tuple(starts)) and asked[i]]
+    if not columns:
+        return float("nan")
+    a, b = (x[:, columns] - x[:, columns].mean(0) for x in (moved, wanted))
+    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-12))
+
+
+def following(studio: Studio, count: int, frames: int) -> list[str]:
+    """Descriptions of the test split: unknown words, unknown phrasings, unknown combinations."""
+    rng = np.random.default_rng(5)
+    texts: list[Description] = [describe(rng, "test") for _ in range(count)]
+    people = [i % len(studio.clips) for i in range(count)]
+    empty = {p: studio.face(p, studio.tokens(""), frames) for p in set(people)}
+    rows, ceilings = [], []
+    for person, text in zip(people, texts, strict=True):
+        rows.append(studio.face(person, studio.tokens(text.text), frames) - empty[person])
+        true = studio.truth(person, [_params({}), _params(text.parameters)])
+        ceilings.append(np.array([float(true[name][1] - true[name][0]) for name in READ]))
+    moved, ceiling = np.stack(rows), np.stack(ceilings)
+    wanted = np.stack([vector(text.parameters) for text in texts])
+    lines = [
+        f"## Words that no training clip used ({count} descriptions of the test split, {frames} frames each)",
+        "",
+        "r between what was asked and what moved, over descriptions and the readings of a region.",
+        "",
+        "| region | own text | shuffled text | true renders |",
+        "|---|---:|---:|---:|",
+    ]
+    everything = tuple(start for starts in REGIONS.values() for start in starts)
+    for name, starts in {**REGIONS, "all": everything}.items():
+        own = _agreement(moved, wanted, starts)
+        others = [_agreement(moved, np.roll(wanted, k, 0), starts) for k in range(1, count)]
+        best = _agreement(ceiling, wanted, starts)
+        lines.append(f"| {name} | {own:.2f} | {np.mean(others):.2f} ± {np.std(others):.2f} | {best:.2f} |")
+    sizes = np.linalg.norm(moved, axis=1) / np.linalg.norm(ceiling, axis=1).clip(1e-3)
+    lines += ["", f"Size of the change relative to the true render's: median {np.median(sizes):.2f}.", ""]
+    logger.info("following is measured")
+    return lines
+
+
+def requests(studio: Studio, people: Sequence[int], frames: int) -> list[str]:
+    """Single features: does that one move, and do the others stay?"""
+    lines = [
+        f"## One feature at a time ({len(people)} people)",
+        "",
+        "Mean change of the asked readings, and the largest mean change of a reading in another "
+        "region, in the "
+        "parameters' own units (a full movement is 0.8 to 0.95).",
+        "",
+        "| request | asked | other regions, most | which | true render: asked |",
+        "|---|---:|---:|---|---:|",
+    ]
+    empty = {p: studio.face(p, studio.tokens(""), frames) for p in people}
+    for text, targets in REQUESTS.items():
+        tokens = studio.tokens(text)
+        moved = np.mean([studio.face(p, tokens, frames) - empty[p] for p in people], axis=0)
+        change = dict(zip(READ, moved, strict=True))
+        region = next(s for s in REGIONS.values() if targets[0].startswith(s))
+        other = max((n for n in READ if not n.startswith(region)), key=lambda n: abs(change[n]))
+        asked = float(np.mean([change[t] for t in targets]))
+        trues = [studio.truth(p, [_params({}), _params({t: 0.9 for t in targets})]) for p in people]
+        best = float(np.mean([float(true[t][1] - true[t][0]) for true in trues for t in targets]))
+        lines.append(f"| {text} | {asked:+.2f} | {change[other]:+.2f} | {other} | {best:+.2f} |")
+    logger.info("requests are measured")
+    return [*lines, ""]
+
+
+def _projection(moved: np.ndarray, wanted: np.ndarray) -> float:
+    """How much of a wanted face shows: 0 none, 1 all."""
+    return float(moved @ wanted / (wanted @ wanted))
+
+
+def strengths(studio: Studio, people: Sequence[int], frames: int) -> list[str]:
+    """Strength 0 to 1: how much of the emotion's face shows."""
+    lines = [
+        "## Strength",
+        "",
+        "How much of the described face shows (1: all of it).",
+        "",
+        f"| text | {' | '.join(f'{s:g}' for s in STRENGTHS)} | monotone |",
+        f"|---|{'---:|' * len(STRENGTHS)}---|",
+    ]
+    null = studio.tokens("")
+    for emotion in ("happy", "angry"):
+        tokens, wanted = studio.tokens(f"very {emotion}"), vector(world.EMOTIONS[emotion])
+        shown = []
+        for share in STRENGTHS:
+            mixed = blend(tokens[None], null, torch.tensor([[share]]))[0]
+            faces = [studio.face(p, mixed, frames) for p in people]
+            shown.append(np.mean(faces, axis=0))
+        values = [_projection(face - shown[0], wanted) for face in shown]
+        steady = all(b > a for a, b in zip(values, values[1:], strict=False))
+        numbers = " | ".join(f"{v:.2f}" for v in values)
+        lines.append(f"| very {emotion} | {numbers} | {'yes' if steady else 'no'} |")
+    logger.info("strengths are measured")
+    return [*lines, ""]
+
+
+def timeline(studio: Studio, person: int, frames: int) -> list[str]:
+    """A change at 1 s: when does it happen, and is it smooth?"""
+    keys = parse_timeline(TIMELINE, frames / FPS)
+    weights = key_weights(keys, frames, FPS, 0.4)
+    null = studio.tokens("")
+    tokens = torch.stack([studio.tokens(key.text) for key in keys])
+    wanted = vector(world.EMOTIONS["angry"])
+
+    def shown(reading: dict[str, Tensor]) -> np.ndarray:
+        return np.stack([reading[name].numpy() for name in READ], 1) @ wanted / (wanted @ wanted)
+
+    changing = shown(studio.read(person, timeline_tokens(keys, weights, tokens, null), frames))
+    steady = shown(studio.read(person, tokens[0], frames))
+    true = shown(studio.truth(person, [_params(world.EMOTIONS["angry"], w) for w in weights[:, 1]]))
+    curve = changing - steady  # speech and blinks are the same in both
+    lines = ["## A timeline", "", f"`{TIMELINE.replace(chr(10), ' / ')}`, cross-fade 0.4 s.", ""]
+    for name, values in (("generated", curve), ("true render", true)):
+        before, after = values[: _CHANGE - 8].mean(), values[_CHANGE + 8 :].mean()
+        share = (values - before) / (after - before)
+        smooth = np.convolve(np.pad(share, 1, mode="edge"), [1 / 3] * 3, "valid")
+        crossing = int(np.argmax(smooth >= 0.5))
+        jump = float(np.abs(np.diff(values)).max())
+        lines.append(
+            f"- {name}: from {before:.2f} to {after:.2f} of the angry face; half way at frame {crossing} "
+            f"(asked {_CHANGE}); largest step between frames {jump:.3f}."
+        )
+    ratio = np.abs(np.diff(curve)).max() / np.abs(np.diff(true)).max()
+    lines += [f"- largest step, generated to true: {ratio:.2f}.", ""]
+    logger.info("the timeline is measured")
+    return lines
+
+
+def lip_sync(studio: Studio, people: Sequence[int]) -> list[str]:
+    """Does the emotion cost lip-sync? r of the mouth's opening with the clip's true opening."""
+    names = ("neutral text", "own emotion", "own emotion, another clip's truth")
+    scores: dict[str, list[float]] = {name: [] for name in names}
+    null = studio.tokens("")
+    for person in people:
+        truth = torch.from_numpy(studio.clips.openings[person][:_LIP_FRAMES])
+        other = torch.from_numpy(studio.clips.openings[(person + 1) % len(studio.clips)][:_LIP_FRAMES])
+        plain = studio.read(person, null, len(truth))[OPENING]
+        felt = studio.read(person, studio.tokens(studio.clips.texts[person]["text"]), len(truth))[OPENING]
+        scores["neutral text"].append(correlation(plain, truth))
+        scores["own emotion"].append(correlation(felt, truth))
+        scores["own emotion, another clip's truth"].append(correlation(felt, other))
+    lines = [f"## Lip-sync ({len(people)} clips)", "", "| | r with the true opening | 95 % |"]
+    lines.append("|---|---:|---:|")
+    for name, values in scores.items():
+        mean, half = mean_interval(values)
+        lines.append(f"| {name} | {mean:.3f} | ± {half:.3f} |")
+    plain_mean, felt_mean = np.mean(scores["neutral text"]), np.mean(scores["own emotion"])
+    loss, half = mean_interval([a - b for a, b in zip(*list(scores.values())[:2], strict=True)])
+    lines += [
+        "",
+        f"Loss with the emotion on: {100 * (1 - felt_mean / plain_mean):.1f} % (paired difference "
+        f"{loss:.3f} ± {half:.3f}).",
+        "",
+    ]
+    logger.info("lip-sync is measured")
+    return lines
+
+
+def measure(studio: Studio, clips: int, frames: int, head: str, out: Path) -> None:
+    """Write the page, part by part, so that an interrupted run leaves what it has measured."""
+    people = list(range(min(clips, len(studio.clips))))
+    few = people[: max(2, clips // 6)]
+    parts: list[Callable[[], list[str]]] = [
+        lambda: following(studio, 2 * clips, frames),
+        lambda: requests(studio, few, frames),
+        lambda: strengths(studio, few, frames),
+        lambda: timeline(studio, people[0], _TIMELINE_FRAMES),
+        lambda: lip_sync(studio, people),
+    ]
+    lines = ["# Does the face follow the words?", "", head, ""]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        lines += part()
+        out.write_text("\n".join(lines), encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m eadnet.training.evaluate_emotion", description=__doc__)
+    parser.add_argument("--checkpoint", default="mini", help="a file, or mini for the bundled one")
+    parser.add_argument("--train", type=Path, required=True, help="rendered clips that train the instrument")
+    parser.add_argument("--folder", type=Path, default=Path(".work/emotion"), help="test clips, instrument")
+    parser.add_argument("--out", type=Path, default=Path("docs/results/emotion.md"))
+    parser.add_argument("--clips", type=int, default=8, help="held-out people; time grows with it")
+    parser.add_argument("--frames", type=int, default=6, help="frames of one measurement")
+    parser.add_argument("--instrument-minutes", type=float, default=2.0)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(options.threads)
+    started = time.monotonic()
+    render_dataset(options.folder / "test", "test", Shape(options.clips, _SPOKEN_FRAMES))
+    instrument = train_instrument(
+        ClipSet(options.train), options.folder / "instrument", minutes=options.instrument_minutes
+    )
+    model = load_model(options.checkpoint)
+    defaults = model.checkpoint.defaults
+    talk = Talking(model, defaults["steps"], defaults["audio_guidance"], defaults["emotion_guidance"])
+    head = (
+        f"{options.clips} held-out people and voices, {talk.steps} steps, guidance "
+        f"{talk.audio_guidance:g} (sound) and "
+        f"{talk.emotion_guidance:g} (emotion), read by the instrument of "
+        "`eadnet/training/instrument.py`. Repeat with\n"
+        "`python -m eadnet.training.evaluate_emotion --checkpoint mini --train .work/mini/train`."
+    )
+    studio = Studio(talk, instrument, ClipSet(options.folder / "test"))
+    measure(studio, options.clips, options.frames, head, options.out)
+    logger.info("%s after %.1f min", options.out, (time.monotonic() - started) / 60)
+
+
+if __name__ == "__main__":
+    main()

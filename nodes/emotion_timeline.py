@@ -1,0 +1,137 @@
+"""Emotion that changes over time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from comfy_api.latest import io
+
+from ..eadnet.captions.loudness import speech_gain
+from ..eadnet.captions.timeline import (
+    EASES,
+    frame_strength,
+    key_weights,
+    parse_timeline,
+    same_length,
+    timeline_tokens,
+)
+from ..eadnet.errors import InputError
+from ..eadnet.media.audio import RATE, to_mono_16k
+from ..eadnet.media.curves import curve_picture
+from . import host
+from .types import Emotion, EmotionTokens, TextEncoder, schema
+
+EXAMPLE = "0.0 calm\n1.5 happy, a broad smile, 0.7\n3.0 furious, brows pulled down, lips pressed"
+
+
+class EADNetEmotionTimeline(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="EADNetEmotionTimeline",
+            display_name="EAD-Net Emotion Timeline",
+            description="A sentence for every part of the clip, with a strength each and cross-fades "
+            "between them.",
+            search_aliases=[
+                "emotion curve",
+                "keyframes",
+                "prompt travel",
+                "schedule",
+                "expression over time",
+            ],
+            inputs=[
+                io.MultiType.Input(
+                    "text_encoder",
+                    types=[TextEncoder, io.Clip],
+                    tooltip="From the loader that the model comes from, or ComfyUI's Load CLIP for large "
+                    "models.",
+                ),
+                io.String.Input(
+                    "timeline",
+                    multiline=True,
+                    default=EXAMPLE,
+                    placeholder=EXAMPLE,
+                    tooltip="One line each: seconds, the sentence and, if you like, a strength 0 to 1 after "
+                    "the last comma. It holds until the next line; before the first there is no emotion.",
+                ),
+                io.Int.Input(
+                    "frame_count",
+                    default=1,
+                    min=1,
+                    max=1_000_000,
+                    force_input=True,
+                    tooltip="How many frames the clip has, from EAD-Net Encode Audio.",
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=25.0,
+                    min=1.0,
+                    max=120.0,
+                    step=0.01,
+                    tooltip="Frames per second, the same as in EAD-Net Encode Audio.",
+                ),
+                io.Float.Input(
+                    "cross_fade",
+                    default=0.4,
+                    min=0.0,
+                    max=30.0,
+                    step=0.05,
+                    tooltip="Seconds that a change takes, centred on its line's time; 0 is a cut.",
+                ),
+                io.Combo.Input(
+                    "ease",
+                    options=list(EASES),
+                    default="smooth",
+                    tooltip="How a change begins and ends.",
+                ),
+                io.Float.Input(
+                    "from_loudness",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How much of the strength follows the loudness of the speech: 0 nothing, 1 all: "
+                    "quiet speech then shows no emotion. Needs the audio.",
+                ),
+                io.Audio.Input(
+                    "audio",
+                    optional=True,
+                    tooltip="The recording, for from_loudness.",
+                ),
+            ],
+            outputs=[
+                Emotion.Output(display_name="emotion", tooltip="Tokens for every frame: EAD-Net Sampler."),
+                io.Image.Output(
+                    display_name="curve",
+                    tooltip="A picture of it: the share of each sentence and, in white, the strength.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        text_encoder: Any,
+        timeline: str,
+        frame_count: int,
+        fps: float,
+        cross_fade: float,
+        ease: str,
+        from_loudness: float,
+        audio: dict[str, Any] | None = None,
+    ) -> io.NodeOutput:
+        keys = parse_timeline(timeline, frame_count / fps)
+        weights = key_weights(keys, frame_count, fps, cross_fade, ease)
+        gain = None
+        if from_loudness > 0:
+            if audio is None:
+                raise InputError("from_loudness needs the recording: connect audio, or set it to 0.")
+            speech = to_mono_16k(audio["waveform"], audio["sample_rate"])
+            gain = speech_gain(speech, RATE, frame_count, fps, from_loudness)
+        texts = [key.text for key in keys]
+        null, *encoded = same_length(host.encode_texts(text_encoder, ["", *texts]))
+        tokens = timeline_tokens(keys, weights, torch.stack(encoded), null, gain)
+        strength = frame_strength(keys, weights) * (1 if gain is None else gain)
+        picture = torch.from_numpy(curve_picture(weights, strength, texts, fps))
+        return io.NodeOutput(EmotionTokens(tokens, null), picture[None])
