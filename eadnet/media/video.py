@@ -31,7 +31,8 @@ class Video:
     fps: Fraction
 
 
-def _open(path: Path) -> Any:
+def open_video(path: Path) -> Any:
+    """An open container with a picture track; InputError where there is none."""
     import av
 
     if not path.is_file():
@@ -48,11 +49,12 @@ def _open(path: Path) -> Any:
 
 def video_fps(path: str | os.PathLike[str]) -> Fraction:
     """Frames per second of a video file. Raises InputError for an unreadable file."""
-    with _open(Path(path)) as container:
-        return _fps(container.streams.video[0])
+    with open_video(Path(path)) as container:
+        return stream_fps(container.streams.video[0])
 
 
-def _fps(stream: Any) -> Fraction:
+def stream_fps(stream: Any) -> Fraction:
+    """Frames per second, on average."""
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate
     return Fraction(rate) if rate else Fraction(25)
 
@@ -65,7 +67,7 @@ def read_frames(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
     import av
 
     path = Path(path)
-    with _open(path) as container:
+    with open_video(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         count = 0
