@@ -56,8 +56,8 @@ class Choice:
 def pick(tracks: list[Track], shots: tuple[int, ...], count: int, choice: Choice) -> dict[int, Face]:
     """The faces of the chosen person by frame, in a video of ``count`` frames; empty where nobody is meant.
 
-    The choice is made in every shot anew. Someone chosen by a point or a mask is chosen where these first hit,
-    and looked for in the other shots.
+    The choice is made in every shot anew. Someone chosen by a point or a mask is chosen where these first
+    hit, and looked for in the other shots.
     """
     found: dict[int, Face] = {}
     wanted: Track | None = None

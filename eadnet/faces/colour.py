@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -10,7 +11,8 @@ from torch import Tensor
 _MOST_GAIN = 1.25
 _MOST_SHIFT = 0.08
 _RING = 12  # the ring's width is the crop's side over this
-_ENOUGH = 64.0  # pixels
+_COUNTED = 128
+_ENOUGH = 32.0  # pixels that count
 
 
 def to_linear(pictures: Tensor) -> Tensor:
@@ -52,18 +54,25 @@ def match_colours(generated: Tensor, original: Tensor, where: Tensor, strength: 
     """
     if strength <= 0:
         return generated
-    ours, theirs = (to_linear((x / 2 + 0.5).clamp(0, 1)) for x in (generated, original))
-    where = where.expand(len(ours), -1, -1, -1).to(ours)
+    # A pixel in so many across and down is enough for the statistics.
+    step = max(1, generated.shape[-1] // _COUNTED)
+    ours, theirs = (_light(x[..., ::step, ::step]) for x in (generated, original))
+    where = where[..., ::step, ::step].expand(len(ours), -1, -1, -1).to(ours)
     total = where.sum(dim=(2, 3), keepdim=True)
     weights = where / total.clamp(min=1)
     our_mean, our_spread = _statistics(ours, weights)
     mean, spread = _statistics(theirs, weights)
     gain = ((spread + 1e-3) / (our_spread + 1e-3)).clamp(1 / _MOST_GAIN, _MOST_GAIN)
     shift = (mean - our_mean).clamp(-_MOST_SHIFT, _MOST_SHIFT)
-    matched = (ours - our_mean) * gain + our_mean + shift
+    matched = _light(generated) * gain + (our_mean + shift - our_mean * gain)
     matched = to_srgb(matched.clamp(0, 1)) * 2 - 1
     share = strength * (total >= _ENOUGH)
-    return generated + share * (matched - generated)
+    return torch.lerp(generated, matched, share.to(matched))
+
+
+def _light(crops: Tensor) -> Tensor:
+    """Crops in [-1, 1] -> light in [0, 1]."""
+    return to_linear((crops / 2 + 0.5).clamp(0, 1))
 
 
 def _statistics(pictures: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ class CutFinder:
         self._usual = 0.0
 
     def is_cut(self, frame: np.ndarray) -> bool:
-        """Whether a frame uint8 [H, W, 3] does not continue the one before. The first frame does not count."""
+        """Whether a frame uint8 [H, W, 3] does not continue the one before. The first does."""
         small = _reduced(frame)
         previous, self._small = self._small, small
         if previous is None:
@@ -29,8 +29,7 @@ class CutFinder:
             return True
         moved = float(np.abs(small - previous).mean())
         cut = (
-            moved > max(_MOVED, _OUTLIER * self._usual)
-            and _histogram_distance(small, previous) > _RECOLOURED
+            moved > max(_MOVED, _OUTLIER * self._usual) and _histogram_distance(small, previous) > _RECOLOURED
         )
         self._usual = 0.0 if cut else 0.8 * self._usual + 0.2 * moved
         return cut

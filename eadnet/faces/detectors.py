@@ -53,7 +53,9 @@ class FaceDetector(Protocol):
 def is_sound(face: Face) -> bool:
     """Whether numbers are finite and the points do not coincide, so that the face can be aligned."""
     values = np.concatenate([face.box, face.points.ravel()])
-    return bool(np.isfinite(values).all()) and face.side >= 2 and float(np.ptp(face.points, axis=0).max()) >= 1
+    return (
+        bool(np.isfinite(values).all()) and face.side >= 2 and float(np.ptp(face.points, axis=0).max()) >= 1
+    )
 
 
 def unturned(points: np.ndarray, quarter_turns: int, size: tuple[int, int]) -> np.ndarray:

@@ -13,13 +13,6 @@ _NO_AVERAGE = 1.25
 _MOST = 32
 
 
-def source_density(matrices: Tensor) -> tuple[int, int]:
-    """Samples needed per result pixel, (across, down), for matrices [n, 2, 3] from result to source pixels."""
-    steps = matrices[..., :2].norm(dim=-2).reshape(-1, 2).amax(dim=0).tolist()
-    across, down = (1 if step <= _NO_AVERAGE else min(_MOST, math.ceil(step)) for step in steps)
-    return across, down
-
-
 def sample(
     images: Tensor, matrices: Tensor, size: tuple[int, int], mode: str = "bicubic", padding: str = "border"
 ) -> Tensor:
@@ -33,12 +26,40 @@ def sample(
         padding: "border" repeats the edge pixels, "zeros" puts nothing beyond.
 
     Returns:
-        [n, C, height, width] of the images' type. Bicubic values may overshoot.
+        [n, C, height, width] of the images' type. Bicubic values may overshoot. A picture's result does not
+        depend on the others.
     """
-    width, height = size
-    across, down = source_density(matrices)
-    y, x = torch.meshgrid(_positions(height, down), _positions(width, across), indexing="ij")
     matrices = matrices.double().cpu()
+    densities = _densities(matrices)
+    if len(set(densities)) == 1:
+        return _sample(images, matrices, size, densities[0], mode, padding)
+    one_by_one = [
+        _sample(images[i : i + 1], matrices[i : i + 1], size, density, mode, padding)
+        for i, density in enumerate(densities)
+    ]
+    return torch.cat(one_by_one)
+
+
+def _densities(matrices: Tensor) -> list[tuple[int, int]]:
+    """Samples needed per result pixel, (across, down), of each matrix [n, 2, 3] from result to source."""
+    steps = matrices[..., :2].norm(dim=-2).tolist()
+    return [(_samples(across), _samples(down)) for across, down in steps]
+
+
+def _samples(step: float) -> int:
+    return 1 if step <= _NO_AVERAGE else min(_MOST, math.ceil(step))
+
+
+def _sample(
+    images: Tensor,
+    matrices: Tensor,
+    size: tuple[int, int],
+    density: tuple[int, int],
+    mode: str,
+    padding: str,
+) -> Tensor:
+    across, down = density
+    y, x = torch.meshgrid(_positions(size[1], down), _positions(size[0], across), indexing="ij")
     # Normalised coordinates of grid_sample without aligned corners: pixel i of n lies at (2i + 1) / n - 1.
     extent = torch.tensor([images.shape[3], images.shape[2]], dtype=torch.float64)
     linear = matrices[:, :, :2] * (2 / extent)[:, None]

@@ -85,9 +85,11 @@ class FaceTrack:
         track = self if resolution is None else self.at(resolution)
         pixels, matrices = track._checked(frames, indices)
         parts = []
-        for part, onto in zip(pixels.split(_TOGETHER), matrices.split(_TOGETHER), strict=True):
-            parts.append(track._crop(part, onto))
-        return torch.cat(parts) if parts else pixels.new_zeros(0, 3, track.resolution, track.resolution).float()
+        for part in torch.arange(len(pixels)).split(_TOGETHER):
+            parts.append(track._crop(pixels, part, matrices[part]))
+        return (
+            torch.cat(parts) if parts else pixels.new_zeros(0, 3, track.resolution, track.resolution).float()
+        )
 
     def crop_mask(
         self, mask: Tensor, indices: Sequence[int] | Tensor, resolution: int | None = None
@@ -134,7 +136,7 @@ class FaceTrack:
             own = weight if len(weight) == 1 else weight[part]
             faces = crops[part].to(pixels.device, torch.float32)
             if colour_match > 0:
-                originals = track._crop(pixels[part], matrices[part])
+                originals = track._crop(pixels, part, matrices[part])
                 around = ring(own) * track._inside(matrices[part], pixels.device)
                 faces = match_colours(faces, originals, around, colour_match)
             track._paste(result, faces, part, matrices[part], own)
@@ -167,14 +169,14 @@ class FaceTrack:
             )
         return pixels, self.matrices[at]
 
-    def _crop(self, frames: Tensor, matrices: Tensor) -> Tensor:
-        """Crops [n, 3, R, R] in [-1, 1]."""
+    def _crop(self, frames: Tensor, at: Tensor, matrices: Tensor) -> Tensor:
+        """Crops [n, 3, R, R] in [-1, 1] of the frames ``at``, n numbers."""
         back = invert(matrices.double())
         edge = self.resolution - 0.5
         left, top, right, bottom = _extent(back, (-0.5, -0.5, edge, edge), self.size)
         if right <= left or bottom <= top:  # the face is beside the frame
-            return torch.zeros(len(frames), 3, self.resolution, self.resolution, device=frames.device)
-        part = _unit(frames[:, top:bottom, left:right])
+            return torch.zeros(len(at), 3, self.resolution, self.resolution, device=frames.device)
+        part = _unit(frames[:, top:bottom, left:right][at.to(frames.device)])
         part = without_alpha(part)[..., :3].permute(0, 3, 1, 2)
         back[..., 2] -= torch.tensor([left, top])
         pictures = sample(part, back, (self.resolution, self.resolution)).clamp(0, 1) * 2 - 1
@@ -211,7 +213,9 @@ class FaceTrack:
         faces = sample(crops / 2 + 0.5, onto, size).clamp(0, 1).permute(0, 2, 3, 1)
         shares = sample(weight.expand(len(crops), -1, -1, -1), onto, size, "bilinear", "zeros")
         share = shares.permute(0, 2, 3, 1)
-        old = result[at, top:bottom, left:right]
+        window = result[:, top:bottom, left:right]
+        at = at.to(result.device)
+        old = window[at]
         colours = min(old.shape[-1], 3)
         if colours < 3:
             colours, faces = 1, faces.mean(dim=-1, keepdim=True)
@@ -222,7 +226,7 @@ class FaceTrack:
         else:
             mixed = (before + (faces - before) * share).to(result.dtype)
         old[..., :colours] = torch.where(share > 0, mixed, before)
-        result[at, top:bottom, left:right] = old
+        window[at] = old
 
 
 def _unit(pixels: Tensor) -> Tensor:

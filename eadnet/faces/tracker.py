@@ -107,9 +107,7 @@ class Tracker:
             return []
         costs = np.array([[self._cost(track, faces[i], index) for i in left] for track in tracks])
         rows, columns = linear_sum_assignment(costs)
-        return [
-            (tracks[r], left[c]) for r, c in zip(rows, columns, strict=True) if costs[r, c] < _IMPOSSIBLE
-        ]
+        return [(tracks[r], left[c]) for r, c in zip(rows, columns, strict=True) if costs[r, c] < _IMPOSSIBLE]
 
     def _cost(self, track: Track, face: Face, index: int) -> float:
         last = track.faces[-1]
@@ -122,7 +120,9 @@ class Tracker:
             return _IMPOSSIBLE
         if track.frames[-1] < self._shot_start:
             return looks if alike else _IMPOSSIBLE
-        distance = float(np.linalg.norm(face.centre - track.expected(index))) / max(face.side, last.side, 1e-3)
+        distance = float(np.linalg.norm(face.centre - track.expected(index))) / max(
+            face.side, last.side, 1e-3
+        )
         reach = min(_REACH_MOST, _REACH + _REACH_GROWS * away)
         if distance <= reach and size <= math.log(_SIZE_RATIO) * (1 + 0.1 * away):
             return distance / reach + size + looks

@@ -46,7 +46,9 @@ class YuNet:
                 f"{path.parent}."
             )
         try:
-            self._network = self._cv2.FaceDetectorYN.create(str(path), "", (_CELL, _CELL), min_score, 0.3, 500)
+            self._network = self._cv2.FaceDetectorYN.create(
+                str(path), "", (_CELL, _CELL), min_score, 0.3, 500
+            )
         except self._cv2.error as error:
             raise CheckpointError(
                 f"{path.name} is no YuNet that this OpenCV can read: get it again from {SOURCE}."
