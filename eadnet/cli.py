@@ -40,6 +40,9 @@ class ProgressLine:
     def __call__(self, progress: Progress) -> None:
         share = progress.done / max(progress.total, 1)
         text = f"{progress.stage} {progress.done}/{progress.total}"
+        if progress.seconds_left is not None and progress.done < progress.total:
+            minutes, seconds = divmod(round(progress.seconds_left), 60)
+            text += f", {minutes}:{seconds:02} left"
         if self.terminal:
             self.stream.write(f"\r{text} {math.floor(share * 100)} %\x1b[K")
             if progress.done == progress.total:
@@ -51,6 +54,7 @@ class ProgressLine:
 
 
 def _generate_arguments(parser: argparse.ArgumentParser) -> None:
+    from .media.lengths import LENGTH_MODES
     from .sampling.schedulers import SCHEDULERS
 
     source = parser.add_mutually_exclusive_group(required=True)
@@ -71,17 +75,26 @@ def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", type=int, default=16, help="frames denoised at once")
     parser.add_argument("--overlap", type=int, default=4, help="frames that neighbouring windows share")
     parser.add_argument("--smoothing", type=float, default=1.0, help="strength of the TFRM, 0 to 1")
+    parser.add_argument(
+        "--length", choices=LENGTH_MODES, default="bounce", help="when sound and video last differently long"
+    )
+    parser.add_argument("--fps", type=float, help="frames per second from a portrait; a video keeps its own")
+    parser.add_argument(
+        "--no-silence-gate", action="store_true", help="do not close the mouth where the recording pauses"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue a render that was broken off")
     parser.add_argument("--device", default="cpu", help="for instance cuda")
     parser.add_argument("--half", action="store_true", help="denoise in float16 (GPU)")
     parser.add_argument("--contact-sheet", type=Path, metavar="PNG", help="also write a sheet of frames")
 
 
 def _generate(options: argparse.Namespace) -> None:
+    import numpy as np
     import torch
 
     from .media.images import contact_sheet, write_png
-    from .media.video import write_video
-    from .pipeline import generate, load_model
+    from .media.reader import VideoReader
+    from .pipeline import generate_file, load_model
 
     model = load_model(
         options.checkpoint,
@@ -93,7 +106,8 @@ def _generate(options: argparse.Namespace) -> None:
         model.to(options.device, torch.float16 if options.half else None)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"The device {options.device} cannot be used: choose cpu or another one.") from error
-    clip = generate(
+    made = generate_file(
+        options.out,
         options.audio,
         options.emotion,
         portrait=options.portrait,
@@ -107,12 +121,17 @@ def _generate(options: argparse.Namespace) -> None:
         window=options.window,
         overlap=options.overlap,
         smoothing=options.smoothing,
+        length=options.length,
+        fps=options.fps,
+        silence_gate=not options.no_silence_gate,
+        resume=options.resume,
         on_progress=ProgressLine(sys.stderr),
     )
-    count = write_video(options.out, clip.frames, clip.fps, clip.waveform, clip.rate)
-    if options.contact_sheet:
-        write_png(options.contact_sheet, contact_sheet(clip.frames))
-    print(f"{options.out}: {count} frames, {count / clip.fps:.2f} s")
+    with VideoReader(options.out) as film:
+        if options.contact_sheet:
+            shown = sorted({round(i * (film.count - 1) / 15) for i in range(16)})
+            write_png(options.contact_sheet, contact_sheet(np.stack([film.picture(i) for i in shown])))
+        print(f"{options.out}: {made.frames} frames, {float(made.frames / film.fps):.2f} s")
 
 
 def _info_arguments(parser: argparse.ArgumentParser) -> None:

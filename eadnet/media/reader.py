@@ -131,25 +131,25 @@ class VideoReader:
 
     def _jump(self, place: int) -> None:
         """Go on decoding at the last key frame up to ``place``."""
+        import av
+
         if self._container is None:
-            self._container = open_video(self.path)
+            self._open()
         stream = self._container.streams.video[0]
-        stream.thread_type = "AUTO"
         key = self._keys[bisect_right(self._keys, place) - 1] if self._keys else 0
-        start = int(self._times[key] / stream.time_base) if key else None
         try:
-            self._container.seek(
-                start if start is not None else int(self._times[0] / stream.time_base),
-                stream=stream,
-                backward=True,
-            )
-        except Exception:  # not every container can go back: open it again
+            self._container.seek(int(self._times[key] / stream.time_base), stream=stream, backward=True)
+        except av.FFmpegError:  # not every container can go back: open it again
             self.close()
-            self._container = open_video(self.path)
+            self._open()
             stream = self._container.streams.video[0]
             key = 0
         self._decoder = _decoded(self._container, stream)
         self._at = key - 1
+
+    def _open(self) -> None:
+        self._container = open_video(self.path)
+        self._container.streams.video[0].thread_type = "AUTO"
 
     def _advance(self, wanted: int) -> bool:
         """Decode one frame; keep it when it lies near ``wanted``. False at the end of the file."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..errors import InputError
 
 # Sampling rates AAC can carry; sound of any other rate is brought to 48 kHz.
-_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _AAC_FRAME = 1024
 
 
@@ -214,7 +214,7 @@ def _carried(waveform: Tensor, rate: int) -> tuple[np.ndarray, int]:
     if len(samples) > 2:
         samples = samples.mean(dim=0, keepdim=True)
     array = torch.nan_to_num(samples).clamp(-1, 1).numpy()
-    if rate not in _AAC_RATES:
+    if rate not in AAC_RATES:
         common = int(np.gcd(48000, rate))
         array = resample_poly(array, 48000 // common, rate // common, axis=1).astype(np.float32)
         rate = 48000
