@@ -12,7 +12,7 @@ import numpy as np
 POINTS = ("right eye", "left eye", "nose tip", "right mouth corner", "left mouth corner")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Face:
     """One face in one frame. Coordinates are pixels, (0, 0) at the centre of the first one.
 
