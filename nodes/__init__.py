@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from . import host
 from .audio import EADNetAudioEncode
 from .emotion import EADNetEmotionEncode
+from .faces import EADNetFaceComposite, EADNetFaceTrack, EADNetFaceTrackPreview
 from .loaders import EADNetCheckpointLoader, EADNetLatentSyncLoader
 from .prepare import EADNetPrepare
 from .sampler import EADNetSampler
@@ -20,6 +21,9 @@ NODES: list[type[io.ComfyNode]] = [
     EADNetPrepare,
     EADNetSampler,
     EADNetTFRMSmoother,
+    EADNetFaceTrack,
+    EADNetFaceComposite,
+    EADNetFaceTrackPreview,
 ]
 
 

@@ -68,6 +68,12 @@ def checkpoint_path(name: str) -> Path:
     return Path(path)
 
 
+def face_file(name: str) -> Path:
+    """Where a face detector's file is: in `faces/` of a model folder; else where to put it."""
+    folders = [Path(p) / "faces" for p in folder_paths.get_folder_paths(FOLDER) if p != str(_ASSETS)]
+    return next((folder / name for folder in folders if (folder / name).is_file()), folders[0] / name)
+
+
 def file_problem(name: str) -> str | None:
     """Why the file cannot be an EAD-Net checkpoint, from its header alone; None when it can."""
     try:

@@ -13,6 +13,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..eadnet.checkpoints import Checkpoint
+from ..eadnet.faces.track import FaceTrack
 from .host import Network
 
 CATEGORY = "EAD-Net"
@@ -24,6 +25,9 @@ Smoother = io.Custom("EADNET_TFRM")
 SyncNet = io.Custom("EADNET_SYNCNET")
 Audio = io.Custom("EADNET_AUDIO")
 Emotion = io.Custom("EADNET_EMOTION")
+Face = io.Custom("EADNET_FACE_TRACK")
+# ComfyUI's own, in versions that have it; here it is only read.
+FaceLandmarks = io.Custom("FACE_LANDMARKS")
 
 # Keys of our own in a LATENT dictionary, beside ComfyUI's "samples".
 MASK = "eadnet_mask"
@@ -54,6 +58,7 @@ class ModelInfo:
     preset: str
     resolution: int
     mask_region: str
+    framing: str
     scheduler_config: dict[str, Any]
     latent_scale: float
     shared_noise: float
@@ -67,6 +72,7 @@ class ModelInfo:
             preset=checkpoint.preset,
             resolution=checkpoint.resolution,
             mask_region=checkpoint.mask_region,
+            framing=checkpoint.framing,
             scheduler_config=checkpoint.scheduler_config,
             latent_scale=float(info.get("latent_scale", 1.0 if own_autoencoder else SD_LATENT_SCALE)),
             shared_noise=float(checkpoint.defaults.get("shared_noise", 0.0)),
@@ -110,3 +116,11 @@ class EmotionTokens:
 
     tokens: Tensor
     null: Tensor
+
+
+@dataclass(frozen=True)
+class TrackedFace:
+    """EADNET_FACE_TRACK: where the face is in every frame, and the part of it that the model generates."""
+
+    track: FaceTrack
+    mask_region: str

@@ -15,6 +15,7 @@ from tests.in_comfy import MISSING, ROOT, has_comfy, run_in_comfy
 COMFY = {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "latent_preview", "server", "execution"}
 FLOW = ("media", "faces", "modules", "sampling", "metrics")  # data flows to the right; imports go to the left
 RUNTIME = {"torch", "numpy", "scipy", "einops", "safetensors", "transformers", "diffusers", "av", "PIL"}
+OPTIONAL = {"cv2", "mediapipe"}  # face detectors: imported when one is made, and missed with a message
 WORKSHOP = ("synthetic", "training")  # may use more: what makes and trains models never runs inside ComfyUI
 
 
@@ -83,7 +84,17 @@ def test_data_flows_one_way(package: str) -> None:
 
 def test_the_library_runs_on_what_comfyui_has_and_diffusers() -> None:
     paths = [p for p in sources("eadnet") if p.relative_to(ROOT / "eadnet").parts[0] not in WORKSHOP]
-    assert not strangers(paths, RUNTIME | {"eadnet"})
+    detectors = [p for p in paths if p.name in ("yunet.py", "mediapipe.py")]
+    assert not strangers([p for p in paths if p not in detectors], RUNTIME | {"eadnet"})
+    assert not strangers(detectors, RUNTIME | OPTIONAL | {"eadnet"})
+
+
+def test_optional_packages_are_imported_in_functions_only() -> None:
+    for name in ("yunet.py", "mediapipe.py"):
+        tree = ast.parse((ROOT / "eadnet" / "faces" / name).read_text(encoding="utf-8"))
+        top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+        names = {alias.name for n in top for alias in n.names}
+        assert not names & OPTIONAL
 
 
 def test_the_set_up_needs_the_standard_library_only() -> None:
@@ -98,7 +109,7 @@ modules = lambda: sum(isinstance(thing, torch.nn.Module) for thing in gc.get_obj
 before, start = modules(), time.process_time()
 load_pack()
 seconds = time.process_time() - start
-names = ["diffusers", "cv2", "matplotlib", "espeakng_loader", "torchvision"]
+names = ["diffusers", "cv2", "mediapipe", "matplotlib", "espeakng_loader", "torchvision"]
 print("FACTS" + json.dumps({"seconds": seconds, "networks": modules() - before, "heavy": names}))
 """
 

@@ -12,7 +12,7 @@ import numpy as np
 POINTS = ("right eye", "left eye", "nose tip", "right mouth corner", "left mouth corner")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Face:
     """One face in one frame. Coordinates are pixels, (0, 0) at the centre of the first one.
 
@@ -58,8 +58,8 @@ def is_sound(face: Face) -> bool:
     )
 
 
-def unturned(points: np.ndarray, quarter_turns: int, size: tuple[int, int]) -> np.ndarray:
-    """Points [N, 2] seen in ``np.rot90(frame, quarter_turns)`` -> in the frame of ``size`` (height, width)."""
+def unturned(points: np.ndarray, turns: int, size: tuple[int, int]) -> np.ndarray:
+    """Points [N, 2] seen in ``np.rot90(frame, turns)`` -> in the frame of ``size`` (height, width)."""
     height, width = size
     x, y = points[:, 0], points[:, 1]
     turned = {
@@ -67,5 +67,5 @@ def unturned(points: np.ndarray, quarter_turns: int, size: tuple[int, int]) -> n
         1: (width - 1 - y, x),
         2: (width - 1 - x, height - 1 - y),
         3: (y, height - 1 - x),
-    }[quarter_turns % 4]
+    }[turns % 4]
     return np.stack(turned, axis=1)

@@ -86,8 +86,8 @@ def follow(
         raise InputError(f"The fallback for missing frames is '{fallback}': use {', '.join(FALLBACKS)}.")
     if not sighting.tracks:
         raise InputError(
-            f"No face was found in any of the {sighting.count} frames: choose another video, or give the face "
-            "by hand (box or five points)."
+            f"No face was found in any of the {sighting.count} frames: choose another video, or give "
+            "the face by hand (box or five points)."
         )
     choice = choice or Choice()
     chosen = pick(sighting.tracks, sighting.shots, sighting.count, choice)
@@ -104,8 +104,8 @@ def follow(
 def _no_such_face(sighting: Sighting, choice: Choice) -> str:
     most = people_count(sighting.tracks, sighting.shots, sighting.count)
     return (
-        f"{'1 face was' if most == 1 else f'{most} faces were'} found in the video, and number {choice.index} "
-        f"is asked for: use 0 to {most - 1}."
+        f"{'1 face was' if most == 1 else f'{most} faces were'} found in the video, and number "
+        f"{choice.index} is asked for: use 0 to {most - 1}."
     )
 
 

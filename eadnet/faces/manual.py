@@ -43,8 +43,9 @@ def parse_face(text: str) -> Face:
     if len(values) == 10 and float(np.ptp(values.reshape(5, 2), axis=0).max()) >= 2:
         return face_at_points(values.reshape(5, 2))
     raise InputError(
-        f"The face given by hand is '{text.strip()}': write 4 numbers (left, top, right, bottom of a box from "
-        "brows to chin) or 10 (x, y of right eye, left eye, nose tip, right and left mouth corner), in pixels."
+        f"The face given by hand is '{text.strip()}': write 4 numbers (left, top, right, bottom of a box "
+        "from brows to chin) or 10 (x, y of right eye, left eye, nose tip, right and left mouth corner), in "
+        "pixels."
     )
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solveh_banded
 
-# Where the head is still, and where it moves. 16 passes half of a motion of 2 Hz at 25 frames per second,
-# 0.5 half of one of 5 Hz.
-STILL, MOVING = 30.0, 0.6
+# Where the head is still, and where it moves: half of a motion of 1.3 and of 3.4 Hz passes at 25 frames per
+# second.
+STILL, MOVING = 100.0, 2.0
 _OUTLIER = 4.0
 
 

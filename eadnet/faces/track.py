@@ -24,6 +24,10 @@ from .resample import sample
 
 # Frames that are worked on together: enough to keep a device busy, few enough for memory.
 _TOGETHER = 8
+# Beyond a frame's edge its pixels are repeated for so many pixels of the crop before grey begins, so that
+# none of the grey comes back with the face.
+_BLEED = 2.5
+_INVISIBLE = 1e-3  # a pixel that counts less than this is outside
 _MARGIN = 3  # pixels around a part of a frame, for interpolation at its edge
 
 
@@ -148,7 +152,8 @@ class FaceTrack:
         shape = shape.reshape(-1, 1, *shape.shape[-2:]).float()
         if shape.shape[-1] != self.resolution:
             raise InputError(
-                f"The region is {shape.shape[-1]} pixels wide and the faces {self.resolution}: make them equal."
+                f"The region is {shape.shape[-1]} pixels wide and the faces {self.resolution}: make them "
+                "equal."
             )
         return feathered(shape, self.resolution // 32 if feather is None else feather)
 
@@ -196,7 +201,7 @@ class FaceTrack:
         back = invert(matrices.double())
         at = torch.stack([x, y, torch.ones_like(x)], dim=-1) @ back[:, None].transpose(-1, -2)
         scale = back[..., :2].norm(dim=-2).mean(dim=-1).reshape(-1, 1, 1, 1)
-        margin = torch.minimum(at + 0.5, limit - at) / scale + 0.5
+        margin = torch.minimum(at + 0.5, limit - at) / scale + _BLEED
         return margin.clamp(0, 1).prod(dim=-1)[:, None].float().to(device)
 
     def _paste(self, result: Tensor, crops: Tensor, at: Tensor, matrices: Tensor, weight: Tensor) -> None:
@@ -213,6 +218,7 @@ class FaceTrack:
         faces = sample(crops / 2 + 0.5, onto, size).clamp(0, 1).permute(0, 2, 3, 1)
         shares = sample(weight.expand(len(crops), -1, -1, -1), onto, size, "bilinear", "zeros")
         share = shares.permute(0, 2, 3, 1)
+        share = share.where(share > _INVISIBLE, torch.zeros_like(share))
         window = result[:, top:bottom, left:right]
         at = at.to(result.device)
         old = window[at]

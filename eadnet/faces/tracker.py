@@ -39,15 +39,16 @@ class Track:
     faces: list[Face] = field(default_factory=list)
     look: np.ndarray | None = None
     _velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    _halted: bool = False  # the last place belongs to another shot
 
     def add(self, index: int, face: Face, alone: bool = True) -> None:
         """The face in frame ``index``; one that others overlap (not ``alone``) does not change the look."""
-        if self.faces:
-            gap = index - self.frames[-1]
-            speed = (face.centre - self.faces[-1].centre) / gap
+        if self.faces and self.gap(index) <= 2 and not self._halted:
+            speed = (face.centre - self.faces[-1].centre) / self.gap(index)
             self._velocity = _SPEED_RATE * speed + (1 - _SPEED_RATE) * self._velocity
         if face.look is not None and (self.look is None or alone):
             self.look = face.look if self.look is None else self.look + _LOOK_RATE * (face.look - self.look)
+        self._halted = False
         self.frames.append(index)
         self.faces.append(face)
 
@@ -69,6 +70,7 @@ class Track:
     def halt(self) -> None:
         """A new shot: speed means nothing any more."""
         self._velocity = np.zeros(2)
+        self._halted = True
 
 
 class Tracker:

@@ -37,10 +37,8 @@ def turned(degrees: float, scale: float, x: float, y: float) -> list[list[float]
 def smooth_picture(count: int, height: int, width: int) -> Tensor:
     """Frames [count, H, W, 3] in [0, 1] of slow waves, another in every channel and frame."""
     y, x = torch.meshgrid(torch.linspace(0, 9, height), torch.linspace(0, 9, width), indexing="ij")
-    waves = [
-        torch.stack([x.sin() * (y + t).cos(), (x + y + t).sin(), (x - t).cos()], -1) for t in range(count)
-    ]
-    return torch.stack(waves) * 0.4 + 0.5
+    waves = [[x.sin() * (y + t).cos(), (x + y + t).sin(), (x - t).cos()] for t in range(count)]
+    return torch.stack([torch.stack(channels, -1) for channels in waves]) * 0.4 + 0.5
 
 
 PLACES = [turned(0, 1.0, -40.0, -30.0), turned(25, 0.8, -10.0, -40.0), turned(-70, 1.6, 0.0, 120.0)]
@@ -75,13 +73,13 @@ def test_crops_of_another_size_show_the_same() -> None:
 def test_shrinking_is_antialiased() -> None:
     stripes = (torch.arange(640) % 2).float()[None, None, :, None].expand(1, 640, 640, 3)
     crop = track([turned(0, 0.1, 0.0, 0.0)], (640, 640)).crop(stripes, [0])
-    assert crop.abs().max() < 0.1, "one pixel wide stripes become mid grey, not a moire"
+    assert crop[..., 1:-1, 1:-1].abs().max() < 0.01, "one pixel wide stripes become mid grey, not a moire"
 
 
 def test_beyond_the_frame_is_mid_grey() -> None:
     one = track([turned(0, 1.0, 32.0, 0.0)], (64, 64))
     crop = one.crop(torch.ones(1, 64, 64, 3), [0])
-    assert crop[..., :31].abs().max() == 0 and crop[..., 33:].min() > 0.999
+    assert crop[..., :29].abs().max() == 0 and crop[..., 33:].min() > 0.999
 
 
 def test_a_face_beside_the_frame_is_grey_and_changes_nothing() -> None:
@@ -99,7 +97,7 @@ def test_only_the_region_changes(region: str, kind: str) -> None:
     three = track(PLACES, (130, 140))
     result = three.paste(frames, torch.ones(3, 3, 64, 64), range(3), region, colour_match=1.0)
     assert result.dtype == frames.dtype and result.shape == frames.shape
-    edge = torch.nn.functional.max_pool2d(mask_image(region, 64)[None], 3, 1, 1)
+    edge = torch.nn.functional.max_pool2d(mask_image(region, 64)[None], 5, 1, 2)
     for index, place in enumerate(PLACES):
         matrix = torch.tensor(place)
         y, x = torch.meshgrid(torch.arange(130.0), torch.arange(140.0), indexing="ij")
@@ -132,7 +130,7 @@ def test_frames_may_come_in_pieces_and_in_any_order() -> None:
     frames, three = torch.rand(3, 130, 140, 3), track(PLACES, (130, 140))
     whole = three.crop(frames, range(3))
     pieces = torch.cat([three.crop(frames[i : i + 1], [i]) for i in (2, 0, 1)])
-    torch.testing.assert_close(pieces, whole[[2, 0, 1]], atol=2e-5, rtol=0)
+    torch.testing.assert_close(pieces, whole[[2, 0, 1]], atol=1e-4, rtol=0)
 
 
 def test_alpha_is_laid_on_grey_and_kept() -> None:
@@ -156,9 +154,11 @@ def test_a_mask_of_the_frame_becomes_a_region_of_the_crop() -> None:
     mask[:, 50:60, 60:80] = 1
     one = track([turned(0, 1.0, -40.0, -30.0)], (100, 120))
     region = one.crop_mask(mask, [0])
-    assert region.shape == (1, 1, 64, 64) and region.sum() == 200 and region[0, 0, 20:30, 20:40].min() == 1
+    assert region.shape == (1, 1, 64, 64) and region.sum().item() == pytest.approx(200)
+    assert region[0, 0, 20:30, 20:40].min() > 0.999
     result = one.paste(torch.zeros(1, 100, 120, 3), torch.ones(1, 3, 64, 64), [0], region, feather=0)
-    assert torch.equal(result[..., 0], mask)
+    torch.testing.assert_close(result[..., 0], mask, atol=1e-3, rtol=0)
+    assert (result[..., 0] > 0).sum() == 200
 
 
 def test_frames_of_another_video_are_refused() -> None:
