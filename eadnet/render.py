@@ -22,7 +22,7 @@ from .faces.masks import composite, feathered, latent_mask, mask_image, masked_p
 from .faces.track import FaceTrack
 from .media.lengths import Length
 from .media.reader import Pictures
-from .media.silence import gated, speech_gate
+from .media.silence import gated, quiet_tokens, speech_gate
 from .media.speech import Speech
 from .modules.tfrm import TFRM, needed_from, smooth_stream
 from .sampling import Conditions, Sampling, SamplingProgress, stream
@@ -66,12 +66,13 @@ class TrackedFace:
     track: FaceTrack
     region: Tensor
     colour_match: float = 0.0
+    feather: int | None = None  # pixels of the crop; None is a thirty-second of its side
 
     def crop(self, frames: np.ndarray, numbers: list[int]) -> Tensor:
         return self.track.crop(frames, numbers, self.region.shape[-1])
 
     def paste(self, frames: np.ndarray, crops: Tensor, numbers: list[int]) -> np.ndarray:
-        pasted = self.track.paste(frames, crops, numbers, self.region, colour_match=self.colour_match)
+        pasted = self.track.paste(frames, crops, numbers, self.region, self.feather, self.colour_match)
         return pasted.numpy()
 
 
@@ -168,7 +169,7 @@ class _Source:
             yield from blocks
             return
         gate = speech_gate(scene.speech, scene.fps, scene.length.frames)
-        quiet = encoder.encode_speech(torch.zeros(16000), 25, 13)[12]
+        quiet = quiet_tokens(encoder)
         for block in blocks:
             yield gated(block, gate[first : first + len(block)], quiet)
             first += len(block)

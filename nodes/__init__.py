@@ -10,6 +10,7 @@ from .emotion import EADNetEmotionEncode
 from .faces import EADNetFaceComposite, EADNetFaceTrack, EADNetFaceTrackPreview
 from .loaders import EADNetCheckpointLoader, EADNetLatentSyncLoader
 from .prepare import EADNetPrepare
+from .render import EADNetRenderVideo
 from .sampler import EADNetSampler
 from .tfrm import EADNetTFRMSmoother
 
@@ -24,6 +25,7 @@ NODES: list[type[io.ComfyNode]] = [
     EADNetFaceTrack,
     EADNetFaceComposite,
     EADNetFaceTrackPreview,
+    EADNetRenderVideo,
 ]
 
 

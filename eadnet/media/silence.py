@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -83,3 +84,9 @@ def gated(tokens: Tensor, gate: Tensor, quiet: Tensor) -> Tensor:
     """Tokens [n, N, D] that fade to those of silence, ``quiet`` [N, D], where ``gate`` [n] closes."""
     quiet = quiet.to(tokens)
     return quiet + gate.to(tokens)[:, None, None] * (tokens - quiet)
+
+
+def quiet_tokens(encoder: Any) -> Tensor:
+    """What an audio encoder gives for a frame in the middle of silence, [N, D]."""
+    tokens: Tensor = encoder.encode_speech(torch.zeros(RATE), 25, 25)[12]
+    return tokens
