@@ -10,12 +10,8 @@ not ours to give away. The environment variables EADNET_MEDIA and EADNET_MODELS 
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import itertools
-import os
-import resource
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,19 +19,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eadnet.errors import InputError
 from eadnet.faces import mediapipe, yunet
 from eadnet.faces.affine import invert
-from eadnet.faces.choice import Choice
-from eadnet.faces.detectors import Face
 from eadnet.faces.dense import face_from_mesh
+from eadnet.faces.detectors import Face
 from eadnet.faces.follow import Sighting, follow, watch
 from eadnet.faces.framing import frame_face
-from eadnet.faces.masks import mask_image
 from eadnet.faces.points import alignment_points
 from eadnet.faces.resample import sample
 from eadnet.faces.track import FaceTrack
-from eadnet.media.images import read_image
 from eadnet.media.video import read_frames
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "faces.md"

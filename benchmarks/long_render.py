@@ -91,7 +91,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.long_render", description=__doc__)
     parser.add_argument("--seconds", type=float, nargs="+", default=[10, 30])
     parser.add_argument("--steps", default="1")
-    parser.add_argument("--guidance", default="1", help="of sound and emotion; 1 is none and a third of the work")
+    parser.add_argument(
+        "--guidance", default="1", help="of sound and emotion; 1 is none and a third of the work"
+    )
     parser.add_argument("--overlap", default="4")
     parser.add_argument("--write", action="store_true", help="record the table in benchmarks/results")
     options = parser.parse_args()

@@ -43,7 +43,9 @@ class Estimate:
         found = []
         free = shutil.disk_usage(folder).free
         if free < self.disk:
-            found.append(f"The film may need {_size(self.disk)} and {folder} has {_size(free)} free: make room.")
+            found.append(
+                f"The film may need {_size(self.disk)} and {folder} has {_size(free)} free: make room."
+            )
         spare = _free_memory()
         if spare is not None and spare < self.memory:
             found.append(
@@ -150,7 +152,7 @@ def produce(
                     film.write(frame)
             count = film.finish()
             break
-        except Exception as error:
+        except BaseException as error:  # Ctrl-C too: what is written is to play
             film.close()
             if not (is_out_of_memory(error) and film.frames == 0 and how.window > _SMALLEST_WINDOW):
                 _leave(path, note, film)

@@ -6,7 +6,6 @@ part of a clip can be rendered alone, to the bit. That is what continuing after 
 
 from __future__ import annotations
 
-
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from .faces.crops import prepare_portrait, to_pictures
-from .faces.masks import composite, feathered, latent_mask, mask_image, masked_picture
+from .faces.masks import composite, feathered, latent_mask, masked_picture
 from .faces.track import FaceTrack
 from .media.lengths import Length
 from .media.reader import Pictures
@@ -26,8 +25,6 @@ from .media.silence import gated, quiet_tokens, speech_gate
 from .media.speech import Speech
 from .modules.tfrm import TFRM, needed_from, smooth_stream
 from .sampling import Conditions, Sampling, SamplingProgress, stream
-
-
 
 TOGETHER = 8  # frames encoded or decoded at once, counted from the start of the clip
 
@@ -227,7 +224,9 @@ def render(
         callback=report,
     )
     if tfrm is not None:
-        smooth = smooth_stream(tfrm, latents, scene.length.frames, strength=smoothing, first_frame=first_frame)
+        smooth = smooth_stream(
+            tfrm, latents, scene.length.frames, strength=smoothing, first_frame=first_frame
+        )
         latents = (piece for piece, _ in smooth)
     return _finished(networks, source, latents, first_frame)
 

@@ -42,6 +42,9 @@ from .types import (
 
 AUTO = "auto"
 
+# Seconds by which the sound of a video may outlast its pictures without having anything to say.
+_PADDING = 0.15
+
 
 class EADNetRenderVideo(io.ComfyNode):
     @classmethod
@@ -197,9 +200,7 @@ class EADNetRenderVideo(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Video.Output(
-                    display_name="video", tooltip="The finished film, which is saved already."
-                )
+                io.Video.Output(display_name="video", tooltip="The finished film, which is saved already.")
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -257,23 +258,22 @@ class EADNetRenderVideo(io.ComfyNode):
             device=host.compute_device(),
             dtype=weights.dtype,
         )
-        key = _fingerprint(
-            source, audio, emotion, track, info, weights, region, length, fps, silence_gate
-        )
+        key = _fingerprint(source, audio, emotion, track, info, weights, region, length, fps, silence_gate)
         with _opened(source, audio, fps) as (pictures, own_sound):
             sound: Sound = own_sound
             speech = record_speech(sound, host.temporary_folder() / f"eadnet_{key}.f32")
             try:
-                portrait = isinstance(source, Tensor) and len(source) == 1
+                available = None if isinstance(source, Tensor) and len(source) == 1 else pictures.count
+                apart = 0.0 if available is None else abs(speech.seconds - float(available / pictures.fps))
+                if audio is None and apart < _PADDING:  # a codec's padding is no reason to turn round
+                    length = "cut_off"
                 scene = Scene(
                     pictures=pictures,
                     face=_face(track, region, colour_match, feather),
                     region=region,
                     speech=speech,
                     fps=pictures.fps,
-                    length=choose_length(
-                        length, speech.seconds, pictures.fps, None if portrait else pictures.count
-                    ),
+                    length=choose_length(length, speech.seconds, pictures.fps, available),
                     emotion=None if emotion is None else emotion.tokens,
                     null_emotion=None if emotion is None else emotion.null,
                     silence_gate=silence_gate,
@@ -329,7 +329,9 @@ def _networks(
     """The networks as a render uses them; each is fetched when it is called."""
     scale, side = info.latent_scale, info.resolution // 8
     if tfrm is not None and tfrm.latent_scale != scale:
-        raise InputError("This TFRM belongs to another kind of model: connect that of the model's checkpoint.")
+        raise InputError(
+            "This TFRM belongs to another kind of model: connect that of the model's checkpoint."
+        )
 
     def encode(crops: Tensor) -> Tensor:
         latents = vae.encode(to_pictures(crops))

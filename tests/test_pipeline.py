@@ -77,7 +77,9 @@ def test_the_same_seed_gives_the_same_clip(model: Model, portrait: Path, tmp_pat
     assert (first == again).all() and (first != other).any()
 
 
-def test_progress_counts_every_window_of_every_step_with_the_time_left(model: Model, portrait: Path, tmp_path: Path) -> None:
+def test_progress_counts_every_window_of_every_step_with_the_time_left(
+    model: Model, portrait: Path, tmp_path: Path
+) -> None:
     seen: list[Progress] = []
     sound = recording(tmp_path / "a.wav", 16000)
     generate(sound, portrait=portrait, model=model, steps=2, on_progress=seen.append)

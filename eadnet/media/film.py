@@ -262,9 +262,10 @@ def _rewrap(partial: Path, path: Path) -> None:
     handle, part = tempfile.mkstemp(prefix=path.stem + ".", suffix=".part", dir=path.parent)
     os.close(handle)
     try:
-        with av.open(str(partial)) as source, av.open(
-            part, "w", format="mp4", options={"movflags": "+faststart"}
-        ) as target:
+        with (
+            av.open(str(partial)) as source,
+            av.open(part, "w", format="mp4", options={"movflags": "+faststart"}) as target,
+        ):
             streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
             for packet in source.demux():
                 if packet.size == 0:
@@ -360,9 +361,7 @@ class _SoundTrack:
             if self.convert is None:
                 yield array
                 continue
-            frame = av.AudioFrame.from_ndarray(
-                np.ascontiguousarray(array), format="fltp", layout=self.layout
-            )
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(array), format="fltp", layout=self.layout)
             frame.sample_rate, frame.pts = self.source_rate, start
             frame.time_base = Fraction(1, self.source_rate)
             start += array.shape[1]

@@ -39,9 +39,7 @@ class Length:
         return min(place, 2 * last - place)
 
 
-def choose_length(
-    mode: str, seconds: float, fps: Fraction | float, available: int | None = None
-) -> Length:
+def choose_length(mode: str, seconds: float, fps: Fraction | float, available: int | None = None) -> Length:
     """The length of a result from ``seconds`` of sound and ``available`` frames of video (None: a portrait).
 
     Raises InputError for an unknown mode, and when not a single frame would come out.

@@ -109,7 +109,9 @@ class SoundFile:
         except InputError:
             raise
         except (av.FFmpegError, ValueError) as error:
-            raise InputError(f"{name} cannot be read as sound ({error}); convert it to WAV or MP4.") from error
+            raise InputError(
+                f"{name} cannot be read as sound ({error}); convert it to WAV or MP4."
+            ) from error
 
 
 @dataclass(frozen=True)

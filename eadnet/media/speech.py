@@ -50,7 +50,9 @@ class SpeechFile:
     def read(self, start: int, stop: int) -> Tensor:
         first, last = max(0, start), min(self.samples, stop)
         count = max(0, last - first)
-        data = np.fromfile(self.path, np.float32, count, offset=4 * first) if count else np.zeros(0, np.float32)
+        data = (
+            np.fromfile(self.path, np.float32, count, offset=4 * first) if count else np.zeros(0, np.float32)
+        )
         return _placed(torch.from_numpy(data), start, stop)
 
 

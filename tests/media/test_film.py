@@ -60,7 +60,9 @@ def test_exactly_the_frames_that_were_given_come_out(tmp_path: Path, count: int)
     assert abs(picture - count / 25) < 0.001 and abs(sound - picture) <= 0.02
 
 
-@pytest.mark.parametrize("fps", [Fraction(24), Fraction(30000, 1001), Fraction(30), Fraction(50), Fraction(60)])
+@pytest.mark.parametrize(
+    "fps", [Fraction(24), Fraction(30000, 1001), Fraction(30), Fraction(50), Fraction(60)]
+)
 def test_every_frame_rate_is_kept_and_sound_ends_with_the_picture(tmp_path: Path, fps: Fraction) -> None:
     film = Film(tmp_path / "a.mp4", fps, tone(float(101 / fps), 44100, 1))
     for number in range(101):
@@ -85,9 +87,7 @@ def test_sound_keeps_its_rate_and_channels(tmp_path: Path, rate: int, channels: 
 
 
 @pytest.mark.parametrize(("end", "expected"), [(1.0, 1.0), (None, 2.0), (3.0, 3.0)])
-def test_sound_can_be_cut_or_followed_by_silence(
-    tmp_path: Path, end: float | None, expected: float
-) -> None:
+def test_sound_can_be_cut_or_followed_by_silence(tmp_path: Path, end: float | None, expected: float) -> None:
     film = Film(tmp_path / "a.mp4", Fraction(25), tone(2), seconds=end)
     for number in range(75):
         film.write(frame(number))

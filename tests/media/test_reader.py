@@ -24,7 +24,12 @@ def grey(number: int, height: int = 32, width: int = 48) -> np.ndarray:
 
 
 def encode(
-    path: Path, times: list[int], codec: str = "libx264", pix_fmt: str = "yuv420p", rate: int = 25, **options: Any
+    path: Path,
+    times: list[int],
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    rate: int = 25,
+    **options: Any,
 ) -> Path:
     """Frame i of its own grey at ``times`` in milliseconds."""
     with av.open(str(path), "w") as container:
@@ -45,7 +50,9 @@ def levels(reader: VideoReader, numbers: Any = None) -> list[int]:
     return [round((float(picture.mean()) - 20) / 7) for picture in pictures]
 
 
-@pytest.mark.parametrize("fps", [Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(30), Fraction(60)])
+@pytest.mark.parametrize(
+    "fps", [Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(30), Fraction(60)]
+)
 def test_every_rate_is_kept_and_every_frame_shown_once(tmp_path: Path, fps: Fraction) -> None:
     write_video(tmp_path / "v.mp4", [grey(i) for i in range(30)], fps)
     with VideoReader(tmp_path / "v.mp4") as reader:
@@ -88,7 +95,11 @@ def test_times_rounded_to_milliseconds_double_no_frame(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("codec", "pix_fmt", "name"),
-    [("libx264", "yuv420p10le", "v.mp4"), ("libx265", "yuv420p10le", "v.mp4"), ("prores_ks", "yuv422p10le", "v.mov")],
+    [
+        ("libx264", "yuv420p10le", "v.mp4"),
+        ("libx265", "yuv420p10le", "v.mp4"),
+        ("prores_ks", "yuv422p10le", "v.mov"),
+    ],
 )
 def test_ten_bits_are_eight(tmp_path: Path, codec: str, pix_fmt: str, name: str) -> None:
     encode(tmp_path / name, [40 * i for i in range(12)], codec, pix_fmt)
@@ -129,7 +140,9 @@ def test_a_truncated_file_holds_its_last_good_frame(tmp_path: Path, share: float
     with VideoReader(tmp_path / "v.mkv") as reader:
         assert 5 < reader.count <= 100
         shown = levels(reader)
-        assert shown == [i % 30 for i in range(len(shown))] or shown[:-1] == [i % 30 for i in range(len(shown) - 1)]
+        assert shown == [i % 30 for i in range(len(shown))] or shown[:-1] == [
+            i % 30 for i in range(len(shown) - 1)
+        ]
 
 
 def test_damage_in_the_middle_shows_the_frame_before_and_says_so(
@@ -142,7 +155,9 @@ def test_damage_in_the_middle_shows_the_frame_before_and_says_so(
     (tmp_path / "v.avi").write_bytes(bytes(data))
     with VideoReader(tmp_path / "v.avi") as reader:
         shown = levels(reader)
-    assert len(shown) == 40 and shown[:20] == list(range(20)) and shown[22:] == [i % 30 for i in range(22, 40)]
+    assert (
+        len(shown) == 40 and shown[:20] == list(range(20)) and shown[22:] == [i % 30 for i in range(22, 40)]
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", bytes(5000)])

@@ -31,7 +31,9 @@ class Cut:
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000, 96000])
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_cut_or_whole_it_is_the_same_speech(tmp_path: Path, rate: int, channels: int) -> None:
-    noise = 0.3 * torch.randn(channels, 300_001 * rate // 44100 * 2, generator=torch.Generator().manual_seed(1))
+    noise = 0.3 * torch.randn(
+        channels, 300_001 * rate // 44100 * 2, generator=torch.Generator().manual_seed(1)
+    )
     speech = record_speech(Cut(noise, rate, [1024, 100_000, 7, 300_000]), tmp_path / "s.f32")
     expected = to_mono_16k(noise, rate)
     assert speech.samples == expected.numel()

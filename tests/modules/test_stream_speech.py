@@ -31,7 +31,9 @@ def speech(samples: int) -> torch.Tensor:
 @pytest.mark.parametrize("name", ["mini", "whisper"])
 @pytest.mark.parametrize("fps", RATES)
 @pytest.mark.parametrize("samples", [1, 640, 47_999, 48_000, 48_001, 201_234])
-def test_the_tokens_are_those_of_the_whole(encoders: dict[str, Any], name: str, fps: Any, samples: int) -> None:
+def test_the_tokens_are_those_of_the_whole(
+    encoders: dict[str, Any], name: str, fps: Any, samples: int
+) -> None:
     encoder, waveform = encoders[name], speech(samples)
     frames = max(1, round(samples / 16000 * fps)) + 3
     expected = encoder.encode_speech(waveform, fps, frames)

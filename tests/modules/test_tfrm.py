@@ -147,7 +147,9 @@ def test_in_pieces_it_is_the_whole_clip(frames: int, reach: int | None) -> None:
     whole, graph = tfrm(x)
     stretches = x[0].transpose(0, 1).split(7)
     pieces = list(smooth_stream(tfrm, stretches, frames))
-    torch.testing.assert_close(torch.cat([p for p, _ in pieces]), whole[0].transpose(0, 1), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        torch.cat([p for p, _ in pieces]), whole[0].transpose(0, 1), rtol=0, atol=1e-12
+    )
     edges = torch.cat([e for _, e in pieces])
     torch.testing.assert_close(graph_of(edges), graph[0], rtol=0, atol=1e-12)
 

@@ -183,13 +183,17 @@ def test_every_turn_comes_once_and_after_those_it_needs() -> None:
             assert step == 0 or {(step - 1, other) for other in near} <= set(turns[:place])
 
 
-@pytest.mark.parametrize(("window", "overlap", "reach"), [(16, 4, 1), (16, 8, 1), (16, 9, 2), (8, 7, 7), (4, 0, 1)])
+@pytest.mark.parametrize(
+    ("window", "overlap", "reach"), [(16, 4, 1), (16, 8, 1), (16, 9, 2), (8, 7, 7), (4, 0, 1)]
+)
 def test_the_reach_of_an_overlap(window: int, overlap: int, reach: int) -> None:
     assert overlap_reach(windows(window * 9, window, overlap)) == reach
 
 
 def test_fresh_noise_belongs_to_seed_step_and_frame() -> None:
-    draw = lambda *key: torch.randn(3, generator=step_generators(key[0], key[1], range(key[2], key[2] + 1))[0])  # noqa: E731
+    draw = lambda *key: torch.randn(
+        3, generator=step_generators(key[0], key[1], range(key[2], key[2] + 1))[0]
+    )  # noqa: E731
     assert torch.equal(draw(1, 2, 3), draw(1, 2, 3))
     for other in [(2, 2, 3), (1, 3, 3), (1, 2, 4)]:
         assert not torch.equal(draw(1, 2, 3), draw(*other))
