@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,13 @@ from torch import Tensor, nn
 
 from .checkpoints import Checkpoint, bundled_mini, load_checkpoint
 from .errors import CheckpointError, InputError
+from .faces.choice import Choice
 from .faces.crops import prepare_portrait, to_pictures
+from .faces.detectors import FaceDetector
+from .faces.follow import follow, watch
 from .faces.frames import bounce
 from .faces.masks import composite, feathered, latent_mask, mask_image, masked_picture
+from .faces.track import FaceTrack
 from .media.audio import load_audio, num_frames, to_mono_16k
 from .media.images import read_image
 from .media.video import read_frames, video_fps
@@ -46,7 +51,10 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Clip:
-    """Generated frames uint8 [T, R, R, 3] at ``fps`` with the sound as it was given, [C, S] at ``rate``."""
+    """Frames uint8 [T, H, W, 3] at ``fps`` with the sound as it was given, [C, S] at ``rate``.
+
+    They are the model's squares, or whole frames of the video where a face was looked for in it.
+    """
 
     frames: np.ndarray
     fps: float
@@ -123,11 +131,12 @@ def read_crops(
     frames: int,
     fps: float,
     resolution: int,
+    track: FaceTrack | None = None,
 ) -> tuple[Tensor, list[int]]:
     """Square crops uint8 [S, R, R, 3] of a picture or a video, and which of them each of ``frames`` shows.
 
     A portrait is one crop. A video is shown at the model's frame rate, and back and forth when it is too
-    short. Raises InputError unless exactly one source is given, and for unreadable files.
+    short; its crops follow the ``track``, or are the centred squares. Raises InputError unless exactly one source is given, and for unreadable files.
     """
     if (portrait is None) == (video is None):
         raise InputError("One picture source is needed: give either a portrait or a video.")
@@ -135,12 +144,12 @@ def read_crops(
         return _crop(read_image(portrait), resolution)[None], [0] * frames
     assert video is not None
     source_fps = video_fps(video)
-    needed = math.ceil((frames - 1) * source_fps / Fraction(fps).limit_denominator(1001)) + 1
     crops = []
-    for frame in read_frames(video):
-        crops.append(_crop(torch.from_numpy(frame).float() / 255, resolution))
-        if len(crops) >= needed:
-            break
+    for frame in islice(read_frames(video), _needed(frames, source_fps, fps)):
+        if track is None:
+            crops.append(_crop(torch.from_numpy(frame).float() / 255, resolution))
+        else:
+            crops.append(_bytes(track.crop(frame[None], [len(crops)], resolution))[0])
     return torch.stack(crops), frames_shown(frames, len(crops), source_fps, fps)
 
 
@@ -156,6 +165,43 @@ def frames_shown(
     positions = [int(i * step) for i in range(count)]
     order = bounce(available, positions[-1] + 1).tolist()
     return [order[position] for position in positions]
+
+
+def _needed(frames: int, source_fps: Fraction, fps: float) -> int:
+    """Frames of the source that a clip of ``frames`` can show."""
+    return math.ceil((frames - 1) * source_fps / Fraction(fps).limit_denominator(1001)) + 1
+
+
+def find_face(
+    video: str | os.PathLike[str],
+    detector: FaceDetector,
+    choice: Choice | None,
+    frames: int,
+    checkpoint: Checkpoint,
+) -> FaceTrack:
+    """The face in the part of a video that a clip of ``frames`` shows, framed as the model wants it.
+
+    Raises InputError when there is none.
+    """
+    needed = _needed(frames, video_fps(video), checkpoint.fps)
+    sighting = watch(islice(read_frames(video), needed), detector)
+    return follow(sighting, checkpoint.framing, checkpoint.resolution, choice)
+
+
+def put_back(
+    video: str | os.PathLike[str], track: FaceTrack, faces: np.ndarray, shown: list[int], region: Tensor
+) -> np.ndarray:
+    """Faces uint8 [T, R, R, 3] in the frames of the video they were cropped from: uint8 [T, H, W, 3].
+
+    Frames in which the track has no face stay as they are, and so does all outside the region.
+    """
+    source = list(islice(read_frames(video), max(shown) + 1))
+    whole = np.empty((len(shown), *source[0].shape), np.uint8)
+    for piece in _pieces(len(shown)):
+        at = shown[piece]
+        frames = torch.from_numpy(np.stack([source[i] for i in at]))
+        whole[piece] = track.paste(frames, _floats(torch.from_numpy(faces[piece])), at, region).numpy()
+    return whole
 
 
 def _crop(image: Tensor, resolution: int) -> Tensor:
@@ -244,12 +290,16 @@ def generate(
     window: int = 16,
     overlap: int = 4,
     smoothing: float = 1.0,
+    detector: FaceDetector | None = None,
+    choice: Choice | None = None,
     on_progress: OnProgress | None = None,
 ) -> Clip:
     """Make the face in ``portrait`` or ``video`` say the recording with the described emotion.
 
     The clip has round(duration * fps) frames. Settings left None are the checkpoint's defaults;
-    ``smoothing`` in [0, 1] is TFRM's strength. To cancel, raise inside ``on_progress``.
+    ``smoothing`` in [0, 1] is TFRM's strength. With a ``detector`` the face of a video is found and followed,
+    the one of the ``choice``, and the clip shows the video's whole frames; without, the face must be in the
+    middle of the video, and the clip shows the centred square. To cancel, raise inside ``on_progress``.
     Raises InputError and CheckpointError, one sentence each, for whatever cannot work.
     """
     model = model or load_model()
@@ -259,7 +309,10 @@ def generate(
     frames = num_frames(waveform.shape[-1] / rate, info.fps)
     if frames < 1:
         raise InputError("The recording is shorter than half a frame: give a longer one.")
-    crops, shown = read_crops(portrait, video, frames, info.fps, info.resolution)
+    track = None
+    if video is not None and portrait is None and detector is not None:
+        track = find_face(video, detector, choice, frames, info)
+    crops, shown = read_crops(portrait, video, frames, info.fps, info.resolution, track)
     region = mask_image(info.mask_region, info.resolution)
     masked, whole = encode_crops(model.vae, crops, region, on_progress)
     with torch.no_grad():
@@ -294,6 +347,8 @@ def generate(
     )
     latents = smooth(model.tfrm, latents, smoothing)
     pictures = decode_frames(model.vae, latents, crops, shown, region, on_progress)
+    if track is not None and video is not None:
+        pictures = put_back(video, track, pictures, shown, region)
     return Clip(pictures, info.fps, waveform, rate)
 
 

@@ -8,7 +8,6 @@ the ends are not pulled towards anything.
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import solveh_banded
 
 # Where the head is still, and where it moves: half of a motion of 1.3 and of 3.4 Hz passes at 25 frames per
 # second.
@@ -18,6 +17,8 @@ _OUTLIER = 4.0
 
 def whittaker(values: np.ndarray, weights: np.ndarray, strength: float) -> np.ndarray:
     """Smooth columns [T, D] with weights [T] (0: not measured) -> [T, D] float64."""
+    from scipy.linalg import solveh_banded  # not at the top: slow to import
+
     count = len(values)
     values = values.astype(np.float64)
     if count < 3 or strength <= 0:
