@@ -136,7 +136,8 @@ def read_crops(
     """Square crops uint8 [S, R, R, 3] of a picture or a video, and which of them each of ``frames`` shows.
 
     A portrait is one crop. A video is shown at the model's frame rate, and back and forth when it is too
-    short; its crops follow the ``track``, or are the centred squares. Raises InputError unless exactly one source is given, and for unreadable files.
+    short; its crops follow the ``track``, or are the centred squares. Raises InputError
+    unless exactly one source is given, and for unreadable files.
     """
     if (portrait is None) == (video is None):
         raise InputError("One picture source is needed: give either a portrait or a video.")
