@@ -184,7 +184,8 @@ def found_and_jitter(report: Report, media: Path, models: Path, limit: int) -> N
     report.say("", "## Found, still, and in line with a mesh", "")
     meshes = mediapipe.MediaPipe(models / mediapipe.FILE) if importlib.util.find_spec("mediapipe") else None
     report.say(
-        "| clip | size | frames | tracked | jitter detected | smoothed | ratio | corners off (median) | brows alone | eyes for brows |",
+        "| clip | size | frames | tracked | jitter detected | smoothed | ratio | corners off (median) "
+        "| brows alone | eyes for brows |",
         "|---|---|---|---|---|---|---|---|---|---|",
     )
     everything: dict[str, list[np.ndarray]] = {name: [] for name in KINDS}
@@ -203,7 +204,8 @@ def found_and_jitter(report: Report, media: Path, models: Path, limit: int) -> N
         if values:
             joined = np.concatenate(values) * 100
             report.say(
-                f"- {name}: median {np.median(joined):.2f} %, 95th percentile {np.percentile(joined, 95):.2f} %"
+                f"- {name}: median {np.median(joined):.2f} %, "
+                f"95th percentile {np.percentile(joined, 95):.2f} %"
             )
 
 
@@ -346,7 +348,8 @@ def speed(report: Report, media: Path, models: Path) -> None:
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     report.say(
         "",
-        f"Peak memory after watching 24 and then 192 frames of {width} x {height}: {peaks[0]:.0f} and {peaks[1]:.0f} MiB.",
+        f"Peak memory after watching 24 and then 192 frames of {width} x {height}: "
+        f"{peaks[0]:.0f} and {peaks[1]:.0f} MiB.",
     )
 
 

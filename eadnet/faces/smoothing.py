@@ -56,7 +56,7 @@ def smooth_points(points: np.ndarray, measured: np.ndarray, strength: float = 1.
         weights = np.where(measured & (miss <= limit), 1.0, np.where(measured, limit / (miss + 1e-12), 0.0))
         weights = np.where(measured, np.minimum(weights, 1.0), 0.0)
     smoothed = whittaker(flat, weights, STILL * strength)
-    for level, caution in ((MOVING, 1.0), (QUICK, 4.0)):  # the lighter curve has taken in more of the noise
+    for level, caution in ((MOVING, 1.0), (QUICK, 8.0)):  # the lighter curve has taken in more of the noise
         light = whittaker(flat, weights, level * strength)
         noise = caution * float(np.mean((flat - light)[measured] ** 2)) + 1e-9
         # How far the curves are apart, itself smoothed so that the choice between them does not flicker.

