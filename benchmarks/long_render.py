@@ -107,8 +107,8 @@ def main() -> None:
     lines = [
         f"mini, 128 pixels, portrait, `{' '.join(given)}`, {torch.get_num_threads()} thread(s).",
         "",
-        "| sound (s) | frames (expected) | picture and sound end apart (ms) | peak memory (MiB) | temporary disk (MiB) "
-        "| film (MiB) | processor (s) | wall (s) |",
+        "| sound (s) | frames (expected) | picture and sound end apart (ms) | peak memory (MiB) "
+        "| temporary disk (MiB) | film (MiB) | processor (s) | wall (s) |",
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [

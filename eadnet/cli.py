@@ -16,6 +16,7 @@ from . import __version__
 from .errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
+    from .faces.detectors import FaceDetector
     from .pipeline import Progress
 
 
@@ -60,6 +61,14 @@ def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--portrait", type=Path, metavar="IMG", help="the face, as a picture")
     source.add_argument("--video", type=Path, metavar="VID", help="the face, as a video (bounces when short)")
+    parser.add_argument(
+        "--face-detector",
+        type=Path,
+        metavar="FILE",
+        help="YuNet's .onnx or MediaPipe's .task: finds the face in the video and writes whole frames",
+    )
+    parser.add_argument("--face", metavar="NUMBERS", help="the video's face by hand: a box or five points")
+    parser.add_argument("--face-index", type=int, metavar="N", help="which face, from the left, from 0")
     parser.add_argument("--audio", type=Path, required=True, help="the recording to say")
     parser.add_argument("--emotion", default="", metavar="TEXT", help="how to say it, in words")
     parser.add_argument("--out", type=Path, required=True, metavar="MP4", help="where the video goes")
@@ -92,6 +101,7 @@ def _generate(options: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
+    from .faces.choice import Choice
     from .media.images import contact_sheet, write_png
     from .media.reader import VideoReader
     from .pipeline import generate_file, load_model
@@ -125,6 +135,8 @@ def _generate(options: argparse.Namespace) -> None:
         fps=options.fps,
         silence_gate=not options.no_silence_gate,
         resume=options.resume,
+        detector=_detector(options.face_detector, options.face) if options.video else None,
+        choice=None if options.face_index is None else Choice("index", "left-right", options.face_index),
         on_progress=ProgressLine(sys.stderr),
     )
     with VideoReader(options.out) as film:
@@ -132,6 +144,19 @@ def _generate(options: argparse.Namespace) -> None:
             shown = sorted({round(i * (film.count - 1) / 15) for i in range(16)})
             write_png(options.contact_sheet, contact_sheet(np.stack([film.picture(i) for i in shown])))
         print(f"{options.out}: {made.frames} frames, {float(made.frames / film.fps):.2f} s")
+
+
+def _detector(file: Path | None, by_hand: str | None) -> FaceDetector | None:
+    """What finds the face in a video; None leaves the centred square."""
+    from .faces.manual import ManualDetector, parse_face
+    from .faces.mediapipe import MediaPipe
+    from .faces.yunet import YuNet
+
+    if by_hand is not None:
+        return ManualDetector(parse_face(by_hand))
+    if file is None:
+        return None
+    return MediaPipe(file) if file.suffix == ".task" else YuNet(file)
 
 
 def _info_arguments(parser: argparse.ArgumentParser) -> None:

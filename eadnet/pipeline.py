@@ -19,7 +19,10 @@ from torch import Tensor, nn
 
 from .checkpoints import Checkpoint, bundled_mini, load_checkpoint
 from .errors import CheckpointError, InputError
+from .faces.choice import Choice
 from .faces.crops import without_alpha
+from .faces.detectors import FaceDetector
+from .faces.follow import follow, watch
 from .faces.masks import mask_image, masked_picture
 from .media.images import read_image
 from .media.lengths import choose_length
@@ -28,7 +31,7 @@ from .media.sound import Sound, SoundFile
 from .media.speech import record_speech
 from .modules.tfrm import smooth_stream
 from .produce import Produced, produce
-from .render import CentreSquare, Networks, RenderProgress, Scene, render
+from .render import CentreSquare, Face, Networks, RenderProgress, Scene, TrackedFace, render
 from .sampling import Sampling, SamplingProgress
 
 logger = logging.getLogger(__name__)
@@ -237,10 +240,15 @@ def job(
     video: str | os.PathLike[str] | None = None,
     model: Model,
     settings: Settings,
+    detector: FaceDetector | None = None,
+    choice: Choice | None = None,
     workplace: str | os.PathLike[str] | None = None,
 ) -> Iterator[Job]:
     """Everything a render needs, opened; closed again at the end.
 
+    With a ``detector`` the face of a video is found and followed, the one of the ``choice``, and the result
+    shows the video's whole frames; without, the face must be in the middle, and the result is the centred
+    square.
     ``workplace`` is the folder in which the speech is kept at 16 kHz meanwhile (64 kB per second); by default
     one of the system's for temporary files.
     Raises InputError and CheckpointError, one sentence each, for whatever cannot work.
@@ -264,10 +272,15 @@ def job(
             fps = pictures.fps
             length = choose_length(settings.length, speech.seconds, fps, pictures.count)
         region = mask_image(info.mask_region, info.resolution)
+        face: Face = CentreSquare(region)
+        if video is not None and detector is not None:
+            shown = (pictures.picture(i) for i in range(min(pictures.count, length.frames)))
+            track = follow(watch(shown, detector), info.framing, info.resolution, choice)
+            face = TrackedFace(track, region)
         feeling, null = encode_emotion(model.text_encoder, emotion)
         scene = Scene(
             pictures=pictures,
-            face=CentreSquare(region),
+            face=face,
             region=region,
             speech=speech,
             fps=fps,
@@ -286,16 +299,19 @@ def generate(
     portrait: str | os.PathLike[str] | None = None,
     video: str | os.PathLike[str] | None = None,
     model: Model | None = None,
+    detector: FaceDetector | None = None,
+    choice: Choice | None = None,
     on_progress: OnProgress | None = None,
     **settings: Any,
 ) -> Clip:
     """Make the face in ``portrait`` or ``video`` say the recording with the described emotion, in memory.
 
-    For ``settings`` see `Settings`. To cancel, raise inside ``on_progress``.
+    For ``settings`` see `Settings`, for the face `job`. To cancel, raise inside ``on_progress``.
     Raises InputError and CheckpointError, one sentence each, for whatever cannot work.
     """
     chosen, model = Settings(**settings), model or load_model()
-    with job(audio, emotion, portrait=portrait, video=video, model=model, settings=chosen) as todo:
+    sources: dict[str, Any] = {"portrait": portrait, "video": video, "detector": detector, "choice": choice}
+    with job(audio, emotion, model=model, settings=chosen, **sources) as todo:
         frames = render(
             todo.networks, todo.scene, todo.how, smoothing=chosen.smoothing, on_progress=_told(on_progress)
         )
@@ -312,13 +328,16 @@ def generate_file(
     portrait: str | os.PathLike[str] | None = None,
     video: str | os.PathLike[str] | None = None,
     model: Model | None = None,
+    detector: FaceDetector | None = None,
+    choice: Choice | None = None,
     resume: bool = False,
     on_progress: OnProgress | None = None,
     **settings: Any,
 ) -> Produced:
-    """`generate` into an MP4 file with the sound, of any length; ``resume`` continues one that was broken off."""
+    """`generate` into an MP4 file with the sound, of any length; ``resume`` continues an earlier attempt."""
     chosen, model = Settings(**settings), model or load_model()
-    with job(audio, emotion, portrait=portrait, video=video, model=model, settings=chosen) as todo:
+    sources: dict[str, Any] = {"portrait": portrait, "video": video, "detector": detector, "choice": choice}
+    with job(audio, emotion, model=model, settings=chosen, **sources) as todo:
         return produce(
             out,
             todo.networks,
@@ -327,7 +346,14 @@ def generate_file(
             todo.sound,
             smoothing=chosen.smoothing,
             resume=resume,
-            fingerprint=fingerprint(emotion, chosen, audio, portrait, video, model.checkpoint.path),
+            fingerprint=fingerprint(
+                f"{emotion} {type(detector).__name__} {choice}",
+                chosen,
+                audio,
+                portrait,
+                video,
+                model.checkpoint.path,
+            ),
             on_progress=_told(on_progress),
         )
 

@@ -49,8 +49,8 @@ class Estimate:
         spare = _free_memory()
         if spare is not None and spare < self.memory:
             found.append(
-                f"Rendering may need {_size(self.memory)} of memory and {_size(spare)} are free: choose fewer "
-                "frames in a window, or close other programs."
+                f"Rendering may need {_size(self.memory)} of memory and {_size(spare)} are free: choose "
+                "fewer frames in a window, or close other programs."
             )
         return found
 
@@ -90,8 +90,8 @@ def _free_memory() -> int | None:
 
 @dataclass(frozen=True)
 class Produced:
-    """What came out: ``frames`` of which ``continued`` were there from an earlier attempt, in ``seconds``; the
-    ``window`` that memory allowed.
+    """What came out: ``frames`` of which ``continued`` were there from an earlier attempt, in ``seconds``;
+    the ``window`` that memory allowed.
     """
 
     frames: int
@@ -115,8 +115,8 @@ def produce(
 ) -> Produced:
     """Render a scene into an MP4 file with its sound.
 
-    Until it is whole, the film lies beside ``path`` as NAME.partial.mp4 and plays; when rendering is broken off,
-    it stays there. With ``resume`` it is continued, with identical pixels, if ``fingerprint`` (of everything
+    Until it is whole, the film lies beside ``path`` as NAME.partial.mp4 and plays; when rendering is broken
+    off, it stays there. With ``resume`` it is continued, with identical pixels, if ``fingerprint`` (of everything
     that decides the result, `how` excepted) is that of the earlier attempt. When memory runs out before the
     first frame is written, the window is halved, and a message says so: another window gives a slightly
     different clip.
@@ -164,7 +164,8 @@ def produce(
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         logger.warning(
-            "EAD-Net ran out of memory and starts again with %d frames in a window; the result differs a little.",
+            "EAD-Net ran out of memory and starts again with %d frames in a window; "
+            "the result differs a little.",
             smaller,
         )
     note.remove()

@@ -77,8 +77,8 @@ class TrackedFace:
 class Networks:
     """What a talking face is made with.
 
-    ``encode`` maps crops [n, 3, R, R] in [-1, 1] to latents [n, 4, R/8, R/8] scaled as the U-Net expects them,
-    ``decode`` the other way.
+    ``encode`` maps crops [n, 3, R, R] in [-1, 1] to latents [n, 4, R/8, R/8] scaled as the U-Net expects
+    them, ``decode`` the other way.
     """
 
     unet: nn.Module

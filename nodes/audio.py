@@ -47,8 +47,8 @@ class EADNetAudioEncode(io.ComfyNode):
                 io.Boolean.Input(
                     "silence_gate",
                     default=True,
-                    tooltip="Close the mouth in the pauses of the recording: where it is far quieter than the "
-                    "speech, breath and background are heard as silence.",
+                    tooltip="Close the mouth in the pauses of the recording: where it is far quieter than "
+                    "the speech, breath and background are heard as silence.",
                 ),
             ],
             outputs=[

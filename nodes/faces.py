@@ -340,7 +340,7 @@ class EADNetFaceTrackPreview(io.ComfyNode):
         pictures = torch.empty(len(shown), height, images.shape[2], 3)
         for place, index in enumerate(shown):
             drawn = draw_track(_bytes(images[index]), track.track, index)
-            pictures[place] = torch.from_numpy(drawn) / 255
+            pictures[place] = torch.from_numpy(drawn.copy()) / 255
             progress.update(place + 1)
         return io.NodeOutput(pictures.to(host.result_device()))
 

@@ -220,8 +220,8 @@ def unet_memory(unet: Any, frames: int, side: int) -> float:
 
 
 def tfrm_memory(tfrm: Any, shape: Sequence[int]) -> float:
-    """Bytes TFRM needs beside its weights for latents [T, 4, h, w]: the latents, and features and a few graphs of
-    the frames that are refined together.
+    """Bytes TFRM needs beside its weights for latents [T, 4, h, w]: the latents, and features and a few
+    graphs of the frames that are refined together.
     """
     frames, channels, height, width = shape
     together = frames if tfrm.halo is None else min(frames, PIECE + 2 * tfrm.halo)

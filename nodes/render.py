@@ -52,9 +52,9 @@ class EADNetRenderVideo(io.ComfyNode):
         return schema(
             node_id="EADNetRenderVideo",
             display_name="EAD-Net Render Video",
-            description="Makes a portrait or a video speak, for a sentence or for an hour, in memory that does "
-            "not grow with length. The film is written while it is made: it plays even after a crash, and the "
-            "same job continues where it stopped.",
+            description="Makes a portrait or a video speak, for a sentence or for an hour, in memory that "
+            "does not grow with length. The film is written while it is made: it plays even after a crash, and "
+            "the same job continues where it stopped.",
             search_aliases=["talking head", "lip sync", "lipsync", "long video", "streaming", "dubbing"],
             is_output_node=True,
             inputs=[
@@ -105,8 +105,8 @@ class EADNetRenderVideo(io.ComfyNode):
                     "scheduler",
                     options=list(SCHEDULERS),
                     default=SCHEDULERS[0],
-                    tooltip="ddim is what the models were measured with; dpmpp_2m and euler need fewer steps; "
-                    "lcm is for models distilled to a few steps.",
+                    tooltip="ddim is what the models were measured with; dpmpp_2m and euler need fewer "
+                    "steps; lcm is for models distilled to a few steps.",
                 ),
                 io.Int.Input(
                     "window",
@@ -188,15 +188,16 @@ class EADNetRenderVideo(io.ComfyNode):
                 io.Audio.Input(
                     "audio",
                     optional=True,
-                    tooltip="The recording to say, of any length and rate. Unconnected: the video's own sound.",
+                    tooltip="The recording to say, of any length and rate. Unconnected: the video's own "
+                    "sound.",
                 ),
                 Emotion.Input("emotion", optional=True, tooltip="From EAD-Net Encode Emotion."),
                 Smoother.Input("tfrm", optional=True, tooltip="From EAD-Net Load Checkpoint."),
                 Face.Input(
                     "track",
                     optional=True,
-                    tooltip="From EAD-Net Track Face, for the same frames: the result shows the whole frames. "
-                    "Unconnected: the centred square is the face and the result.",
+                    tooltip="From EAD-Net Track Face, for the same frames: the result shows the whole "
+                    "frames. Unconnected: the centred square is the face and the result.",
                 ),
             ],
             outputs=[

@@ -54,7 +54,7 @@ def is_sound(face: Face) -> bool:
     """Whether numbers are finite and the points do not coincide, so that the face can be aligned."""
     values = np.concatenate([face.box, face.points.ravel()])
     return (
-        bool(np.isfinite(values).all()) and face.side >= 2 and float(np.ptp(face.points, axis=0).max()) >= 1
+        bool(np.isfinite(values).all()) and face.side >= 2 and float(np.ptp(face.points, axis=0).max()) >= 0.5
     )
 
 

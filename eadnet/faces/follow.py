@@ -147,7 +147,8 @@ class _Rows:
         smoothing: float,
     ) -> None:
         """Enter the faces ``seen`` in the shot from ``start`` up to ``end``."""
-        for run in _runs(sorted(seen), patience):
+        runs = _runs(sorted(seen), patience)
+        for run in runs:
             first, last = run[0], run[-1]
             measured = np.isin(np.arange(first, last + 1), run)
             shapes = _shapes([seen[index] for index in run])
@@ -156,13 +157,12 @@ class _Rows:
             smooth = smooth_points(spread, measured, smoothing)
             if fallback != "interpolate":
                 smooth = smooth[_last_seen(measured)]
-            # Before the first and after the last sight a lost face stays where it was, for a moment.
-            before = min(patience, first - start) if fallback == "interpolate" else 0
-            after = min(patience, end - 1 - last) if fallback != "empty" else 0
+            # At the ends of a shot a lost face stays where it was, if that is not for long.
+            before = first - start if run is runs[0] and fallback == "interpolate" else 0
+            after = end - 1 - last if run is runs[-1] and fallback != "empty" else 0
+            before, after = (gap if gap <= patience else 0 for gap in (before, after))
             smooth = np.concatenate([smooth[:1].repeat(before, 0), smooth, smooth[-1:].repeat(after, 0)])
             rows = np.arange(first - before, last + 1 + after)
-            free = ~self.valid[rows]
-            rows, smooth = rows[free], smooth[free]
             points = smooth[:, :5]
             brows = smooth[:, 5:] if smooth.shape[1] > 5 else alignment_points(points)
             self.matrices[rows] = frame_face(framing, points, brows, resolution)

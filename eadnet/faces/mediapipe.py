@@ -49,13 +49,16 @@ class MediaPipe:
 
     def detect(self, frame: np.ndarray) -> list[Face]:
         """The faces of a frame uint8 [H, W, 3], the largest first."""
+        faces = [face for face in map(face_from_mesh, self.meshes(frame)) if is_sound(face)]
+        return sorted(faces, key=lambda face: -face.side)
+
+    def meshes(self, frame: np.ndarray) -> list[np.ndarray]:
+        """All points of each face, [478, 2] float32 in pixels."""
         picture = self._package.Image(
             image_format=self._package.ImageFormat.SRGB, data=np.ascontiguousarray(frame)
         )
         size = np.array([frame.shape[1], frame.shape[0]], np.float32)
-        meshes = [
+        return [
             np.array([[point.x, point.y] for point in mesh], np.float32) * size - 0.5
             for mesh in self._landmarker.detect(picture).face_landmarks
         ]
-        faces = [face for face in map(face_from_mesh, meshes) if is_sound(face)]
-        return sorted(faces, key=lambda face: -face.side)

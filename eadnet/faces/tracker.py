@@ -12,7 +12,6 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from .appearance import SAME_LOOK, unlike
 from .detectors import Face
@@ -105,6 +104,8 @@ class Tracker:
     def _matches(
         self, tracks: list[Track], faces: list[Face], left: list[int], index: int
     ) -> list[tuple[Track, int]]:
+        from scipy.optimize import linear_sum_assignment  # not at the top: slow to import
+
         if not tracks or not left:
             return []
         costs = np.array([[self._cost(track, faces[i], index) for i in left] for track in tracks])

@@ -22,6 +22,7 @@ _SEARCH_SIDE = 320  # longer side of the picture that is searched; a face needs 
 _FINE_SIDE = 160  # side of the window in which a found face is looked at again
 _FINE_REACH = 2.0  # side of that window over the face's
 _FINEST = 3  # as many faces are looked at again
+_DOUBTFUL = 0.8  # scores below this may be a face that lies on its side
 _CELL = 32  # the network's sides are multiples of this
 _PATIENCE = 12  # frames without a face for each that is searched thoroughly
 
@@ -60,11 +61,11 @@ class YuNet:
     def detect(self, frame: np.ndarray) -> list[Face]:
         """The faces of a frame uint8 [H, W, 3], the largest first."""
         faces = self._search(frame, self._search_side, self._turns)
-        if not faces:
+        if _best(faces) < _DOUBTFUL:
             self._without += 1
             if self._without <= 2 or self._without % _PATIENCE == 0:
-                faces = self._search_again(frame)
-        if faces:
+                faces = max(faces, self._search_again(frame), key=_best)
+        else:
             self._without = 0
         faces.sort(key=lambda face: -face.side)
         return [self._finer(frame, face) for face in faces[:_FINEST]] + faces[_FINEST:]
@@ -72,15 +73,16 @@ class YuNet:
     def _search_again(self, frame: np.ndarray) -> list[Face]:
         side = max(frame.shape[:2])
         room = side // 2
+        views = {turns: self._search(frame, self._search_side, turns) for turns in range(4)}
+        turns = max(views, key=lambda turns: (_best(views[turns]), turns == self._turns))
+        if views[turns]:
+            self._turns = turns
+            return views[turns]
         if faces := self._search(frame, min(1280, max(2 * self._search_side, side)), self._turns):
             return faces
         padded = np.pad(frame, ((room, room), (room, room), (0, 0)), constant_values=127)
         if faces := self._search(padded, self._search_side, self._turns):
             return [_moved(face, np.array([-room, -room], np.float32)) for face in faces]
-        for turns in (0, 1, 3, 2):
-            if turns != self._turns and (faces := self._search(frame, self._search_side, turns)):
-                self._turns = turns
-                return faces
         return []
 
     def _search(self, frame: np.ndarray, side: int, turns: int) -> list[Face]:
@@ -144,6 +146,10 @@ def _opencv() -> Any:
             "(pip install -U opencv-python-headless)."
         )
     return cv2
+
+
+def _best(faces: list[Face]) -> float:
+    return max((face.score for face in faces), default=0.0)
 
 
 def _moved(face: Face, by: np.ndarray) -> Face:

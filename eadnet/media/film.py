@@ -39,8 +39,8 @@ def _previous_path(path: Path) -> Path:
 class Film:
     """Writes frames uint8 [H, W, 3] with sound as MP4 (H.264, AAC).
 
-    Until `finish`, the film is in `partial_path`; then it appears whole at ``path``. `close` leaves the partial
-    film where it is. ``frames`` is how many frames the partial film held already, a multiple of `GROUP`: the
+    Until `finish`, the film is in `partial_path`; then it appears whole at ``path``. `close` leaves the
+    partial film where it is. ``frames`` is how many frames the partial film held already, a multiple of `GROUP`: the
     next frame to write is that one. The sound keeps its rate where AAC has it, and up to eight channels; it
     ends with the recording or, where ``seconds`` is given, there (cut, or followed by silence).
     Raises InputError when the place cannot be written or is full.
@@ -150,8 +150,8 @@ class Film:
         for number, pixels in enumerate(self._group, self.frames):
             if (pixels.shape[1], pixels.shape[0]) != self._size:
                 raise InputError(
-                    f"Frame {number} is {pixels.shape[1]} x {pixels.shape[0]} pixels and the film {self._size[0]} x "
-                    f"{self._size[1]}: use frames of one size."
+                    f"Frame {number} is {pixels.shape[1]} x {pixels.shape[0]} pixels and the film "
+                    f"{self._size[0]} x {self._size[1]}: use frames of one size."
                 )
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
             frame.pts, frame.time_base = number, 1 / self.fps
@@ -236,7 +236,7 @@ def _packets(source: Any, stream: Any) -> Iterator[Any]:
 
 
 def _start_codes(data: bytes) -> bytes:
-    """A picture as an encoder gives it: each unit after a start code, where MP4 puts its length in 4 bytes."""
+    """A picture as an encoder gives it: units after start codes, where MP4 puts lengths of 4 bytes."""
     parts, at = [], 0
     while at < len(data):
         size = int.from_bytes(data[at : at + 4], "big")

@@ -79,7 +79,7 @@ def matrix_picture(matrix: NDArray[Any], size: int = 512, title: str = "frame gr
 
 
 def band_picture(edges: NDArray[Any], size: int = 512, title: str = "frame graph") -> NDArray[np.float32]:
-    """The edges [T, 2 reach + 1] of a long clip as a heat map: time downwards, distance to the other frame across.
+    """The edges [T, 2 reach + 1] of a long clip as a heat map: time downwards, distance across.
 
     Rows that lie on one row of pixels are averaged. [size, size, 3] in 0..1, colours as in `matrix_picture`.
     """

@@ -215,7 +215,7 @@ class MiniAudioEncoder(nn.Module):
 
     @torch.no_grad()
     def _row_blocks(self, speech: Speech, rows: int, first_row: int, level: float) -> Iterator[Tensor]:
-        """Rows [n, 1, dim] from ``first_row`` on; each block is computed with what its rows reach around it."""
+        """Rows [n, 1, dim] from ``first_row`` on; each block is computed with what it reaches."""
         margin = self.reach + 2
         for start in range(first_row, rows, _BLOCK_ROWS):
             stop = min(start + _BLOCK_ROWS, rows)

@@ -1,4 +1,4 @@
-"""Streaming is the same sampling in another order: the same numbers, a bounded number of windows at a time."""
+"""Streaming is the same sampling in another order: the same numbers, a bounded number of windows held."""
 
 from __future__ import annotations
 
@@ -191,9 +191,9 @@ def test_the_reach_of_an_overlap(window: int, overlap: int, reach: int) -> None:
 
 
 def test_fresh_noise_belongs_to_seed_step_and_frame() -> None:
-    draw = lambda *key: torch.randn(
-        3, generator=step_generators(key[0], key[1], range(key[2], key[2] + 1))[0]
-    )  # noqa: E731
+    def draw(seed: int, step: int, frame: int) -> Tensor:
+        return torch.randn(3, generator=step_generators(seed, step, range(frame, frame + 1))[0])
+
     assert torch.equal(draw(1, 2, 3), draw(1, 2, 3))
     for other in [(2, 2, 3), (1, 3, 3), (1, 2, 4)]:
         assert not torch.equal(draw(1, 2, 3), draw(*other))
