@@ -9,7 +9,7 @@ import pytest
 
 from tests.in_comfy import ROOT
 
-WORKFLOWS = ["talking_portrait", "revoice_video"]
+WORKFLOWS = ["talking_portrait", "revoice_video", "render_long_video"]
 every_workflow = pytest.mark.parametrize("name", WORKFLOWS)
 
 
