@@ -53,8 +53,8 @@ class EADNetRenderVideo(io.ComfyNode):
             node_id="EADNetRenderVideo",
             display_name="EAD-Net Render Video",
             description="Makes a portrait or a video speak, for a sentence or for an hour, in memory that "
-            "does not grow with length. The film is written while it is made: it plays even after a crash, and "
-            "the same job continues where it stopped.",
+            "does not grow with length. The film is written while it is made: it plays even after a crash, "
+            "and the same job continues where it stopped.",
             search_aliases=["talking head", "lip sync", "lipsync", "long video", "streaming", "dubbing"],
             is_output_node=True,
             inputs=[

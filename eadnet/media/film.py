@@ -40,8 +40,8 @@ class Film:
     """Writes frames uint8 [H, W, 3] with sound as MP4 (H.264, AAC).
 
     Until `finish`, the film is in `partial_path`; then it appears whole at ``path``. `close` leaves the
-    partial film where it is. ``frames`` is how many frames the partial film held already, a multiple of `GROUP`: the
-    next frame to write is that one. The sound keeps its rate where AAC has it, and up to eight channels; it
+    partial film where it is. ``frames`` is how many frames the partial film held already, a multiple of
+    `GROUP`: the next frame to write is that one. The sound keeps its rate where AAC has it, and up to eight channels; it
     ends with the recording or, where ``seconds`` is given, there (cut, or followed by silence).
     Raises InputError when the place cannot be written or is full.
     """

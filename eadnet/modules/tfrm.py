@@ -206,7 +206,8 @@ def smooth_stream(
 
     Yields:
         (refined latents [n, C, h, w], edges [n, 2 reach + 1]) of consecutive stretches:
-        ``edges[i, reach + d]`` is how much frame i learned from the frame d later. Without a reach, it counts as num_frames - 1.
+        ``edges[i, reach + d]`` is how much frame i learned from the frame d later. Without a reach,
+        it counts as num_frames - 1.
     """
     halo = num_frames if tfrm.halo is None else tfrm.halo
     reach = num_frames - 1 if tfrm.reach is None else tfrm.reach

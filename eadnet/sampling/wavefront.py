@@ -1,8 +1,8 @@
 """Windows of a clip denoised in any order that respects who needs whom.
 
 A window's step needs the step before of itself and of the windows it overlaps, and of no others. So all
-windows may go through a step together, or a wave of work may pass along the clip: while the first window takes
-its last step, the one `steps` further on takes its first. Both give the same numbers; the wave holds about
+windows may go through a step together, or a wave of work may pass along the clip: while the first window
+takes its last step, the one `steps` further on takes its first. Both give the same numbers; the wave holds about
 `steps` windows at a time, however long the clip is.
 """
 
@@ -124,7 +124,8 @@ class Wavefront:
     """Holds the segments of a clip that are being denoised and lets windows take their turns.
 
     Turns may come in any order in which a window's neighbours are at the same step (see `together` and
-    `wave`). Conditions are taken from ``source``, which begins with ``first_window``, when a window first needs them.
+    `wave`). Conditions are taken from ``source``, which begins with ``first_window``, when a window first
+    needs them.
     """
 
     def __init__(
