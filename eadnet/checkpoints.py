@@ -69,6 +69,14 @@ class Checkpoint:
         return str(self.info.get("mask_region", "lower_face"))
 
     @property
+    def framing(self) -> str:
+        """How a face is to lie in the square (`faces.framing`); left open, it is the preset's."""
+        from .presets import PRESETS
+
+        preset = PRESETS.get(self.preset)
+        return str(self.info.get("framing", "latentsync" if preset is None else preset.framing))
+
+    @property
     def scheduler_config(self) -> dict[str, Any]:
         return dict(self._needed("scheduler"))
 

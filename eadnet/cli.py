@@ -17,6 +17,7 @@ from .errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
     from .captions.base import Captioner
+    from .faces.detectors import FaceDetector
     from .pipeline import Progress
 
 
@@ -41,6 +42,9 @@ class ProgressLine:
     def __call__(self, progress: Progress) -> None:
         share = progress.done / max(progress.total, 1)
         text = f"{progress.stage} {progress.done}/{progress.total}"
+        if progress.seconds_left is not None and progress.done < progress.total:
+            minutes, seconds = divmod(round(progress.seconds_left), 60)
+            text += f", {minutes}:{seconds:02} left"
         if self.terminal:
             self.stream.write(f"\r{text} {math.floor(share * 100)} %\x1b[K")
             if progress.done == progress.total:
@@ -52,11 +56,20 @@ class ProgressLine:
 
 
 def _generate_arguments(parser: argparse.ArgumentParser) -> None:
+    from .media.lengths import LENGTH_MODES
     from .sampling.schedulers import SCHEDULERS
 
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--portrait", type=Path, metavar="IMG", help="the face, as a picture")
     source.add_argument("--video", type=Path, metavar="VID", help="the face, as a video (bounces when short)")
+    parser.add_argument(
+        "--face-detector",
+        type=Path,
+        metavar="FILE",
+        help="YuNet's .onnx or MediaPipe's .task: finds the face in the video and writes whole frames",
+    )
+    parser.add_argument("--face", metavar="NUMBERS", help="the video's face by hand: a box or five points")
+    parser.add_argument("--face-index", type=int, metavar="N", help="which face, from the left, from 0")
     parser.add_argument("--audio", type=Path, required=True, help="the recording to say")
     parser.add_argument("--emotion", default="", metavar="TEXT", help="how to say it, in words")
     parser.add_argument("--out", type=Path, required=True, metavar="MP4", help="where the video goes")
@@ -72,17 +85,27 @@ def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", type=int, default=16, help="frames denoised at once")
     parser.add_argument("--overlap", type=int, default=4, help="frames that neighbouring windows share")
     parser.add_argument("--smoothing", type=float, default=1.0, help="strength of the TFRM, 0 to 1")
+    parser.add_argument(
+        "--length", choices=LENGTH_MODES, default="bounce", help="when sound and video last differently long"
+    )
+    parser.add_argument("--fps", type=float, help="frames per second from a portrait; a video keeps its own")
+    parser.add_argument(
+        "--no-silence-gate", action="store_true", help="do not close the mouth where the recording pauses"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue a render that was broken off")
     parser.add_argument("--device", default="cpu", help="for instance cuda")
     parser.add_argument("--half", action="store_true", help="denoise in float16 (GPU)")
     parser.add_argument("--contact-sheet", type=Path, metavar="PNG", help="also write a sheet of frames")
 
 
 def _generate(options: argparse.Namespace) -> None:
+    import numpy as np
     import torch
 
+    from .faces.choice import Choice
     from .media.images import contact_sheet, write_png
-    from .media.video import write_video
-    from .pipeline import generate, load_model
+    from .media.reader import VideoReader
+    from .pipeline import generate_file, load_model
 
     model = load_model(
         options.checkpoint,
@@ -94,7 +117,8 @@ def _generate(options: argparse.Namespace) -> None:
         model.to(options.device, torch.float16 if options.half else None)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"The device {options.device} cannot be used: choose cpu or another one.") from error
-    clip = generate(
+    made = generate_file(
+        options.out,
         options.audio,
         options.emotion,
         portrait=options.portrait,
@@ -108,12 +132,32 @@ def _generate(options: argparse.Namespace) -> None:
         window=options.window,
         overlap=options.overlap,
         smoothing=options.smoothing,
+        length=options.length,
+        fps=options.fps,
+        silence_gate=not options.no_silence_gate,
+        resume=options.resume,
+        detector=_detector(options.face_detector, options.face) if options.video else None,
+        choice=None if options.face_index is None else Choice("index", "left-right", options.face_index),
         on_progress=ProgressLine(sys.stderr),
     )
-    count = write_video(options.out, clip.frames, clip.fps, clip.waveform, clip.rate)
-    if options.contact_sheet:
-        write_png(options.contact_sheet, contact_sheet(clip.frames))
-    print(f"{options.out}: {count} frames, {count / clip.fps:.2f} s")
+    with VideoReader(options.out) as film:
+        if options.contact_sheet:
+            shown = sorted({round(i * (film.count - 1) / 15) for i in range(16)})
+            write_png(options.contact_sheet, contact_sheet(np.stack([film.picture(i) for i in shown])))
+        print(f"{options.out}: {made.frames} frames, {float(made.frames / film.fps):.2f} s")
+
+
+def _detector(file: Path | None, by_hand: str | None) -> FaceDetector | None:
+    """What finds the face in a video; None leaves the centred square."""
+    from .faces.manual import ManualDetector, parse_face
+    from .faces.mediapipe import MediaPipe
+    from .faces.yunet import YuNet
+
+    if by_hand is not None:
+        return ManualDetector(parse_face(by_hand))
+    if file is None:
+        return None
+    return MediaPipe(file) if file.suffix == ".task" else YuNet(file)
 
 
 def _info_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import math
 import os
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +19,20 @@ from torch import Tensor, nn
 
 from .checkpoints import Checkpoint, bundled_mini, load_checkpoint
 from .errors import CheckpointError, InputError
-from .faces.crops import prepare_portrait, to_pictures
-from .faces.frames import bounce
-from .faces.masks import composite, feathered, latent_mask, mask_image, masked_picture
-from .media.audio import load_audio, num_frames, to_mono_16k
+from .faces.choice import Choice
+from .faces.crops import without_alpha
+from .faces.detectors import FaceDetector
+from .faces.follow import follow, watch
+from .faces.masks import mask_image, masked_picture
 from .media.images import read_image
-from .media.video import read_frames, video_fps
-from .sampling import Conditions, SamplingProgress, sample
+from .media.lengths import choose_length
+from .media.reader import Pictures, PicturesInMemory, VideoReader
+from .media.sound import Sound, SoundFile
+from .media.speech import record_speech
+from .modules.tfrm import smooth_stream
+from .produce import Produced, produce
+from .render import CentreSquare, Face, Networks, RenderProgress, Scene, TrackedFace, render
+from .sampling import Sampling, SamplingProgress
 
 logger = logging.getLogger(__name__)
 
@@ -31,14 +41,15 @@ _PIECE = 8  # frames encoded or decoded at once
 
 @dataclass(frozen=True)
 class Progress:
-    """``done`` of ``total`` pieces of a stage ("encode", "denoise", "decode"); the sampler's own report,
-    if any.
+    """``done`` of ``total`` pieces of a stage ("encode", "render"); the sampler's own report, if any; seconds
+    left at the pace so far, if known.
     """
 
     stage: str
     done: int
     total: int
     sampling: SamplingProgress | None = None
+    seconds_left: float | None = None
 
 
 OnProgress = Callable[[Progress], None]
@@ -52,6 +63,56 @@ class Clip:
     fps: float
     waveform: Tensor
     rate: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to generate. What is None is the checkpoint's default.
+
+    smoothing      strength of TFRM, 0 to 1
+    length         what happens when sound and video last differently long (see `media.lengths`)
+    fps            frames per second from a portrait; a video keeps its own
+    silence_gate   whether the mouth closes where the recording has a pause
+    """
+
+    seed: int = 0
+    steps: int | None = None
+    audio_guidance: float | None = None
+    emotion_guidance: float | None = None
+    scheduler: str = "ddim"
+    window: int = 16
+    overlap: int = 4
+    smoothing: float = 1.0
+    length: str = "bounce"
+    fps: float | None = None
+    silence_gate: bool = True
+
+    def sampling(self, info: Checkpoint) -> Sampling:
+        """The sampler's part of the settings; InputError for a smoothing that is none."""
+        if not 0 <= self.smoothing <= 1:
+            raise InputError(f"The smoothing is {self.smoothing}: use 0 (off) to 1.")
+        defaults = info.defaults
+        return Sampling(
+            scheduler_config=info.scheduler_config,
+            scheduler=self.scheduler,
+            steps=defaults.get("steps", 20) if self.steps is None else self.steps,
+            audio_guidance=_setting(self.audio_guidance, defaults, "audio_guidance", 1.5),
+            emotion_guidance=_setting(self.emotion_guidance, defaults, "emotion_guidance", 1.0),
+            seed=self.seed,
+            window=self.window,
+            overlap=self.overlap,
+            shared_noise=defaults.get("shared_noise", 0.0),
+        )
+
+
+@dataclass(frozen=True)
+class Job:
+    """A render that can begin."""
+
+    networks: Networks
+    scene: Scene
+    how: Sampling
+    sound: Sound
 
 
 @dataclass(frozen=True)
@@ -75,6 +136,21 @@ class Model:
         if dtype is not None:
             self.unet.to(dtype)
         return self
+
+    def networks(self) -> Networks:
+        """The networks as a render uses them."""
+        vae = self.vae
+
+        def on_device(run: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+            return lambda batch: run(batch.to(next(vae.parameters()).device)).float().cpu()
+
+        return Networks(
+            unet=self.unet,
+            audio_encoder=self.audio_encoder,
+            tfrm=self.tfrm,
+            encode=on_device(vae.encode),
+            decode=on_device(vae.decode),
+        )
 
 
 def load_model(
@@ -117,58 +193,8 @@ def load_model(
     )
 
 
-def read_crops(
-    portrait: str | os.PathLike[str] | None,
-    video: str | os.PathLike[str] | None,
-    frames: int,
-    fps: float,
-    resolution: int,
-) -> tuple[Tensor, list[int]]:
-    """Square crops uint8 [S, R, R, 3] of a picture or a video, and which of them each of ``frames`` shows.
-
-    A portrait is one crop. A video is shown at the model's frame rate, and back and forth when it is too
-    short. Raises InputError unless exactly one source is given, and for unreadable files.
-    """
-    if (portrait is None) == (video is None):
-        raise InputError("One picture source is needed: give either a portrait or a video.")
-    if portrait is not None:
-        return _crop(read_image(portrait), resolution)[None], [0] * frames
-    assert video is not None
-    source_fps = video_fps(video)
-    needed = math.ceil((frames - 1) * source_fps / Fraction(fps).limit_denominator(1001)) + 1
-    crops = []
-    for frame in read_frames(video):
-        crops.append(_crop(torch.from_numpy(frame).float() / 255, resolution))
-        if len(crops) >= needed:
-            break
-    return torch.stack(crops), frames_shown(frames, len(crops), source_fps, fps)
-
-
-def frames_shown(
-    count: int, available: int, source_fps: Fraction | float, fps: Fraction | float
-) -> list[int]:
-    """Which of ``available`` source frames is shown at each time i / fps, i < count.
-
-    It is the frame whose span [k, k+1) / source_fps holds that time, as a player shows it; a source that is
-    too short runs back and forth.
-    """
-    step = source_fps / Fraction(fps).limit_denominator(1001)
-    positions = [int(i * step) for i in range(count)]
-    order = bounce(available, positions[-1] + 1).tolist()
-    return [order[position] for position in positions]
-
-
-def _crop(image: Tensor, resolution: int) -> Tensor:
-    return _bytes(prepare_portrait(image[None], resolution))[0]
-
-
-def _bytes(crops: Tensor) -> Tensor:
-    """Crops [B, 3, R, R] in [-1, 1] to uint8 [B, R, R, 3]."""
-    return (to_pictures(crops) * 255).round().to(torch.uint8)
-
-
 def _floats(crops: Tensor) -> Tensor:
-    """The inverse of `_bytes`."""
+    """Crops uint8 [B, R, R, 3] to [B, 3, R, R] in [-1, 1]."""
     return crops.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
@@ -193,30 +219,6 @@ def encode_crops(
 
 
 @torch.no_grad()
-def decode_frames(
-    vae: Any,
-    latents: Tensor,
-    crops: Tensor,
-    shown: list[int],
-    region: Tensor,
-    on_progress: OnProgress | None = None,
-) -> np.ndarray:
-    """Latents [T, 4, h, w] to frames uint8 [T, R, R, 3]; outside the region the crop's own pixels,
-    bit-exact.
-    """
-    device = next(vae.parameters()).device
-    weight = feathered(region, region.shape[-1] // 32)
-    frames = []
-    for piece in _pieces(len(latents)):
-        original = _floats(crops[shown[piece]])
-        generated = vae.decode(latents[piece].to(device)).float().cpu().clamp(-1, 1)
-        frames.append(_bytes(composite(generated, original, weight)))
-        if on_progress:
-            on_progress(Progress("decode", piece.stop, len(latents)))
-    return torch.cat(frames).numpy()
-
-
-@torch.no_grad()
 def encode_emotion(text_encoder: Any, text: str) -> tuple[Tensor | None, Tensor | None]:
     """(emotion, null emotion), [L, D] each; the emotion is None for an empty text, both without an
     encoder.
@@ -229,6 +231,67 @@ def encode_emotion(text_encoder: Any, text: str) -> tuple[Tensor | None, Tensor 
     return (text_encoder.encode([text])[0] if text.strip() else None), null
 
 
+@contextmanager
+def job(
+    audio: str | os.PathLike[str],
+    emotion: str = "",
+    *,
+    portrait: str | os.PathLike[str] | None = None,
+    video: str | os.PathLike[str] | None = None,
+    model: Model,
+    settings: Settings,
+    detector: FaceDetector | None = None,
+    choice: Choice | None = None,
+    workplace: str | os.PathLike[str] | None = None,
+) -> Iterator[Job]:
+    """Everything a render needs, opened; closed again at the end.
+
+    With a ``detector`` the face of a video is found and followed, the one of the ``choice``, and the result
+    shows the video's whole frames; without, the face must be in the middle, and the result is the centred
+    square.
+    ``workplace`` is the folder in which the speech is kept at 16 kHz meanwhile (64 kB per second); by default
+    one of the system's for temporary files.
+    Raises InputError and CheckpointError, one sentence each, for whatever cannot work.
+    """
+    if (portrait is None) == (video is None):
+        raise InputError("One picture source is needed: give either a portrait or a video.")
+    info = model.checkpoint
+    sound = SoundFile(audio)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="eadnet-", dir=workplace))
+        speech = record_speech(sound, Path(folder) / "speech.f32")
+        pictures: Pictures
+        if portrait is not None:
+            image = (without_alpha(read_image(portrait)[None]) * 255).round().to(torch.uint8)
+            fps = Fraction(settings.fps or info.fps).limit_denominator(1001)
+            pictures = PicturesInMemory(image.numpy(), fps)
+            length = choose_length(settings.length, speech.seconds, fps)
+        else:
+            assert video is not None
+            pictures = stack.enter_context(VideoReader(video))
+            fps = pictures.fps
+            length = choose_length(settings.length, speech.seconds, fps, pictures.count)
+        region = mask_image(info.mask_region, info.resolution)
+        face: Face = CentreSquare(region)
+        if video is not None and detector is not None:
+            shown = (pictures.picture(i) for i in range(min(pictures.count, length.frames)))
+            track = follow(watch(shown, detector), info.framing, info.resolution, choice)
+            face = TrackedFace(track, region)
+        feeling, null = encode_emotion(model.text_encoder, emotion)
+        scene = Scene(
+            pictures=pictures,
+            face=face,
+            region=region,
+            speech=speech,
+            fps=fps,
+            length=length,
+            emotion=feeling,
+            null_emotion=null,
+            silence_gate=settings.silence_gate,
+        )
+        yield Job(model.networks(), scene, settings.sampling(info), sound)
+
+
 def generate(
     audio: str | os.PathLike[str],
     emotion: str = "",
@@ -236,65 +299,78 @@ def generate(
     portrait: str | os.PathLike[str] | None = None,
     video: str | os.PathLike[str] | None = None,
     model: Model | None = None,
-    seed: int = 0,
-    steps: int | None = None,
-    audio_guidance: float | None = None,
-    emotion_guidance: float | None = None,
-    scheduler: str = "ddim",
-    window: int = 16,
-    overlap: int = 4,
-    smoothing: float = 1.0,
+    detector: FaceDetector | None = None,
+    choice: Choice | None = None,
     on_progress: OnProgress | None = None,
+    **settings: Any,
 ) -> Clip:
-    """Make the face in ``portrait`` or ``video`` say the recording with the described emotion.
+    """Make the face in ``portrait`` or ``video`` say the recording with the described emotion, in memory.
 
-    The clip has round(duration * fps) frames. Settings left None are the checkpoint's defaults;
-    ``smoothing`` in [0, 1] is TFRM's strength. To cancel, raise inside ``on_progress``.
+    For ``settings`` see `Settings`, for the face `job`. To cancel, raise inside ``on_progress``.
     Raises InputError and CheckpointError, one sentence each, for whatever cannot work.
     """
-    model = model or load_model()
-    info, defaults = model.checkpoint, model.checkpoint.defaults
-    waveform, rate = load_audio(audio)
-    speech = to_mono_16k(waveform, rate)
-    frames = num_frames(waveform.shape[-1] / rate, info.fps)
-    if frames < 1:
-        raise InputError("The recording is shorter than half a frame: give a longer one.")
-    crops, shown = read_crops(portrait, video, frames, info.fps, info.resolution)
-    region = mask_image(info.mask_region, info.resolution)
-    masked, whole = encode_crops(model.vae, crops, region, on_progress)
-    with torch.no_grad():
-        tokens = model.audio_encoder.encode_speech(speech, info.fps, frames)
-    feeling, null = encode_emotion(model.text_encoder, emotion)
-    conditions = Conditions(
-        masked_latents=masked[shown],
-        mask=latent_mask(region).expand(frames, -1, -1, -1),
-        reference_latents=whole[shown],
-        audio=tokens,
-        emotion=feeling,
-        null_emotion=null,
-    )
+    chosen, model = Settings(**settings), model or load_model()
+    sources: dict[str, Any] = {"portrait": portrait, "video": video, "detector": detector, "choice": choice}
+    with job(audio, emotion, model=model, settings=chosen, **sources) as todo:
+        frames = render(
+            todo.networks, todo.scene, todo.how, smoothing=chosen.smoothing, on_progress=_told(on_progress)
+        )
+        pictures = np.stack(list(frames))
+        waveform = torch.cat(list(todo.sound.pieces()), dim=1)
+        return Clip(pictures, float(todo.scene.fps), waveform, todo.sound.rate)
 
-    def report(progress: SamplingProgress) -> None:
-        if on_progress:
-            on_progress(Progress("denoise", progress.done, progress.total, progress))
 
-    latents = sample(
-        model.unet,
-        conditions,
-        scheduler=scheduler,
-        scheduler_config=info.scheduler_config,
-        steps=defaults.get("steps", 20) if steps is None else steps,
-        audio_guidance=_setting(audio_guidance, defaults, "audio_guidance", 1.5),
-        emotion_guidance=_setting(emotion_guidance, defaults, "emotion_guidance", 1.0),
-        shared_noise=defaults.get("shared_noise", 0.0),
-        seed=seed,
-        window=window,
-        overlap=overlap,
-        callback=report,
-    )
-    latents = smooth(model.tfrm, latents, smoothing)
-    pictures = decode_frames(model.vae, latents, crops, shown, region, on_progress)
-    return Clip(pictures, info.fps, waveform, rate)
+def generate_file(
+    out: str | os.PathLike[str],
+    audio: str | os.PathLike[str],
+    emotion: str = "",
+    *,
+    portrait: str | os.PathLike[str] | None = None,
+    video: str | os.PathLike[str] | None = None,
+    model: Model | None = None,
+    detector: FaceDetector | None = None,
+    choice: Choice | None = None,
+    resume: bool = False,
+    on_progress: OnProgress | None = None,
+    **settings: Any,
+) -> Produced:
+    """`generate` into an MP4 file with the sound, of any length; ``resume`` continues an earlier attempt."""
+    chosen, model = Settings(**settings), model or load_model()
+    sources: dict[str, Any] = {"portrait": portrait, "video": video, "detector": detector, "choice": choice}
+    with job(audio, emotion, model=model, settings=chosen, **sources) as todo:
+        return produce(
+            out,
+            todo.networks,
+            todo.scene,
+            todo.how,
+            todo.sound,
+            smoothing=chosen.smoothing,
+            resume=resume,
+            fingerprint=fingerprint(
+                f"{emotion} {type(detector).__name__} {choice}",
+                chosen,
+                audio,
+                portrait,
+                video,
+                model.checkpoint.path,
+            ),
+            on_progress=_told(on_progress),
+        )
+
+
+def fingerprint(emotion: str, settings: Settings, *files: str | os.PathLike[str] | None) -> str:
+    """Changes with the sentence, the settings and the files that decide a result."""
+    facts: list[Any] = [emotion, settings.length, settings.fps, settings.silence_gate]
+    for file in files:
+        stat = None if file is None else Path(file).stat()
+        facts.append(None if stat is None else [stat.st_size, stat.st_mtime_ns])
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def _told(on_progress: OnProgress | None) -> Callable[[RenderProgress], None] | None:
+    if on_progress is None:
+        return None
+    return lambda now: on_progress(Progress("render", now.done, now.total, now.sampling, now.seconds_left))
 
 
 def _setting(given: float | None, defaults: dict[str, Any], name: str, fallback: float) -> float:
@@ -308,5 +384,5 @@ def smooth(tfrm: nn.Module | None, latents: Tensor, strength: float) -> Tensor:
         raise InputError(f"The smoothing is {strength}: use 0 (off) to 1.")
     if tfrm is None or strength == 0:
         return latents
-    smoothed, _ = tfrm(latents.transpose(0, 1)[None], strength=strength)
-    return smoothed[0].transpose(0, 1)
+    pieces = smooth_stream(tfrm, [latents], len(latents), strength=strength)
+    return torch.cat([piece for piece, _ in pieces])

@@ -126,6 +126,7 @@ class Preset:
     text_config: dict[str, Any] = field(default_factory=dict)
     tfrm_config: dict[str, Any] = field(default_factory=dict)
     fps: int = 25
+    framing: str = "latentsync"
 
     def info(self) -> dict[str, Any]:
         """The header entries of a checkpoint of this preset, without its components."""
@@ -135,6 +136,7 @@ class Preset:
                 "resolution": self.resolution,
                 "fps": self.fps,
                 "mask_region": self.mask_region,
+                "framing": self.framing,
                 "scheduler": self.scheduler_config,
                 "defaults": self.defaults,
             }
@@ -185,6 +187,7 @@ _MINI = Preset(
     audio_config={"n_mels": 80, "width": 128, "dim": 64},
     text_config={"dim": _MINI_TEXT_WIDTH},
     tfrm_config={},
+    framing="portrait",
 )
 
 PRESETS: dict[str, Preset] = {

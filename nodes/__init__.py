@@ -9,9 +9,11 @@ from .audio import EADNetAudioEncode
 from .emotion import EADNetEmotionEncode
 from .emotion_caption import EADNetEmotionCaption
 from .emotion_timeline import EADNetEmotionTimeline
+from .faces import EADNetFaceComposite, EADNetFaceTrack, EADNetFaceTrackPreview
 from .loaders import EADNetCheckpointLoader, EADNetLatentSyncLoader
 from .metrics import EADNetSyncScore, EADNetVideoMetrics
 from .prepare import EADNetPrepare
+from .render import EADNetRenderVideo
 from .sampler import EADNetSampler
 from .tfrm import EADNetTFRMSmoother
 
@@ -27,6 +29,10 @@ NODES: list[type[io.ComfyNode]] = [
     EADNetVideoMetrics,
     EADNetEmotionCaption,
     EADNetEmotionTimeline,
+    EADNetFaceTrack,
+    EADNetFaceComposite,
+    EADNetFaceTrackPreview,
+    EADNetRenderVideo,
 ]
 
 

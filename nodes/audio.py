@@ -9,6 +9,8 @@ from comfy_api.latest import io
 
 from ..eadnet.errors import InputError
 from ..eadnet.media.audio import num_frames, to_mono_16k
+from ..eadnet.media.silence import gated, quiet_tokens, speech_gate
+from ..eadnet.media.speech import SpeechInMemory
 from . import host
 from .types import Audio, AudioEncoder, AudioTokens, schema
 
@@ -42,6 +44,12 @@ class EADNetAudioEncode(io.ComfyNode):
                     tooltip="Frames per second of the video to make; give Create Video the same number. "
                     "The models were trained at 25.",
                 ),
+                io.Boolean.Input(
+                    "silence_gate",
+                    default=True,
+                    tooltip="Close the mouth in the pauses of the recording: where it is far quieter than "
+                    "the speech, breath and background are heard as silence.",
+                ),
             ],
             outputs=[
                 Audio.Output(
@@ -55,7 +63,13 @@ class EADNetAudioEncode(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, audio_encoder: host.Network, audio: dict[str, Any] | None, fps: float) -> io.NodeOutput:
+    def execute(
+        cls,
+        audio_encoder: host.Network,
+        audio: dict[str, Any] | None,
+        fps: float,
+        silence_gate: bool = True,
+    ) -> io.NodeOutput:
         if audio is None:
             raise InputError("There is no sound: the file that was loaded has no audio track.")
         waveform, rate = audio["waveform"], audio["sample_rate"]
@@ -68,5 +82,8 @@ class EADNetAudioEncode(io.ComfyNode):
             )
         if float(speech.abs().max()) < _SILENCE:
             logger.warning("The recording is silent: the mouth has nothing to follow.")
-        tokens = audio_encoder.use().encode_speech(speech, fps, frames)
+        encoder = audio_encoder.use()
+        tokens = encoder.encode_speech(speech, fps, frames)
+        if silence_gate:
+            tokens = gated(tokens, speech_gate(SpeechInMemory(speech), fps, frames), quiet_tokens(encoder))
         return io.NodeOutput(AudioTokens(tokens.float().to(host.result_device()), fps), frames)

@@ -19,12 +19,14 @@ import comfy.utils
 import folder_paths
 import latent_preview
 import torch
+from comfy_api.latest import io, ui
 from torch import Tensor, nn
 
 from ..eadnet.captions.local_vlm import LocalVLM
 from ..eadnet.captions.mediapipe_faces import TASK_FILE
 from ..eadnet.checkpoints import bundled_mini, read_info
 from ..eadnet.errors import CheckpointError, InputError
+from ..eadnet.modules.tfrm import PIECE
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +71,12 @@ def checkpoint_path(name: str) -> Path:
             f"There is no '{name}' in {folders}: put the file there, then refresh the node (R)."
         )
     return Path(path)
+
+
+def face_file(name: str) -> Path:
+    """Where a face detector's file is: in `faces/` of a model folder; else where to put it."""
+    folders = [Path(p) / "faces" for p in folder_paths.get_folder_paths(FOLDER) if p != str(_ASSETS)]
+    return next((folder / name for folder in folders if (folder / name).is_file()), folders[0] / name)
 
 
 def file_problem(name: str) -> str | None:
@@ -229,6 +237,34 @@ class Held:
         return self.patcher.model_size()
 
 
+class OnDemand(nn.Module):
+    """A network that is fetched whenever it is called, because others may have taken its place meanwhile.
+
+    It has no parameters that could be asked for their device: that is `device`.
+    """
+
+    def __init__(self, network: Network, needs: MemoryEstimate | None = None) -> None:
+        super().__init__()
+        self._network, self._needs = network, needs
+        self._module: Any = None
+        self.fetch()
+
+    def fetch(self) -> Any:
+        object.__setattr__(self, "_module", self._network.use(self._needs))
+        return self._module
+
+    def forward(self, *values: Any, **settings: Any) -> Any:
+        return self.fetch()(*values, **settings)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_module"], name)
+
+
+def compute_device() -> torch.device:
+    """Where networks run."""
+    return memory.get_torch_device()
+
+
 class Missing:
     """Stands in for a part that a checkpoint lacks. Harmless until it is used."""
 
@@ -277,10 +313,15 @@ def unet_memory(unet: Any, frames: int, side: int) -> float:
     return 3 * 40 * unet.config["block_out_channels"][0] * frames * side * side * dtype.itemsize
 
 
-def tfrm_memory(shape: Sequence[int]) -> float:
-    """Bytes TFRM needs beside its weights for latents [T, 4, h, w]: features and a few T x T graphs."""
-    frames, _, height, width = shape
-    return 4 * (8 * 64 * frames * height * width + 8 * frames * frames)
+def tfrm_memory(tfrm: Any, shape: Sequence[int]) -> float:
+    """Bytes TFRM needs beside its weights for latents [T, 4, h, w]: the latents, and features and a few
+    graphs of the frames that are refined together.
+    """
+    frames, channels, height, width = shape
+    together = frames if tfrm.halo is None else min(frames, PIECE + 2 * tfrm.halo)
+    return 4 * (
+        2 * channels * frames * height * width + 8 * 64 * together * height * width + 8 * together * together
+    )
 
 
 def is_clip(value: Any) -> bool:
@@ -441,3 +482,31 @@ class MissingVAE(comfy.sd.VAE):
 
     def get_ram_usage(self) -> int:
         return 0
+
+
+# --- films --------------------------------------------------------------------------------------------------
+
+
+def temporary_folder() -> Path:
+    """ComfyUI's folder for what nobody keeps."""
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def film_path(prefix: str, key: str, width: int, height: int) -> Path:
+    """Where an unfinished film with this key lies in the output folder: the same place for the same film."""
+    folder, name, *_ = folder_paths.get_save_image_path(
+        prefix, folder_paths.get_output_directory(), width, height
+    )
+    return Path(folder) / f"{name}_{key}.mp4"
+
+
+def place_film(film: Path, prefix: str, width: int, height: int) -> tuple[Path, ui.SavedResult]:
+    """Give a finished film the next free number, as Save Video does; and how the page finds it."""
+    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
+        prefix, folder_paths.get_output_directory(), width, height
+    )
+    target = Path(folder) / f"{name}_{counter:05}_.mp4"
+    film.replace(target)
+    return target, ui.SavedResult(target.name, subfolder, io.FolderType.output)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from comfy_api.latest import io
+from numpy.typing import NDArray
+from torch import Tensor
 
-from ..eadnet.media.plots import matrix_picture
+from ..eadnet.media.plots import band_picture, matrix_picture
+from ..eadnet.modules.tfrm import graph_of, smooth_stream
 from . import host
 from .types import GraphSmoother, Smoother, schema
+
+_WHOLE = 200  # frames up to which the graph is shown whole
 
 
 class EADNetTFRMSmoother(io.ComfyNode):
@@ -46,7 +52,7 @@ class EADNetTFRMSmoother(io.ComfyNode):
                 io.Image.Output(
                     display_name="frame_graph",
                     tooltip="The graph as a picture: row i shows which frames (columns) frame i learned "
-                    "from.",
+                    "from. Of a long clip, which frames around it.",
                 ),
             ],
         )
@@ -56,11 +62,21 @@ class EADNetTFRMSmoother(io.ComfyNode):
         cls, tfrm: GraphSmoother, samples: dict[str, Any], strength: float, top_k: int
     ) -> io.NodeOutput:
         latents = samples["samples"]
-        network = tfrm.network.use(lambda _: host.tfrm_memory(latents.shape))
+        network = tfrm.network.use(lambda module: host.tfrm_memory(module, latents.shape))
         parameter = next(network.parameters())
         scaled = (latents * tfrm.latent_scale).to(parameter.device, parameter.dtype)
-        with torch.no_grad():
-            smoothed, graph = network(scaled.transpose(0, 1)[None], strength, top_k or None)
-        result = (smoothed[0].transpose(0, 1).float() / tfrm.latent_scale).to(host.result_device())
-        picture = torch.from_numpy(matrix_picture(graph[0].float().cpu().numpy()))
-        return io.NodeOutput({**samples, "samples": result}, picture[None])
+        pieces, edges = [], []
+        for piece, learned in smooth_stream(
+            network, [scaled], len(scaled), strength=strength, top_k=top_k or None
+        ):
+            pieces.append((piece.float() / tfrm.latent_scale).to(host.result_device()))
+            edges.append(learned.float().cpu())
+        picture = torch.from_numpy(_picture(torch.cat(edges)))
+        return io.NodeOutput({**samples, "samples": torch.cat(pieces)}, picture[None])
+
+
+def _picture(edges: Tensor) -> NDArray[np.float32]:
+    """The whole graph of a short clip, the band around its diagonal of a long one."""
+    if len(edges) <= _WHOLE:
+        return matrix_picture(graph_of(edges).numpy())
+    return band_picture(edges.numpy())

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..eadnet.checkpoints import Checkpoint
 from ..eadnet.errors import InputError
+from ..eadnet.faces.track import FaceTrack
 from .host import Network
 
 CATEGORY = "EAD-Net"
@@ -25,7 +26,9 @@ Smoother = io.Custom("EADNET_TFRM")
 SyncNet = io.Custom("EADNET_SYNCNET")
 Audio = io.Custom("EADNET_AUDIO")
 Emotion = io.Custom("EADNET_EMOTION")
-FaceLandmarks = io.Custom("FACE_LANDMARKS")  # a type of newer ComfyUI versions
+Face = io.Custom("EADNET_FACE_TRACK")
+# ComfyUI's own, in versions that have it; here it is only read.
+FaceLandmarks = io.Custom("FACE_LANDMARKS")
 
 # Keys of our own in a LATENT dictionary, beside ComfyUI's "samples".
 MASK = "eadnet_mask"
@@ -59,6 +62,7 @@ class ModelInfo:
     preset: str
     resolution: int
     mask_region: str
+    framing: str
     scheduler_config: dict[str, Any]
     latent_scale: float
     shared_noise: float
@@ -74,6 +78,7 @@ class ModelInfo:
             preset=checkpoint.preset,
             resolution=checkpoint.resolution if denoises else 0,
             mask_region=checkpoint.mask_region,
+            framing=checkpoint.framing if denoises else "",
             scheduler_config=checkpoint.scheduler_config if denoises else {},
             latent_scale=float(info.get("latent_scale", 1.0 if own_autoencoder else SD_LATENT_SCALE)),
             shared_noise=float(checkpoint.defaults.get("shared_noise", 0.0)),
@@ -139,3 +144,11 @@ class EmotionTokens:
             raise InputError("The emotion is an empty conditioning: connect EAD-Net Encode Emotion.")
         tokens, options = value[0][0], value[0][1]
         return cls(tokens[0], options.get(NULL))
+
+
+@dataclass(frozen=True)
+class TrackedFace:
+    """EADNET_FACE_TRACK: where the face is in every frame, and the part of it that the model generates."""
+
+    track: FaceTrack
+    mask_region: str

@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 from eadnet.cli import COMMANDS, Command, ProgressLine, build_parser, main
-from eadnet.media.video import read_video
+from eadnet.media.video import read_video, write_video
 from eadnet.pipeline import Progress
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
@@ -53,7 +53,7 @@ def test_generate_writes_a_film_with_sound(
     assert sheet.is_file()
     said = capsys.readouterr()
     assert "9 frames, 0.36 s" in said.out
-    assert "denoise 1/1" in said.err and "decode 9/9" in said.err
+    assert "render 1/1" in said.err
 
 
 @pytest.mark.parametrize(
@@ -76,13 +76,29 @@ def test_what_the_user_can_put_right_is_one_sentence(
     assert not (tmp_path / "out.mp4").exists()
 
 
+def test_progress_says_how_long_it_will_take() -> None:
+    stream = io.StringIO()
+    ProgressLine(stream)(Progress("render", 1, 10, seconds_left=83.4))
+    assert stream.getvalue() == "render 1/10, 1:23 left\n"
+
+
+def test_a_longer_video_can_outlast_the_sound(files: Path, tmp_path: Path) -> None:
+    frames = [np.full((RESOLUTION, RESOLUTION, 3), 90, np.uint8)] * 20
+    write_video(tmp_path / "v.mp4", frames, 25)
+    for mode, count in (("bounce", 9), ("cut_off", 9), ("silence", 20)):
+        given = arguments(files, tmp_path / "out.mp4", length=mode, video=str(tmp_path / "v.mp4"))
+        at = given.index("--portrait")
+        assert main(given[:at] + given[at + 2 :]) == 0
+        assert len(read_video(tmp_path / "out.mp4").frames) == count
+
+
 def test_ctrl_c_ends_without_a_traceback(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("eadnet.pipeline.generate", stop)
+    monkeypatch.setattr("eadnet.pipeline.generate_file", stop)
     assert main(arguments(files, tmp_path / "out.mp4")) == 130
     assert "Traceback" not in capsys.readouterr().err
 

@@ -15,7 +15,7 @@ from eadnet.checkpoints import save_checkpoint
 from eadnet.errors import CheckpointError, InputError
 from eadnet.faces.masks import mask_image
 from eadnet.media.video import write_video
-from eadnet.pipeline import Model, Progress, encode_emotion, frames_shown, generate, load_model, smooth
+from eadnet.pipeline import Model, Progress, encode_emotion, generate, load_model, smooth
 from eadnet.presets import PRESETS
 from tests.tiny import RESOLUTION, tiny_components, write_tiny_checkpoint
 
@@ -77,13 +77,15 @@ def test_the_same_seed_gives_the_same_clip(model: Model, portrait: Path, tmp_pat
     assert (first == again).all() and (first != other).any()
 
 
-def test_progress_passes_through_every_stage(model: Model, portrait: Path, tmp_path: Path) -> None:
+def test_progress_counts_every_window_of_every_step_with_the_time_left(
+    model: Model, portrait: Path, tmp_path: Path
+) -> None:
     seen: list[Progress] = []
     sound = recording(tmp_path / "a.wav", 16000)
     generate(sound, portrait=portrait, model=model, steps=2, on_progress=seen.append)
-    assert [p.stage for p in seen] == ["encode"] + ["denoise"] * 4 + ["decode"] * 4
-    assert [p.done for p in seen] == [1, *range(1, 5), 8, 16, 24, 25]
-    assert all((p.sampling is not None) == (p.stage == "denoise") for p in seen)
+    assert [(p.stage, p.done, p.total) for p in seen] == [("render", done, 4) for done in range(1, 5)]
+    assert all(p.sampling is not None and p.seconds_left is not None for p in seen)
+    assert seen[-1].seconds_left == 0
 
 
 def test_a_video_that_is_too_short_runs_back_and_forth(model: Model, tmp_path: Path) -> None:
@@ -98,22 +100,15 @@ def test_a_video_that_is_too_short_runs_back_and_forth(model: Model, tmp_path: P
     assert abs(corner - np.array(expected)).max() <= 4
 
 
-@pytest.mark.parametrize(
-    ("source_fps", "fps", "shown"),
-    [
-        (Fraction(25), 25, [0, 1, 2, 3, 4]),
-        (Fraction(50), 25, [0, 2, 4, 6, 8]),
-        (Fraction(30), 25, [0, 1, 2, 3, 4]),
-        (Fraction(25, 2), 25, [0, 0, 1, 1, 2]),
-        (Fraction(30000, 1001), 25, [0, 1, 2, 3, 4]),
-    ],
-)
-def test_videos_of_other_frame_rates_keep_their_time(
-    source_fps: Fraction, fps: float, shown: list[int]
-) -> None:
-    assert frames_shown(5, 100, source_fps, fps) == shown
-    minute = frames_shown(1500, 10_000, source_fps, fps)
-    assert minute[-1] == int(1499 * source_fps / 25)
+@pytest.mark.parametrize("fps", [Fraction(24), Fraction(30000, 1001), Fraction(50)])
+def test_a_video_keeps_its_own_rate(model: Model, tmp_path: Path, fps: Fraction) -> None:
+    levels = list(range(20, 230, 10))
+    frames = [np.full((RESOLUTION, RESOLUTION, 3), level, np.uint8) for level in levels]
+    write_video(tmp_path / "v.mp4", frames, fps)
+    sound = recording(tmp_path / "a.wav", round(16000 * 12 / fps))
+    clip = generate(sound, video=tmp_path / "v.mp4", model=model, steps=1)
+    assert clip.fps == float(fps) and len(clip.frames) == 12
+    assert abs(clip.frames[:, 0, 0, 0].astype(int) - levels[:12]).max() <= 4
 
 
 def test_an_empty_sentence_is_the_null_emotion(model: Model) -> None:

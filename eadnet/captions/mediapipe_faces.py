@@ -1,4 +1,4 @@
-"""Blend shapes of the face in a picture, by Google's MediaPipe: an optional package (the extra `measure`)
+"""Blend shapes of the face in a picture, by Google's MediaPipe: an optional package (the extra `mediapipe`)
 and its `face_landmarker_v2_with_blendshapes.task`, which the user downloads. Imported late, here and
 nowhere else."""
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
-
-log = logging.getLogger(__name__)
+from .sound import SoundFile
 
 RATE = 16000
 
@@ -121,67 +115,9 @@ def load_audio(path: str | os.PathLike[str]) -> tuple[Tensor, int]:
     Raises:
         InputError: missing or unreadable file, no sound track, no samples, NaN or infinite samples.
     """
-    import av
-
-    name = Path(path).name
-    if not Path(path).is_file():
-        raise InputError(f"{name} is not a file; check the path.")
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                raise InputError(f"{name} has no sound track; choose a file with sound.")
-            waveform, rate, start = _decoded(container, name)
-            pictures_start = _first_picture_seconds(container)
-    except InputError:
-        raise
-    except (av.FFmpegError, ValueError) as error:
-        raise InputError(f"{name} cannot be read as sound ({error}); convert it to WAV or MP4.") from error
-    if pictures_start is not None:
-        waveform = _shifted(waveform, round((start - pictures_start) * rate))
-    return check_waveform(waveform, where=f"the sound track of {name}"), rate
-
-
-def _decoded(container: InputContainer, name: str) -> tuple[Tensor, int, float]:
-    """(waveform [C, S], samples per second, seconds at which the first sample is heard)."""
-    import av
-
-    pieces: list[np.ndarray] = []
-    resampler: av.AudioResampler | None = None
-    rate, start = 0, 0.0
-    for packet in container.demux(container.streams.audio[0]):
-        try:
-            frames = packet.decode()
-        except av.InvalidDataError as error:
-            log.warning("%s: a damaged piece of sound was left out (%s)", name, error)
-            continue
-        for frame in frames:
-            if not isinstance(frame, av.AudioFrame):
-                continue
-            if resampler is None:
-                rate, start = frame.sample_rate, float(frame.time or 0.0)
-                resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate)
-            pieces.extend(piece.to_ndarray() for piece in resampler.resample(frame))
-    if not pieces:
-        raise InputError(f"the sound track of {name} is empty or damaged; choose a file with sound.")
-    return torch.from_numpy(np.concatenate(pieces, axis=1).astype(np.float32, copy=False)), rate, start
-
-
-def _first_picture_seconds(container: InputContainer) -> float | None:
-    import av
-
-    for stream in container.streams.video:
-        # The cover of a music file is a picture track too, but sets no clock.
-        cover = bool(stream.disposition & av.stream.Disposition.attached_pic)
-        if not cover and stream.start_time is not None and stream.time_base is not None:
-            return float(stream.start_time * stream.time_base)
-    return None
-
-
-def _shifted(waveform: Tensor, samples: int) -> Tensor:
-    """`samples` of silence put before the sound, or, if negative, cut from its start."""
-    if samples >= 0:
-        return torch.nn.functional.pad(waveform, (samples, 0))
-    return waveform[:, -samples:]
+    sound = SoundFile(path)
+    waveform = torch.cat(list(sound.pieces()), dim=1)
+    return check_waveform(waveform, where=f"the sound track of {Path(path).name}"), sound.rate
 
 
 def moved(waveform: Tensor, rate: int, seconds: float) -> Tensor:

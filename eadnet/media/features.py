@@ -6,10 +6,14 @@ Every filterbank is computed from its formula, so no data file and no audio libr
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from .speech import Speech
 
 RATE = 16000
 WHISPER_FFT = 400
@@ -81,6 +85,31 @@ def mel_power(waveform: Tensor, pad_mode: str = "reflect") -> Tensor:
     filters = slaney_filterbank(WHISPER_FFT, WHISPER_MELS).to(device=flat.device, dtype=torch.float32)
     mel = filters @ power
     return mel.reshape(*waveform.shape[:-1], WHISPER_MELS, mel.shape[-1])
+
+
+def mel_power_between(speech: Speech, first: int, last: int, reflect_at: int | None = None) -> Tensor:
+    """Frames ``first`` to ``last`` of `mel_power` of a recording that is read where it is needed.
+
+    Args:
+        speech: the recording.
+        first, last: half-open range of mel frames.
+        reflect_at: number of samples after which, and before 0, the recording is mirrored as Whisper does;
+            None leaves silence there.
+
+    Returns:
+        [80, last - first], float32.
+    """
+    margin = 2  # frames whose windows reach beyond what is read
+    start, stop = (first - margin) * WHISPER_HOP, (last + margin) * WHISPER_HOP
+    waveform = speech.read(start, stop)
+    if reflect_at is not None:
+        if start < 0:
+            waveform[:-start] = speech.read(1, 1 - start).flip(0)
+        beyond = stop - reflect_at
+        if beyond > 0:
+            mirrored = speech.read(reflect_at - 1 - beyond, reflect_at - 1).flip(0)
+            waveform[reflect_at - start :] = mirrored[: len(waveform) - (reflect_at - start)]
+    return mel_power(waveform, pad_mode="constant")[:, margin : margin + last - first]
 
 
 def whisper_log_mel(waveform: Tensor, pad_to_30s: bool = False) -> Tensor:

@@ -76,3 +76,30 @@ def matrix_picture(matrix: NDArray[Any], size: int = 512, title: str = "frame gr
         text = f"{most * share * share:.2g}"
         draw.text((bar + width + 4, top + (1 - share) * (side - 1)), text, _INK, font, anchor="lm")
     return np.asarray(picture, dtype=np.float32) / np.float32(255)
+
+
+def band_picture(edges: NDArray[Any], size: int = 512, title: str = "frame graph") -> NDArray[np.float32]:
+    """The edges [T, 2 reach + 1] of a long clip as a heat map: time downwards, distance across.
+
+    Rows that lie on one row of pixels are averaged. [size, size, 3] in 0..1, colours as in `matrix_picture`.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    count, reach = len(edges), edges.shape[1] // 2
+    left, top, right, bottom = size // 8, size // 8, size // 16, size // 12
+    width, height = size - left - right, size - top - bottom
+    starts = np.linspace(0, count, min(count, height) + 1).round().astype(int)
+    rows = np.stack([edges[a:b].mean(axis=0) for a, b in zip(starts, starts[1:], strict=False)])
+    most = float(rows.max()) or 1.0
+    font = ImageFont.load_default(max(10, size // 40))
+    picture = Image.new("RGB", (size, size), _BACKGROUND)
+    draw = ImageDraw.Draw(picture)
+    shade = Image.fromarray(colours(np.sqrt(np.clip(rows / most, 0, 1))))
+    picture.paste(shade.resize((width, height), Image.Resampling.NEAREST), (left, top))
+    draw.text((left + width / 2, top / 2), f"{title}: row learns from a frame so far away", _INK, font, "mm")
+    for tick in _ticks(count):
+        draw.text((left - 6, top + (tick + 0.5) * height / count), str(tick), _INK, font, anchor="rm")
+    for distance in range(-reach, reach + 1, max(1, reach // 4)):
+        at = left + (distance + reach + 0.5) * width / (2 * reach + 1)
+        draw.text((at, top + height + 6), f"{distance:+d}" if distance else "0", _INK, font, anchor="ma")
+    return np.asarray(picture, dtype=np.float32) / np.float32(255)

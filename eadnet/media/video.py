@@ -19,7 +19,7 @@ from torch import Tensor
 from ..errors import InputError
 
 # Sampling rates AAC can carry; sound of any other rate is brought to 48 kHz.
-_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _AAC_FRAME = 1024
 
 
@@ -31,7 +31,8 @@ class Video:
     fps: Fraction
 
 
-def _open(path: Path) -> Any:
+def open_video(path: Path) -> Any:
+    """An open container with a picture track; InputError where there is none."""
     import av
 
     if not path.is_file():
@@ -48,11 +49,12 @@ def _open(path: Path) -> Any:
 
 def video_fps(path: str | os.PathLike[str]) -> Fraction:
     """Frames per second of a video file. Raises InputError for an unreadable file."""
-    with _open(Path(path)) as container:
-        return _fps(container.streams.video[0])
+    with open_video(Path(path)) as container:
+        return stream_fps(container.streams.video[0])
 
 
-def _fps(stream: Any) -> Fraction:
+def stream_fps(stream: Any) -> Fraction:
+    """Frames per second, on average."""
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate
     return Fraction(rate) if rate else Fraction(25)
 
@@ -65,7 +67,7 @@ def read_frames(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
     import av
 
     path = Path(path)
-    with _open(path) as container:
+    with open_video(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         count = 0
@@ -212,7 +214,7 @@ def _carried(waveform: Tensor, rate: int) -> tuple[np.ndarray, int]:
     if len(samples) > 2:
         samples = samples.mean(dim=0, keepdim=True)
     array = torch.nan_to_num(samples).clamp(-1, 1).numpy()
-    if rate not in _AAC_RATES:
+    if rate not in AAC_RATES:
         common = int(np.gcd(48000, rate))
         array = resample_poly(array, 48000 // common, rate // common, axis=1).astype(np.float32)
         rate = 48000

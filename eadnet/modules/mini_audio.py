@@ -7,7 +7,7 @@ pieces, and appending silence changes nothing that came before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -17,13 +17,20 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..media.audio import check_waveform
-from ..media.features import WHISPER_HOP, mel_power
-from .slices import rows_heard, slice_features
+from ..media.features import WHISPER_HOP, mel_power, mel_power_between
+from ..media.speech import Speech
+from .slices import first_row_heard, rows_heard, slice_features, slice_stream
 
 # Quieter than this (white noise of about -46 dBFS) is background: it is not amplified to the level of speech.
 QUIETEST_LEVEL = 1e-4
 # Bands more than five decades of power (50 dB) below the level of the recording count as silent.
 DECADES = 5.0
+# Rows that a recording is encoded in at a time when it is streamed: 10 s.
+_BLOCK_ROWS = 500
+
+
+def _decades(power: Tensor, level: Tensor | float) -> Tensor:
+    return (power / level).clamp(min=10.0**-DECADES).log10()
 
 
 def speech_log_mel(waveform: Tensor) -> Tensor:
@@ -43,8 +50,7 @@ def speech_log_mel(waveform: Tensor) -> Tensor:
     loudness = power.mean(dim=-2, keepdim=True)
     amplitude = loudness.clamp(min=1e-20).sqrt()
     level = (loudness.sum(dim=-1, keepdim=True) / amplitude.sum(dim=-1, keepdim=True)).square()
-    decades = (power / level.clamp(min=QUIETEST_LEVEL)).clamp(min=10.0**-DECADES).log10()
-    return (decades + DECADES) / 2.0
+    return (_decades(power, level.clamp(min=QUIETEST_LEVEL)) + DECADES) / 2.0
 
 
 class RowNorm(nn.GroupNorm):
@@ -182,3 +188,44 @@ class MiniAudioEncoder(nn.Module):
         waveform = F.pad(waveform, (0, max(0, needed - waveform.numel())))
         log_mel = self.log_mel(waveform)[None].to(self.conv_in.weight)
         return self.encode_windows(log_mel, fps, num_frames)[0]
+
+    @torch.no_grad()
+    def stream_speech(
+        self, speech: Speech, fps: float | Fraction, num_frames: int, first_frame: int = 0
+    ) -> Iterator[Tensor]:
+        """The tokens of `encode_speech` from a recording that is read piece by piece.
+
+        Args:
+            speech: mono, 16 kHz.
+            fps, num_frames: of the whole video.
+            first_frame: frame to begin with.
+
+        Yields:
+            [n, 10, dim] for consecutive frames.
+        """
+        samples = max(speech.samples, 2 * WHISPER_HOP * rows_heard(fps, num_frames))
+        rows = samples // WHISPER_HOP // 2
+        first_row = first_row_heard(rows, fps, first_frame) // _BLOCK_ROWS * _BLOCK_ROWS
+        blocks = self._row_blocks(speech, rows, first_row, self._level(speech, samples // WHISPER_HOP))
+        return slice_stream(blocks, rows, fps, num_frames, first_frame, first_row)
+
+    def _level(self, speech: Speech, frames: int) -> float:
+        """The level of `log_mel` for a whole recording, in one pass over it."""
+        power = amplitude = 0.0
+        for start in range(0, frames, 2 * _BLOCK_ROWS):
+            loudness = mel_power_between(speech, start, min(start + 2 * _BLOCK_ROWS, frames)).mean(dim=0)
+            power += float(loudness.double().sum())
+            amplitude += float(loudness.clamp(min=1e-20).sqrt().double().sum())
+        return max((power / amplitude) ** 2 if amplitude else 0.0, QUIETEST_LEVEL)
+
+    @torch.no_grad()
+    def _row_blocks(self, speech: Speech, rows: int, first_row: int, level: float) -> Iterator[Tensor]:
+        """Rows [n, 1, dim] from ``first_row`` on; each block is computed with what it reaches."""
+        margin = self.reach + 2
+        for start in range(first_row, rows, _BLOCK_ROWS):
+            stop = min(start + _BLOCK_ROWS, rows)
+            left, right = max(0, start - margin), min(rows, stop + margin)
+            power = mel_power_between(speech, 2 * left, 2 * right)
+            log_mel = (_decades(power, level) + DECADES) / 2.0
+            block = self(log_mel[None].to(self.conv_in.weight))[0]
+            yield block[start - left : stop - left, None]

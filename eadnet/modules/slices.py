@@ -7,6 +7,7 @@ after it at 25 fps: ten rows, repeated at the ends of the recording.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 
 import torch
@@ -91,3 +92,54 @@ def slice_features(
         return rows[..., index, :, :].flatten(-3, -2)
     clip = torch.arange(index.shape[0], device=rows.device)[:, None, None]
     return rows[clip, index].flatten(-3, -2)
+
+
+def slice_stream(
+    blocks: Iterator[Tensor],
+    num_rows: int,
+    fps: float | Fraction,
+    num_frames: int,
+    first_frame: int = 0,
+    first_row: int = 0,
+) -> Iterator[Tensor]:
+    """`slice_features` for rows that arrive block by block.
+
+    Args:
+        blocks: [n, L, D] each, the rows from `first_row` on, to the end or to the last one that is heard.
+        num_rows: rows of the whole recording.
+        fps: video frames per second.
+        num_frames: frames of the whole video.
+        first_frame: frame to begin with; it must hear nothing before `first_row`.
+
+    Yields:
+        [n, 10 * L, D] for consecutive frames.
+    """
+    if first_frame >= num_frames:
+        return
+    held: Tensor | None = None
+    frame, end = first_frame, first_row  # next frame to give out, row that follows those held
+    for block in blocks:
+        held = block if held is None else torch.cat([held, block])
+        end += len(block)
+        ready = frame
+        while ready < num_frames and _rows_of(num_rows, fps, ready)[1] < end:
+            ready += 1
+        if ready > frame:
+            index = frame_rows(num_rows, fps, ready - frame, frame) - (end - len(held))
+            yield held[index.to(held.device)].flatten(1, 2)
+            frame = ready
+        if frame == num_frames:
+            return
+        held = held[max(0, _rows_of(num_rows, fps, frame)[0] - (end - len(held))) :]
+
+
+def _rows_of(num_rows: int, fps: float | Fraction, frame: int) -> tuple[int, int]:
+    """First and last row one frame hears."""
+    centre = math.floor(frame * ROWS_PER_SECOND / checked_fps(fps))
+    first, last = centre - ROWS_BEFORE, centre + ROWS_PER_FRAME - ROWS_BEFORE - 1
+    return min(max(first, 0), num_rows - 1), min(max(last, 0), num_rows - 1)
+
+
+def first_row_heard(num_rows: int, fps: float | Fraction, frame: int) -> int:
+    """The first row that a frame or any after it hears."""
+    return _rows_of(num_rows, fps, frame)[0]

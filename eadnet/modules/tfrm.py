@@ -7,7 +7,7 @@ frames; the formulas below are our reconstruction.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -15,6 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import InputError
+
+# Frames of a clip that are refined together, counted from its start, so that every way through a clip meets
+# the same pieces and rounds alike.
+PIECE = 64
 
 
 class GraphConvolution(nn.Module):
@@ -35,7 +39,7 @@ class TFRM(nn.Module):
 
     With h_i the features of frame i (a small convolutional encoder, pooled over the frame):
 
-        A = softmax over the top k of  q_i . k_j / sqrt(d) + b(|i - j|)
+        A = softmax over the top k of  q_i . k_j / sqrt(d) + b(|i - j|),  |i - j| <= reach
         h <- graph convolutions over A
         x_i <- x_i + strength * out( gate(h_i) * sum_j A_ij (phi(x_j) - phi(x_i)) )
 
@@ -50,6 +54,8 @@ class TFRM(nn.Module):
         layers: graph convolutions.
         temporal_prior: whether scores include b. Without it the module does not see the order of the frames.
         max_distance: distances from this one on share one entry of b.
+        reach: how far apart frames may be to share an edge; None is any distance. It bounds what a frame
+            depends on, so that clips of any length can be refined in pieces (see `smooth_stream`).
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class TFRM(nn.Module):
         layers: int = 2,
         temporal_prior: bool = True,
         max_distance: int = 64,
+        reach: int | None = 16,
     ) -> None:
         super().__init__()
         _check_top_k(top_k)
@@ -70,9 +77,11 @@ class TFRM(nn.Module):
             "layers": layers,
             "temporal_prior": temporal_prior,
             "max_distance": max_distance,
+            "reach": reach,
         }
         self.channels = channels
         self.top_k = top_k
+        self.reach = reach
         self.encoder = nn.Sequential(
             nn.Conv2d(channels, hidden, kernel_size=3, padding=1),
             nn.SiLU(),
@@ -89,6 +98,11 @@ class TFRM(nn.Module):
         self.phi = nn.Conv2d(channels, hidden, kernel_size=1, bias=False)
         self.out = nn.Conv2d(hidden, channels, kernel_size=1, bias=False)
         nn.init.zeros_(self.out.weight)
+
+    @property
+    def halo(self) -> int | None:
+        """How many frames to either side a refined frame depends on; None is all of them."""
+        return None if self.reach is None else self.reach * max(1, len(self.graph))
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TFRM:
@@ -144,10 +158,12 @@ class TFRM(nn.Module):
         """Row-stochastic graph [B, T, T] with at most top_k edges per row."""
         count = features.shape[1]
         scores = self.to_q(features) @ self.to_k(features).transpose(1, 2) / math.sqrt(features.shape[2])
+        index = torch.arange(count, device=features.device)
+        distance = (index[:, None] - index).abs()
         if self.prior is not None:
-            index = torch.arange(count, device=features.device)
-            distance = (index[:, None] - index).abs().clamp(max=self.prior.numel() - 1)
-            scores = scores + self.prior[distance]
+            scores = scores + self.prior[distance.clamp(max=self.prior.numel() - 1)]
+        if self.reach is not None:
+            scores = scores.masked_fill(distance > self.reach, float("-inf"))
         if top_k < count:
             kept = scores.topk(top_k, dim=-1).indices
             dropped = torch.ones_like(scores, dtype=torch.bool).scatter(-1, kept, False)
@@ -158,3 +174,73 @@ class TFRM(nn.Module):
 def _check_top_k(top_k: int) -> None:
     if top_k < 1:
         raise InputError(f"The frame graph keeps at least 1 edge per frame; top_k is {top_k}.")
+
+
+def needed_from(tfrm: TFRM | None, frame: int) -> int:
+    """The first frame whose latents are needed to refine a clip from ``frame`` on with `smooth_stream`."""
+    if tfrm is None:
+        return frame
+    return 0 if tfrm.halo is None else max(0, frame // PIECE * PIECE - tfrm.halo)
+
+
+@torch.no_grad()
+def smooth_stream(
+    tfrm: TFRM,
+    latents: Iterable[Tensor],
+    num_frames: int,
+    *,
+    strength: float = 1.0,
+    top_k: int | None = None,
+    first_frame: int = 0,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Refine the frames of a clip of any length piece by piece.
+
+    Each piece is refined together with the frames around it that it depends on, so the result is that of the
+    whole clip at once, in memory that does not grow with its length (unless ``reach`` is None).
+
+    Args:
+        latents: stretches [n, C, h, w] of consecutive frames, from `needed_from(tfrm, first_frame)` on.
+        num_frames: frames of the whole clip.
+        strength, top_k: as in `TFRM.forward`.
+        first_frame: the first frame to give out.
+
+    Yields:
+        (refined latents [n, C, h, w], edges [n, 2 reach + 1]) of consecutive stretches:
+        ``edges[i, reach + d]`` is how much frame i learned from the frame d later. Without a reach,
+        it counts as num_frames - 1.
+    """
+    halo = num_frames if tfrm.halo is None else tfrm.halo
+    reach = num_frames - 1 if tfrm.reach is None else tfrm.reach
+    piece = num_frames if tfrm.halo is None else PIECE
+    source = iter(latents)
+    held: Tensor | None = None
+    begin = needed_from(tfrm, first_frame)  # the number of the first frame held
+    for start in range(first_frame // piece * piece, num_frames, piece):
+        stop = min(start + piece, num_frames)
+        left, right = max(0, start - halo), min(num_frames, stop + halo)
+        parts = [] if held is None else [held[left - begin :]]
+        have = sum(map(len, parts))
+        while have < right - left:
+            parts.append(next(source))
+            have += len(parts[-1])
+        held, begin = torch.cat(parts), left
+        refined, graph = tfrm(held[: right - left].transpose(0, 1)[None], strength, top_k)
+        skip = max(0, first_frame - start)
+        inside = slice(start + skip - left, stop - left)
+        yield refined[0].transpose(0, 1)[inside], _band(graph[0], inside, reach)
+
+
+def _band(graph: Tensor, rows: slice, reach: int) -> Tensor:
+    """The edges of some rows of a graph [n, n] by distance, [rows, 2 reach + 1]; 0 beyond the ends."""
+    padded = F.pad(graph[rows], (reach, reach))
+    first = torch.arange(rows.start, rows.stop, device=graph.device)[:, None]
+    return padded.gather(1, first + torch.arange(2 * reach + 1, device=graph.device))
+
+
+def graph_of(edges: Tensor) -> Tensor:
+    """The whole graph [T, T] from the edges [T, 2 reach + 1] of `smooth_stream`."""
+    count, reach = len(edges), edges.shape[1] // 2
+    graph = edges.new_zeros(count, count + 2 * reach)
+    index = torch.arange(count, device=edges.device)[:, None]
+    offsets = torch.arange(2 * reach + 1, device=edges.device)
+    return graph.scatter_(1, index + offsets, edges)[:, reach : reach + count]

@@ -6,7 +6,7 @@ Parameter names are those of the published checkpoints without their "encoder." 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..media.audio import RATE, check_waveform
-from ..media.features import WHISPER_HOP, whisper_log_mel
-from .slices import checked_fps, slice_features
+from ..media.features import WHISPER_FFT, WHISPER_HOP, mel_power_between, whisper_log_mel
+from ..media.speech import Speech
+from .slices import checked_fps, first_row_heard, slice_features, slice_stream
 
 # Neighbouring chunks share at least a third of their length (10 s of 30 s) and hand over during 4 s in the
 # middle of what they share, so no row near the edge of a chunk, where context is missing, is ever used.
@@ -158,6 +159,59 @@ class WhisperEncoder(nn.Module):
         waveform = F.pad(waveform, (0, max(0, needed - waveform.numel())))
         mel = whisper_log_mel(waveform).to(self.conv1.weight)
         return slice_features(self.encode_rows(mel), fps, num_frames)
+
+    @torch.no_grad()
+    def stream_speech(
+        self, speech: Speech, fps: float | Fraction, num_frames: int, first_frame: int = 0
+    ) -> Iterator[Tensor]:
+        """The tokens of `encode_speech` from a recording that is read piece by piece.
+
+        Args:
+            speech: mono, 16 kHz.
+            fps, num_frames: of the whole video.
+            first_frame: frame to begin with.
+
+        Yields:
+            [n, 10 * layers, width] for consecutive frames.
+        """
+        needed = max(2 * WHISPER_HOP, math.ceil(num_frames / checked_fps(fps) * RATE))
+        samples = max(speech.samples, needed)
+        frames = samples // WHISPER_HOP
+        whole = max(self.chunk_frames, frames + frames % 2)
+        starts = chunk_starts(whole // 2, self.chunk_frames // 2)
+        wanted = first_row_heard(frames // 2, fps, first_frame)
+        chunk = max(k for k, start in enumerate(starts) if start <= wanted)
+        # The chunk before still fades out there.
+        chunk = max(0, chunk - 1)
+        blocks = self._row_blocks(speech, max(samples, WHISPER_FFT), frames, starts, chunk)
+        return slice_stream(blocks, frames // 2, fps, num_frames, first_frame, starts[chunk])
+
+    @torch.no_grad()
+    def _row_blocks(
+        self, speech: Speech, samples: int, frames: int, starts: list[int], first_chunk: int
+    ) -> Iterator[Tensor]:
+        """Rows [n, layers, width] from the start of a chunk on, of all chunks that see them."""
+
+        def decades(first: int, last: int) -> Tensor:
+            return mel_power_between(speech, first, last, samples).clamp(min=1e-10).log10()
+
+        pieces = range(0, frames, self.chunk_frames)
+        loudest = max(float(decades(at, min(at + self.chunk_frames, frames)).max()) for at in pieces)
+        rows = self.chunk_frames // 2
+        weights = handover_weights(starts, rows)
+        faded: Tensor | None = None  # rows that the chunk before shares with this one
+        for k in range(first_chunk, len(starts)):
+            first, last = 2 * starts[k], min(2 * (starts[k] + rows), frames)
+            mel = (torch.maximum(decades(first, last), torch.tensor(loudest - 8.0)) + 4.0) / 4.0
+            mel = F.pad(mel, (0, self.chunk_frames - mel.shape[1])).to(self.conv1.weight)
+            block = self(mel[None])[0]
+            if len(starts) > 1:
+                block = block * weights[k].to(block)[:, None, None]
+            if faded is not None:
+                block[: len(faded)] += faded
+            done = starts[k + 1] - starts[k] if k + 1 < len(starts) else frames // 2 - starts[k]
+            yield block[:done]
+            faded = block[done:]
 
     def encode_rows(self, mel: Tensor) -> Tensor:
         """Feature rows of a log-mel of any length.

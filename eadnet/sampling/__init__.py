@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .sampler import Callback, Conditions, SamplingProgress, sample
+from .conditions import Conditions
+from .sampler import Callback, Sampling, SamplingProgress, sample, stream
 from .schedulers import LATENTSYNC_DDIM, SCHEDULERS, make_scheduler
 
 __all__ = [
@@ -10,7 +11,9 @@ __all__ = [
     "SCHEDULERS",
     "Callback",
     "Conditions",
+    "Sampling",
     "SamplingProgress",
     "make_scheduler",
     "sample",
+    "stream",
 ]

@@ -1,73 +1,23 @@
-"""From noise to the latents of a whole clip."""
+"""From noise to the latents of a clip: all at once, or window after window while the clip passes by."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from .conditions import Conditions
 from .guidance import Guidance
-from .schedulers import advance, denoised_estimate, make_scheduler, set_steps
-from .windows import blend_weights, windows
+from .noise import clip_noise, seeded
+from .schedulers import make_scheduler, set_steps
+from .wavefront import Turn, Wavefront, overlap_reach, together, wave
+from .windows import windows
 
-
-@dataclass(frozen=True)
-class Conditions:
-    """What one clip of T frames is generated from. Latents are scaled as the U-Net expects them.
-
-    masked_latents    [T, 4, h, w]  the crops with the region hidden
-    mask              [T, 1, h, w]  1 where the picture is kept (see `eadnet.faces.masks.latent_mask`)
-    reference_latents [T, 4, h, w]  the whole crops
-    audio             [T, N, D]     tokens of the sound around each frame
-    emotion           [L, De], or [T, L, De] when it changes over time, or None
-    null_emotion      [L, De] embedding of the empty sentence; None means the model's path without emotion
-    """
-
-    masked_latents: Tensor
-    mask: Tensor
-    reference_latents: Tensor
-    audio: Tensor
-    emotion: Tensor | None = None
-    null_emotion: Tensor | None = None
-
-    @property
-    def num_frames(self) -> int:
-        return self.masked_latents.shape[0]
-
-    def check(self) -> None:
-        """Raise InputError when the parts do not belong together or hold numbers that are not finite."""
-        frames, grid = self.num_frames, self.masked_latents.shape[-2:]
-        for name, channels in (("masked_latents", 4), ("mask", 1), ("reference_latents", 4)):
-            shape = tuple(getattr(self, name).shape)
-            if shape != (frames, channels, *grid):
-                raise InputError(
-                    f"{name} has the shape {list(shape)} where {[frames, channels, *grid]} is needed: "
-                    "prepare picture and mask with the same resolution and number of frames."
-                )
-        if self.audio.ndim != 3 or self.audio.shape[0] != frames:
-            raise InputError(
-                f"The sound covers {self.audio.shape[0]} frames and the picture {frames}: encode the sound "
-                "for the same number of frames."
-            )
-        if self.emotion is not None and self.emotion.ndim == 3 and self.emotion.shape[0] != frames:
-            raise InputError(
-                f"The emotion covers {self.emotion.shape[0]} frames and the picture {frames}: encode it for "
-                "the same number of frames."
-            )
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None and not torch.isfinite(value).all():
-                raise InputError(f"{field.name} holds numbers that are not finite: check what made it.")
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> Conditions:
-        moved: dict[str, Any] = {
-            name: None if value is None else value.to(device, dtype) for name, value in vars(self).items()
-        }
-        return Conditions(**moved)
+__all__ = ["Callback", "Conditions", "Sampling", "SamplingProgress", "clip_noise", "sample", "stream"]
 
 
 @dataclass(frozen=True)
@@ -75,8 +25,10 @@ class SamplingProgress:
     """Where the sampler is. Made after every window of every step; ``done`` of ``total`` such pieces are
     finished.
 
-    ``latents`` [T, 4, h, w] are the noisy latents the step started from until its last window, and those it
-    ended with there; ``denoised`` is the estimate of the clean latents, known at a step's last window only.
+    Of a clip that is sampled at once, ``latents`` [T, 4, h, w] are the noisy latents the step started from
+    until its last window, and those it ended with there; ``denoised`` is the estimate of the clean latents,
+    known at a step's last window only. Of one that is streamed, both are the window's own [n, 4, h, w], and
+    ``denoised`` is known at the window's last step only.
     """
 
     step: int
@@ -93,63 +45,63 @@ class SamplingProgress:
 Callback = Callable[[SamplingProgress], None]
 
 
-def clip_noise(shape: tuple[int, ...], generator: torch.Generator, shared: float = 0.0) -> Tensor:
-    """Unit Gaussian noise for a clip [T, C, h, w]: one field, drawn frame by frame on the generator's device.
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample.
 
-    A longer clip starts with the same noise as a shorter one. ``shared`` in [0, 1] is the share of the
-    variance that all frames have in common: LatentSync samples with 1 (one frame's noise repeated) and
-    trains with 0.5, the mixed noise model of PYoCo (arXiv 2305.10474, section 3.3).
+    ``device`` and ``dtype`` default to the U-Net's. The noise comes from generators on the processor, so a
+    seed means the same clip on every device. ``shared_noise`` is the share of the noise's variance that all
+    frames have in common (see `eadnet.sampling.noise`).
     """
-    if not 0 <= shared <= 1:
-        raise InputError(
-            f"The shared part of the noise is {shared}: use 0 (each frame its own) to 1 (one for all)."
-        )
-    common = torch.randn(shape[1:], generator=generator)
-    own = torch.stack([torch.randn(shape[1:], generator=generator) for _ in range(shape[0])])
-    return shared**0.5 * common + (1 - shared) ** 0.5 * own
+
+    scheduler_config: Mapping[str, Any]
+    scheduler: str = "ddim"
+    steps: int = 20
+    audio_guidance: float = 1.5
+    emotion_guidance: float = 1.0
+    seed: int = 0
+    window: int = 16
+    overlap: int = 4
+    shared_noise: float = 0.0
+    device: torch.device | str | None = None
+    dtype: torch.dtype | None = None
 
 
-class _Denoiser:
-    """One guided model output for the whole clip: every window denoised, overlaps averaged."""
+class _Job:
+    """What a clip of ``frames`` needs before its first window; refuses settings that cannot work."""
 
-    def __init__(
-        self, unet: nn.Module, conditions: Conditions, guidance: Guidance, parts: list[tuple[int, int]]
-    ) -> None:
-        self.unet = unet
-        self.guidance = guidance
-        self.parts = parts
-        self.weights = blend_weights(parts)
-        self.conditions = conditions
-        fixed = (conditions.mask, conditions.masked_latents, conditions.reference_latents)
-        self.fixed = torch.cat(fixed, dim=1)
+    def __init__(self, unet: nn.Module, frames: int, how: Sampling) -> None:
+        solver = make_scheduler(how.scheduler, how.scheduler_config)
+        self.timesteps = set_steps(solver, how.steps)
+        self.steps = len(self.timesteps)
+        self.parts = windows(frames, how.window, how.overlap)
+        self.reach = overlap_reach(self.parts)
+        _check_window(unet, how.window, frames)
+        clip_noise((1, 1), seeded(0), how.shared_noise)  # refuses a share that is none
+        parameter = next(unet.parameters(), None)
+        device = how.device if parameter is None else how.device or parameter.device
+        dtype = how.dtype if parameter is None else how.dtype or parameter.dtype
+        self._unet = unet
+        self._settings: dict[str, Any] = {
+            "solver": solver,
+            "timesteps": self.timesteps,
+            "guidance": Guidance(how.audio_guidance, how.emotion_guidance),
+            "noise_generator": seeded(how.seed),
+            "shared_noise": how.shared_noise,
+            "seed": how.seed,
+            "device": torch.device(device or "cpu"),
+            "dtype": dtype or torch.float32,
+        }
 
-    def window_output(self, index: int, model_input: Tensor, timestep: Tensor) -> Tensor:
-        """Guided output of one window [n, 4, h, w], float32."""
-        start, stop = self.parts[index]
-        c = self.conditions
-        sample = torch.cat([model_input[start:stop].to(self.fixed.dtype), self.fixed[start:stop]], dim=1)
-        emotion = c.emotion[start:stop] if c.emotion is not None and c.emotion.ndim == 3 else c.emotion
-        null = c.null_emotion
-        if emotion is not None and null is not None and emotion.ndim > null.ndim:
-            null = null.expand(stop - start, *null.shape)  # a batch of both needs one shape
+    def begin(self, source: Iterable[Conditions], first_window: int = 0) -> Wavefront:
+        if getattr(self._unet, "emotion_dim", None) is None:  # a plain LatentSync model takes no emotion
+            source = (replace(part, emotion=None, null_emotion=None) for part in source)
+        return Wavefront(self._unet, source, self.parts, first_window=first_window, **self._settings)
 
-        def call(batch: Tensor, audio: Tensor, emotion: Tensor | None) -> Tensor:
-            return self.unet(batch, timestep, audio, emotion)
-
-        output = self.guidance(
-            call,
-            sample.transpose(0, 1)[None],
-            c.audio[start:stop][None],
-            None if emotion is None else emotion[None],
-            None if null is None else null[None],
-        )
-        return output[0].transpose(0, 1)
-
-
-def _seeded(seed: int) -> torch.Generator:
-    if not -(2**63) <= seed < 2**64:
-        raise InputError(f"The seed {seed} has more than 64 bits: use a smaller one.")
-    return torch.Generator("cpu").manual_seed(seed)
+    def first_windows(self, frame: int) -> tuple[int, int]:
+        """(the first window that sees ``frame``, the first that its last step depends on)."""
+        first = next(index for index, (_, stop) in enumerate(self.parts) if stop > frame)
+        return first, max(0, first - self.reach * (self.steps - 1))
 
 
 def _check_window(unet: nn.Module, window: int, num_frames: int) -> None:
@@ -182,62 +134,95 @@ def sample(
     """Generate the latents [T, 4, h, w] (float32) of a clip of any length.
 
     ``unet`` maps (sample [1,13,n,h,w], timestep, audio [1,n,N,D], emotion) to [1,4,n,h,w]; channels are
-    noise, mask, masked latents, reference latents, LatentSync's order. ``device`` and ``dtype`` default to
-    the U-Net's. The noise comes from a CPU generator, so a seed means the same clip on every device.
+    noise, mask, masked latents, reference latents, LatentSync's order. For the settings see `Sampling`.
     ``callback`` is called after every window of every step; to cancel, raise inside it.
     Raises InputError for settings or conditions that cannot work and for results that are not finite.
     """
     conditions.check()
-    solver = make_scheduler(scheduler, scheduler_config)
-    timesteps = set_steps(solver, steps)
-    parts = windows(conditions.num_frames, window, overlap)
-    _check_window(unet, window, conditions.num_frames)
-    guidance = Guidance(audio_guidance, emotion_guidance)
-    generator = _seeded(seed)
-    parameter = next(unet.parameters(), None)
-    if parameter is not None:
-        device, dtype = device or parameter.device, dtype or parameter.dtype
-    target = torch.device(device or "cpu")
-
-    if getattr(unet, "emotion_dim", None) is None:  # a plain LatentSync model takes no emotion
-        conditions = replace(conditions, emotion=None, null_emotion=None)
-    denoiser = _Denoiser(unet, conditions.to(target, dtype or torch.float32), guidance, parts)
-    shape = tuple(conditions.masked_latents.shape)
-    latents = clip_noise(shape, generator, shared_noise).to(target) * solver.init_noise_sigma
-
-    for step, timestep in enumerate(timesteps):
-        model_input = solver.scale_model_input(latents, timestep)
-        output = torch.zeros_like(latents)
-        for index, ((start, stop), weight) in enumerate(zip(parts, denoiser.weights, strict=True)):
-            piece = denoiser.window_output(index, model_input, timestep.to(target))
-            output[start:stop] += piece * weight.to(target)[:, None, None, None]
-            last = index == len(parts) - 1
-            denoised = None
-            if last:
-                _check_finite(output, step, steps)
-                denoised = denoised_estimate(solver, output, timestep, model_input)
-                latents = advance(solver, output, timestep, latents, generator)
-            if callback is not None:
-                done = step * len(parts) + index + 1
-                callback(
-                    SamplingProgress(
-                        step=step,
-                        steps=len(timesteps),
-                        window=index,
-                        windows=len(parts),
-                        done=done,
-                        total=len(timesteps) * len(parts),
-                        timestep=int(timestep),
-                        latents=latents,
-                        denoised=denoised,
-                    )
+    how = Sampling(
+        scheduler_config=scheduler_config,
+        scheduler=scheduler,
+        steps=steps,
+        audio_guidance=audio_guidance,
+        emotion_guidance=emotion_guidance,
+        seed=seed,
+        window=window,
+        overlap=overlap,
+        shared_noise=shared_noise,
+        device=device,
+        dtype=dtype,
+    )
+    job = _Job(unet, conditions.num_frames, how)
+    clip = job.begin([conditions])
+    latents = clip.latents()
+    for done, (step, index) in enumerate(together(len(job.parts), job.steps), 1):
+        turned = clip.turn(step, index)
+        last = index == len(job.parts) - 1
+        if last:
+            latents = clip.latents()
+        if callback is not None:
+            callback(
+                SamplingProgress(
+                    step=step,
+                    steps=job.steps,
+                    window=index,
+                    windows=len(job.parts),
+                    done=done,
+                    total=job.steps * len(job.parts),
+                    timestep=turned.timestep,
+                    latents=latents,
+                    denoised=clip.denoised() if last else None,
                 )
+            )
     return latents.float()
 
 
-def _check_finite(output: Tensor, step: int, steps: int) -> None:
-    if not torch.isfinite(output).all():
-        raise InputError(
-            f"The denoiser's result is not finite at step {step + 1} of {steps}: load the model in float32, "
-            "lower the guidance, or check that the checkpoint is whole."
-        )
+def stream(
+    unet: nn.Module,
+    source: Callable[[int], Iterable[Conditions]],
+    num_frames: int,
+    how: Sampling,
+    *,
+    first_frame: int = 0,
+    callback: Callback | None = None,
+) -> Iterator[Tensor]:
+    """Generate a clip piece by piece, in memory that does not depend on its length.
+
+    Yields the latents [n, 4, h, w] (float32) of consecutive stretches, equal to `sample`'s. ``source`` gives,
+    for the number of a frame, the conditions from that frame on in pieces of any length; they are taken when
+    needed, about ``steps`` windows ahead of what comes out. With ``first_frame``, the same clip from that
+    frame on: the windows before it that it depends on are worked on again.
+    Raises InputError as `sample` does: for settings at once, for conditions when they are taken.
+    """
+    job = _Job(unet, num_frames, how)
+    if not 0 <= first_frame < num_frames:
+        raise InputError(f"Frame {first_frame} is outside the clip of {num_frames} frames: start within it.")
+    first, begin = job.first_windows(first_frame)
+    turns = list(wave(len(job.parts), job.steps, job.reach, first))
+    clip = job.begin(source(job.parts[begin][0]), begin)
+    clip.begin_output(first_frame)
+    return _streamed(job, clip, turns, first_frame, callback)
+
+
+@torch.no_grad()
+def _streamed(
+    job: _Job, clip: Wavefront, turns: list[Turn], first_frame: int, callback: Callback | None
+) -> Iterator[Tensor]:
+    for done, (step, index) in enumerate(turns, 1):
+        turned = clip.turn(step, index)
+        if callback is not None:
+            callback(
+                SamplingProgress(
+                    step=step,
+                    steps=job.steps,
+                    window=index,
+                    windows=len(job.parts),
+                    done=done,
+                    total=len(turns),
+                    timestep=turned.timestep,
+                    latents=turned.latents,
+                    denoised=turned.denoised if step == job.steps - 1 else None,
+                )
+            )
+        for start, latents in clip.take():
+            yield latents[max(0, first_frame - start) :].float()

@@ -97,9 +97,16 @@ def denoised_estimate(scheduler: Any, output: Tensor, timestep: Tensor | int, mo
 
 
 def advance(
-    scheduler: Any, output: Tensor, timestep: Tensor, latents: Tensor, generator: torch.Generator
+    scheduler: Any,
+    output: Tensor,
+    timestep: Tensor,
+    latents: Tensor,
+    generator: torch.Generator | list[torch.Generator],
 ) -> Tensor:
-    """One step of the sampler: the latents of the next, less noisy level."""
+    """One step of the sampler: the latents of the next, less noisy level.
+
+    ``generator``, one or one for each frame, serves the samplers that add fresh noise (lcm).
+    """
     if type(scheduler).__name__ == "DDIMScheduler" and scheduler.config.timestep_spacing == "trailing":
         return _ddim_step(scheduler, output, timestep, latents)
     extra = {"generator": generator} if type(scheduler).__name__ == "LCMScheduler" else {}

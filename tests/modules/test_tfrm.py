@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from eadnet.errors import InputError
-from eadnet.modules.tfrm import TFRM
+from eadnet.modules.tfrm import PIECE, TFRM, graph_of, needed_from, smooth_stream
 from tests.golden_weights import array, fill
 
 
@@ -109,6 +109,60 @@ def test_the_prior_prefers_neighbours_before_training() -> None:
 def test_clips_longer_than_the_prior() -> None:
     _, adjacency = trained(max_distance=2)(clip(frames=9))
     assert adjacency.isfinite().all()
+
+
+def test_edges_join_frames_within_reach_only() -> None:
+    _, adjacency = trained(top_k=9, reach=3)(clip(frames=12))
+    index = torch.arange(12)
+    near = (index[:, None] - index).abs() <= 3
+    assert (adjacency[:, near] > 0).all() and not adjacency[:, ~near].any()
+    torch.testing.assert_close(adjacency.sum(-1), torch.ones(2, 12, dtype=torch.float64))
+
+
+def test_within_a_training_window_the_reach_changes_nothing() -> None:
+    bounded, boundless = trained(), trained(reach=None)
+    for got, expected in zip(bounded(clip(frames=16)), boundless(clip(frames=16)), strict=True):
+        assert torch.equal(got, expected)
+
+
+def test_checkpoints_from_before_the_reach_have_that_of_16() -> None:
+    config = {key: value for key, value in TFRM().config.items() if key != "reach"}
+    assert TFRM.from_config(config).reach == 16 and TFRM.from_config(config).halo == 32
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2])
+def test_a_frame_depends_on_its_halo_and_on_nothing_else(layers: int) -> None:
+    tfrm, x = trained(layers=layers, reach=2, top_k=2), clip(frames=15)
+    assert tfrm.halo is not None
+    other = x.clone()
+    other[:, :, 7] += 1.0
+    changed = (tfrm(other)[0] != tfrm(x)[0]).flatten(3).any(-1).any(0).any(0)
+    assert not changed[: 7 - tfrm.halo].any() and not changed[8 + tfrm.halo :].any() and changed[7]
+
+
+@pytest.mark.parametrize("frames", [1, 2, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE, 3 * PIECE + 17])
+@pytest.mark.parametrize("reach", [5, 16, None])
+def test_in_pieces_it_is_the_whole_clip(frames: int, reach: int | None) -> None:
+    tfrm, x = trained(reach=reach, top_k=4), clip(frames=frames, batch=1, size=(4, 4))
+    whole, graph = tfrm(x)
+    stretches = x[0].transpose(0, 1).split(7)
+    pieces = list(smooth_stream(tfrm, stretches, frames))
+    torch.testing.assert_close(
+        torch.cat([p for p, _ in pieces]), whole[0].transpose(0, 1), rtol=0, atol=1e-12
+    )
+    edges = torch.cat([e for _, e in pieces])
+    torch.testing.assert_close(graph_of(edges), graph[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("first", [0, 1, PIECE - 1, PIECE, PIECE + 9, 2 * PIECE + 8])
+def test_from_any_frame_on_it_is_the_same_clip_to_the_bit(first: int) -> None:
+    tfrm, x = trained(reach=4), clip(frames=2 * PIECE + 9, batch=1, size=(4, 4))[0].transpose(0, 1)
+    whole = torch.cat([p for p, _ in smooth_stream(tfrm, x.split(10), len(x), strength=0.5)])
+    needed = x[needed_from(tfrm, first) :]
+    tail = torch.cat(
+        [p for p, _ in smooth_stream(tfrm, needed.split(10), len(x), strength=0.5, first_frame=first)]
+    )
+    assert torch.equal(tail, whole[first:])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 6), (16, 16)])

@@ -9,7 +9,14 @@ import pytest
 
 from tests.in_comfy import ROOT
 
-WORKFLOWS = ["talking_portrait", "score_and_fix_sync", "caption_an_emotion", "emotion_timeline"]
+WORKFLOWS = [
+    "talking_portrait",
+    "score_and_fix_sync",
+    "caption_an_emotion",
+    "emotion_timeline",
+    "revoice_video",
+    "render_long_video",
+]
 every_workflow = pytest.mark.parametrize("name", WORKFLOWS)
 
 

@@ -1,0 +1,51 @@
+"""ComfyUI's own FACE_LANDMARKS, read as plain data: faces that another node has found already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .dense import MESH, face_from_mesh
+from .detectors import Face, is_sound
+
+
+class GivenLandmarks:
+    """Gives out the faces of one frame after the other, in the order of the clip."""
+
+    def __init__(self, landmarks: Mapping[str, Any], size: tuple[int, int], count: int) -> None:
+        """``size`` (height, width) and ``count`` are those of the frames the faces must belong to.
+
+        Raises InputError when they do not, or when this is no FACE_LANDMARKS.
+        """
+        frames, given = landmarks.get("frames"), landmarks.get("image_size")
+        if not isinstance(frames, (list, tuple)) or given is None:
+            raise InputError(
+                "The face landmarks hold no frames: connect the output of a face landmarker node."
+            )
+        if len(frames) != count or (int(given[0]), int(given[1])) != size:
+            raise InputError(
+                f"The face landmarks belong to {len(frames)} frames of {given[1]} x {given[0]} pixels, and "
+                f"the pictures are {count} of {size[1]} x {size[0]}: give both nodes the same frames."
+            )
+        self._faces = [[face for face in map(_face, frame) if face is not None] for frame in frames]
+        self._next = 0
+
+    def detect(self, frame: np.ndarray) -> list[Face]:
+        """The faces of the next frame."""
+        faces = self._faces[self._next]
+        self._next += 1
+        return faces
+
+
+def _face(entry: Mapping[str, Any]) -> Face | None:
+    """One entry of a frame; None where it has no usable mesh."""
+    mesh = entry.get("landmarks_xy")
+    points = None if mesh is None else np.asarray(mesh, dtype=np.float32)
+    if points is None or points.ndim != 2 or len(points) < MESH or not np.isfinite(points[:, :2]).all():
+        return None
+    score = entry.get("score", entry.get("presence"))
+    face = face_from_mesh(points[:, :2], 1.0 if score is None else float(score))
+    return face if is_sound(face) else None

@@ -1,0 +1,170 @@
+"""YuNet (Wu, Peng and Yu, Machine Intelligence Research 2023) through OpenCV: small, quick, five points.
+
+OpenCV is no dependency of the pack: it is imported here when a detector is made, whichever of its packages
+is installed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import CheckpointError, InputError
+from .detectors import Face, is_sound, unturned
+
+FILE = "face_detection_yunet_2023mar.onnx"
+SOURCE = "github.com/opencv/opencv_zoo, folder models/face_detection_yunet"
+
+_SEARCH_SIDE = 320  # longer side of the picture that is searched; a face needs about 10 pixels in it
+_FINE_SIDE = 160  # side of the window in which a found face is looked at again
+_FINE_REACH = 2.0  # side of that window over the face's
+_FINEST = 3  # as many faces are looked at again
+_DOUBTFUL = 0.8  # scores below this may be a face that lies on its side
+_CELL = 32  # the network's sides are multiples of this
+_PATIENCE = 12  # frames without a face for each that is searched thoroughly
+
+
+class YuNet:
+    """Finds faces in two looks: the whole frame made small, then a window around each of the largest.
+
+    The second look makes the points of a face in a large frame as exact as those of one in a small frame. A
+    frame without a face is searched again larger, with room around it (a face that fills it), and turned by
+    quarters; on a long stretch without faces only now and then.
+    """
+
+    def __init__(
+        self, model: str | os.PathLike[str], min_score: float = 0.6, search_side: int = _SEARCH_SIDE
+    ) -> None:
+        """Raises CheckpointError for a missing or foreign file, InputError where OpenCV is not installed."""
+        self._cv2 = _opencv()
+        path = Path(model)
+        if not path.is_file():
+            raise CheckpointError(
+                f"The face detector's file {path.name} is missing: get it from {SOURCE}, and put it into "
+                f"{path.parent}."
+            )
+        try:
+            self._network = self._cv2.FaceDetectorYN.create(
+                str(path), "", (_CELL, _CELL), min_score, 0.3, 500
+            )
+        except self._cv2.error as error:
+            raise CheckpointError(
+                f"{path.name} is no YuNet that this OpenCV can read: get it again from {SOURCE}."
+            ) from error
+        self._search_side = search_side
+        self._turns = 0  # quarter turns under which the last face was found
+        self._without = 0  # frames since then
+
+    def detect(self, frame: np.ndarray) -> list[Face]:
+        """The faces of a frame uint8 [H, W, 3], the largest first."""
+        faces = self._search(frame, self._search_side, self._turns)
+        if _best(faces) < _DOUBTFUL:
+            self._without += 1
+            if self._without <= 2 or self._without % _PATIENCE == 0:
+                faces = max(faces, self._search_again(frame), key=_best)
+        else:
+            self._without = 0
+        faces.sort(key=lambda face: -face.side)
+        return [self._finer(frame, face) for face in faces[:_FINEST]] + faces[_FINEST:]
+
+    def _search_again(self, frame: np.ndarray) -> list[Face]:
+        side = max(frame.shape[:2])
+        room = side // 2
+        views = {turns: self._search(frame, self._search_side, turns) for turns in range(4)}
+        turns = max(views, key=lambda turns: (_best(views[turns]), turns == self._turns))
+        if views[turns]:
+            self._turns = turns
+            return views[turns]
+        if faces := self._search(frame, min(1280, max(2 * self._search_side, side)), self._turns):
+            return faces
+        padded = np.pad(frame, ((room, room), (room, room), (0, 0)), constant_values=127)
+        if faces := self._search(padded, self._search_side, self._turns):
+            return [_moved(face, np.array([-room, -room], np.float32)) for face in faces]
+        return []
+
+    def _search(self, frame: np.ndarray, side: int, turns: int) -> list[Face]:
+        """Faces of a whole frame, seen with its longer side ``side`` pixels long and turned by quarters."""
+        turned = np.rot90(frame, turns) if turns else frame
+        faces = self._look(turned, side / max(turned.shape[:2]))
+        return [_unturned(face, turns, frame.shape[:2]) for face in faces] if turns else faces
+
+    def _finer(self, frame: np.ndarray, face: Face) -> Face:
+        """The same face, seen in a window of its own; as it was where the window shows none."""
+        reach = _FINE_REACH * max(face.side, float(np.ptp(face.points, axis=0).max()) * 1.6) / 2
+        corner = np.floor(face.centre - reach).astype(int).clip(0)
+        x, y = corner
+        last_x, last_y = np.ceil(face.centre + reach).astype(int) + 1
+        window = frame[y:last_y, x:last_x]
+        if min(window.shape[:2]) < 2:
+            return face
+        if self._turns:
+            window = np.rot90(window, self._turns)
+        seen = self._look(np.ascontiguousarray(window), _FINE_SIDE / max(window.shape[:2]))
+        if self._turns:
+            shape = frame[y:last_y, x:last_x].shape[:2]
+            seen = [_unturned(other, self._turns, shape) for other in seen]
+        near = [_moved(other, corner.astype(np.float32)) for other in seen]
+        near = [other for other in near if _overlap(other.box, face.box) > 0.4]
+        return max(near, key=lambda other: _overlap(other.box, face.box)) if near else face
+
+    def _look(self, picture: np.ndarray, scale: float) -> list[Face]:
+        """One pass of the network over a picture scaled by ``scale`` -> faces in the picture's pixels."""
+        height, width = picture.shape[:2]
+        small = (max(1, round(width * scale)), max(1, round(height * scale)))
+        method = self._cv2.INTER_AREA if scale < 1 else self._cv2.INTER_LINEAR
+        seen = self._cv2.resize(picture, small, interpolation=method)
+        # OpenCV pads to whole cells with black by itself; a grey border is less of an edge.
+        right, bottom = -small[0] % _CELL, -small[1] % _CELL
+        seen = np.pad(seen[..., ::-1], ((0, bottom), (0, right), (0, 0)), constant_values=127)
+        self._network.setInputSize((seen.shape[1], seen.shape[0]))
+        _, rows = self._network.detect(np.ascontiguousarray(seen))
+        if rows is None:
+            return []
+        factor = np.array([width / small[0], height / small[1]], np.float32)
+        faces = []
+        for row in rows.astype(np.float32):
+            points = row[4:14].reshape(5, 2) * factor
+            first = row[:2] * factor
+            faces.append(Face(np.concatenate([first, first + row[2:4] * factor]), points, float(row[14])))
+        return [face for face in faces if is_sound(face)]
+
+
+def _opencv() -> Any:
+    try:
+        import cv2
+    except ImportError as error:
+        raise InputError(
+            "Finding faces needs OpenCV, which is not installed: run 'pip install opencv-python-headless' in "
+            "the Python that runs this, or give the face by hand (box or five points)."
+        ) from error
+    if not hasattr(cv2, "FaceDetectorYN"):
+        raise InputError(
+            f"OpenCV {cv2.__version__} has no face detector: install version 4.8 or newer "
+            "(pip install -U opencv-python-headless)."
+        )
+    return cv2
+
+
+def _best(faces: list[Face]) -> float:
+    return max((face.score for face in faces), default=0.0)
+
+
+def _moved(face: Face, by: np.ndarray) -> Face:
+    return Face(face.box + np.tile(by, 2), face.points + by, face.score)
+
+
+def _unturned(face: Face, turns: int, size: tuple[int, int]) -> Face:
+    corners = unturned(face.box.reshape(2, 2), turns, size)
+    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)]).astype(np.float32)
+    return Face(box, unturned(face.points, turns, size).astype(np.float32), face.score)
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two boxes."""
+    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+    both = float(np.prod(sides.clip(0)))
+    total = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - both
+    return both / total if total > 0 else 0.0

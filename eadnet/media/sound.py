@@ -1,0 +1,158 @@
+"""Sound read as a stream: the same pieces again and again, never the whole recording in memory."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+log = logging.getLogger(__name__)
+
+_PIECE = 1 << 16  # samples of a recording in memory that are handed on together
+
+
+class Sound(Protocol):
+    """A recording that can be read as often as needed."""
+
+    rate: int
+    channels: int
+
+    def pieces(self) -> Iterator[Tensor]:
+        """Consecutive stretches [C, n], float32, each of any length."""
+        ...
+
+
+class SoundInMemory:
+    """A waveform [S], [C, S] or [1, C, S] at ``rate`` samples per second."""
+
+    def __init__(self, waveform: Tensor, rate: int) -> None:
+        from .audio import check_waveform
+
+        waveform = check_waveform(waveform)
+        channels = 1 if waveform.ndim == 1 else waveform.shape[-2]
+        if waveform.numel() != channels * waveform.shape[-1]:
+            raise InputError("The audio is a batch of several recordings: give one at a time.")
+        self.waveform = waveform.reshape(channels, -1)
+        self.rate, self.channels = rate, channels
+
+    def pieces(self) -> Iterator[Tensor]:
+        yield from self.waveform.split(_PIECE, dim=1)
+
+
+class SoundFile:
+    """The first sound track of any file FFmpeg reads (wav, mp3, flac, mp4, mkv, ...).
+
+    Where the file also has a picture track, sample 0 belongs to the first picture: a track that starts late
+    is preceded by silence, one that starts early is cut. Damaged packets are left out, as players do.
+    Raises InputError for a missing or unreadable file, no sound track, no samples, NaN or infinite samples.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        first = next(self._decoded(), None)
+        if first is None:
+            raise InputError(
+                f"the sound track of {self.path.name} is empty or damaged; choose a file with sound."
+            )
+        self.rate, self.channels = first.rate, first.samples.shape[0]
+        self._shift = 0
+        if first.pictures_start is not None:
+            self._shift = round((first.start - first.pictures_start) * first.rate)
+
+    def pieces(self) -> Iterator[Tensor]:
+        if self._shift > 0:
+            yield torch.zeros(self.channels, self._shift)
+        cut, any_left = max(0, -self._shift), False
+        for piece in self._decoded():
+            samples = piece.samples[:, cut:]
+            cut -= piece.samples.shape[1] - samples.shape[1]
+            if samples.shape[1] == 0:
+                continue
+            if not np.isfinite(samples).all():
+                raise InputError(
+                    f"the sound track of {self.path.name} contains NaN or infinite samples; export it again "
+                    "or repair it."
+                )
+            any_left = True
+            yield torch.from_numpy(samples)
+        if not any_left and self._shift <= 0:
+            raise InputError(
+                f"the sound track of {self.path.name} has no samples; give at least a fraction of a second "
+                "of sound."
+            )
+
+    def _decoded(self) -> Iterator[_Piece]:
+        import av
+
+        name = self.path.name
+        if not self.path.is_file():
+            raise InputError(f"{name} is not a file; check the path.")
+        try:
+            with av.open(str(self.path)) as container:
+                if not container.streams.audio:
+                    raise InputError(f"{name} has no sound track; choose a file with sound.")
+                if len(container.streams.audio) > 1:
+                    log.info("%s has %d sound tracks: the first is used.", name, len(container.streams.audio))
+                yield from _pieces(container, name)
+        except InputError:
+            raise
+        except (av.FFmpegError, ValueError) as error:
+            raise InputError(
+                f"{name} cannot be read as sound ({error}); convert it to WAV or MP4."
+            ) from error
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Decoded samples [C, n], their rate, and when (in seconds) the track and its file's pictures start."""
+
+    samples: np.ndarray
+    rate: int
+    start: float
+    pictures_start: float | None
+
+
+def _pieces(container: InputContainer, name: str) -> Iterator[_Piece]:
+    import av
+
+    resampler: av.AudioResampler | None = None
+    rate, start = 0, 0.0
+    pictures_start = _first_picture_seconds(container)
+    for packet in container.demux(container.streams.audio[0]):
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError as error:
+            log.warning("%s: a damaged piece of sound was left out (%s)", name, error)
+            continue
+        for frame in frames:
+            if not isinstance(frame, av.AudioFrame):
+                continue
+            if resampler is None:
+                rate, start = frame.sample_rate, float(frame.time or 0.0)
+                resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate)
+            for piece in resampler.resample(frame):
+                samples = piece.to_ndarray().astype(np.float32, copy=False)
+                yield _Piece(samples, rate, start, pictures_start)
+
+
+def _first_picture_seconds(container: InputContainer) -> float | None:
+    import av
+
+    for stream in container.streams.video:
+        # The cover of a music file is a picture track too, but sets no clock.
+        cover = bool(stream.disposition & av.stream.Disposition.attached_pic)
+        if not cover and stream.start_time is not None and stream.time_base is not None:
+            return float(stream.start_time * stream.time_base)
+    return None

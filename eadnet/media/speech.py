@@ -1,0 +1,144 @@
+"""Speech at 16 kHz, mono, on disk: any stretch of an hour can be read, and memory holds none of it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from .audio import RATE, mono
+from .sound import Sound
+
+_BLOCK = 1 << 18  # input samples that are resampled together
+
+
+class Speech(Protocol):
+    """Mono speech at 16 kHz of which any stretch can be read."""
+
+    samples: int
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """[stop - start] float32; silence before the beginning and after the end."""
+        ...
+
+
+class SpeechInMemory:
+    """A waveform [S] at 16 kHz."""
+
+    def __init__(self, waveform: Tensor) -> None:
+        self.waveform = waveform.float()
+        self.samples = waveform.numel()
+
+    def read(self, start: int, stop: int) -> Tensor:
+        inside = self.waveform[max(0, start) : max(0, stop)]
+        return _placed(inside, start, stop)
+
+
+class SpeechFile:
+    """Speech that was recorded with `record_speech`; ``seconds`` is how long the sound really was."""
+
+    def __init__(self, path: Path, samples: int, seconds: float) -> None:
+        self.path, self.samples, self.seconds = path, samples, seconds
+
+    def read(self, start: int, stop: int) -> Tensor:
+        first, last = max(0, start), min(self.samples, stop)
+        count = max(0, last - first)
+        data = (
+            np.fromfile(self.path, np.float32, count, offset=4 * first) if count else np.zeros(0, np.float32)
+        )
+        return _placed(torch.from_numpy(data), start, stop)
+
+
+def _placed(inside: Tensor, start: int, stop: int) -> Tensor:
+    before = min(max(0, -start), stop - start)
+    return torch.nn.functional.pad(inside, (before, stop - start - before - inside.numel()))
+
+
+def record_speech(sound: Sound, path: str | os.PathLike[str]) -> SpeechFile:
+    """Mix a recording to mono, resample it to 16 kHz and keep it at ``path`` (64 kB for every second).
+
+    Equals `eadnet.media.audio.to_mono_16k` of the whole. Raises InputError when there is no sound or no room.
+    """
+    path = Path(path)
+    convert = _Resampler(sound.rate)
+    total = written = 0
+    try:
+        with path.open("wb") as file:
+            for piece in sound.pieces():
+                total += piece.shape[-1]
+                written += _write(file, convert.push(mono(piece).cpu().numpy()))
+            written += _write(file, convert.finish())
+    except OSError as error:
+        raise InputError(
+            f"The speech cannot be kept in {path.parent} ({error}): make room or choose another folder."
+        ) from error
+    if total == 0:
+        raise InputError("The recording has no samples: give at least a fraction of a second of sound.")
+    return SpeechFile(path, written, total / sound.rate)
+
+
+def _write(file: BinaryIO, pieces: Iterator[np.ndarray]) -> int:
+    count = 0
+    for piece in pieces:
+        file.write(piece.tobytes())
+        count += len(piece)
+    return count
+
+
+class _Resampler:
+    """`scipy.signal.resample_poly` to 16 kHz, block after block: each block is seen with what the filter
+    hears around it.
+    """
+
+    def __init__(self, rate: int) -> None:
+        from scipy.signal import firwin
+
+        if not rate > 0 or int(rate) != rate:
+            raise InputError(
+                f"the sample rate is {rate}; it must be a positive whole number of samples per second."
+            )
+        common = math.gcd(int(rate), RATE)
+        self.up, self.down = RATE // common, int(rate) // common
+        if self.up != self.down:
+            widest = max(self.up, self.down)
+            self.filter = firwin(20 * widest + 1, 1.0 / widest, window=("kaiser", 5.0)).astype(np.float32)
+            # Blocks begin where an input sample and an output sample coincide.
+            self.around = math.ceil((10 * widest / self.up + 1) / self.down) * self.down
+        self.held = np.zeros(0, np.float32)
+        self.begin = 0  # number of the first sample held
+        self.done = 0  # samples whose sound is given out
+
+    def push(self, samples: np.ndarray) -> Iterator[np.ndarray]:
+        if self.up == self.down:
+            yield samples
+            return
+        self.held = np.concatenate([self.held, samples])
+        end = self.begin + len(self.held)
+        if end - self.done >= _BLOCK + self.around:
+            yield from self._give((end - self.around) // self.down * self.down, final=False)
+
+    def finish(self) -> Iterator[np.ndarray]:
+        """What is left, up to the end of the sound."""
+        if self.up != self.down:
+            yield from self._give(self.begin + len(self.held), final=True)
+
+    def _give(self, until: int, final: bool) -> Iterator[np.ndarray]:
+        from scipy.signal import resample_poly
+
+        if until <= self.done:
+            return
+        seen = self.held if final else self.held[: until + self.around - self.begin]
+        whole = resample_poly(seen, self.up, self.down, window=self.filter)
+        skip = (self.done - self.begin) * self.up // self.down
+        count = math.ceil((until - self.done) * self.up / self.down)
+        yield np.ascontiguousarray(whole[skip : skip + count], dtype=np.float32)
+        self.done = until
+        keep = max(0, until - self.around)
+        self.held, self.begin = self.held[keep - self.begin :], keep

@@ -1,0 +1,385 @@
+"""Real video: the face found and followed, and put back into its frames."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..eadnet.errors import InputError
+from ..eadnet.faces import mediapipe, yunet
+from ..eadnet.faces.choice import CHOICES, ORDERS, Choice
+from ..eadnet.faces.comfy_landmarks import GivenLandmarks
+from ..eadnet.faces.crops import check_pictures, to_pictures, without_alpha
+from ..eadnet.faces.detectors import FaceDetector
+from ..eadnet.faces.drawing import draw_track, strip_height
+from ..eadnet.faces.follow import FALLBACKS, follow, watch
+from ..eadnet.faces.frames import bounce
+from ..eadnet.faces.framing import FRAMINGS
+from ..eadnet.faces.manual import ManualDetector, parse_face
+from ..eadnet.faces.masks import REGIONS
+from . import host
+from .types import Denoiser, Face, FaceLandmarks, Model, TrackedFace, schema
+
+logger = logging.getLogger(__name__)
+
+AUTO = "auto"
+_DETECTORS = [AUTO, "yunet", "mediapipe", "manual"]
+_CHUNK = 16  # frames that are cropped or pasted together
+
+
+class EADNetFaceTrack(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="EADNetFaceTrack",
+            display_name="EAD-Net Track Face",
+            description="Finds a face in the frames of a video, follows it without jitter, and cuts it out "
+            "as the model wants it. Frames without a face are listed and left alone later.",
+            search_aliases=["face detection", "face crop", "align face", "landmarks", "YuNet", "MediaPipe"],
+            inputs=[
+                io.Image.Input("images", tooltip="The frames of a video, or a portrait."),
+                io.Combo.Input(
+                    "detector",
+                    options=_DETECTORS,
+                    default=AUTO,
+                    tooltip="yunet is quick (needs OpenCV and its file in models/eadnet/faces), mediapipe "
+                    "has more points (needs its package and file), manual takes the face below. auto takes "
+                    "what is given by hand or connected, else what is installed.",
+                ),
+                io.Combo.Input(
+                    "face",
+                    options=list(CHOICES),
+                    default="largest",
+                    tooltip="Which face, if there are several: the largest, number index in the order, the "
+                    "one at the point, or the one that the mask covers.",
+                ),
+                io.Combo.Input(
+                    "order",
+                    options=list(ORDERS),
+                    default="left-right",
+                    tooltip="For index: how the faces are counted.",
+                ),
+                io.Int.Input(
+                    "index",
+                    default=0,
+                    min=0,
+                    max=99,
+                    tooltip="For index: 0 is the first face in the order.",
+                ),
+                io.Int.Input(
+                    "point_x",
+                    default=0,
+                    min=0,
+                    max=100_000,
+                    tooltip="For point: pixels from the left edge, where the face is first seen.",
+                ),
+                io.Int.Input(
+                    "point_y", default=0, min=0, max=100_000, tooltip="For point: pixels from the upper edge."
+                ),
+                io.Combo.Input(
+                    "missing_frame_fallback",
+                    options=list(FALLBACKS),
+                    default="interpolate",
+                    tooltip="A face lost for a moment: previous keeps its last place, interpolate moves it "
+                    "on to where it is seen again, empty leaves those frames as they are.",
+                ),
+                io.Int.Input(
+                    "patience",
+                    default=12,
+                    min=0,
+                    max=1000,
+                    tooltip="A face that is away for more frames than this is gone: those frames stay as "
+                    "they are.",
+                ),
+                io.Float.Input(
+                    "smoothing",
+                    default=1.0,
+                    min=0.0,
+                    max=10.0,
+                    step=0.1,
+                    tooltip="How much jitter is taken out, without any delay. 0 takes the detections as they "
+                    "are.",
+                ),
+                io.String.Input(
+                    "manual",
+                    default="",
+                    placeholder="left, top, right, bottom",
+                    tooltip="The face by hand, in pixels, for cartoons and statues: 4 numbers are a box from "
+                    "brows to chin; 10 are x, y of right eye, left eye, nose tip, right and left mouth "
+                    "corner (right is the person's). It holds for all frames.",
+                ),
+                io.Combo.Input(
+                    "framing",
+                    options=list(FRAMINGS),
+                    default=FRAMINGS[0],
+                    tooltip="How the face lies in its square, if no model is connected: latentsync is tight, "
+                    "portrait shows the whole head (mini).",
+                ),
+                io.Int.Input(
+                    "resolution",
+                    default=256,
+                    min=64,
+                    max=1024,
+                    step=8,
+                    tooltip="Side of the crops in pixels, if no model is connected.",
+                ),
+                Model.Input(
+                    "model", optional=True, tooltip="Decides framing, resolution and what is generated."
+                ),
+                io.Mask.Input(
+                    "mask", optional=True, tooltip="For mask: painted over the face where it is first seen."
+                ),
+                FaceLandmarks.Input(
+                    "face_landmarks",
+                    optional=True,
+                    tooltip="Faces that ComfyUI's own face landmarker has found in the same frames, in "
+                    "versions that have one. They replace the detector.",
+                ),
+            ],
+            outputs=[
+                Face.Output(
+                    display_name="track",
+                    tooltip="Where the face is: EAD-Net Put Face Back, EAD-Net Show Face Track.",
+                ),
+                io.Image.Output(
+                    display_name="crops", tooltip="The face of every frame, upright: EAD-Net Prepare Face."
+                ),
+                io.Mask.Output(
+                    display_name="valid", tooltip="White for frames with a face, black for those without."
+                ),
+                io.String.Output(
+                    display_name="missing",
+                    tooltip="The frames without a face, for instance '3-7, 12'; empty when there are none.",
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def validate_inputs(cls, manual: str) -> bool | str:
+        try:
+            if manual.strip():
+                parse_face(manual)
+        except InputError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(
+        cls,
+        images: Tensor,
+        detector: str,
+        face: str,
+        order: str,
+        index: int,
+        point_x: int,
+        point_y: int,
+        missing_frame_fallback: str,
+        patience: int,
+        smoothing: float,
+        manual: str,
+        framing: str,
+        resolution: int,
+        model: Denoiser | None = None,
+        mask: Tensor | None = None,
+        face_landmarks: dict[str, Any] | None = None,
+    ) -> io.NodeOutput:
+        check_pictures(images[:1])
+        finder = _finder(detector, manual, face_landmarks, images)
+        marked = None if mask is None else mask.reshape(-1, *mask.shape[-2:])[0].cpu().numpy()
+        choice = Choice(face, order, index, (point_x, point_y), marked)
+        if model is not None:
+            framing, resolution = model.info.framing, model.info.resolution
+        progress = host.Progress(2 * len(images), cls.hidden.unique_id)
+        sighting = watch(_frames(images, progress), finder)
+        track = follow(sighting, framing, resolution, choice, missing_frame_fallback, patience, smoothing)
+        crops = []
+        for start in range(0, len(images), _CHUNK):
+            part = images[start : start + _CHUNK]
+            squares = track.crop(part, range(start, start + len(part)))
+            crops.append(to_pictures(squares).to(host.result_device()))
+            progress.update(len(images) + start + len(part))
+        missing = as_ranges(track.missing())
+        if missing:
+            logger.warning("EAD-Net found no face in %d of %d frames: %s.", *_counts(track.valid), missing)
+        valid = track.valid.float()[:, None, None].expand(-1, resolution, resolution)
+        region = "face" if model is None else model.info.mask_region
+        return io.NodeOutput(TrackedFace(track, region), torch.cat(crops), valid, missing)
+
+
+class EADNetFaceComposite(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="EADNetFaceComposite",
+            display_name="EAD-Net Put Face Back",
+            description="Puts generated faces back into the frames they were cut from, without a seam. Every "
+            "pixel outside the mask, and every frame without a face, stays exactly as it was.",
+            search_aliases=["paste face", "face restore", "composite", "uncrop", "blend face"],
+            inputs=[
+                io.Image.Input("images", tooltip="The frames that EAD-Net Track Face got."),
+                io.Image.Input(
+                    "faces",
+                    tooltip="The generated faces, from VAE Decode. If there are more than frames, these play "
+                    "back and forth, as in EAD-Net Prepare Face.",
+                ),
+                Face.Input("track", tooltip="From EAD-Net Track Face."),
+                io.Combo.Input(
+                    "mask_region",
+                    options=[AUTO, *REGIONS],
+                    default=AUTO,
+                    tooltip="What is replaced: the face with its brows, its lower half, or the mouth. auto "
+                    "is what the model generates.",
+                ),
+                io.Float.Input(
+                    "feather",
+                    default=0.05,
+                    min=0.0,
+                    max=0.25,
+                    step=0.01,
+                    tooltip="Width of the soft edge, inwards, as a share of the crop's side.",
+                ),
+                io.Float.Input(
+                    "colour_match",
+                    default=0.5,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How far the face takes on brightness, tint and contrast of what surrounds it.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="What is replaced, painted on the frames: one mask for all or one for each. "
+                    "Instead of mask_region.",
+                ),
+            ],
+            outputs=[io.Image.Output(display_name="images", tooltip="The whole frames, for Create Video.")],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        images: Tensor,
+        faces: Tensor,
+        track: TrackedFace,
+        mask_region: str,
+        feather: float,
+        colour_match: float,
+        mask: Tensor | None = None,
+    ) -> io.NodeOutput:
+        check_pictures(images[:1])
+        check_pictures(faces[:1])
+        if faces.shape[1] != faces.shape[2]:
+            raise InputError(
+                f"The faces are {faces.shape[2]} x {faces.shape[1]} pixels, not square: connect what came of "
+                "the crops."
+            )
+        region: Any = track.mask_region if mask_region == AUTO else mask_region
+        side = faces.shape[1]
+        order = bounce(len(images), len(faces))
+        masks = None if mask is None else mask.reshape(-1, *mask.shape[-2:])
+        progress = host.Progress(len(faces), cls.hidden.unique_id)
+        done = []
+        for at in torch.arange(len(faces)).split(_CHUNK):
+            source = order[at]
+            if masks is not None:
+                own = masks if len(masks) == 1 else masks[source.clamp(max=len(masks) - 1)]
+                region = track.track.crop_mask(own, source, side)
+            squares = without_alpha(faces[at].float()).permute(0, 3, 1, 2) * 2 - 1
+            width = round(feather * side)
+            pasted = track.track.paste(images[source], squares, source, region, width, colour_match)
+            done.append(pasted.to(host.result_device()))
+            progress.update(int(at[-1]) + 1)
+        return io.NodeOutput(torch.cat(done))
+
+
+class EADNetFaceTrackPreview(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="EADNetFaceTrackPreview",
+            display_name="EAD-Net Show Face Track",
+            description="Draws the followed face over the frames: box, points, crop, and a strip that shows "
+            "how sure the detector was along the clip.",
+            search_aliases=["debug face", "draw landmarks", "face boxes", "visualise track"],
+            inputs=[
+                io.Image.Input("images", tooltip="The frames that EAD-Net Track Face got."),
+                Face.Input("track", tooltip="From EAD-Net Track Face."),
+                io.Int.Input(
+                    "every",
+                    default=1,
+                    min=1,
+                    max=1000,
+                    tooltip="Draw every so many frames only: 1 for a video, more for a few pictures.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(
+                    display_name="images",
+                    tooltip="Green: found. Amber: lost for a moment, estimated. Red: no face. Preview Image, "
+                    "or Create Video.",
+                )
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, images: Tensor, track: TrackedFace, every: int) -> io.NodeOutput:
+        count = min(len(images), len(track.track))
+        shown = range(0, count, every)
+        progress = host.Progress(len(shown), cls.hidden.unique_id)
+        height = images.shape[1] + strip_height(images.shape[1])
+        pictures = torch.empty(len(shown), height, images.shape[2], 3)
+        for place, index in enumerate(shown):
+            drawn = draw_track(_bytes(images[index]), track.track, index)
+            pictures[place] = torch.from_numpy(drawn.copy()) / 255
+            progress.update(place + 1)
+        return io.NodeOutput(pictures.to(host.result_device()))
+
+
+def as_ranges(numbers: list[int]) -> str:
+    """Ascending numbers in short: [1, 2, 3, 7] -> "1-3, 7"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def _counts(valid: Tensor) -> tuple[int, int]:
+    return int((~valid).sum()), len(valid)
+
+
+def _finder(detector: str, manual: str, landmarks: dict[str, Any] | None, images: Tensor) -> FaceDetector:
+    """The detector that is meant; InputError or CheckpointError, with what to do, when it cannot be had."""
+    if landmarks is not None:
+        return GivenLandmarks(landmarks, (images.shape[1], images.shape[2]), len(images))
+    if detector == "manual" or (detector == AUTO and manual.strip()):
+        return ManualDetector(parse_face(manual))
+    points = host.face_file(mediapipe.FILE)
+    boxes = host.face_file(yunet.FILE)
+    if detector == "mediapipe" or (detector == AUTO and points.is_file() and not boxes.is_file()):
+        return mediapipe.MediaPipe(points)
+    return yunet.YuNet(boxes)
+
+
+def _frames(images: Tensor, progress: host.Progress) -> Iterator[np.ndarray]:
+    for index in range(len(images)):
+        yield _bytes(images[index])
+        progress.update(index + 1)
+
+
+def _bytes(image: Tensor) -> np.ndarray:
+    """A picture [H, W, C] in [0, 1] as uint8 [H, W, 3]."""
+    pixels = without_alpha(image[None].float().clamp(0, 1))[0, ..., :3]
+    return np.ascontiguousarray((pixels * 255).round().to(torch.uint8).cpu().numpy())

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from eadnet.faces.colour import match_colours, ring, to_linear, to_srgb
+from eadnet.faces.masks import mask_image
+
+REGION = mask_image("face", 64)[None]
+
+
+def test_light_and_srgb_are_inverse() -> None:
+    values = torch.linspace(0, 1, 300)
+    torch.testing.assert_close(to_srgb(to_linear(values)), values, atol=1e-5, rtol=0)
+    assert to_linear(torch.tensor(0.5)).item() == pytest.approx(0.2140, abs=1e-4)
+
+
+def test_the_ring_surrounds_the_region() -> None:
+    around = ring(REGION)
+    assert not (around * REGION).any() and around.sum() > 100
+    assert around[0, 0, 0, 0] == 0, "far from the region nothing is compared"
+
+
+def test_a_tint_is_taken_over_from_what_surrounds_the_face() -> None:
+    original = torch.rand(1, 3, 64, 64) * 0.6 - 0.2
+    light = to_linear(original / 2 + 0.5)
+    tinted = to_srgb(light * torch.tensor([1.1, 1.0, 0.9]).reshape(3, 1, 1)) * 2 - 1
+    matched = match_colours(tinted, original, ring(REGION))
+    assert (matched - original).abs().mean() < 0.1 * (tinted - original).abs().mean()
+    half = match_colours(tinted, original, ring(REGION), 0.5)
+    torch.testing.assert_close(half, (tinted + matched) / 2, atol=1e-5, rtol=0)
+    assert torch.equal(match_colours(tinted, original, ring(REGION), 0), tinted)
+
+
+def test_the_match_is_limited() -> None:
+    original, generated = torch.full((1, 3, 64, 64), 0.9), torch.full((1, 3, 64, 64), -0.9)
+    change = to_linear(match_colours(generated, original, ring(REGION)) / 2 + 0.5) - to_linear(
+        generated / 2 + 0.5
+    )
+    assert 0 < change.max() < 0.1
+
+
+def test_no_ring_no_match() -> None:
+    generated = torch.rand(2, 3, 64, 64)
+    assert torch.equal(match_colours(generated, -generated, ring(torch.ones(1, 1, 64, 64))), generated)

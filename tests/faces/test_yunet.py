@@ -1,0 +1,79 @@
+"""The real detector. Its file is no part of the project: set EADNET_MODELS to a folder that holds it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eadnet.errors import CheckpointError, InputError
+from eadnet.faces.yunet import FILE, YuNet
+
+MODEL = Path(os.environ.get("EADNET_MODELS", Path(__file__).parents[3] / "shared" / "models")) / FILE
+
+
+def drawn(size: int = 256) -> np.ndarray:
+    """A head of the synthetic world, uint8 [size, size, 3]."""
+    from eadnet.synthetic.expression import neutral
+    from eadnet.synthetic.identity import sample_identity
+    from eadnet.synthetic.renderer import Renderer
+
+    return Renderer(sample_identity(np.random.default_rng(3)), size).render(neutral()).image
+
+
+@pytest.fixture
+def detector() -> YuNet:
+    pytest.importorskip("cv2")
+    if not MODEL.is_file():
+        pytest.skip(f"no {MODEL}: set EADNET_MODELS to the folder of {FILE}")
+    return YuNet(MODEL)
+
+
+def test_a_head_is_found_with_its_points_in_their_order(detector: YuNet) -> None:
+    (face,) = detector.detect(drawn())
+    right, left, nose, mouth_right, mouth_left = face.points
+    assert right[0] < nose[0] < left[0] and mouth_right[0] < nose[0] < mouth_left[0]
+    assert right[1] < nose[1] < mouth_right[1]
+    assert np.abs(right - [0.378 * 256, 0.446 * 256]).max() < 12
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_a_picture_on_its_side_is_found(detector: YuNet, turns: int) -> None:
+    upright = detector.detect(drawn())[0]
+    (face,) = detector.detect(np.ascontiguousarray(np.rot90(drawn(), turns)))
+    angle = np.arctan2(*(face.points[1] - face.points[0])[::-1])
+    assert abs(abs(np.rad2deg(angle)) - 90) < 15
+    assert face.side == pytest.approx(upright.side, rel=0.25)
+
+
+def test_nothing_is_found_in_nothing(detector: YuNet) -> None:
+    for shape in ((64, 64, 3), (1, 1, 3), (3, 900, 3)):
+        assert detector.detect(np.full(shape, 127, np.uint8)) == []
+
+
+def test_twenty_heads_are_found(detector: YuNet) -> None:
+    head = drawn(128)
+    frame = np.concatenate([np.concatenate([head] * 5, axis=1)] * 4, axis=0)
+    assert len(detector.detect(frame)) == 20
+
+
+def test_a_missing_file_says_which_from_where_and_where_to(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    with pytest.raises(CheckpointError, match=f"{FILE} is missing: get it from github.com/opencv.* into"):
+        YuNet(tmp_path / FILE)
+
+
+def test_a_foreign_file_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    (tmp_path / FILE).write_bytes(b"<html>not found</html>")
+    with pytest.raises(CheckpointError, match="no YuNet"):
+        YuNet(tmp_path / FILE)
+
+
+def test_without_opencv_there_is_a_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(InputError, match="pip install opencv-python-headless.*or give the face by hand"):
+        YuNet(tmp_path / FILE)

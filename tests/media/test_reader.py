@@ -1,0 +1,183 @@
+"""Frames of a video by number: every rate, turned, deep, transparent, odd, damaged."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from eadnet.errors import InputError
+from eadnet.media.reader import PicturesInMemory, VideoReader
+from eadnet.media.video import write_video
+
+
+def level(number: int) -> int:
+    return 20 + 7 * (number % 30)
+
+
+def grey(number: int, height: int = 32, width: int = 48) -> np.ndarray:
+    return np.full((height, width, 3), level(number), np.uint8)
+
+
+def encode(
+    path: Path,
+    times: list[int],
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    rate: int = 25,
+    **options: Any,
+) -> Path:
+    """Frame i of its own grey at ``times`` in milliseconds."""
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec, rate=rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, pix_fmt
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for number, time in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(grey(number), format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def levels(reader: VideoReader, numbers: Any = None) -> list[int]:
+    """Which frame of the source each picture is."""
+    pictures = (reader.picture(i) for i in (range(reader.count) if numbers is None else numbers))
+    return [round((float(picture.mean()) - 20) / 7) for picture in pictures]
+
+
+@pytest.mark.parametrize(
+    "fps", [Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(30), Fraction(60)]
+)
+def test_every_rate_is_kept_and_every_frame_shown_once(tmp_path: Path, fps: Fraction) -> None:
+    write_video(tmp_path / "v.mp4", [grey(i) for i in range(30)], fps)
+    with VideoReader(tmp_path / "v.mp4") as reader:
+        assert (reader.fps, reader.count, reader.size) == (fps, 30, (48, 32)) and not reader.variable
+        assert levels(reader) == list(range(30))
+
+
+def test_frames_come_in_any_order(tmp_path: Path) -> None:
+    """Also from before a key frame, and backwards over one."""
+    write_video(tmp_path / "v.mp4", [grey(i) for i in range(600)], 25)
+    order = [0, 599, 3, *range(280, 230, -1), 5, 5, 260, *range(20)]
+    with VideoReader(tmp_path / "v.mp4") as reader:
+        assert levels(reader, order) == [i % 30 for i in order]
+
+
+def test_little_is_held_however_long_the_video(tmp_path: Path) -> None:
+    write_video(tmp_path / "v.mp4", [grey(i) for i in range(200)], 25)
+    with VideoReader(tmp_path / "v.mp4") as reader:
+        levels(reader)
+        assert len(reader._held) <= 64
+
+
+def test_a_variable_rate_is_shown_as_a_player_shows_it(tmp_path: Path) -> None:
+    """Ten frames within 0.5 s, then ten within 1.5 s: 20 frames in 2 s, picked by their time."""
+    times = [50 * i for i in range(10)] + [500 + 150 * i for i in range(10)]
+    with VideoReader(encode(tmp_path / "v.mkv", times)) as reader:
+        assert reader.variable
+        assert float(reader.count / reader.fps) == pytest.approx(1.95, abs=0.15)
+        shown = levels(reader)
+        at = [float(i / reader.fps) * 1000 for i in range(reader.count)]
+        expected = [max(k for k, time in enumerate(times) if time <= t + 1.5) for t in at]
+        assert shown == expected
+
+
+def test_times_rounded_to_milliseconds_double_no_frame(tmp_path: Path) -> None:
+    times = [round(i * 1000 / 30) for i in range(60)]
+    with VideoReader(encode(tmp_path / "v.mkv", times, rate=30)) as reader:
+        assert not reader.variable and levels(reader) == [i % 30 for i in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "name"),
+    [
+        ("libx264", "yuv420p10le", "v.mp4"),
+        ("libx265", "yuv420p10le", "v.mp4"),
+        ("prores_ks", "yuv422p10le", "v.mov"),
+    ],
+)
+def test_ten_bits_are_eight(tmp_path: Path, codec: str, pix_fmt: str, name: str) -> None:
+    encode(tmp_path / name, [40 * i for i in range(12)], codec, pix_fmt)
+    with VideoReader(tmp_path / name) as reader:
+        assert reader.picture(0).dtype == np.uint8 and levels(reader) == list(range(12))
+
+
+def test_transparent_pixels_show_grey(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "v.mov"), "w") as container:
+        stream: Any = container.add_stream("qtrle", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "argb"
+        pixels = np.full((32, 48, 4), 255, np.uint8)
+        pixels[:, :24, 3] = 0
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgba")))
+        container.mux(stream.encode(None))
+    with VideoReader(tmp_path / "v.mov") as reader:
+        picture = reader.picture(1)
+        assert (picture[:, :24] == 128).all() and (picture[:, 24:] == 255).all()
+
+
+def test_odd_sizes_stay_odd(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "v.avi"), "w") as container:
+        stream: Any = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 47, 33, "bgr0"
+        for i in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey(i, 33, 47), format="rgb24")))
+        container.mux(stream.encode(None))
+    with VideoReader(tmp_path / "v.avi") as reader:
+        assert reader.size == (47, 33) and levels(reader) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_truncated_file_holds_its_last_good_frame(tmp_path: Path, share: float) -> None:
+    encode(tmp_path / "v.mkv", [40 * i for i in range(100)], g="10")
+    data = (tmp_path / "v.mkv").read_bytes()
+    (tmp_path / "v.mkv").write_bytes(data[: int(len(data) * share)])
+    with VideoReader(tmp_path / "v.mkv") as reader:
+        assert 5 < reader.count <= 100
+        shown = levels(reader)
+        assert shown == [i % 30 for i in range(len(shown))] or shown[:-1] == [
+            i % 30 for i in range(len(shown) - 1)
+        ]
+
+
+def test_damage_in_the_middle_shows_the_frame_before_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    encode(tmp_path / "v.avi", [40 * i for i in range(40)], "mjpeg", "yuvj420p")
+    data = bytearray((tmp_path / "v.avi").read_bytes())
+    starts = [i for i in range(len(data) - 2) if data[i : i + 3] == b"\xff\xd8\xff"]
+    data[starts[20] : starts[20] + 200] = bytes(200)
+    (tmp_path / "v.avi").write_bytes(bytes(data))
+    with VideoReader(tmp_path / "v.avi") as reader:
+        shown = levels(reader)
+    assert (
+        len(shown) == 40 and shown[:20] == list(range(20)) and shown[22:] == [i % 30 for i in range(22, 40)]
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", bytes(5000)])
+def test_what_is_no_video_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "v.mp4").write_bytes(content)
+    with pytest.raises(InputError, match="v.mp4"):
+        VideoReader(tmp_path / "v.mp4")
+
+
+def test_an_mp4_without_its_end_is_one_sentence(tmp_path: Path) -> None:
+    encode(tmp_path / "v.mp4", [40 * i for i in range(50)])
+    data = (tmp_path / "v.mp4").read_bytes()
+    (tmp_path / "v.mp4").write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match="v.mp4 cannot be read as a video"):
+        VideoReader(tmp_path / "v.mp4")
+
+
+def test_pictures_in_memory_are_rounded_as_the_files_are() -> None:
+    frames = np.stack([grey(i) for i in range(3)])
+    for given in (frames, frames / np.float32(255)):
+        pictures = PicturesInMemory(given, 25)
+        assert pictures.count == 3 and pictures.size == (48, 32)
+        assert np.array_equal(pictures.picture(2), frames[2])

@@ -1,0 +1,123 @@
+"""The face nodes, with faces given by hand: no detector's file is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from tests.tiny import RESOLUTION
+
+SETTINGS = {
+    "detector": "manual",
+    "face": "largest",
+    "order": "left-right",
+    "index": 0,
+    "point_x": 0,
+    "point_y": 0,
+    "missing_frame_fallback": "interpolate",
+    "patience": 12,
+    "smoothing": 1.0,
+    "manual": "40, 30, 100, 100",
+    "framing": "latentsync",
+    "resolution": 64,
+}
+
+
+@pytest.fixture
+def follow(nodes: Any, run: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda images, **given: run(nodes.EADNetFaceTrack, images=images, **{**SETTINGS, **given})
+
+
+@pytest.fixture
+def paste(nodes: Any, run: Callable[..., Any]) -> Callable[..., Any]:
+    def call(images: torch.Tensor, faces: torch.Tensor, track: Any, **given: Any) -> torch.Tensor:
+        settings = {"mask_region": "auto", "feather": 0.05, "colour_match": 0.5, **given}
+        return run(nodes.EADNetFaceComposite, images=images, faces=faces, track=track, **settings)[0]
+
+    return call
+
+
+def test_a_face_given_by_hand_is_cropped_in_every_frame(follow: Callable[..., Any]) -> None:
+    track, crops, valid, missing = follow(torch.rand(3, 120, 140, 3))
+    assert crops.shape == (3, 64, 64, 3) and valid.shape == (3, 64, 64) and valid.all() and missing == ""
+    assert track.mask_region == "face" and len(track.track) == 3
+
+
+def test_a_connected_model_decides_framing_size_and_region(follow: Callable[..., Any], loaded: Any) -> None:
+    track, crops, *_ = follow(torch.rand(1, 120, 140, 3), model=loaded.model)
+    assert crops.shape == (1, RESOLUTION, RESOLUTION, 3)
+    assert track.track.framing == "portrait" and track.mask_region == "face"
+
+
+def test_only_the_face_is_replaced(follow: Callable[..., Any], paste: Callable[..., Any]) -> None:
+    images = torch.rand(2, 120, 140, 3)
+    track, crops, *_ = follow(images)
+    result = paste(images, 1 - crops, track)
+    changed = (result != images).any(-1)
+    assert result.shape == images.shape and changed.any()
+    assert not changed[:, :20].any() and not changed[:, :, :30].any()
+
+
+def test_a_longer_recording_plays_the_frames_back_and_forth(
+    follow: Callable[..., Any], paste: Callable[..., Any]
+) -> None:
+    images = torch.rand(3, 120, 140, 3)
+    track, crops, *_ = follow(images)
+    result = paste(images, crops[[0, 1, 2, 1, 0]], track)
+    assert len(result) == 5
+    for place, source in enumerate((0, 1, 2, 1, 0)):
+        assert torch.equal(result[place, :20], images[source, :20])
+
+
+def test_a_mask_painted_on_the_frame_replaces_the_region(
+    follow: Callable[..., Any], paste: Callable[..., Any]
+) -> None:
+    images, mask = torch.zeros(1, 120, 140, 3), torch.zeros(1, 120, 140)
+    mask[:, 60:70, 60:80] = 1
+    track, crops, *_ = follow(images)
+    result = paste(images, torch.ones_like(crops), track, mask=mask, feather=0.0, colour_match=0.0)
+    assert (result[0, 62:68, 62:78] > 0.9).all() and (result > 0).any(-1).sum() < 20 * 30
+
+
+def test_the_track_is_drawn_over_the_frames(
+    nodes: Any, run: Callable[..., Any], follow: Callable[..., Any]
+) -> None:
+    images = torch.rand(5, 120, 140, 3)
+    track = follow(images)[0]
+    pictures = run(nodes.EADNetFaceTrackPreview, images=images, track=track, every=2)[0]
+    assert len(pictures) == 3 and pictures.shape[2] == 140 and pictures.shape[1] > 120
+
+
+def test_a_missing_detector_file_says_which_from_where_and_where_to(
+    follow: Callable[..., Any], checkpoint_error: type[Exception]
+) -> None:
+    pytest.importorskip("cv2")
+    message = "face_detection_yunet_2023mar.onnx is missing: get it from github.com/opencv.*eadnet.faces"
+    with pytest.raises(checkpoint_error, match=message):
+        follow(torch.rand(1, 120, 140, 3), detector="yunet")
+
+
+def test_faces_of_comfyuis_own_landmarker_are_taken(
+    follow: Callable[..., Any], input_error: type[Exception]
+) -> None:
+    mesh = torch.rand(478, 2).numpy() * 40 + 50
+    given = {"frames": [[{"landmarks_xy": mesh, "score": 0.9}], []], "image_size": (120, 140)}
+    images = torch.rand(2, 120, 140, 3)
+    settings = {"face_landmarks": given, "missing_frame_fallback": "empty"}
+    *_, valid, missing = follow(images, **settings)
+    assert missing == "1" and valid[0].all() and not valid[1].any()
+    with pytest.raises(input_error, match="belong to 2 frames"):
+        follow(images[:1], **settings)
+
+
+def test_a_face_by_hand_that_is_none_is_refused_before_the_graph_runs(nodes: Any) -> None:
+    assert "write 4 numbers" in nodes.EADNetFaceTrack.validate_inputs(manual="1 2 3")
+    assert nodes.EADNetFaceTrack.validate_inputs(manual="") is True
+
+
+def test_frames_are_listed_in_short(submodule: Callable[[str], Any]) -> None:
+    as_ranges = submodule("nodes.faces").as_ranges
+    assert as_ranges([]) == "" and as_ranges([1, 2, 3, 7, 9, 10]) == "1-3, 7, 9-10"

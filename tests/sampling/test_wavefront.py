@@ -1,0 +1,223 @@
+"""Streaming is the same sampling in another order: the same numbers, a bounded number of windows held."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from eadnet.errors import InputError
+from eadnet.sampling import LATENTSYNC_DDIM, Conditions, Sampling, SamplingProgress, sample, stream
+from eadnet.sampling.conditions import Feed, joined
+from eadnet.sampling.guidance import Guidance
+from eadnet.sampling.noise import clip_noise, step_generators
+from eadnet.sampling.schedulers import SCHEDULERS, advance, make_scheduler, set_steps
+from eadnet.sampling.wavefront import Segment, overlap_reach, together, wave
+from eadnet.sampling.windows import blend_weights, windows
+
+
+class Mixer(nn.Module):
+    """A denoiser in which every frame of a window depends on every other, on its sound and on the time."""
+
+    frame_limit = 24
+    emotion_dim = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.conv = nn.Parameter(0.2 * torch.randn(4, 13, 3, 3, 3, generator=generator))
+        self.calls = 0
+
+    def forward(self, x: Tensor, timestep: Tensor, audio: Tensor, emotion: Tensor | None = None) -> Tensor:
+        self.calls += 1
+        heard = audio.mean(dim=(2, 3))[:, None, :, None, None]
+        felt = 0.0 if emotion is None else emotion.mean()
+        mixed = nn.functional.conv3d(x, self.conv, padding=1)
+        return torch.tanh(mixed + x.mean(dim=(1, 2, 3, 4), keepdim=True) + heard + felt + timestep / 1000)
+
+
+def conditions(frames: int) -> Conditions:
+    generator = torch.Generator().manual_seed(1)
+    draw = lambda *shape: torch.randn(*shape, generator=generator)  # noqa: E731
+    return Conditions(
+        masked_latents=draw(frames, 4, 3, 3),
+        mask=torch.ones(frames, 1, 3, 3),
+        reference_latents=draw(frames, 4, 3, 3),
+        audio=draw(frames, 2, 5),
+        emotion=draw(frames, 2, 3),
+        null_emotion=draw(2, 3),
+    )
+
+
+def textbook(unet: Mixer, c: Conditions, how: Sampling) -> Tensor:
+    """The whole clip step by step, as MultiDiffusion is written down, with one solver for all frames."""
+    solver = make_scheduler(how.scheduler, how.scheduler_config)
+    parts = windows(c.num_frames, how.window, how.overlap)
+    guide = Guidance(how.audio_guidance, how.emotion_guidance)
+    noise = clip_noise(tuple(c.masked_latents.shape), torch.Generator().manual_seed(how.seed))
+    assert c.emotion is not None and c.null_emotion is not None
+    timesteps = set_steps(solver, how.steps)
+    latents = noise * solver.init_noise_sigma
+    for step, timestep in enumerate(timesteps):
+        noisy = solver.scale_model_input(latents, timestep)
+        output = torch.zeros_like(latents)
+        for (start, stop), weight in zip(parts, blend_weights(parts), strict=True):
+            x = torch.cat([noisy, c.mask, c.masked_latents, c.reference_latents], dim=1)[start:stop]
+            piece = guide(
+                lambda batch, audio, emotion, t=timestep: unet(batch, t, audio, emotion),
+                x.transpose(0, 1)[None],
+                c.audio[start:stop][None],
+                c.emotion[start:stop][None],
+                c.null_emotion.expand(stop - start, -1, -1)[None],
+            )
+            output[start:stop] += piece[0].transpose(0, 1) * weight[:, None, None, None]
+        fresh = step_generators(how.seed, step, range(c.num_frames))
+        latents = advance(solver, output, timestep, latents, fresh)
+    return latents
+
+
+def settings(**changes: Any) -> Sampling:
+    return Sampling(**{"scheduler_config": LATENTSYNC_DDIM, "steps": 3, "emotion_guidance": 2.0, **changes})
+
+
+def whole(unet: Mixer, c: Conditions, how: Sampling) -> Tensor:
+    return sample(unet, c, **{key: value for key, value in vars(how).items()})
+
+
+def in_pieces(c: Conditions, size: int = 5) -> Any:
+    """The source of a stream: the conditions from a frame on, a few at a time."""
+    return lambda first: (c[start : start + size] for start in range(first, c.num_frames, size))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("steps", [1, 2, 3, 7])
+def test_every_sampler_gives_the_textbooks_clip_whole_and_streamed(scheduler: str, steps: int) -> None:
+    unet, c, how = Mixer(), conditions(45), settings(scheduler=scheduler, steps=steps)
+    expected = textbook(unet, c, how)
+    assert torch.equal(whole(unet, c, how), expected)
+    assert torch.equal(torch.cat(list(stream(unet, in_pieces(c), 45, how))), expected)
+
+
+@pytest.mark.parametrize("frames", range(1, 65))
+def test_every_length_is_the_same_clip(frames: int) -> None:
+    unet, c, how = Mixer(), conditions(frames), settings(scheduler="dpmpp_2m", steps=2, audio_guidance=1.0)
+    assert torch.equal(torch.cat(list(stream(unet, in_pieces(c), frames, how))), whole(unet, c, how))
+
+
+@pytest.mark.parametrize(("window", "overlap"), [(16, 0), (8, 4), (8, 7), (5, 3), (1, 0), (24, 1), (7, 6)])
+@pytest.mark.parametrize("frames", [23, 40])
+def test_every_overlap_is_the_same_clip(window: int, overlap: int, frames: int) -> None:
+    """Also where more than two windows share a frame."""
+    unet, c, how = Mixer(), conditions(frames), settings(window=window, overlap=overlap)
+    assert torch.equal(torch.cat(list(stream(unet, in_pieces(c), frames, how))), whole(unet, c, how))
+
+
+@pytest.mark.parametrize("first", [0, 1, 12, 15, 16, 40, 59, 60])
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_a_stream_can_start_at_any_frame_of_the_same_clip(first: int, scheduler: str) -> None:
+    unet, c, how = Mixer(), conditions(61), settings(scheduler=scheduler, shared_noise=0.5)
+    tail = torch.cat(list(stream(unet, in_pieces(c), 61, how, first_frame=first)))
+    assert torch.equal(tail, whole(unet, c, how)[first:])
+
+
+def test_starting_late_costs_a_few_windows_only() -> None:
+    unet, c, how = Mixer(), conditions(160), settings(steps=3, emotion_guidance=1.5)
+    windows_left = 1 + sum(stop > 130 for _, stop in windows(160, 16, 4))
+    list(stream(unet, in_pieces(c), 160, how, first_frame=130))
+    assert unet.calls <= 3 * windows_left + 3 * 2
+
+
+def test_only_about_as_many_windows_as_steps_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments alive at any time: those of the windows under way, however long the clip is."""
+    alive: weakref.WeakSet[Segment] = weakref.WeakSet()
+    begin = Segment.__init__
+
+    def counted(self: Segment, *values: Any) -> None:
+        alive.add(self)
+        begin(self, *values)
+
+    monkeypatch.setattr(Segment, "__init__", counted)
+    how, most = settings(steps=3, window=6, overlap=2), {}
+    for frames in (60, 120):
+        c = conditions(frames)
+        most[frames] = max(len(alive) for _ in stream(Mixer(), in_pieces(c), frames, how))
+    assert most[120] == most[60] <= 2 * (3 + 2)
+
+
+def test_conditions_are_taken_when_they_are_needed() -> None:
+    taken, c = 0, conditions(160)
+
+    def source(first: int) -> Iterator[Conditions]:
+        nonlocal taken
+        for start in range(first, 160, 4):
+            taken = start + 4
+            yield c[start : start + 4]
+
+    emitted = 0
+    for latents in stream(Mixer(), source, 160, settings(steps=3)):
+        emitted += len(latents)
+        assert taken - emitted <= 12 * 3 + 16
+    assert emitted == taken == 160
+
+
+def test_progress_of_a_stream_counts_to_the_end_and_shows_finished_windows() -> None:
+    seen: list[SamplingProgress] = []
+    c = conditions(40)
+    list(stream(Mixer(), in_pieces(c), 40, settings(steps=2), callback=seen.append))
+    assert [p.done for p in seen] == list(range(1, 7)) and {p.total for p in seen} == {6}
+    assert [(p.step, p.window) for p in seen] == [(0, 0), (0, 1), (1, 0), (0, 2), (1, 1), (1, 2)]
+    assert [p.denoised is not None for p in seen] == [p.step == 1 for p in seen]
+
+
+def test_every_turn_comes_once_and_after_those_it_needs() -> None:
+    for count, steps, reach in [(1, 1, 1), (5, 3, 1), (9, 4, 2), (3, 8, 1)]:
+        turns = list(wave(count, steps, reach))
+        assert sorted(turns) == sorted(together(count, steps))
+        for place, (step, window) in enumerate(turns):
+            near = range(max(0, window - reach), min(count, window + reach + 1))
+            assert step == 0 or {(step - 1, other) for other in near} <= set(turns[:place])
+
+
+@pytest.mark.parametrize(
+    ("window", "overlap", "reach"), [(16, 4, 1), (16, 8, 1), (16, 9, 2), (8, 7, 7), (4, 0, 1)]
+)
+def test_the_reach_of_an_overlap(window: int, overlap: int, reach: int) -> None:
+    assert overlap_reach(windows(window * 9, window, overlap)) == reach
+
+
+def test_fresh_noise_belongs_to_seed_step_and_frame() -> None:
+    def draw(seed: int, step: int, frame: int) -> Tensor:
+        return torch.randn(3, generator=step_generators(seed, step, range(frame, frame + 1))[0])
+
+    assert torch.equal(draw(1, 2, 3), draw(1, 2, 3))
+    for other in [(2, 2, 3), (1, 3, 3), (1, 2, 4)]:
+        assert not torch.equal(draw(1, 2, 3), draw(*other))
+
+
+def test_a_feed_gives_any_length_from_any_pieces() -> None:
+    c = conditions(20)
+    feed = Feed(in_pieces(c, 3)(0))
+    again = joined([feed.take(count) for count in (1, 7, 2, 10)])
+    for name, value in vars(c).items():
+        assert torch.equal(getattr(again, name), value), name
+
+
+def test_a_source_that_ends_early_is_named() -> None:
+    with pytest.raises(InputError, match="end 5 frames too early, after 35"):
+        list(stream(Mixer(), in_pieces(conditions(35)), 40, settings()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "first", "message"),
+    [({"steps": 0}, 0, "steps is 0"), ({"window": 25}, 0, "position table"), ({}, 40, "outside the clip")],
+)
+def test_senseless_settings_are_refused_before_anything_is_read(
+    changes: dict[str, Any], first: int, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        stream(Mixer(), in_pieces(conditions(40)), 40, settings(**changes), first_frame=first)
