@@ -117,9 +117,9 @@ def produce(
 
     Until it is whole, the film lies beside ``path`` as NAME.partial.mp4 and plays; when rendering is broken
     off, it stays there. With ``resume`` it is continued, with identical pixels, if ``fingerprint`` (of
-    everything that decides the result, `how` excepted) is that of the earlier attempt. When memory runs out before the
-    first frame is written, the window is halved, and a message says so: another window gives a slightly
-    different clip.
+    everything that decides the result, `how` excepted) is that of the earlier attempt. When memory runs out
+    before the first frame is written, the window is halved, and a message says so: another window gives a
+    slightly different clip.
     Raises InputError for whatever cannot work, in one sentence.
     """
     path = Path(path)

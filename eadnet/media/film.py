@@ -41,8 +41,8 @@ class Film:
 
     Until `finish`, the film is in `partial_path`; then it appears whole at ``path``. `close` leaves the
     partial film where it is. ``frames`` is how many frames the partial film held already, a multiple of
-    `GROUP`: the next frame to write is that one. The sound keeps its rate where AAC has it, and up to eight channels; it
-    ends with the recording or, where ``seconds`` is given, there (cut, or followed by silence).
+    `GROUP`: the next frame to write is that one. The sound keeps its rate where AAC has it, and up to eight
+    channels; it ends with the recording or, where ``seconds`` is given, there (cut, or followed by silence).
     Raises InputError when the place cannot be written or is full.
     """
 

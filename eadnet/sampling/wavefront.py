@@ -2,8 +2,8 @@
 
 A window's step needs the step before of itself and of the windows it overlaps, and of no others. So all
 windows may go through a step together, or a wave of work may pass along the clip: while the first window
-takes its last step, the one `steps` further on takes its first. Both give the same numbers; the wave holds about
-`steps` windows at a time, however long the clip is.
+takes its last step, the one `steps` further on takes its first. Both give the same numbers; the wave holds
+about `steps` windows at a time, however long the clip is.
 """
 
 from __future__ import annotations

@@ -97,7 +97,6 @@ def test_times_rounded_to_milliseconds_double_no_frame(tmp_path: Path) -> None:
     ("codec", "pix_fmt", "name"),
     [
         ("libx264", "yuv420p10le", "v.mp4"),
-        ("libx265", "yuv420p10le", "v.mp4"),
         ("prores_ks", "yuv422p10le", "v.mov"),
     ],
 )
