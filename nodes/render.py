@@ -10,7 +10,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import torch
 from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
