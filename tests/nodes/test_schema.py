@@ -18,6 +18,10 @@ NAMES = [
     "EADNetPrepare",
     "EADNetSampler",
     "EADNetTFRMSmoother",
+    "EADNetFaceTrack",
+    "EADNetFaceComposite",
+    "EADNetFaceTrackPreview",
+    "EADNetRenderVideo",
 ]
 
 
