@@ -18,6 +18,9 @@ NAMES = [
     "EADNetPrepare",
     "EADNetSampler",
     "EADNetTFRMSmoother",
+    "EADNetFaceTrack",
+    "EADNetFaceComposite",
+    "EADNetFaceTrackPreview",
 ]
 
 
