@@ -80,12 +80,12 @@ def seams(model: object, steps: int, say: list[str]) -> np.ndarray:
         parts = windows(todo.scene.length.frames, todo.how.window, todo.how.overlap)
         borders = {border for part in parts for border in part}
         pieces = {start: stretch(todo, start, count) for start, count in ((0, 250), (725, 50), (1475, 50))}
-    at_border, elsewhere, special = [], [], {}
+    at_border, elsewhere = [], []
+    changed: dict[int, float] = {}
     for start, frames in pieces.items():
         for place, value in enumerate(change(frames), start + 1):
             (at_border if place in borders else elsewhere).append(value)
-            if place in (750, 1500):
-                special[place] = value
+            changed[place] = float(value)
     median = float(np.median(elsewhere))
     say += [
         f"Speech of 65 s, {len(at_border)} changes at window borders, {len(elsewhere)} elsewhere.",
@@ -94,7 +94,15 @@ def seams(model: object, steps: int, say: list[str]) -> np.ndarray:
         "|---|---|---|",
         f"| elsewhere | {median:.3f} | 1 |",
         f"| at window borders | {np.median(at_border):.3f} | {np.median(at_border) / median:.2f} |",
-        *(f"| into frame {k} ({k / FPS:g} s) | {v:.3f} | {v / median:.2f} |" for k, v in special.items()),
+        *(
+            f"| into frame {k} ({k / FPS:g} s) | {changed[k]:.3f} | {changed[k] / median:.2f} |"
+            for k in (750, 1500)
+        ),
+        *(
+            f"| control: the same moment of the repeated speech, frame {k} | {changed[k]:.3f} "
+            f"| {changed[k] / median:.2f} |"
+            for k in (50, 150, 100, 200)
+        ),
         "",
         f"95th percentile of single changes: {np.percentile(elsewhere, 95) / median:.2f} times the median "
         f"elsewhere, at borders {np.percentile(at_border, 95) / median:.2f} times.",

@@ -22,6 +22,10 @@ NAMES = [
     "EADNetVideoMetrics",
     "EADNetEmotionCaption",
     "EADNetEmotionTimeline",
+    "EADNetFaceTrack",
+    "EADNetFaceComposite",
+    "EADNetFaceTrackPreview",
+    "EADNetRenderVideo",
 ]
 
 
