@@ -47,6 +47,7 @@ class EADNetAudioEncode(io.ComfyNode):
                 io.Boolean.Input(
                     "silence_gate",
                     default=True,
+                    optional=True,  # workflows saved before it came know nothing of it
                     tooltip="Close the mouth in the pauses of the recording: where it is far quieter than "
                     "the speech, breath and background are heard as silence.",
                 ),
