@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,9 +102,12 @@ def test_finished_clips_are_not_scored_again(
 ) -> None:
     scored: list[str] = []
     real = module.score_clip
-    monkeypatch.setattr(
-        module, "score_clip", lambda path, *rest: scored.append(path.stem) or real(path, *rest)
-    )
+
+    def noted(path: Path, *rest: Any) -> Any:
+        scored.append(path.stem)
+        return real(path, *rest)
+
+    monkeypatch.setattr(module, "score_clip", noted)
     before = (report / "report.json").read_text()
     arguments = (folders / "reference", folders / "models", folders / "judge.safetensors")
     evaluate(folders / "generated", report, *arguments)

@@ -104,7 +104,7 @@ def test_it_is_the_graph_of_nodes_frame_for_frame(
     speech: Any,
     frames: int,
 ) -> None:
-    (emotion,) = run(nodes.EADNetEmotionEncode, text_encoder=loaded.text_encoder, text="happy")
+    emotion, _ = run(nodes.EADNetEmotionEncode, text_encoder=loaded.text_encoder, text="happy")
     audio = speech(frames / 25, rate=44100, channels=2)
     expected = one_by_one(nodes, run, loaded, picture, audio, emotion)
     film(source=picture, audio=audio, emotion=emotion)
