@@ -29,7 +29,7 @@ from .media.lengths import choose_length
 from .media.reader import Pictures, PicturesInMemory, VideoReader
 from .media.sound import Sound, SoundFile
 from .media.speech import record_speech
-from .modules.tfrm import smooth_stream
+from .modules.tfrm import TFRM, smooth_stream
 from .produce import Produced, produce
 from .render import CentreSquare, Face, Networks, RenderProgress, Scene, TrackedFace, render
 from .sampling import Sampling, SamplingProgress
@@ -126,7 +126,7 @@ class Model:
     vae: Any
     audio_encoder: Any
     text_encoder: Any
-    tfrm: nn.Module | None
+    tfrm: TFRM | None
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Model:
         """Move the networks; ``dtype`` applies to the U-Net, the heavy one."""
@@ -378,7 +378,7 @@ def _setting(given: float | None, defaults: dict[str, Any], name: str, fallback:
 
 
 @torch.no_grad()
-def smooth(tfrm: nn.Module | None, latents: Tensor, strength: float) -> Tensor:
+def smooth(tfrm: TFRM | None, latents: Tensor, strength: float) -> Tensor:
     """TFRM over the latents [T, 4, h, w] of a clip; unchanged without a TFRM or at strength 0."""
     if not 0 <= strength <= 1:
         raise InputError(f"The smoothing is {strength}: use 0 (off) to 1.")

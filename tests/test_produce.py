@@ -62,7 +62,7 @@ def test_the_film_has_every_frame_and_its_sound_ends_with_it(
     assert made.frames == frames and [path.name for path in out.parent.iterdir()] == ["a.mp4"]
     with av.open(str(out)) as film:
         assert film.streams.video[0].frames == frames
-        ends = [float(stream.duration * stream.time_base) for stream in film.streams]
+        ends = [float((stream.duration or 0) * (stream.time_base or 0)) for stream in film.streams]
     assert abs(ends[0] - ends[1]) <= 0.5 / 25
 
 
@@ -78,7 +78,7 @@ def test_every_rate_is_kept_with_sound_and_picture_together(
     generate_file(out, sound(33, 48000, fps), video=tmp_path / "v.mp4", model=model, steps=1)
     with av.open(str(out)) as film:
         assert film.streams.video[0].frames == 33 and film.streams.video[0].average_rate == fps
-        ends = [float(stream.duration * stream.time_base) for stream in film.streams]
+        ends = [float((stream.duration or 0) * (stream.time_base or 0)) for stream in film.streams]
     assert abs(ends[0] - ends[1]) <= 0.5 / fps
 
 

@@ -45,7 +45,7 @@ def write(path: Path, count: int, resume: bool = False) -> Film:
 def streams(path: Path) -> tuple[float, float]:
     """Seconds of picture and sound, as the file says."""
     with av.open(str(path)) as file:
-        return tuple(float(s.duration * s.time_base) for s in file.streams)  # type: ignore[return-value]
+        return tuple(float((s.duration or 0) * (s.time_base or 0)) for s in file.streams)  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("count", [1, 3, GROUP - 1, GROUP, GROUP + 1, 3 * GROUP + 5])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -53,6 +54,10 @@ def conditions(frames: int) -> Conditions:
     )
 
 
+def at_time(unet: Mixer, timestep: Tensor, x: Tensor, audio: Tensor, emotion: Tensor | None) -> Tensor:
+    return unet(x, timestep, audio, emotion)
+
+
 def textbook(unet: Mixer, c: Conditions, how: Sampling) -> Tensor:
     """The whole clip step by step, as MultiDiffusion is written down, with one solver for all frames."""
     solver = make_scheduler(how.scheduler, how.scheduler_config)
@@ -68,7 +73,7 @@ def textbook(unet: Mixer, c: Conditions, how: Sampling) -> Tensor:
         for (start, stop), weight in zip(parts, blend_weights(parts), strict=True):
             x = torch.cat([noisy, c.mask, c.masked_latents, c.reference_latents], dim=1)[start:stop]
             piece = guide(
-                lambda batch, audio, emotion, t=timestep: unet(batch, t, audio, emotion),
+                partial(at_time, unet, timestep),
                 x.transpose(0, 1)[None],
                 c.audio[start:stop][None],
                 c.emotion[start:stop][None],
