@@ -217,15 +217,57 @@ def _sheet(options: argparse.Namespace) -> None:
 
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("generated", type=Path, metavar="GENERATED_DIR", help="videos of one face each")
+    parser.add_argument(
+        "generated", type=Path, nargs="?", metavar="GENERATED_DIR", help="videos of one face each"
+    )
     parser.add_argument("--reference", type=Path, metavar="DIR", help="true videos of the same names")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the report goes")
     parser.add_argument("--models", type=Path, metavar="DIR", help="syncnet_v2.safetensors and other judges")
     parser.add_argument("--mini", type=Path, metavar="FILE", help="checkpoint with mini's SyncNet")
+    world = parser.add_argument_group(
+        "the synthetic world", "held-out clips with known truth, generated and measured; goes on if stopped"
+    )
+    world.add_argument("--world", choices=("test", "validation"), help="instead of GENERATED_DIR")
+    world.add_argument("--checkpoint", default="mini", metavar="FILE", help="default: the bundled mini")
+    world.add_argument("--count", type=int, default=64, help="clips")
+    world.add_argument("--frames", type=int, default=48, help="of each clip, 16 or more")
+    world.add_argument("--work", type=Path, default=Path(".work/world"), help="clips and takes, kept")
+    world.add_argument("--train", type=Path, metavar="DIR", help="rendered clips to train the instruments")
+    world.add_argument("--instrument-steps", type=int, default=1500)
+    world.add_argument("--workers", type=int, default=1, help="processes that render")
+    world.add_argument("--minutes", type=float, help="report on what is complete after so long")
+    world.add_argument("--recordings", type=Path, nargs="*", default=[], help="real speech to try as well")
+
+
+def _evaluate_world(options: argparse.Namespace) -> None:
+    from .pipeline import Progress
+    from .training.world.command import Settings, evaluate_world
+
+    line = ProgressLine(sys.stderr)
+    settings = Settings(
+        out=options.out,
+        world=options.world,
+        checkpoint=options.checkpoint,
+        work=options.work,
+        train=options.train,
+        count=options.count,
+        frames=options.frames,
+        instrument_steps=options.instrument_steps,
+        workers=options.workers,
+        minutes=options.minutes,
+        recordings=tuple(options.recordings),
+    )
+    print(evaluate_world(settings, lambda done, total: line(Progress("takes", done, total))))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     from .evaluate import evaluate
+
+    if (options.world is None) == (options.generated is None):
+        raise InputError("Name a folder of videos to score, or --world for the synthetic world: one of them.")
+    if options.world is not None:
+        _evaluate_world(options)
+        return
 
     def show(done: int, total: int) -> None:
         sys.stderr.write(f"{done}/{total}\n")
@@ -318,6 +360,23 @@ def _caption(options: argparse.Namespace) -> None:
     )
 
 
+def _synth_arguments(parser: argparse.ArgumentParser) -> None:
+    from .synthetic import commands
+
+    commands.arguments(parser)
+
+
+def _synth(options: argparse.Namespace) -> None:
+    from .synthetic import commands
+
+    try:
+        print(commands.run(options))
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"The synthetic world needs the package {error.name}: pip install 'ead-net[synthetic]'."
+        ) from error
+
+
 COMMANDS: tuple[Command, ...] = (
     Command("generate", "make a face say a recording with an emotion", _generate_arguments, _generate),
     Command("info", "what a checkpoint holds", _info_arguments, _info),
@@ -325,6 +384,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("contact-sheet", "frames of a video on one picture", _sheet_arguments, _sheet),
     Command("evaluate", "score a folder of videos, with a report", _evaluate_arguments, _evaluate),
     Command("caption", "describe the faces in a folder of clips", _caption_arguments, _caption),
+    Command("synth", "render synthetic people, make data sets of them", _synth_arguments, _synth),
 )
 
 

@@ -73,6 +73,27 @@ def _composite(picture: np.ndarray, layer: np.ndarray, field: np.ndarray) -> np.
     return picture * clear.reshape(picture.shape) + color.reshape(picture.shape)
 
 
+def landmarks_of(g: Geometry, pose: Pose, size: int) -> np.ndarray:
+    """The 68 landmarks of a posed head in a picture of `size` pixels, float32 [68, 2]; nothing is drawn."""
+    y, w = g.nose_y, g.nose_half_width
+    bridge = [(0.5, 0.455), (0.5, 0.490), (0.5, 0.525), (0.5, y - 0.036)]
+    base = [
+        (0.5 - w * 0.66, y),
+        (0.5 - w * 0.33, y + 0.003),
+        (0.5, y + 0.006),
+        (0.5 + w * 0.33, y + 0.003),
+        (0.5 + w * 0.66, y),
+    ]
+    points = [
+        pose.place(g.jaw_line, skin=True),
+        brow_landmarks(g, pose),
+        pose.place(np.array(bridge + base), skin=True),
+        eye_landmarks(g, pose),
+        mouth_landmarks(mouth_shape(g, pose.values), pose),
+    ]
+    return (np.concatenate(points) * size).astype(np.float32)
+
+
 class Renderer:
     """Renders one person at one size (pixels, square)."""
 
@@ -211,24 +232,7 @@ class Renderer:
 
     def landmarks(self, params: np.ndarray) -> np.ndarray:
         """The 68 landmarks of facial parameters [P] without drawing, float32 [68, 2] in pixels."""
-        pose, g = self._pose(params), self._geometry
-        y, w = g.nose_y, g.nose_half_width
-        bridge = [(0.5, 0.455), (0.5, 0.490), (0.5, 0.525), (0.5, y - 0.036)]
-        base = [
-            (0.5 - w * 0.66, y),
-            (0.5 - w * 0.33, y + 0.003),
-            (0.5, y + 0.006),
-            (0.5 + w * 0.33, y + 0.003),
-            (0.5 + w * 0.66, y),
-        ]
-        points = [
-            pose.place(g.jaw_line, skin=True),
-            brow_landmarks(g, pose),
-            pose.place(np.array(bridge + base), skin=True),
-            eye_landmarks(g, pose),
-            mouth_landmarks(mouth_shape(g, pose.values), pose),
-        ]
-        return (np.concatenate(points) * self.size).astype(np.float32)
+        return landmarks_of(self._geometry, self._pose(params), self.size)
 
     def render_clip(self, params: np.ndarray) -> np.ndarray:
         """Render a sequence of facial parameters [T, P] -> uint8 [T, S, S, 3]."""

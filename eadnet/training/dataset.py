@@ -12,9 +12,12 @@ A data set is a folder of plain numpy arrays, one row per clip, so that it can b
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
+import math
 import multiprocessing
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +25,14 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
+
 logger = logging.getLogger(__name__)
 
 FPS, RATE = 25, 16000
 # Every split draws from its own range of seeds; the synthetic world keeps its people, voices and words apart.
 HELD_HEAD_SHARE = 0.45
+SETTINGS = "made_with.json"
 HEAD = ("head_yaw", "head_pitch", "head_roll", "head_x", "head_y")
 
 
@@ -130,6 +136,70 @@ def render_dataset(folder: Path, split: str, shape: Shape, *, first_seed: int = 
             file.flush()
     rows.sort(key=lambda entry: entry["row"])
     (folder / "texts.json").write_text(json.dumps(rows))
+
+
+def make_dataset(folder: Path, split: str, shape: Shape, *, first_seed: int = 0, workers: int = 1) -> None:
+    """`render_dataset` with everything checked first.
+
+    Raises InputError for an unknown split, numbers that make no sense, a folder that holds another data set,
+    and a disk without room for this one.
+    """
+    from ..synthetic.expression import PARAMETERS
+    from ..synthetic.renderer import MAX_SIZE
+    from ..synthetic.sentences import SPLITS
+
+    if split not in SPLITS:
+        raise InputError(f"Unknown split '{split}': choose one of {', '.join(SPLITS)}.")
+    for name, value, low in (
+        ("number of clips", shape.clips, 1),
+        ("number of frames", shape.frames, 1),
+        ("first seed", first_seed, 0),
+        ("number of workers", workers, 1),
+    ):
+        if value < low:
+            raise InputError(f"The {name} is {value}: give {low} or more.")
+    if not 1 <= shape.size <= MAX_SIZE:
+        raise InputError(f"The picture size is {shape.size}: give a number of pixels from 1 to {MAX_SIZE}.")
+    settings = {"split": split, "first_seed": first_seed, **dataclasses.asdict(shape)}
+    _check_folder(folder, settings)
+    arrays = _arrays(shape, len(PARAMETERS))
+    needed = sum(np.dtype(kind).itemsize * math.prod(size) for kind, size in arrays.values())
+    check_room(folder, needed - _size_of(folder, list(arrays)))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / SETTINGS).write_text(json.dumps(settings))
+    render_dataset(folder, split, shape, first_seed=first_seed, workers=workers)
+
+
+def _check_folder(folder: Path, settings: dict[str, Any]) -> None:
+    """Raises InputError where `folder` is a file, or holds a data set made with other settings."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: give a folder.")
+    notes = folder / SETTINGS
+    if notes.exists() and (found := json.loads(notes.read_text())) != settings:
+        other = ", ".join(f"{k} {found.get(k)}" for k in settings if found.get(k) != settings[k])
+        raise InputError(f"{folder} holds another data set ({other}): choose a new folder.")
+
+
+def _size_of(folder: Path, names: list[str]) -> int:
+    """Bytes that the arrays take on the disk already; they are sparse until they are filled."""
+    stats = [(folder / f"{name}.npy").stat() for name in names if (folder / f"{name}.npy").exists()]
+    return sum(min(stat.st_size, getattr(stat, "st_blocks", 0) * 512) for stat in stats)
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Raises InputError when the disk of `folder` has less than `needed` bytes free.
+
+    Arrays are mapped into memory, and a full disk would kill the process that writes to them.
+    """
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise InputError(
+            f"{folder} needs {needed / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB free: "
+            "make room, or fewer or smaller clips."
+        )
 
 
 class ClipSet:

@@ -169,7 +169,7 @@ def score_pictures(
             "PSNR in the mask, dB": psnr(frames, truth, region),
             "PSNR ceiling (autoencoder), dB": psnr(codec, truth, region),
             "PSNR of the copied portrait, dB": psnr(to_model_range(portrait).expand_as(truth), truth, region),
-            "jitter against the truth's": _jitter(frames, region) / _jitter(truth, region),
+            "jitter against the truth's": acceleration(frames, region) / acceleration(truth, region),
             "mouth, re-voiced": correlation(instrument.read(frames)[OPENING], opening),
         }
         for name, value in row.items():
@@ -177,7 +177,7 @@ def score_pictures(
     return scores
 
 
-def _jitter(frames: Tensor, region: Tensor) -> float:
+def acceleration(frames: Tensor, region: Tensor) -> float:
     """Mean absolute second difference over time within the region."""
     second = frames[2:] - 2 * frames[1:-1] + frames[:-2]
     return float((second.abs() * region).sum() / (region.sum() * 3 * len(second)))

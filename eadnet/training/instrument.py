@@ -22,10 +22,10 @@ READ = tuple(i for i, name in enumerate(PARAMETERS) if not name.startswith("head
 NAMES = (*(PARAMETERS[i] for i in READ), "mouth_opening")
 
 
-class Instrument(nn.Module):
-    """Pictures [B, 3, 128, 128] in [-1, 1] to standardised readings [B, len(NAMES)]."""
+class Regressor(nn.Module):
+    """Pictures [B, 3, 128, 128] in [-1, 1] to `outputs` standardised numbers [B, outputs]."""
 
-    def __init__(self) -> None:
+    def __init__(self, outputs: int) -> None:
         super().__init__()
         widths = (24, 48, 64, 96)
         layers: list[nn.Module] = [nn.PixelUnshuffle(2)]
@@ -34,10 +34,10 @@ class Instrument(nn.Module):
             layers += [nn.Conv2d(before, width, 3, stride=2, padding=1), nn.GroupNorm(8, width), nn.SiLU()]
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.GroupNorm(8, width), nn.SiLU()]
             before = width
-        layers += [nn.Flatten(), nn.Linear(before * 16, 256), nn.SiLU(), nn.Linear(256, len(NAMES))]
+        layers += [nn.Flatten(), nn.Linear(before * 16, 256), nn.SiLU(), nn.Linear(256, outputs)]
         self.layers = nn.Sequential(*layers)
-        self.register_buffer("mean", torch.zeros(len(NAMES)))
-        self.register_buffer("std", torch.ones(len(NAMES)))
+        self.register_buffer("mean", torch.zeros(outputs))
+        self.register_buffer("std", torch.ones(outputs))
         self.mean: Tensor
         self.std: Tensor
 
@@ -45,10 +45,20 @@ class Instrument(nn.Module):
         return self.layers(pictures)
 
     @torch.no_grad()
+    def values(self, pictures: Tensor) -> Tensor:
+        """What it reads, in the numbers' own units, [B, outputs]."""
+        return torch.cat([self(part) for part in pictures.split(64)]) * self.std + self.mean
+
+
+class Instrument(Regressor):
+    """Reads facial parameters and the mouth's opening, `NAMES`."""
+
+    def __init__(self) -> None:
+        super().__init__(len(NAMES))
+
     def read(self, pictures: Tensor) -> dict[str, Tensor]:
         """Readings in the parameters' own units, by name, each [B]."""
-        values = torch.cat([self(part) for part in pictures.split(64)]) * self.std + self.mean
-        return dict(zip(NAMES, values.T, strict=True))
+        return dict(zip(NAMES, self.values(pictures).T, strict=True))
 
 
 def true_values(clips: ClipSet) -> Tensor:
@@ -56,7 +66,7 @@ def true_values(clips: ClipSet) -> Tensor:
     return torch.from_numpy(np.concatenate([clips.params[..., READ], clips.openings[..., None]], -1))
 
 
-def _roughen(pictures: Tensor, generator: torch.Generator) -> Tensor:
+def roughened(pictures: Tensor, generator: torch.Generator) -> Tensor:
     """Random blur and noise per batch, as an autoencoder and a sampler leave them."""
     strength = float(torch.rand((), generator=generator))
     blurred = F.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
@@ -64,14 +74,17 @@ def _roughen(pictures: Tensor, generator: torch.Generator) -> Tensor:
     return pictures + 0.06 * strength * torch.randn(pictures.shape, generator=generator)
 
 
-def train_instrument(clips: ClipSet, folder: Path, minutes: float, batch: int = 48) -> Instrument:
-    """Train within the budget, resuming `folder`."""
+def train_instrument(
+    clips: ClipSet, folder: Path, minutes: float = 0.0, batch: int = 48, steps: int | None = None
+) -> Instrument:
+    """Train within the budget of minutes, or of steps if given, resuming `folder`."""
     torch.manual_seed(2)
     model = Instrument()
     truth = true_values(clips)
     model.mean.copy_(truth.flatten(0, 1).mean(0))
     model.std.copy_(truth.flatten(0, 1).std(0).clamp_min(0.02))
-    run = Run(folder, model, torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2), minutes=minutes)
+    optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)
+    run = Run(folder, model, optimizer, minutes=minutes, steps=steps)
     for step in run.steps():
         rows = torch.randint(len(clips), (batch,), generator=run.generator)
         frames = torch.randint(truth.shape[1], (batch,), generator=run.generator)
@@ -79,7 +92,7 @@ def train_instrument(clips: ClipSet, folder: Path, minutes: float, batch: int = 
             np.stack([clips.frames[r, f] for r, f in zip(rows.tolist(), frames.tolist(), strict=True)])
         )
         wanted = (truth[rows, frames] - model.mean) / model.std
-        loss = F.smooth_l1_loss(model(_roughen(pictures, run.generator)), wanted)
+        loss = F.smooth_l1_loss(model(roughened(pictures, run.generator)), wanted)
         run.descend(loss)
         if step % 100 == 0:
             run.log.write({"step": step, "loss": float(loss.detach())})

@@ -1,8 +1,9 @@
-"""What every training run shares: a time budget, exact resume, a moving average and a CSV log."""
+"""What every training run shares: a budget, exact resume, a moving average, a CSV log and its curves."""
 
 from __future__ import annotations
 
 import csv
+import errno
 import logging
 import math
 import os
@@ -13,6 +14,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from ..errors import InputError
+from .curves import draw_curves
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +49,19 @@ class CsvLog:
             with path.open(newline="") as file:
                 self.columns = next(csv.reader(file), None)
 
+    def forget_from(self, step: int) -> None:
+        """Drop the rows of steps that a resumed run will take again."""
+        if not self.path.exists():
+            return
+        with self.path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        kept = [row for row in rows if float(row.get("step") or 0) < step]
+        if len(kept) < len(rows):
+            with self.path.open("w", newline="") as file:
+                writer = csv.DictWriter(file, self.columns or [])
+                writer.writeheader()
+                writer.writerows(kept)
+
     def write(self, row: Mapping[str, float]) -> None:
         fresh = self.columns is None
         if self.columns is None:
@@ -60,9 +77,11 @@ class CsvLog:
 class Run:
     """One resumable optimisation of one module.
 
-    `minutes` is the budget of the whole run, over all its sessions; the learning rate warms up over the
-    first `warmup` steps and falls along a cosine to 2 % as the budget is used. A file `state.pt` in `folder`
-    holds everything a later session needs (weights, average, optimiser, random state, step, seconds used).
+    `minutes` is the budget of the whole run, over all its sessions, and `steps`, if given, is the budget
+    instead: then a run that was killed and resumed ends with the same numbers as one that was not. The
+    learning rate warms up over the first `warmup` steps and falls along a cosine to 2 % as the budget is
+    used. A file `state.pt` in `folder` holds everything a later session needs (weights, average, optimiser,
+    random states, step, seconds used). `curves.png` shows the log.
     """
 
     def __init__(
@@ -72,6 +91,7 @@ class Run:
         optimizer: torch.optim.Optimizer,
         *,
         minutes: float,
+        steps: int | None = None,
         warmup: int = 100,
         decay: float = 0.999,
         save_every: float = 180.0,
@@ -80,6 +100,8 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.module, self.optimizer = folder, module, optimizer
         self.minutes, self.warmup, self.save_every = minutes, warmup, save_every
+        self.step_budget = steps
+        self._random: Tensor | None = None
         self.average = Average(module, decay)
         self.generator = torch.Generator().manual_seed(seed)
         self.step, self.seconds = 0, 0.0
@@ -94,13 +116,18 @@ class Run:
 
     @property
     def progress(self) -> float:
-        """Share of the time budget used, 0 ... 1."""
+        """Share of the budget used, 0 ... 1."""
+        if self.step_budget is not None:
+            return min(1.0, self.step / self.step_budget)
         return min(1.0, self.seconds / (60 * self.minutes))
 
     def steps(self) -> Iterator[int]:
         """Yield step numbers until the budget is used, setting the learning rate and saving on the way."""
         clock, saved = time.monotonic(), time.monotonic()
-        torch.manual_seed(int(torch.randint(2**31, (), generator=self.generator)))
+        if self._random is None:
+            torch.manual_seed(int(torch.randint(2**31, (), generator=self.generator)))
+        else:
+            torch.set_rng_state(self._random)
         while self.progress < 1:
             self._set_rate()
             yield self.step
@@ -111,25 +138,34 @@ class Run:
             clock = now
             if now - saved > self.save_every:
                 self.save()
+                self.draw()
                 saved = now
         self.save()
+        self.draw()
 
     def descend(self, loss: Tensor, clip: float = 1.0) -> float:
         """One optimiser step on `loss`; returns the gradient's norm.
 
         Raises:
-            FloatingPointError: the loss is not finite. The last saved state stays good.
+            FloatingPointError: the loss or its gradient is not finite. The last saved state stays good.
         """
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"The loss became {value} at step {self.step}; {self.state_path} is intact."
-            )
+        self._finite("loss", float(loss.detach()))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.module.parameters(), clip)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.module.parameters(), clip))
+        self._finite("gradient", norm)
         self.optimizer.step()
-        return float(norm)
+        return norm
+
+    def _finite(self, what: str, value: float) -> None:
+        if math.isfinite(value):
+            return
+        kept = f"{self.state_path} is intact" if self.state_path.exists() else "nothing was saved yet"
+        raise FloatingPointError(f"The {what} became {value} at step {self.step} of {self.folder}; {kept}.")
+
+    def draw(self) -> None:
+        """Draw the log's curves; a log without rows has none."""
+        draw_curves(self.log.path, self.folder / "curves.png")
 
     def save(self) -> None:
         state: dict[str, Any] = {
@@ -137,20 +173,33 @@ class Run:
             "average": self.average.weights,
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
+            "random": torch.get_rng_state(),
             "step": self.step,
             "seconds": self.seconds,
         }
         partial = self.state_path.with_suffix(".partial")
-        torch.save(state, partial)
-        os.replace(partial, self.state_path)
+        try:
+            torch.save(state, partial)
+            os.replace(partial, self.state_path)
+        except (OSError, RuntimeError) as error:
+            partial.unlink(missing_ok=True)
+            if not _disk_is_full(error):
+                raise
+            raise InputError(
+                f"No space is left for {self.state_path} at step {self.step}: make room and start again, "
+                "it goes on from the state saved before."
+            ) from error
 
     def _load(self) -> None:
         state = torch.load(self.state_path, map_location="cpu", weights_only=True)
         self.module.load_state_dict(state["module"])
-        self.average.weights = state["average"]
+        for key, value in state["average"].items():
+            self.average.weights[key].copy_(value)
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
+        self._random = state.get("random")
         self.step, self.seconds = state["step"], state["seconds"]
+        self.log.forget_from(self.step)
         logger.info("resumed %s at step %d after %.1f min", self.folder, self.step, self.seconds / 60)
 
     def _set_rate(self) -> None:
@@ -158,3 +207,11 @@ class Run:
         cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress))
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * warm * cosine
+
+
+def _disk_is_full(error: BaseException) -> bool:
+    """torch reports a failed write as a RuntimeError of its own."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if isinstance(error, OSError):
+        return error.errno in full
+    return "write" in str(error).lower() and "fail" in str(error).lower()

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from eadnet.errors import InputError
 from eadnet.training.run import Average, CsvLog, Run
 
 
@@ -52,6 +53,70 @@ def test_a_loss_that_is_not_finite_stops_and_leaves_the_saved_state_alone(tmp_pa
     with pytest.raises(FloatingPointError, match="step 0"):
         run.descend(run.module(torch.full((1, 3), torch.nan)).sum())
     assert run.state_path.read_bytes() == before
+
+
+def test_a_gradient_that_is_not_finite_stops_before_it_reaches_the_weights(tmp_path):
+    run = new_run(tmp_path)
+    before = run.module.weight.detach().clone()
+    x = torch.zeros(1, 3, requires_grad=False)
+    with pytest.raises(FloatingPointError, match="gradient became .* nothing was saved yet"):
+        run.descend((run.module(x) * 0 + run.module.weight.sum() * 0).abs().sum().sqrt())
+    assert torch.equal(run.module.weight, before)
+
+
+def follow(folder: Path, killed_at: int | None = None) -> Run:
+    """A run of 12 steps that saves after each; it may be killed within a step."""
+    torch.manual_seed(0)
+    module = nn.Linear(3, 1)
+    optimizer = torch.optim.AdamW(module.parameters(), 0.1)
+    run = Run(folder, module, optimizer, minutes=1, steps=12, warmup=3, save_every=-1)
+    for step in run.steps():
+        x = torch.randn(8, 3) + torch.rand(8, 3, generator=run.generator)
+        loss = (module(x) - x.sum(1, keepdim=True)).square().mean()
+        run.log.write({"step": step, "loss": float(loss.detach())})
+        if step == killed_at:
+            break
+        run.descend(loss)
+    return run
+
+
+def test_a_run_of_so_many_steps_ends_with_the_same_numbers_however_often_it_was_killed(tmp_path):
+    whole = follow(tmp_path / "whole")
+    for killed_at in (2, 3, 7):
+        follow(tmp_path / "parts", killed_at)
+    parts = follow(tmp_path / "parts")
+    assert whole.step == parts.step == 12
+    for key, value in whole.module.state_dict().items():
+        assert torch.equal(parts.module.state_dict()[key], value)
+        assert torch.equal(parts.average.weights[key], whole.average.weights[key])
+    assert (tmp_path / "parts" / "log.csv").read_text() == (tmp_path / "whole" / "log.csv").read_text()
+    assert (tmp_path / "whole" / "curves.png").is_file()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("file write failed")])
+def test_a_full_disk_keeps_the_last_state_and_says_so(tmp_path, monkeypatch, error):
+    run = new_run(tmp_path)
+    run.save()
+    before = run.state_path.read_bytes()
+
+    def half_written(state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr(torch, "save", half_written)
+    with pytest.raises(InputError, match="No space is left .* at step 0"):
+        run.save()
+    assert run.state_path.read_bytes() == before
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_another_failure_to_write_is_not_called_a_full_disk(tmp_path, monkeypatch):
+    def broken(state: object, path: Path) -> None:
+        raise RuntimeError("cannot pickle")
+
+    monkeypatch.setattr(torch, "save", broken)
+    with pytest.raises(RuntimeError, match="cannot pickle"):
+        new_run(tmp_path).save()
 
 
 def test_the_average_lies_between_old_and_new_weights():
