@@ -84,7 +84,7 @@ def pretrain_audio(
 ) -> None:
     """Teach the audio encoder the mouth of the speech, through a throw-away linear head.
 
-    The log gives the held-out correlation of the opening jaw and of the closing lips, averaged over recordings.
+    The log gives the held-out correlation of the opening jaw and of the closing lips, mean over recordings.
     """
     scale = torch.from_numpy(np.array(spoken.mouths[:SCALE_RECORDINGS])).flatten(0, 1).std(0).clamp_min(0.02)
     head = nn.Linear(ROWS_PER_FRAME * encoder.config["dim"], len(MOUTH))
