@@ -16,6 +16,7 @@ from importlib import resources
 from .expression import EMOTIONS, INDEX, RANGES
 
 FORMS = ("adjectives", "states", "nouns")
+UNSEEN = "unseen"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Word:
 
     `form`: "adjectives" ("she looks livid"), "states" ("she is holding back tears") or "nouns" ("a look of
     scorn"). `mixture`: share of each emotion, `intensity` 0..1, `parameters`: its face in names of
-    `expression.PARAMETERS`. `split`: whose captions may use it.
+    `expression.PARAMETERS`. `split`: whose captions may use it; "unseen" words are kept from all.
     `is_pure`: it names one basic emotion and nothing else.
     """
 
@@ -48,8 +49,13 @@ class Word:
 
 
 def entries() -> tuple[Word, ...]:
-    """The whole lexicon."""
-    return _entries()
+    """Every word that captions may use, of all splits."""
+    return tuple(word for word in _entries() if word.split != UNSEEN)
+
+
+def unseen() -> tuple[Word, ...]:
+    """A hundred words that nothing is taught with, neither by clips nor by sentences without clips."""
+    return tuple(word for word in _entries() if word.split == UNSEEN)
 
 
 def words(split: str, emotion: str | None = None, level: str | None = None) -> tuple[Word, ...]:

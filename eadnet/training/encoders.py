@@ -2,7 +2,8 @@
 
 The caption grammar gives sentences without end, each with the face it means, and costs no rendering. So the
 text encoder reads far more of them than the clips hold, and the whole lexicon, also the words that no clip
-may use: a word is then a place among faces before the denoiser ever meets it.
+may use: a word is then a place among faces before the denoiser ever meets it. Speech costs no rendering
+either: what limits the mouth on voices nobody heard is how many voices the audio encoder has heard.
 """
 
 from __future__ import annotations
@@ -16,17 +17,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..modules.mini_audio import MiniAudioEncoder
+from ..modules.slices import ROWS_PER_FRAME
 from ..modules.text_encoder import MiniTextEncoder
 from ..synthetic import lexicon
 from ..synthetic.captions import Description, describe, describe_word
 from ..synthetic.expression import INDEX, PARAMETERS
-from .latents import LatentSet
+from ..synthetic.visemes import MOUTH
 from .probe import Targets
 from .run import Run
+from .spoken import SpeechSet
 from .talker import hear
 
 WORD_SHARE = 0.3  # of the sentences, each about one word of the whole lexicon
 EMPTY_SHARE = 0.03  # the empty sentence means no expression
+SCALE_RECORDINGS, HEARD_RECORDINGS = 2000, 100
 
 
 def draw_descriptions(rng: np.random.Generator, count: int) -> list[Description]:
@@ -76,22 +80,37 @@ def pretrain_text(
 
 
 def pretrain_audio(
-    encoder: MiniAudioEncoder, data: LatentSet, targets: Targets, folder: Path, minutes: float
+    encoder: MiniAudioEncoder, spoken: SpeechSet, held_out: SpeechSet, folder: Path, minutes: float
 ) -> None:
-    """Teach the audio encoder the mouth, as far as it moves about its mean in each clip, through a throw-away
-    linear head.
+    """Teach the audio encoder the mouth of the speech, through a throw-away linear head.
+
+    The log gives the held-out correlation of the opening jaw and of the closing lips, mean over recordings.
     """
-    head = nn.Linear(10 * encoder.config["dim"], len(targets))
+    scale = torch.from_numpy(np.array(spoken.mouths[:SCALE_RECORDINGS])).flatten(0, 1).std(0).clamp_min(0.02)
+    head = nn.Linear(ROWS_PER_FRAME * encoder.config["dim"], len(MOUTH))
     both = nn.ModuleDict({"audio": encoder, "head": head})
-    run = Run(folder, both, torch.optim.AdamW(both.parameters(), 1e-3, weight_decay=1e-2), minutes=minutes)
-    frames = data.target.shape[1]
-    values = targets(data.params, data.openings)
-    moving = values - values.mean(1, keepdim=True)
+    run = Run(folder, both, torch.optim.AdamW(both.parameters(), 1.5e-3, weight_decay=1e-2), minutes=minutes)
+
+    def read(speech: Tensor, frames: int) -> Tensor:
+        return head(hear(encoder, speech, torch.zeros(len(speech), dtype=torch.long), frames).flatten(2))
+
     for step in run.steps():
-        clips = torch.randint(len(data), (24,), generator=run.generator)
-        tokens = hear(encoder, data.waveforms(clips), torch.zeros(24, dtype=torch.long), frames)
-        loss = F.mse_loss(head(tokens.flatten(2)), moving[clips])
+        speech, mouth = spoken.draw(24, run.generator)
+        loss = F.mse_loss(read(speech, spoken.frames), mouth / scale)
         run.descend(loss)
-        if step % 50 == 0:
-            run.log.write({"step": step, "mouth": float(loss.detach())})
+        if step % 200 == 0:
+            with torch.no_grad():
+                speech, mouth = held_out.take(np.arange(min(HEARD_RECORDINGS, len(held_out))))
+                heard = mean_correlation(read(speech, held_out.frames), mouth)
+            row = {name: float(heard[MOUTH.index(name)]) for name in ("jaw_open", "lip_close")}
+            run.log.write({"step": step, "loss": float(loss.detach())} | row)
     both.load_state_dict(run.average.weights)
+
+
+def mean_correlation(read: Tensor, truth: Tensor) -> Tensor:
+    """r over time [B, T, M] -> [M], averaged over the recordings in which the truth moves at all."""
+    read, truth = (x - x.mean(1, keepdim=True) for x in (read, truth))
+    norm = (read.square().sum(1) * truth.square().sum(1)).sqrt()
+    moves = truth.square().mean(1).sqrt() > 0.02
+    r = torch.where(moves, (read * truth).sum(1) / norm.clamp_min(1e-6), 0.0)
+    return r.sum(0) / moves.sum(0).clamp_min(1)

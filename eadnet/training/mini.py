@@ -40,12 +40,14 @@ from .instrument import train_instrument
 from .latents import LatentSet, encode_dataset
 from .probe import Targets, train_probe
 from .smoother import train_smoother
+from .spoken import SpeechSet, make_speech
 from .syncnet import train_syncnet
 from .talker import Talker
 
 logger = logging.getLogger(__name__)
 
 TEST_CLIPS, TEST_FRAMES = 32, 48
+HEARD_RECORDINGS = 400
 INSTRUMENT_MINUTES = 2.0
 SHEET_CLIPS, SHEET_COLUMNS = 6, 8
 
@@ -58,23 +60,27 @@ class Budget:
     clips: int = 1500
     held_out_clips: int = 96
     frames: int = 32
+    recordings: int = 12000
     autoencoder: float = 35.0
     probe: float = 2.0
     text: float = 5.0
-    audio: float = 3.0
+    audio: float = 15.0
     denoiser: float = 70.0
     smoother: float = 3.0
     syncnet: float = 30.0
 
 
 def render(folder: Path, budget: Budget, workers: int) -> None:
-    """Stills for the autoencoder, clips for the denoiser; what is there already is kept."""
+    """Stills for the autoencoder, clips for the denoiser, speech for its encoder; what is there is kept."""
     if not (folder / "stills" / "stills.npy").exists():
         render_stills(folder / "stills", budget.people, workers=workers)
     for split, count in (("validation", budget.held_out_clips), ("train", budget.clips)):
         if not (folder / split / "texts.json").exists():
             render_dataset(folder / split, split, Shape(count, budget.frames), workers=workers)
             logger.info("rendered %d %s clips", count, split)
+    for split, count in (("validation", HEARD_RECORDINGS), ("train", budget.recordings)):
+        if not (folder / "speech" / split / "mouths.npy").exists():
+            make_speech(folder / "speech" / split, split, count, workers=workers)
 
 
 def autoencoder(folder: Path, budget: Budget, start: Path | None = None) -> None:
@@ -122,7 +128,8 @@ def denoiser_task(
     probe = train_probe(data, targets, block, folder / "probe", budget.probe)
     talker = new_talker(start)
     pretrain_text(talker.text_encoder, targets, folder / "text", budget.text)
-    pretrain_audio(talker.audio_encoder, data, targets, folder / "audio", budget.audio)
+    spoken, heard = (SpeechSet(folder / "speech" / s) for s in ("train", "validation"))
+    pretrain_audio(talker.audio_encoder, spoken, heard, folder / "audio", budget.audio)
     task = DenoiserTask(
         talker,
         probe,
