@@ -8,7 +8,9 @@ and it makes both conditions bite early. Reconstruction: the paper's own trainin
 
 from __future__ import annotations
 
+import copy
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from ..modules.stda import DIRECTIONS, STDA
 from ..modules.unet import EADUNet
 from .block import Block
 from .latents import Batch, LatentSet
+from .losses.snr import min_snr_weight
+from .losses.step import Step, Weighted, total
 from .probe import ExpressionProbe, Targets
 from .run import Run
 from .talker import Talker, hear
@@ -39,6 +43,33 @@ DROP_AUDIO, DROP_TEXT, DROP_BOTH = 0.06, 0.06, 0.04
 # The text encoder arrives taught by far more sentences than the clips hold: hardly move it.
 AUDIO_RATE, TEXT_RATE = 0.25, 0.03
 JUDGED_EVERY, JUDGED_CLIPS = 500, 24
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the denoiser is trained.
+
+    minutes: the budget; `steps`, if given, is it instead.
+    stda_from, whole_from: shares of the budget after which STDA and whole pictures join; above 1 is never.
+    rate: of the U-Net; the encoders' follow it.
+    expression: weight of the expression loss. min_snr: gamma of the min-SNR weighting, 0 is off.
+    clip: largest norm of the gradient.
+    device, bf16: where it runs, and whether the networks compute in bfloat16 there (weights stay float32).
+    sample_every: steps between sample videos, 0 for none.
+    """
+
+    minutes: float = 70.0
+    steps: int | None = None
+    stda_from: float = STDA_FROM
+    whole_from: float = WHOLE_FROM
+    rate: float = 8e-4
+    expression: float = 0.5
+    min_snr: float = 0.0
+    clip: float = 1.0
+    device: str = "cpu"
+    bf16: bool = False
+    sample_every: int = 0
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,18 +134,44 @@ class DenoiserTask:
         self.weight = loss_weight(size, side)
         self.keep = latent_mask(mask_image("face", size))
         self.block = Block.around(mask_image("face", size))
+        self.min_snr = 0.0
+        self.bf16 = False
+
+    def with_talker(self, talker: Talker) -> DenoiserTask:
+        """The same task for another talker; all else is shared."""
+        other = copy.copy(self)
+        other.talker = talker
+        return other
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.talker.parameters()).device
+
+    def to(self, device: torch.device | str) -> DenoiserTask:
+        """Move everything that a step touches."""
+        self.talker.to(device)
+        self.probe.to(device)
+        self.weight, self.keep = self.weight.to(device), self.keep.to(device)
+        self.diffusion = Diffusion(self.diffusion.alphas.to(device))
+        self.targets = self.targets.to(device)
+        return self
+
+    def drawn(self, data: LatentSet, count: int, window: int, generator: torch.Generator) -> Batch:
+        """A batch on the task's device, drawn on the processor, so that a seed means the same everywhere."""
+        return data.draw(count, window, generator).to(self.device)
 
     def conditions(
         self, data: LatentSet, batch: Batch, drop: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
         count, window = batch.target.shape[:2]
-        audio = hear(self.talker.audio_encoder, data.waveforms(batch.clips), batch.starts, window)
+        waveforms = data.waveforms(batch.clips).to(self.device)
+        audio = hear(self.talker.audio_encoder, waveforms, batch.starts, window)
         texts = [data.texts[i]["text"] for i in batch.clips.tolist()]
         if drop is not None:
             share = torch.rand(count, generator=drop)
             no_audio = (share < DROP_AUDIO) | (share > 1 - DROP_BOTH)
             no_text = (share >= DROP_AUDIO) & (share < DROP_AUDIO + DROP_TEXT) | (share > 1 - DROP_BOTH)
-            audio = audio * (~no_audio)[:, None, None, None]
+            audio = audio * (~no_audio)[:, None, None, None].to(audio.device)
             texts = ["" if none else text for none, text in zip(no_text.tolist(), texts, strict=True)]
         return audio, self.talker.text_encoder.encode(texts)
 
@@ -129,7 +186,9 @@ class DenoiserTask:
         keep = keep.expand(count, window, *keep.shape)
         reference = batch.reference[:, None].expand_as(noisy)
         sample = torch.cat([noisy, keep, batch.masked, reference], 2).transpose(1, 2)
-        return self.talker.unet(sample, timesteps, audio, emotion).transpose(1, 2)
+        with torch.autocast(noisy.device.type, torch.bfloat16, enabled=self.bf16):
+            velocity = self.talker.unet(sample, timesteps, audio, emotion)
+        return velocity.float().transpose(1, 2)
 
     def _as_large_as(self, latents: Tensor, map: Tensor) -> Tensor:
         return map if latents.shape[-1] == map.shape[-1] else self.block.cut(map)
@@ -144,7 +203,10 @@ class DenoiserTask:
     def losses(
         self, noisy: Tensor, velocity: Tensor, truth: Tensor, alpha: Tensor, batch: Batch
     ) -> dict[str, Tensor]:
-        error = (self._as_large_as(noisy, self.weight) * (velocity - truth) ** 2).mean()
+        squared = self._as_large_as(noisy, self.weight) * (velocity - truth) ** 2
+        if self.min_snr > 0:
+            squared = min_snr_weight(alpha, self.min_snr) * squared
+        error = squared.mean()
         estimate = self.block.cut(self.diffusion.clean_estimate(noisy, velocity, alpha))
         read = self.probe(estimate.flatten(0, 1))
         wanted = self.targets(batch.params, batch.openings).flatten(0, 1)
@@ -156,9 +218,9 @@ def condition_ratios(task: DenoiserTask, data: LatentSet, seed: int = 5) -> dict
     """How much the loss grows on held-out clips when sound or sentence is another clip's (1 = ignored)."""
     count = JUDGED_CLIPS
     generator = torch.Generator().manual_seed(seed)
-    batch = task.on_the_block(data.draw(count, 16, generator))
-    noise = mixed_noise(batch.target.shape, task.shared_noise, generator)
-    timesteps = torch.linspace(300, 999, count).long()
+    batch = task.on_the_block(task.drawn(data, count, 16, generator))
+    noise = mixed_noise(batch.target.shape, task.shared_noise, generator).to(task.device)
+    timesteps = torch.linspace(300, 999, count).long().to(task.device)
     noisy, truth, alpha = task.diffusion.noised(batch.target, noise, timesteps)
     audio, text = task.conditions(data, batch, None)
     # Rotate by half, so that a pair does not share its neighbour's noise level.
@@ -187,50 +249,89 @@ def switch_stda(unet: EADUNet, on: bool) -> None:
             module.directions = DIRECTIONS if on else ()
 
 
-def train_denoiser(
-    task: DenoiserTask,
-    data: LatentSet,
-    held_out: LatentSet,
-    folder: Path,
-    *,
-    minutes: float,
-    stda_from: float = STDA_FROM,
-    rate: float = 8e-4,
-    expression_weight: float = 0.5,
-    seed: int = 0,
-) -> Talker:
-    """Train within the time budget, resuming `folder`; returns the averaged model."""
-    talker = task.talker
+def optimiser(talker: Talker, rate: float) -> torch.optim.Optimizer:
     groups = [
         {"params": list(talker.unet.parameters()), "lr": rate},
         {"params": list(talker.audio_encoder.parameters()), "lr": rate * AUDIO_RATE},
         {"params": list(talker.text_encoder.parameters()), "lr": rate * TEXT_RATE},
     ]
-    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=1e-3)
-    run = Run(folder, talker, optimizer, minutes=minutes, warmup=200, seed=seed)
+    return torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=1e-3)
+
+
+def train_denoiser(
+    task: DenoiserTask,
+    data: LatentSet,
+    held_out: LatentSet,
+    folder: Path,
+    how: Schedule,
+    extra: Sequence[Weighted] = (),
+    on_sample: Callable[[int], None] | None = None,
+) -> Talker:
+    """Train within the budget, resuming `folder`; returns the averaged model, on the processor.
+
+    `extra` losses join the error of the velocity and the expression loss; their values are in the log.
+    `on_sample` is called every `how.sample_every` steps.
+    """
+    task.to(how.device)
+    task.min_snr, task.bf16 = how.min_snr, how.bf16
+    talker = task.talker
+    run = Run(
+        folder,
+        talker,
+        optimiser(talker, how.rate),
+        minutes=how.minutes,
+        steps=how.steps,
+        warmup=200 if how.steps is None else max(1, min(200, how.steps // 10)),
+        seed=how.seed,
+    )
     ratios: dict[str, float] = {}
     for step in run.steps():
-        switch_stda(talker.unet, run.progress >= stda_from)
+        switch_stda(talker.unet, run.progress >= how.stda_from)
         window = WINDOWS[step % len(WINDOWS)]
-        batch = FRAMES // window
-        drawn = data.draw(batch, window, run.generator)
-        if run.progress < WHOLE_FROM:
+        drawn = task.drawn(data, FRAMES // window, window, run.generator)
+        if run.progress < how.whole_from:
             drawn = task.on_the_block(drawn)
-        timesteps = task.diffusion.draw_timesteps(batch, run.generator)
-        noise = mixed_noise(drawn.target.shape, task.shared_noise, run.generator)
-        noisy, truth, alpha = task.diffusion.noised(drawn.target, noise, timesteps)
-        audio, text = task.conditions(data, drawn, run.generator)
-        losses = task.losses(noisy, task.velocity(noisy, timesteps, drawn, audio, text), truth, alpha, drawn)
-        norm = run.descend(losses["velocity"] + expression_weight * losses["expression"])
+        loss, values = step_loss(task, data, drawn, run.generator, how.expression, extra)
+        norm = run.descend(loss, how.clip)
         if step % 50 == 0:
             if step % JUDGED_EVERY == 0 or not ratios:
                 ratios = condition_ratios(task, held_out)
-            row = {
-                "step": step,
-                "minutes": run.seconds / 60,
-                "loss": float(losses["velocity"].detach()),
-                "norm": norm,
-            }
-            run.log.write(row | ratios)
+            head = {"step": step, "minutes": run.seconds / 60, "loss": values.pop("velocity"), "norm": norm}
+            run.log.write(head | ratios | {f"loss_{name}": value for name, value in values.items()})
+        if on_sample and how.sample_every and step and step % how.sample_every == 0:
+            on_sample(step)
     talker.load_state_dict(run.average.weights)
+    task.to("cpu")
     return talker.eval()
+
+
+def step_loss(
+    task: DenoiserTask,
+    data: LatentSet,
+    batch: Batch,
+    generator: torch.Generator,
+    expression: float,
+    extra: Sequence[Weighted],
+) -> tuple[Tensor, dict[str, float]]:
+    """The loss of one step, and its parts by name; parts that the step has nothing for are left out."""
+    count = len(batch.clips)
+    timesteps = task.diffusion.draw_timesteps(count, generator).to(task.device)
+    noise = mixed_noise(batch.target.shape, task.shared_noise, generator).to(task.device)
+    noisy, truth, alpha = task.diffusion.noised(batch.target, noise, timesteps)
+    audio, text = task.conditions(data, batch, generator)
+    velocity = task.velocity(noisy, timesteps, batch, audio, text)
+    losses = task.losses(noisy, velocity, truth, alpha, batch)
+    loss = losses["velocity"] + expression * losses["expression"]
+    values = {"velocity": float(losses["velocity"].detach())}
+    if extra:
+        step = Step(
+            batch=batch,
+            estimate=task.diffusion.clean_estimate(noisy, velocity, alpha),
+            alpha=alpha.flatten(),
+            waveforms=data.waveforms(batch.clips).to(task.device),
+            generator=generator,
+        )
+        more, found = total(extra, step)
+        loss = loss if more is None else loss + more
+        values |= found
+    return loss, values

@@ -53,6 +53,11 @@ class Batch:
     clips: Tensor
     starts: Tensor
 
+    def to(self, device: torch.device) -> Batch:
+        """On another device, but for `clips` and `starts`, which index what is in memory."""
+        moved = (self.target, self.masked, self.reference, self.params, self.openings)
+        return Batch(*(value.to(device) for value in moved), self.clips, self.starts)
+
 
 class LatentSet:
     """An encoded data set together with its speech, texts and parameters, held in memory."""

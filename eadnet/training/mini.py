@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from ..presets import PRESETS
 from .autoencoder import to_model_range, train_autoencoder
 from .block import Block
 from .dataset import ClipSet, Shape, render_dataset, render_stills
-from .denoiser import STDA_FROM, DenoiserTask, Diffusion, train_denoiser
+from .denoiser import DenoiserTask, Diffusion, Schedule, train_denoiser
 from .emotions import EmotionReader
 from .encoders import pretrain_audio, pretrain_text
 from .evaluate import (
@@ -38,17 +38,22 @@ from .evaluate import (
 )
 from .instrument import train_instrument
 from .latents import LatentSet, encode_dataset
+from .losses.weights import Judges, Weights, build
 from .probe import Targets, train_probe
+from .sampled import bank
+from .samples import SampleVideos
 from .smoother import train_smoother
 from .spoken import SpeechSet, make_speech
 from .syncnet import train_syncnet
 from .talker import Talker
+from .videomae import train_videomae
 
 logger = logging.getLogger(__name__)
 
 TEST_CLIPS, TEST_FRAMES = 32, 48
 HEARD_RECORDINGS = 400
 INSTRUMENT_MINUTES = 2.0
+BANK = 64  # windows that the denoiser samples for TFRM
 SHEET_CLIPS, SHEET_COLUMNS = 6, 8
 
 
@@ -68,6 +73,7 @@ class Budget:
     denoiser: float = 70.0
     smoother: float = 3.0
     syncnet: float = 30.0
+    videomae: float = 10.0
 
 
 def render(folder: Path, budget: Budget, workers: int) -> None:
@@ -108,8 +114,13 @@ def new_talker(start: Path | None = None) -> Talker:
     if start:
         parts = load_checkpoint(start)
         return Talker(*(parts.component(name) for name in ("unet", "audio_encoder", "text_encoder"))).train()
-    preset = PRESETS["mini"]
     torch.manual_seed(0)
+    return untrained_talker()
+
+
+def untrained_talker() -> Talker:
+    """The networks of the preset with random weights."""
+    preset = PRESETS["mini"]
     return Talker(
         EADUNet.from_config(preset.unet_config),
         MiniAudioEncoder.from_config(preset.audio_config),
@@ -141,17 +152,34 @@ def denoiser_task(
     return task, data, held_out
 
 
-def denoiser(folder: Path, budget: Budget, start: Path | None = None) -> None:
+def denoiser(
+    folder: Path,
+    budget: Budget,
+    start: Path | None = None,
+    how: Schedule | None = None,
+    weights: Weights | None = None,
+) -> None:
+    """Train the talker; the judges of losses that are weighed are trained first where they are missing."""
+    how, weights = how or Schedule(), weights or Weights()
     task, data, held_out = denoiser_task(folder, budget, start)
-    talker = train_denoiser(
-        task,
-        data,
-        held_out,
-        folder / "denoiser",
-        minutes=budget.denoiser,
-        stda_from=0.0 if start else STDA_FROM,
-    )
+    how = replace(how, minutes=budget.denoiser, stda_from=0.0 if start else how.stda_from)
+    task.to(how.device)
+    extra = build(weights, task, judges(folder, budget, task))
+    videos = SampleVideos(task, load_autoencoder(folder), held_out, folder / "denoiser" / "samples")
+    talker = train_denoiser(task, data, held_out, folder / "denoiser", how, extra, videos)
     torch.save(talker.state_dict(), folder / "denoiser" / "model.pt")
+
+
+def judges(folder: Path, budget: Budget, task: DenoiserTask) -> Judges:
+    """The frozen networks behind the losses, from their stages' folders."""
+    return Judges(
+        vae=lambda: load_autoencoder(folder),
+        syncnet=lambda: load_syncnet(folder, budget),
+        videomae=lambda: train_videomae(
+            ClipSet(folder / "train"), task.block, folder / "videomae", minutes=budget.videomae
+        ),
+        tfrm=lambda: load_smoother(folder, budget),
+    )
 
 
 def new_smoother() -> TFRM:
@@ -159,10 +187,51 @@ def new_smoother() -> TFRM:
     return TFRM.from_config(PRESETS["mini"].tfrm_config)
 
 
-def smoother(folder: Path, budget: Budget) -> None:
+def smoother(folder: Path, budget: Budget, sampled: float = 0.0) -> None:
+    """Train TFRM; `sampled` is the share of its batches that are the finished denoiser's own samples.
+
+    A TFRM that was a judge of the denoiser goes on from there when it gets samples.
+    """
     data, held_out = (LatentSet(folder / "latents" / s, folder / s) for s in ("train", "validation"))
-    model = train_smoother(new_smoother(), data, held_out, folder / "smoother", minutes=budget.smoother)
+    model, where, pairs = new_smoother(), "smoother", None
+    if sampled > 0:
+        task, _, _ = denoiser_task(folder, budget)
+        task.talker.load_state_dict(talker_weights(folder))
+        task.talker.eval()
+        pairs = bank(task, data, BANK, torch.Generator().manual_seed(6))
+        if (folder / "smoother" / "model.pt").exists():
+            weights = torch.load(folder / "smoother" / "model.pt", weights_only=True)
+            model.load_state_dict(weights)
+        where = "smoother_sampled"
+    model = train_smoother(
+        model,
+        data,
+        held_out,
+        folder / where,
+        minutes=budget.smoother,
+        sampled=pairs,
+        sampled_share=sampled,
+    )
+    (folder / "smoother").mkdir(exist_ok=True)
     torch.save(model.state_dict(), folder / "smoother" / "model.pt")
+
+
+def load_smoother(folder: Path, budget: Budget) -> TFRM:
+    """The TFRM of its stage, trained now if it was not yet."""
+    if not (folder / "smoother" / "model.pt").exists():
+        smoother(folder, budget)
+    model = new_smoother()
+    model.load_state_dict(torch.load(folder / "smoother" / "model.pt", weights_only=True))
+    return model.eval()
+
+
+def load_syncnet(folder: Path, budget: Budget) -> MiniSyncNet:
+    """The SyncNet of its stage, trained now if it was not yet."""
+    if not (folder / "syncnet" / "model.pt").exists():
+        syncnet(folder, budget)
+    model = MiniSyncNet()
+    model.load_state_dict(torch.load(folder / "syncnet" / "model.pt", weights_only=True))
+    return model.eval()
 
 
 def syncnet(folder: Path, budget: Budget) -> None:

@@ -58,6 +58,9 @@ class Targets:
         values = torch.cat([data.params[..., columns], data.openings[..., None]], -1).flatten(0, 1)
         return cls(columns, values.mean(0), values.std(0).clamp_min(0.02))
 
+    def to(self, device: torch.device | str) -> Targets:
+        return Targets(self.columns.to(device), self.mean.to(device), self.std.to(device))
+
     def __call__(self, params: Tensor, openings: Tensor) -> Tensor:
         values = torch.cat([params[..., self.columns], openings[..., None]], -1)
         return (values - self.mean) / self.std

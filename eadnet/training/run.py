@@ -118,7 +118,7 @@ class Run:
     def progress(self) -> float:
         """Share of the budget used, 0 ... 1."""
         if self.step_budget is not None:
-            return min(1.0, self.step / self.step_budget)
+            return min(1.0, self.step / max(1, self.step_budget))
         return min(1.0, self.seconds / (60 * self.minutes))
 
     def steps(self) -> Iterator[int]:

@@ -31,18 +31,37 @@ def restoration(model: TFRM, clean: Tensor, broken: Tensor) -> tuple[Tensor, Ten
 
 
 def train_smoother(
-    model: TFRM, data: LatentSet, held_out: LatentSet, folder: Path, *, minutes: float, batch: int = 6
+    model: TFRM,
+    data: LatentSet,
+    held_out: LatentSet,
+    folder: Path,
+    *,
+    minutes: float = 0.0,
+    steps: int | None = None,
+    batch: int = 6,
+    sampled: tuple[Tensor, Tensor] | None = None,
+    sampled_share: float = 0.5,
 ) -> TFRM:
-    """Train within the budget, resuming `folder`; logs the error beside that of leaving the clip alone."""
-    run = Run(folder, model, torch.optim.AdamW(model.parameters(), 3e-3, weight_decay=1e-3), minutes=minutes)
+    """Train within the budget, resuming `folder`; logs the error beside that of leaving the clip alone.
+
+    `sampled` are pairs (clean, the denoiser's own samples) [N, T, 4, h, w] that stand in for synthetic errors
+    in `sampled_share` of the steps.
+    """
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-3, weight_decay=1e-3)
+    run = Run(folder, model, optimizer, minutes=minutes, steps=steps)
     check = torch.Generator().manual_seed(11)
     clean = held_out.draw(24, 16, check).target
     broken = disturbed(clean, check)
     untouched = {"flicker_untouched": float(F.mse_loss(broken.diff(dim=1), clean.diff(dim=1)))}
     untouched["error_untouched"] = float(F.mse_loss(broken, clean))
     for step in run.steps():
-        target = data.draw(batch, 16, run.generator).target
-        error, flicker = restoration(model, target, disturbed(target, run.generator))
+        if sampled and float(torch.rand((), generator=run.generator)) < sampled_share:
+            rows = torch.randint(len(sampled[0]), (batch,), generator=run.generator)
+            target, given = sampled[0][rows], sampled[1][rows]
+        else:
+            target = data.draw(batch, 16, run.generator).target
+            given = disturbed(target, run.generator)
+        error, flicker = restoration(model, target, given)
         run.descend(error + flicker)
         if step % 100 == 0:
             with torch.no_grad():

@@ -1,7 +1,7 @@
 """Emotion consistency: over a window, the face must on average be the one that was meant.
 
-The expression loss compares frame by frame, where speech and blinks drown a small shift of the brows. The mean
-over the window leaves the feeling. Read by the frozen probe. Reconstruction.
+The expression loss compares frame by frame, where speech and blinks drown a small shift of the brows. The
+mean over the window leaves the feeling. Read by the frozen probe. Reconstruction.
 """
 
 from __future__ import annotations

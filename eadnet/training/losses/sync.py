@@ -1,9 +1,9 @@
 """SyncNet supervision: the mouth of the one-step estimate and the sound must belong together.
 
-The mouth alone is decoded from its own latents, a fifth of a picture's work, and judged by the frozen SyncNet:
-every window of five frames must be closer to its own sound than to all other sounds of the batch (the loss the
-judge was trained with). LatentSync (arXiv 2412.09262) uses the cosine alone; with the other sounds as negatives
-a mouth cannot win by looking like every sound. Reconstruction.
+The mouth alone is decoded from its own latents, a fifth of a picture's work, and judged by the frozen
+SyncNet: every window of five frames must be closer to its own sound than to all other sounds of the batch
+(the loss the judge was trained with). LatentSync (arXiv 2412.09262) uses the cosine alone; with the other
+sounds as negatives a mouth cannot win by looking like every sound. Reconstruction.
 """
 
 from __future__ import annotations
