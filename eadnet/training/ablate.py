@@ -30,7 +30,7 @@ INSTRUMENT_STEPS = 1500
 
 
 def parts_of(folder: Path, budget: mini.Budget) -> Parts:
-    """What the cells share, from the folder of `mini`'s stages. Raises InputError where a stage is missing."""
+    """What the cells share, from the folder of `mini`'s stages. InputError where a stage is missing."""
     for stage, file in (
         ("render", "train/texts.json"),
         ("autoencoder", "vae/model.pt"),
@@ -89,11 +89,11 @@ def _head(protocol: Protocol) -> list[str]:
     return [
         "# What each part is worth",
         "",
-        f"`mini` trained for {protocol.steps} steps from the same taught encoders, with and without each part; "
-        f"{protocol.seeds} seeds are asked for. The full model has STDA from the first step, TFRM after "
-        f"sampling and in the loss (weight {protocol.tfrm:g}), the SyncNet loss ({protocol.sync:g}) and TREPA "
-        f"({protocol.trepa:g}). Measured on {protocol.clips} validation clips whose face is generated anew in "
-        f"{protocol.sampling_steps} steps. Intervals are 95 % over seeds.",
+        f"`mini` trained for {protocol.steps} steps from the same taught encoders, with and without each "
+        f"part; {protocol.seeds} seeds are asked for. The full model has STDA from the start, TFRM after "
+        f"sampling and in the loss (weight {protocol.tfrm:g}), the SyncNet loss ({protocol.sync:g}) and "
+        f"TREPA ({protocol.trepa:g}). Measured on {protocol.clips} validation clips whose face is generated "
+        f"anew in {protocol.sampling_steps} steps. Intervals are 95 % over seeds.",
         "",
         "Steps are equal, not minutes: a part also costs time. The confidence comes from the SyncNet that "
         "supervised, so it flatters those it taught; the mouth's r is independent of it. Repeat with "

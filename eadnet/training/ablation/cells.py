@@ -160,7 +160,7 @@ def measure(
     talker: Talker | None,
     tfrm: TFRM | None,
 ) -> dict[str, float]:
-    """Means over held-out clips. Without a variant: of the true clips through the autoencoder, the ceiling."""
+    """Means over held-out clips; without a variant those of the true clips, coded: the ceiling."""
     held_out = parts.held_out if variant is None else as_read_by(variant, parts.held_out)
     count = min(protocol.clips, len(held_out))
     vae, judge = parts.judges.vae().eval(), parts.judges.syncnet().eval()
