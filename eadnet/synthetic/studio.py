@@ -126,8 +126,7 @@ def write_truth(scene: Scene, frames: list[Frame], out: Path) -> None:
     landmarks = np.stack([frame.landmarks for frame in frames])
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(
-            out, params=scene.params, names=np.array(PARAMETERS), landmarks=landmarks, **masks
-        )
+        arrays = {"params": scene.params, "names": np.array(PARAMETERS), "landmarks": landmarks, **masks}
+        np.savez_compressed(out, **arrays)  # type: ignore[arg-type]
     except OSError as error:
         raise InputError(f"The truth {out} cannot be written ({error}): choose another place.") from error

@@ -55,8 +55,15 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """On another device, but for `clips` and `starts`, which index what is in memory."""
-        moved = (self.target, self.masked, self.reference, self.params, self.openings)
-        return Batch(*(value.to(device) for value in moved), self.clips, self.starts)
+        return Batch(
+            self.target.to(device),
+            self.masked.to(device),
+            self.reference.to(device),
+            self.params.to(device),
+            self.openings.to(device),
+            self.clips,
+            self.starts,
+        )
 
 
 class LatentSet:

@@ -183,6 +183,8 @@ def expression_interval(measured: Measured, draws: int = 400) -> tuple[float, fl
     """Mean over the readings of r: generated, its 95 % interval by redrawing clips, and the ceiling's."""
     rng = np.random.default_rng(0)
     table = expression_r(measured)
+    if not table:
+        return (np.nan, np.nan, np.nan, np.nan)
     columns = [NAMES.index(name) for name in table]
     own, truth = (np.stack(measured.means[name])[:, columns] for name in ("own", "truth"))
     means = []
@@ -191,6 +193,6 @@ def expression_interval(measured: Measured, draws: int = 400) -> tuple[float, fl
         a, b = (x[rows] - x[rows].mean(0) for x in (own, truth))
         r = (a * b).sum(0) / np.sqrt((a * a).sum(0) * (b * b).sum(0)).clip(1e-12)
         means.append(r.mean())
-    low, high = np.percentile(means, [2.5, 97.5]) if table else (np.nan, np.nan)
+    low, high = np.percentile(means, [2.5, 97.5])
     generated, ceiling = (np.mean([pair[k] for pair in table.values()]) for k in (0, 1))
     return float(generated), float(low), float(high), float(ceiling)

@@ -104,12 +104,14 @@ def _expression(m: Measured) -> list[Line]:
     for level in ("low", "medium", "high"):
         rows = [i for i, found in enumerate(m.levels) if found == level]
         if rows:
-            lines.append(_accuracy(f"the same, {level} intensity ({len(rows)} clips)", m, "emotion", rows))
+            lines.append(
+                _accuracy(f"own sentence, {level} intensity ({len(rows)} clips)", m, "emotion", rows)
+            )
     lines.append(_accuracy("another emotion's sentence: followed", m, "asked", range(len(m.rows)), 0.85))
     for level in ("low", "medium", "high"):
         rows = [i for i, found in enumerate(m.asked_levels) if found == level]
         if rows:
-            lines.append(_accuracy(f"the same, {level} intensity ({len(rows)} clips)", m, "asked", rows))
+            lines.append(_accuracy(f"another's, {level} intensity ({len(rows)} clips)", m, "asked", rows))
     after_all = _share(m.column("asked: the voice's emotion after all"))
     lines.append(
         Line(
