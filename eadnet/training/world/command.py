@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from ..evaluate import Talking, evaluate_recordings
 from ..instrument import explained_variance, train_instrument
 from .charts import charts, sheet
 from .likeness import FACTORS, Likeness, factors, landmarks, people, train_likeness
-from .measures import Measured, measure
+from .measures import Measured, expression_r, measure
 from .plan import SHORT, TAKES
 from .summary import as_markdown, summarise
 from .takes import Stage
@@ -201,7 +201,7 @@ def _page(
         *as_markdown(summarise(measured)),
         "",
     ]
-    return lines + _spoken(spoken) + _instruments(stage)
+    return lines + _spoken(spoken) + _instruments(stage, expression_r(measured))
 
 
 def _spoken(spoken: dict[str, dict[str, float]]) -> list[str]:
@@ -214,30 +214,29 @@ def _spoken(spoken: dict[str, dict[str, float]]) -> list[str]:
     return [*lines, ""]
 
 
-def _instruments(stage: Stage) -> list[str]:
+def _instruments(stage: Stage, agreement: dict[str, tuple[float, float]]) -> list[str]:
     trust = explained_variance(stage.instrument, stage.clips)
     points, who = likeness_error(stage.likeness, stage.clips, stage.split)
     lines = [
         "## The instruments' own errors",
         "",
         "R² on these clips as rendered: a score on a reading is worth no more than this. Landmarks are "
-        f"read {points:.2f} pixels off on average.",
+        f"read {points:.2f} pixels off on average. Beside it, where the ceiling is above 0.5: r over clips of "
+        "the reading's mean with the truth.",
         "",
-        "| reading | R² | | identity | R² |",
-        "|---|---:|---|---|---:|",
+        "| reading | R² | generated r | ceiling r |",
+        "|---|---:|---:|---:|",
     ]
-    left, right = list(trust.items()), list(zip(FACTORS, who, strict=True))
-    for place in range(max(len(left), len(right))):
-        cells = [*(_cell(left, place)), "", *(_cell(right, place))]
-        lines.append(f"| {' | '.join(cells)} |")
+    for name, value in trust.items():
+        own, best = (f"{r:.2f}" for r in agreement[name]) if name in agreement else ("", "")
+        lines.append(f"| {name} | {_r2(value)} | {own} | {best} |")
+    lines += ["", "| identity | R² |", "|---|---:|"]
+    lines += [f"| {name} | {_r2(value)} |" for name, value in zip(FACTORS, who, strict=True)]
     return lines
 
 
-def _cell(rows: Sequence[tuple[str, float]], place: int) -> tuple[str, str]:
-    if place >= len(rows):
-        return "", ""
-    name, value = rows[place]
-    return name, f"{value:.2f}" if np.isfinite(value) else "does not vary"
+def _r2(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else "does not vary"
 
 
 @torch.no_grad()

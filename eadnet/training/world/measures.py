@@ -15,7 +15,7 @@ from ..dataset import FPS, RATE
 from ..emotions import EmotionReader
 from ..instrument import NAMES, true_values
 from .likeness import factors, identity_error, landmarks
-from .lips import closures, mouth_width, open_vowels, share_closed
+from .lips import CLOSED, closures, mouth_width, open_vowels, share_closed
 from .plan import SHORT, TAKES, level_of
 from .takes import Stage, Take
 
@@ -108,6 +108,7 @@ def _lips(stage: Stage, index: int, takes: dict[str, Take]) -> dict[str, float]:
     return {
         "closed": share_closed(_opening(takes["own"]), shut),
         "closed, ceiling": share_closed(_opening(takes["truth"]), shut),
+        "closed, still portrait": float(takes["truth"]["still"][OPENING] <= CLOSED),
         "closed, vowels": share_closed(_opening(takes["own"]), wide),
         "closed, vowels, ceiling": share_closed(_opening(takes["truth"]), wide),
         "width": width("own"),

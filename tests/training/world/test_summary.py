@@ -20,6 +20,7 @@ PERFECT = {
     "lag": 0.0,
     "closed": 0.9,
     "closed, ceiling": 0.97,
+    "closed, still portrait": 1.0,
     "closed, vowels": 0.05,
     "closed, vowels, ceiling": 0.02,
     "width": 0.8,
@@ -153,6 +154,11 @@ def test_the_page_shows_misses_and_values_that_no_clip_can_tell():
     lines = as_markdown(summarise(measured({"psnr": 21.0, "closed": float("nan")})))
     assert any("PSNR in the mask" in line and "**no**" in line for line in lines)
     assert any("lips shut" in line and "nan" in line and "**no**" in line for line in lines)
+
+
+def test_a_ceiling_of_nothing_is_neither_met_nor_missed():
+    met = verdicts(measured({"mouth, ceiling": 0.0, "emotion, ceiling": 0.0}))
+    assert met["opening, r with the truth"] is None and met["emotion read off the face"] is None
 
 
 def test_the_mean_r_has_an_interval_around_it():
