@@ -124,7 +124,7 @@ def generate(
 ) -> list[int]:
     """Make every take of the first `count` clips, clip by clip; returns the clips that are complete."""
     started = time.monotonic()
-    done = []
+    done: list[int] = []
     for index in range(count):
         for place, name in enumerate(TAKES):
             late = minutes is not None and time.monotonic() - started > 60 * minutes
@@ -221,8 +221,8 @@ def _instruments(stage: Stage, agreement: dict[str, tuple[float, float]]) -> lis
         "## The instruments' own errors",
         "",
         "R² on these clips as rendered: a score on a reading is worth no more than this. Landmarks are "
-        f"read {points:.2f} pixels off on average. Beside it, where the ceiling is above 0.5: r over clips of "
-        "the reading's mean with the truth.",
+        f"read {points:.2f} pixels off on average. Beside it, where the ceiling is above 0.5, r over clips "
+        "of the reading's mean with the truth.",
         "",
         "| reading | R² | generated r | ceiling r |",
         "|---|---:|---:|---:|",

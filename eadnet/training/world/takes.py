@@ -98,8 +98,8 @@ class Stage:
         portrait = self.clips.references[index, 0]
         pictures = self.talk(portrait, self._waveform(index), text, frames, seed=index)
         spent = {
-            "processor_seconds": np.float64((time.process_time() - started) / (frames / FPS)),
-            "seconds": np.float64((time.monotonic() - clock) / (frames / FPS)),
+            "processor_seconds": np.array((time.process_time() - started) / (frames / FPS)),
+            "seconds": np.array((time.monotonic() - clock) / (frames / FPS)),
         }
         return self._readings(pictures) | spent
 
@@ -137,11 +137,11 @@ class Stage:
         still = self.instrument.values(portrait)[0].numpy()
         return self._readings(coded) | {
             "still": still,
-            "psnr": np.float64(psnr(coded, truth, region)),
-            "psnr_copy": np.float64(psnr(portrait.expand_as(truth), truth, region)),
-            "acceleration": np.float64(acceleration(coded, region) / acceleration(truth, region)),
-            "flicker": np.float64(_flicker(coded, truth, region)),
-            "flicker_truth": np.float64(_flicker(truth, truth, region)),
+            "psnr": np.array(psnr(coded, truth, region)),
+            "psnr_copy": np.array(psnr(portrait.expand_as(truth), truth, region)),
+            "acceleration": np.array(acceleration(coded, region) / acceleration(truth, region)),
+            "flicker": np.array(_flicker(coded, truth, region)),
+            "flicker_truth": np.array(_flicker(truth, truth, region)),
         }
 
     def _revoiced(self, index: int) -> Take:
@@ -159,10 +159,10 @@ class Stage:
         written = ((pictures + 1) * 127.5).round().clamp(0, 255).byte().movedim(1, -1)
         kept = (written == torch.from_numpy(np.array(video)))[:, outside].float().mean()
         return self._readings(pictures) | {
-            "psnr": np.float64(psnr(pictures, truth, region)),
-            "acceleration": np.float64(acceleration(pictures, region) / acceleration(truth, region)),
-            "flicker": np.float64(_flicker(pictures, truth, region)),
-            "kept_outside": np.float64(kept),
+            "psnr": np.array(psnr(pictures, truth, region)),
+            "acceleration": np.array(acceleration(pictures, region) / acceleration(truth, region)),
+            "flicker": np.array(_flicker(pictures, truth, region)),
+            "kept_outside": np.array(kept),
         }
 
     def region(self) -> Tensor:
