@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import InputError
 from .brows import BrowPainter, brow_landmarks
 from .canvas import blend, blur, fill, remap
-from .expression import PARAMETERS
+from .expression import PARAMETERS, RANGES
 from .eyes import EyePainter, eye_landmarks
 from .geometry import Geometry, Pose
 from .glasses import draw_glasses
@@ -29,6 +29,7 @@ from .wrinkles import Wrinkles
 
 MAX_SIZE = 2048
 _REACH = 0.12
+_TOLERANCE = 1e-5  # rounding in float32 is no mistake
 _FIELD = 32  # the displacement field is computed on a grid this fine and interpolated
 
 
@@ -203,6 +204,14 @@ class Renderer:
             )
         if not np.isfinite(params).all():
             raise InputError("Facial parameters contain NaN or infinity: give finite values.")
+        beyond = (params < RANGES[:, 0] - _TOLERANCE) | (params > RANGES[:, 1] + _TOLERANCE)
+        if beyond.any():
+            place = int(beyond.argmax())
+            low, high = RANGES[place]
+            raise InputError(
+                f"Facial parameter '{PARAMETERS[place]}' is {params[place]:g}: give a value from {low:g} to "
+                f"{high:g}."
+            )
         return Pose(self._geometry, params)
 
     def _image(self, picture: np.ndarray) -> np.ndarray:
@@ -213,7 +222,9 @@ class Renderer:
         return image.reshape(self.size, self.size, 3)
 
     def render(self, params: np.ndarray) -> Frame:
-        """Render facial parameters [P] -> Frame. Raises InputError for a wrong shape or values not finite."""
+        """Render facial parameters [P] -> Frame. Raises InputError for a wrong shape, values that are not
+        finite, and values out of their range.
+        """
         pose = self._pose(params)
         picture, openings, lips, field = self._draw(pose)
         labels = self._reduce(remap(self._labels, field))

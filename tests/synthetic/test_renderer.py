@@ -232,6 +232,11 @@ def test_bad_parameters_are_refused(renderer: Renderer) -> None:
         renderer.render(np.zeros(3))
     with pytest.raises(InputError, match="frames"):
         renderer.render_clip(neutral())
+    for name, value, words in (("jaw_open", 1.2, "from 0 to 1"), ("head_roll", -5.0, "from -4 to 4")):
+        beyond = neutral()
+        beyond[INDEX[name]] = value
+        with pytest.raises(InputError, match=f"'{name}' is {value:g}: give a value {words}"):
+            renderer.render(beyond)
     broken = neutral()
     broken[0] = np.nan
     with pytest.raises(InputError, match="NaN"):

@@ -1,0 +1,66 @@
+"""The recipe's wiring in small: stages that need each other find each other's results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from eadnet.modules.autoencoder import MiniAutoencoder
+from eadnet.modules.tfrm import TFRM
+from eadnet.training import denoiser, mini
+from eadnet.training.denoiser import Schedule
+from eadnet.training.latents import LatentSet
+from eadnet.training.losses.weights import Weights
+from tests.training.tiny_world import tiny_task, tiny_talker, write_clips
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder after `encode`, with tiny networks in place of the preset's."""
+    for split in ("train", "validation"):
+        write_clips(tmp_path / split, 3)
+        (tmp_path / "latents").mkdir(exist_ok=True)
+        (tmp_path / split / "latents").rename(tmp_path / "latents" / split)
+    vae = MiniAutoencoder(16, 1, (16, 8, 8), (1, 1, 1))
+    monkeypatch.setattr(mini, "load_autoencoder", lambda _: vae)
+    monkeypatch.setattr(mini, "new_smoother", lambda: TFRM(hidden=8, top_k=3))
+    data = latent_set_of(tmp_path)
+    monkeypatch.setattr(mini, "denoiser_task", lambda *_: (tiny_task(data), data, data))
+    monkeypatch.setattr(denoiser, "FRAMES", 16)
+    monkeypatch.setattr(denoiser, "JUDGED_CLIPS", 2)
+    monkeypatch.setattr(mini, "BANK", 2)
+    return tmp_path
+
+
+def latent_set_of(folder: Path) -> LatentSet:
+    return LatentSet(folder / "latents" / "train", folder / "train")
+
+
+def test_a_weighed_loss_gets_its_judge_trained_first_and_samples_are_written(folder: Path) -> None:
+    budget = mini.Budget(smoother=1e-6)
+    how = Schedule(steps=3, sample_every=2)
+    mini.denoiser(folder, budget, how=how, weights=Weights(tfrm=0.1, pixel=0.1, frames=2))
+    assert (folder / "smoother" / "model.pt").is_file(), "the judge of the TFRM loss"
+    header = (folder / "denoiser" / "log.csv").read_text().splitlines()[0]
+    assert "loss_tfrm" in header and "loss_pixel" in header
+    saved = torch.load(folder / "denoiser" / "model.pt", weights_only=True)
+    assert saved.keys() == tiny_talker().state_dict().keys()
+    assert sorted(p.name for p in (folder / "denoiser" / "samples").iterdir()) == [
+        "step_0000002_clip_0.mp4",
+        "step_0000002_clip_1.mp4",
+    ]
+    mini.smoother(folder, budget, sampled=1.0)
+    assert (folder / "smoother_sampled" / "state.pt").is_file(), "TFRM goes on with the denoiser's samples"
+
+
+def test_without_weights_nothing_else_is_trained(folder: Path) -> None:
+    mini.denoiser(folder, mini.Budget(), how=Schedule(steps=1))
+    assert sorted(p.name for p in folder.iterdir()) == ["denoiser", "latents", "train", "validation"]
+
+
+def test_the_judges_come_from_their_stages(folder: Path) -> None:
+    data = latent_set_of(folder)
+    found = mini.judges(folder, mini.Budget(smoother=1e-6), tiny_task(data))
+    assert isinstance(found.tfrm(), TFRM) and found.vae() is mini.load_autoencoder(folder)
