@@ -13,7 +13,7 @@ from eadnet.training import denoiser, mini
 from eadnet.training.denoiser import Schedule
 from eadnet.training.latents import LatentSet
 from eadnet.training.losses.weights import Weights
-from tests.training.tiny_world import tiny_task, tiny_talker, write_clips
+from tests.training.tiny_world import tiny_talker, tiny_task, write_clips
 
 
 @pytest.fixture

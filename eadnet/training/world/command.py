@@ -107,7 +107,8 @@ def prepare(settings: Settings) -> tuple[Stage, EmotionReader, Tensor]:
     held_out = settings.work / f"{settings.world}-{settings.frames}-{settings.count}"
     make_dataset(held_out, settings.world, Shape(settings.count, settings.frames), workers=settings.workers)
     trained = instrument_clips(settings)
-    tools = settings.work / f"instruments-{settings.instrument_steps}-{len(trained)}"
+    learned = digest(trained.folder / "texts.json", settings.instrument_steps)
+    tools = settings.work / f"instruments-{learned}"
     instrument = train_instrument(trained, tools / "face", steps=settings.instrument_steps)
     likeness = train_likeness(trained, "train", tools / "likeness", settings.instrument_steps)
     spread = torch.from_numpy(np.stack([factors(who) for who in people(trained, "train")])).std(0)
