@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
 from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import check_pictures, prepare_portrait, to_pictures
+from ..eadnet.faces.drawn import is_photograph
 from ..eadnet.faces.frames import bounce
 from ..eadnet.faces.masks import REGIONS, feathered, latent_mask, mask_image, masked_picture
 from . import host
 from .types import MASK, MASKED_SAMPLES, Denoiser, Model, schema
+
+logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 
@@ -93,12 +98,25 @@ class EADNetPrepare(io.ComfyNode):
             whole.append(_encode(vae, squares))
             masked.append(_encode(vae, masked_picture(squares, region)))
             progress.update(sum(map(len, whole)))
+        _warn_of_photograph(model, vae, crops[0][:1], whole[0][:1])
         latents = {
             "samples": torch.cat(whole)[order],
             MASK: latent_mask(region).expand(frame_count, -1, -1, -1),
             MASKED_SAMPLES: torch.cat(masked)[order],
         }
         return io.NodeOutput(latents, torch.cat(crops)[order], feathered(region, resolution // 32))
+
+
+def _warn_of_photograph(model: Denoiser, vae: io.Vae.Type, crop: Tensor, latents: Tensor) -> None:
+    """Say it when `mini`, which knows drawings only, gets something else: crop [1, R, R, 3] in 0..1."""
+    if model.info.preset != "mini":
+        return
+    again = vae.decode(latents).to(crop)
+    if is_photograph(crop.movedim(-1, 1), again.movedim(-1, 1)):
+        logger.warning(
+            "This looks like a photograph, and mini was trained on drawn heads only: it will paint a drawn "
+            "face over it. Use the public LatentSync weights for photographs."
+        )
 
 
 def _encode(vae: io.Vae.Type, crops: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ class Budget:
     clips: int = 1500
     held_out_clips: int = 96
     frames: int = 32
-    recordings: int = 12000
+    spoken: int = 12000
     autoencoder: float = 35.0
     probe: float = 2.0
     text: float = 5.0
@@ -84,7 +84,7 @@ def render(folder: Path, budget: Budget, workers: int) -> None:
         if not (folder / split / "texts.json").exists():
             render_dataset(folder / split, split, Shape(count, budget.frames), workers=workers)
             logger.info("rendered %d %s clips", count, split)
-    for split, count in (("validation", HEARD_RECORDINGS), ("train", budget.recordings)):
+    for split, count in (("validation", HEARD_RECORDINGS), ("train", budget.spoken)):
         if not (folder / "speech" / split / "mouths.npy").exists():
             make_speech(folder / "speech" / split, split, count, workers=workers)
 
