@@ -38,12 +38,11 @@ def main() -> None:
     photographs = (torch.cat(stills) + 1) / 2
     for name, pictures in (("drawn", drawn), ("photographs", photographs)):
         contrast, quality = measured(pictures, vae)
-        caught = (contrast < FLATTEST_PHOTOGRAPH) | (quality < WORST_DRAWING)
+        flat, lost = contrast < FLATTEST_PHOTOGRAPH, quality < WORST_DRAWING
         print(
-            f"{name}: {len(pictures)}; called photographs {caught.sum()} "
-            f"(by contrast {(contrast < FLATTEST_PHOTOGRAPH).sum()}, by PSNR {(quality < WORST_DRAWING).sum()}); "
-            f"contrast {contrast.min():.1f} to {contrast.max():.1f}, PSNR {quality.min():.1f} to "
-            f"{quality.max():.1f} dB"
+            f"{name}: {len(pictures)}; called photographs {(flat | lost).sum()} (by contrast {flat.sum()}, by "
+            f"PSNR {lost.sum()}); contrast {contrast.min():.1f} to {contrast.max():.1f}, "
+            f"PSNR {quality.min():.1f} to {quality.max():.1f} dB"
         )
         for path, c, q in zip(options.stills if name != "drawn" else [], contrast, quality, strict=False):
             print(f"  {path.name}: {c:.1f}, {q:.1f} dB")

@@ -1,8 +1,8 @@
 """Is a picture drawn, as `mini` knows faces, or a photograph, which it cannot speak for?
 
-A drawing is flat between its lines, a photograph has grain and shading everywhere: the mean of the local change
-over its lower quartile is large for one and small for the other. Sharp, contrasty photographs pass for drawings
-by that, but the autoencoder, which knows drawings only, gives them back badly.
+A drawing is flat between its lines, a photograph has grain and shading everywhere: the mean of the local
+change over its lower quartile is large for one and small for the other. Sharp, contrasty photographs pass for
+drawings by that, but the autoencoder, which knows drawings only, gives them back badly.
 
 Measured on 448 heads of the synthetic world and 22 stills of people, a statue and a painting
 (docs/results/photographs.md).
@@ -24,7 +24,7 @@ _FACE = (slice(40, 110), slice(30, 98))
 
 
 def line_contrast(pictures: Tensor) -> Tensor:
-    """Crops [N, 3, R, R] in 0..1 -> mean over lower quartile of the change around each pixel of the face, [N]."""
+    """Crops [N, 3, R, R] in 0..1 -> mean over lower quartile of the local change in the face, [N]."""
     if pictures.shape[-1] != SIDE:
         pictures = F.interpolate(pictures.float(), (SIDE, SIDE), mode="bilinear", antialias=True)
     luma = torch.einsum("nchw,c->nhw", pictures.float(), torch.tensor(_LUMA, device=pictures.device))
@@ -42,8 +42,9 @@ def returned(pictures: Tensor, again: Tensor) -> Tensor:
 
 
 def is_photograph(pictures: Tensor, again: Tensor) -> bool:
-    """Whether the first of the crops [N, 3, R, R] in 0..1 is no drawing that `mini` knows; `again` is the same
-    through its autoencoder.
+    """Whether the first of the crops [N, 3, R, R] in 0..1 is no drawing that `mini` knows.
+
+    `again` is the same through its autoencoder.
     """
     contrast, quality = line_contrast(pictures[:1]), returned(pictures[:1], again[:1])
     return bool((contrast < FLATTEST_PHOTOGRAPH) | (quality < WORST_DRAWING))

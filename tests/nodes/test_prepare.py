@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -102,3 +104,26 @@ def test_a_vae_of_another_family_is_named(prepare: Prepare, input_error: type[Ex
         input_error, match="This VAE turns a picture into .16, 4, 4. where .4, 4, 4. is needed"
     ):
         prepare(torch.rand(1, 32, 32, 3), vae=Wide())
+
+
+def test_mini_says_when_it_gets_a_photograph_and_other_models_do_not(
+    nodes: Any, run: Callable[..., Any], loaded: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    grain = torch.rand(2, 32, 32, 3, generator=torch.Generator().manual_seed(0))
+
+    def said(preset: str) -> int:
+        caplog.clear()
+        model = replace(loaded.model, info=replace(loaded.model.info, preset=preset))
+        with caplog.at_level(logging.WARNING):
+            run(
+                nodes.EADNetPrepare,
+                model=model,
+                vae=loaded.vae,
+                images=grain,
+                frame_count=2,
+                mask_region="auto",
+            )
+        return caplog.text.count("looks like a photograph")
+
+    assert said("mini") == 1
+    assert said("latentsync-1.5") == 0

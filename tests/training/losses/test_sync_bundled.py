@@ -58,7 +58,7 @@ def test_its_gradient_brings_a_late_mouth_nearer_to_the_mouth_that_was_said(scen
     loss, latents, waveforms = scene
     truth = loss.mouths(latents[:, :FRAMES])
     estimate = latents[:, LATE:].clone().requires_grad_(True)
-    before = float(value(loss, estimate, waveforms))
+    before = float(value(loss, estimate, waveforms).detach())
     optimizer = torch.optim.Adam([estimate], 0.02)
     for _ in range(6):
         optimizer.zero_grad()
