@@ -30,7 +30,7 @@ PROTOCOL = Protocol(steps=1, seeds=2, clips=3, sampling_steps=1)
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
-    train = write_clips(tmp_path_factory.mktemp("train"), 8, pictures=True)
+    train = write_clips(tmp_path_factory.mktemp("train"), 16, pictures=True)
     held_out = write_clips(tmp_path_factory.mktemp("held_out"), 3, seed=1, pictures=True)
     data = latent_set(train)
     torch.manual_seed(0)
