@@ -41,8 +41,9 @@ def closures(phonemes: Sequence[Phoneme], frames: int, fps: float) -> list[Stret
 
 
 def open_vowels(phonemes: Sequence[Phoneme], frames: int, fps: float) -> list[Stretch]:
-    """Where stressed vowels open them: the control of a mouth that is always shut."""
-    return stretches([p for p in phonemes if p.stress == 2], frames, fps)
+    """The middle frames of stressed vowels, where lips are open: the control of a mouth that is always shut."""
+    middles = [(p.start + p.end) / 2 for p in phonemes if p.stress == 2]
+    return [Stretch(int(m * fps), int(m * fps) + 1) for m in middles if 0 <= m * fps < frames]
 
 
 def share_closed(openings: Tensor, where: Sequence[Stretch]) -> float:

@@ -56,7 +56,7 @@ def measure(stage: Stage, done: Sequence[int], reader: EmotionReader, spread: Te
         takes = {name: stage.take(name, index) for name in TAKES}
         other = done[(place + 1) % len(done)]
         row = _mouth(stage, index, takes, openings[index], openings[other])
-        row |= _lips(stage, index, takes)
+        row |= _lips(stage, index, other, takes)
         row |= _emotion(stage, index, takes, reader)
         row |= _picture(stage, index, takes, spread)
         measured.clips.append(index)
@@ -93,10 +93,11 @@ def _mouth(
     }
 
 
-def _lips(stage: Stage, index: int, takes: dict[str, Take]) -> dict[str, float]:
+def _lips(stage: Stage, index: int, other: int, takes: dict[str, Take]) -> dict[str, float]:
     clip = stage.world_clip(index)
     frames = stage.clips.params.shape[1]
     shut, wide = (find(clip.phonemes, frames, FPS) for find in (closures, open_vowels))
+    elsewhere = closures(stage.world_clip(other).phonemes, frames, FPS)
     true_points = torch.from_numpy(
         landmarks(clip.identity, stage.clips.params[index], stage.clips.frames.shape[2])
     )
@@ -108,6 +109,7 @@ def _lips(stage: Stage, index: int, takes: dict[str, Take]) -> dict[str, float]:
     return {
         "closed": share_closed(_opening(takes["own"]), shut),
         "closed, ceiling": share_closed(_opening(takes["truth"]), shut),
+        "closed, at another clip's times": share_closed(_opening(takes["own"]), elsewhere),
         "closed, still portrait": float(takes["truth"]["still"][OPENING] <= CLOSED),
         "closed, vowels": share_closed(_opening(takes["own"]), wide),
         "closed, vowels, ceiling": share_closed(_opening(takes["truth"]), wide),

@@ -26,7 +26,7 @@ SPOKEN = (
 def test_only_whole_bilabials_count_and_each_has_at_least_a_frame():
     assert closures(SPOKEN, 10, 25.0) == [Stretch(5, 7)]
     assert closures(SPOKEN, 11, 25.0) == [Stretch(5, 7), Stretch(7, 11)]
-    assert open_vowels(SPOKEN, 11, 25.0) == [Stretch(1, 6)]
+    assert open_vowels(SPOKEN, 11, 25.0) == [Stretch(3, 4)], "a vowel's middle; its ends touch what is shut"
 
 
 def test_a_stretch_is_shut_when_the_lips_meet_in_one_of_its_frames():
