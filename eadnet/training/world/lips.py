@@ -41,7 +41,7 @@ def closures(phonemes: Sequence[Phoneme], frames: int, fps: float) -> list[Stret
 
 
 def open_vowels(phonemes: Sequence[Phoneme], frames: int, fps: float) -> list[Stretch]:
-    """The middle frames of stressed vowels, where lips are open: the control of a mouth that is always shut."""
+    """The middle frames of stressed vowels, where lips are open: the control of a mouth that stays shut."""
     middles = [(p.start + p.end) / 2 for p in phonemes if p.stress == 2]
     return [Stretch(int(m * fps), int(m * fps) + 1) for m in middles if 0 <= m * fps < frames]
 

@@ -109,7 +109,7 @@ def _lips(stage: Stage, index: int, other: int, takes: dict[str, Take]) -> dict[
     return {
         "closed": share_closed(_opening(takes["own"]), shut),
         "closed, ceiling": share_closed(_opening(takes["truth"]), shut),
-        "closed, at another clip's times": share_closed(_opening(takes["own"]), elsewhere),
+        "closed, elsewhere": share_closed(_opening(takes["own"]), elsewhere),
         "closed, still portrait": float(takes["truth"]["still"][OPENING] <= CLOSED),
         "closed, vowels": share_closed(_opening(takes["own"]), wide),
         "closed, vowels, ceiling": share_closed(_opening(takes["truth"]), wide),

@@ -64,7 +64,7 @@ def _mouth(m: Measured) -> list[Line]:
     together = np.stack(m.lags["own"]).mean(0)
     best = int(together.argmax()) - len(together) // 2
     closed, width = mean_interval(m.column("closed")), mean_interval(m.column("width"))
-    vowels = f"another clip's times {_mean(m.column("closed, at another clip's times")):.2f}, "
+    vowels = f"another clip's times {_mean(m.column('closed, elsewhere')):.2f}, "
     vowels += f"stressed vowels {_mean(m.column('closed, vowels')):.2f}"
     vowels += f" (true {_mean(m.column('closed, vowels, ceiling')):.2f})"
     vowels += f", still portrait {_mean(m.column('closed, still portrait')):.2f}"

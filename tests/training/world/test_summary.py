@@ -21,7 +21,7 @@ PERFECT = {
     "closed": 0.9,
     "closed, ceiling": 0.97,
     "closed, still portrait": 1.0,
-    "closed, at another clip's times": 0.2,
+    "closed, elsewhere": 0.2,
     "closed, vowels": 0.05,
     "closed, vowels, ceiling": 0.02,
     "width": 0.8,
