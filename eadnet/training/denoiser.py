@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..errors import InputError
 from ..faces.masks import latent_mask, mask_image
 from ..modules.stda import DIRECTIONS, STDA
 from ..modules.unet import EADUNet
@@ -148,7 +149,11 @@ class DenoiserTask:
         return next(self.talker.parameters()).device
 
     def to(self, device: torch.device | str) -> DenoiserTask:
-        """Move everything that a step touches."""
+        """Move everything that a step touches. Raises InputError for a device that is not there."""
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(f"The device {device} cannot be used: choose cpu or another one.") from error
         self.talker.to(device)
         self.probe.to(device)
         self.weight, self.keep = self.weight.to(device), self.keep.to(device)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from eadnet.errors import InputError
 from eadnet.media.video import read_video
 from eadnet.modules.autoencoder import MiniAutoencoder
 from eadnet.modules.tfrm import TFRM
@@ -97,6 +98,11 @@ class Broken:
 
     def __call__(self, step: Step) -> Tensor:
         return step.estimate.sum() * float("nan")
+
+
+def test_a_device_that_is_not_there_is_refused(data) -> None:
+    with pytest.raises(InputError, match="device moon cannot be used"):
+        tiny_task(data).to("moon")
 
 
 def test_a_loss_that_is_no_number_stops_the_training_and_says_where(data, tmp_path) -> None:
