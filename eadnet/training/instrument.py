@@ -103,7 +103,9 @@ def train_instrument(
 def explained_variance(model: Instrument, clips: ClipSet) -> dict[str, float]:
     """R² per reading on true renders: how far a score on that reading can be trusted."""
     truth = true_values(clips).flatten(0, 1)
-    readings = model.read(to_model_range(clips.frames.reshape(-1, *clips.frames.shape[2:])))
+    # Clip by clip: all frames at once would fill the memory.
+    read = torch.cat([model.values(to_model_range(clip)) for clip in clips.frames])
+    readings = dict(zip(NAMES, read.T, strict=True))
     result = {}
     for i, name in enumerate(NAMES):
         spread = truth[:, i].var()
