@@ -249,11 +249,10 @@ def strengths(studio: Studio, people: Sequence[int], frames: int) -> Section:
     verdicts = []
     for emotion in ("happy", "angry"):
         tokens, wanted = studio.tokens(f"very {emotion}"), vector(world.EMOTIONS[emotion])
-        shown = []
-        for share in STRENGTHS:
+        shown = [np.mean([studio.calm(p, frames) for p in people], axis=0)]
+        for share in STRENGTHS[1:]:
             mixed = blend(tokens[None], null, torch.tensor([[share]]))[0]
-            faces = [studio.face(p, mixed, frames) for p in people]
-            shown.append(np.mean(faces, axis=0))
+            shown.append(np.mean([studio.face(p, mixed, frames) for p in people], axis=0))
         values = [_projection(face - shown[0], wanted) for face in shown]
         steady = all(b > a for a, b in zip(values, values[1:], strict=False))
         verdicts.append(
@@ -412,7 +411,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--train", type=Path, required=True, help="rendered clips that train the instrument")
     parser.add_argument("--folder", type=Path, default=Path(".work/emotion"), help="test clips, instrument")
     parser.add_argument("--out", type=Path, default=Path("docs/results/emotion.md"))
-    parser.add_argument("--clips", type=int, default=8, help="held-out people; time grows with it")
+    parser.add_argument("--clips", type=int, default=10, help="held-out people; time grows with it")
     parser.add_argument("--frames", type=int, default=4, help="frames of one measurement")
     parser.add_argument("--instrument-minutes", type=float, default=2.0)
     parser.add_argument("--threads", type=int, default=1)
