@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -25,8 +26,22 @@ from .schema import EMOTIONS, SIDES, UNITS, ActionUnit, Description, prototypes
 from .words import sentence
 
 _VISIBLE = 0.15
-_CALM = 0.35
-"""A face whose action units have less than this length is called neutral."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What was settled by looking at labelled clips, so that it can be measured on others.
+
+    `calm`: a face whose action units have less than this length is called neutral. `cheeks`: a smile that
+    narrows the eyes raises the cheeks. `speech`: units that mostly speak do not count.
+    """
+
+    calm: float = 0.35
+    cheeks: bool = True
+    speech: bool = True
+
+
+RULES = Rules()
 
 _TURNED = 0.35
 
@@ -45,7 +60,7 @@ def mean_shapes(frames: Sequence[Mapping[str, float] | None]) -> dict[str, float
 
 
 def action_units(
-    shapes: Mapping[str, float], rest: Mapping[str, float] | None = None
+    shapes: Mapping[str, float], rest: Mapping[str, float] | None = None, rules: Rules = RULES
 ) -> tuple[ActionUnit, ...]:
     """Action units from the shapes of a face; ``rest`` is the same person's calm face, where known."""
     found = []
@@ -53,7 +68,7 @@ def action_units(
         int(number): {side: _strength(shapes, rest, names) for side, names in sides.items()}
         for number, sides in _table()["units"].items()
     }
-    for side in SIDES[1:]:
+    for side in SIDES[1:] if rules.cheeks else ():
         # Cheeks that a smile pushes up narrow the eyes; MediaPipe sees only the eyes.
         pushed = min(measured[7][side], measured[12][side])
         measured[6][side] = max(measured[6][side], pushed)
@@ -80,13 +95,13 @@ def _share(shapes: Mapping[str, float], rest: Mapping[str, float] | None, name: 
     return min(1.0, max(0.0, (shapes.get(name, 0.0) - low) / max(full - low, 0.05)))
 
 
-def _vector(units: Sequence[ActionUnit]) -> np.ndarray:
+def _vector(units: Sequence[ActionUnit], rules: Rules = RULES) -> np.ndarray:
     """Strengths of the units that tell emotions apart here, on the left and on the right, [2 * units].
 
     Left out are those that MediaPipe leaves at 0 on every face ("blind") and those that mostly speak
     ("speech").
     """
-    left_out = {*_table()["blind"], *_table()["speech"]}
+    left_out = {*_table()["blind"], *(_table()["speech"] if rules.speech else ())}
     numbers = [number for number in UNITS if number not in left_out]
     vector = np.zeros((2, len(numbers)))
     for unit in units:
@@ -97,21 +112,21 @@ def _vector(units: Sequence[ActionUnit]) -> np.ndarray:
     return vector.reshape(-1) / np.sqrt(2)
 
 
-def emotion_scores(units: Sequence[ActionUnit]) -> dict[str, float]:
+def emotion_scores(units: Sequence[ActionUnit], rules: Rules = RULES) -> dict[str, float]:
     """How well each emotion's prototype explains a face, as a cosine; contempt counts on either side.
 
     Neutral gets what is missing to a visible face.
     """
-    face = _vector(units)
+    face = _vector(units, rules)
     length = float(np.linalg.norm(face))
-    scores = {"neutral": max(0.0, 1 - length / (2 * _CALM))}
+    scores = {"neutral": max(0.0, 1 - length / (2 * rules.calm))}
     for name in EMOTIONS[1:]:
         plain = prototypes()[name].action_units
         mirrored = [
             ActionUnit(u.number, {"left": "right", "right": "left"}.get(u.side, u.side), u.strength)
             for u in plain
         ]
-        best = max(float(face @ _unit_length(_vector(side))) for side in (plain, mirrored))
+        best = max(float(face @ _unit_length(_vector(side, rules))) for side in (plain, mirrored))
         scores[name] = best / max(length, 1e-9) if length else 0.0
     return scores
 
@@ -121,17 +136,22 @@ def _unit_length(vector: np.ndarray) -> np.ndarray:
 
 
 def describe_shapes(
-    shapes: Mapping[str, float], rest: Mapping[str, float] | None = None, seed: int = 0, features: int = 3
+    shapes: Mapping[str, float],
+    rest: Mapping[str, float] | None = None,
+    seed: int = 0,
+    features: int = 3,
+    rules: Rules = RULES,
 ) -> Description:
     """A description of a face from its blend shapes, with a caption."""
-    units = action_units(shapes, rest)
-    scores = emotion_scores(units)
-    calm = float(np.linalg.norm(_vector(units))) < _CALM
+    units = action_units(shapes, rest, rules)
+    scores = emotion_scores(units, rules)
+    length = float(np.linalg.norm(_vector(units, rules)))
+    calm = length < rules.calm
     emotion = "neutral" if calm else max(EMOTIONS[1:], key=lambda name: scores[name])
     intensity = 0.0
     if emotion != "neutral":
-        full = float(np.linalg.norm(_vector(prototypes()[emotion].action_units)))
-        intensity = min(1.0, scores[emotion] * float(np.linalg.norm(_vector(units))) / full)
+        full = float(np.linalg.norm(_vector(prototypes()[emotion].action_units, rules)))
+        intensity = min(1.0, scores[emotion] * length / full)
     prototype = prototypes()[emotion]
     described = Description(
         emotion,

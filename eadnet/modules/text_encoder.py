@@ -18,6 +18,7 @@ from torch import Tensor, nn
 logger = logging.getLogger(__name__)
 
 _WORD = re.compile(r"\w+(?:'\w+)?|[.,;:!?]")
+_FOREIGN = re.compile(r"[^\W\d_a-z\u00c0-\u024f]")  # a letter beyond the Latin alphabet and its accents
 _GRAM_SIZES = (3, 4)
 
 
@@ -31,6 +32,26 @@ def word_grams(word: str, buckets: int, limit: int) -> list[int]:
     marked = f"<{word}>"
     grams = [marked] + [marked[i : i + n] for n in _GRAM_SIZES for i in range(len(marked) - n + 1)]
     return [1 + zlib.crc32(gram.encode()) % buckets for gram in grams[:limit]]
+
+
+def warn_of_unread(text: str, words: Sequence[str], limit: int) -> None:
+    """Log what of a text the encoder will not read: words beyond `limit`, emoji, scripts it never saw."""
+    if len(words) > limit:
+        logger.warning(
+            "The emotion text has %d words; the text encoder reads the first %d, up to '%s'.",
+            len(words),
+            limit,
+            words[limit - 1],
+        )
+    if text.strip() and not any(word[0].isalnum() for word in words):
+        logger.warning("The emotion text '%.30s' holds no words, so it asks for nothing: use words.", text)
+    foreign = next((word for word in words[:limit] if _FOREIGN.search(word)), None)
+    if foreign:
+        logger.warning(
+            "The text encoder reads English; '%.30s' means nothing to it, and the face may do anything: "
+            "write the emotion in English.",
+            foreign,
+        )
 
 
 class MiniTextEncoder(nn.Module):
@@ -74,19 +95,13 @@ class MiniTextEncoder(nn.Module):
     def tokenize(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """Texts to `grams` int64 [B, length, grams_per_word] (0 = none), `mask` bool [B, length] (word).
 
-        Words beyond `length` are dropped with a warning that names the first one lost.
+        Words beyond `length` are dropped, with a warning that names the last one read.
         """
         grams = torch.zeros(len(texts), self.length, self.grams_per_word, dtype=torch.long)
         mask = torch.zeros(len(texts), self.length, dtype=torch.bool)
         for row, text in enumerate(texts):
             words = split_words(text)
-            if len(words) > self.length:
-                logger.warning(
-                    "The emotion text has %d words; the text encoder reads the first %d, up to '%s'.",
-                    len(words),
-                    self.length,
-                    words[self.length - 1],
-                )
+            warn_of_unread(text, words, self.length)
             for column, word in enumerate(words[: self.length]):
                 ids = word_grams(word, self.buckets, self.grams_per_word)
                 grams[row, column, : len(ids)] = torch.tensor(ids)

@@ -8,6 +8,7 @@ A data set is a folder of plain numpy arrays, one row per clip, so that it can b
     openings.npy    float32 [N, T]            true opening of the mouth
     speech.npy      int16   [N, samples]      what the network hears, 16 kHz
     texts.json      N descriptions: text, emotion, intensity
+    captions.jsonl  perhaps: what `eadnet caption` said of the clips; training then reads these words
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from ..captions.dataset import load_captions
 from ..errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -202,6 +204,33 @@ def check_room(folder: Path, needed: int) -> None:
         )
 
 
+CAPTIONS = "captions.jsonl"
+
+
+def clip_name(row: int) -> str:
+    """The file that a row becomes as a video (see `videos`), and by which captioners know it."""
+    return f"{row:06d}.mp4"
+
+
+def read_texts(folder: Path) -> list[dict[str, Any]]:
+    """Descriptions of all rows. With a file of captions the words are its own, but emotion and intensity stay
+    the truth.
+
+    Raises InputError when a row has no caption in it.
+    """
+    rows: list[dict[str, Any]] = json.loads((folder / "texts.json").read_text())
+    if not (folder / CAPTIONS).exists():
+        return rows
+    captions = load_captions(folder / CAPTIONS)
+    missing = [name for entry in rows if (name := clip_name(entry["row"])) not in captions]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(rows)} clips have no caption in {CAPTIONS} (such as {missing[0]}): "
+            "let `eadnet caption` finish, or take the file away."
+        )
+    return [{**entry, "text": captions[clip_name(entry["row"])].caption} for entry in rows]
+
+
 class ClipSet:
     """A rendered data set, memory-mapped."""
 
@@ -212,7 +241,7 @@ class ClipSet:
         self.params = np.load(folder / "params.npy")
         self.openings = np.load(folder / "openings.npy")
         self.speech = np.load(folder / "speech.npy")
-        self.texts: list[dict[str, Any]] = json.loads((folder / "texts.json").read_text())
+        self.texts = read_texts(folder)
 
     def __len__(self) -> int:
         return len(self.params)

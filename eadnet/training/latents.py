@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +12,7 @@ from torch import Tensor
 from ..faces.masks import mask_image
 from ..modules.autoencoder import MiniAutoencoder
 from .autoencoder import to_model_range
-from .dataset import ClipSet
+from .dataset import ClipSet, read_texts
 
 
 @torch.no_grad()
@@ -76,7 +74,7 @@ class LatentSet:
         self.params = torch.from_numpy(np.load(clips / "params.npy"))
         self.openings = torch.from_numpy(np.load(clips / "openings.npy"))
         self.speech = torch.from_numpy(np.load(clips / "speech.npy"))
-        self.texts: list[dict[str, Any]] = json.loads((clips / "texts.json").read_text())
+        self.texts = read_texts(clips)
 
     def __len__(self) -> int:
         return len(self.target)
