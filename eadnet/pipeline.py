@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import tempfile
@@ -24,6 +23,7 @@ from .faces.crops import without_alpha
 from .faces.detectors import FaceDetector
 from .faces.follow import follow, watch
 from .faces.masks import mask_image, masked_picture
+from .fingerprints import fingerprint
 from .media.images import read_image
 from .media.lengths import choose_length
 from .media.reader import Pictures, PicturesInMemory, VideoReader
@@ -346,25 +346,29 @@ def generate_file(
             todo.sound,
             smoothing=chosen.smoothing,
             resume=resume,
-            fingerprint=fingerprint(
-                f"{emotion} {type(detector).__name__} {choice}",
-                chosen,
-                audio,
-                portrait,
-                video,
-                model.checkpoint.path,
-            ),
+            fingerprint=_decides(todo, model, chosen, audio, portrait or video),
             on_progress=_told(on_progress),
         )
 
 
-def fingerprint(emotion: str, settings: Settings, *files: str | os.PathLike[str] | None) -> str:
-    """Changes with the sentence, the settings and the files that decide a result."""
-    facts: list[Any] = [emotion, settings.length, settings.fps, settings.silence_gate]
-    for file in files:
-        stat = None if file is None else Path(file).stat()
-        facts.append(None if stat is None else [stat.st_size, stat.st_mtime_ns])
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+def _decides(
+    todo: Job,
+    model: Model,
+    settings: Settings,
+    audio: str | os.PathLike[str],
+    pictures: str | os.PathLike[str] | None,
+) -> str:
+    """Changes with whatever decides a result beside the sampler's settings: files, networks, the face's
+    place, the sentence.
+    """
+    scene = todo.scene
+    return fingerprint(
+        Path(audio),
+        None if pictures is None else Path(pictures),
+        [model.unet, model.vae, model.audio_encoder, model.tfrm],
+        [scene.face, scene.region, scene.emotion, scene.null_emotion],
+        [settings.length, scene.fps, settings.silence_gate],
+    )
 
 
 def _told(on_progress: OnProgress | None) -> Callable[[RenderProgress], None] | None:

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from .errors import InputError
 from .media.film import GROUP, Film, discard_partial, partial_path
 from .media.sound import Sound
+from .memory import free_cached, is_out_of_memory
 from .render import Networks, RenderProgress, Scene, render
 from .sampling import Sampling
 
@@ -118,8 +118,9 @@ def produce(
     Until it is whole, the film lies beside ``path`` as NAME.partial.mp4 and plays; when rendering is broken
     off, it stays there. With ``resume`` it is continued, with identical pixels, if ``fingerprint`` (of
     everything that decides the result, `how` excepted) is that of the earlier attempt. When memory runs out
-    before the first frame is written, the window is halved, and a message says so: another window gives a
-    slightly different clip.
+    while pictures are encoded or decoded, fewer are at a time (see `render`). When it runs out in the
+    denoiser before the first frame is written, the window is halved, and a message says so: another window
+    gives a slightly different clip.
     Raises InputError for whatever cannot work, in one sentence.
     """
     path = Path(path)
@@ -161,8 +162,7 @@ def produce(
         smaller = max(_SMALLEST_WINDOW, how.window // 2)
         how = replace(how, window=smaller, overlap=min(how.overlap, smaller - 1))
         earlier = None
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_cached()
         logger.warning(
             "EAD-Net ran out of memory and starts again with %d frames in a window; "
             "the result differs a little.",
@@ -188,15 +188,6 @@ def _sound_end(scene: Scene, sound: Sound | None) -> float | None:
     seconds = float(scene.length.frames / scene.fps)
     speech = getattr(scene.speech, "seconds", scene.speech.samples / 16000)
     return None if abs(speech - seconds) <= 0.5 / float(scene.fps) + 1e-6 else seconds
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device (any kind) or the computer ran out of memory."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).lower()
-    signs = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, RuntimeError) and any(sign in text for sign in signs)
 
 
 def _described(how: Sampling) -> dict[str, object]:
