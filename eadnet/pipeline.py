@@ -42,8 +42,8 @@ _PIECE = 8  # frames encoded or decoded at once
 
 @dataclass(frozen=True)
 class Progress:
-    """``done`` of ``total`` pieces of a stage ("encode", "follow", "render"); the sampler's own report, if any;
-    seconds left in it at the pace so far, if known.
+    """``done`` of ``total`` pieces of a stage ("encode", "follow" the face, "render"); the sampler's own
+    report, if any; seconds left in it at the pace so far, if known.
     """
 
     stage: str

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from .errors import InputError
+from .media.behind import Behind
 from .media.film import GROUP, Film, discard_partial, partial_path
 from .media.silence import quiet_tokens
 from .media.sound import Sound
@@ -28,6 +29,7 @@ _SMALLEST_WINDOW = 4
 # What H.264 needs at most for a pixel of a talking face at our quality, in bytes; measured 0.02 to 0.1.
 _BYTES_PER_PIXEL = 0.1
 _READER_BYTES = 64 << 20
+WAITING = 8  # finished frames that wait for the encoder
 # Windows from which on two more evaluations of the denoiser, to know its pace, are nothing.
 _WORTH_TRYING = 20
 
@@ -73,7 +75,7 @@ def estimate(networks: Networks, scene: Scene, how: Sampling) -> Estimate:
     # As in the sampler node: 40 values per first-level channel and site, for up to three evaluations at once.
     activations = 3 * 40 * channels * how.window * side * side * 4
     held = (how.steps + 2) * how.window * side * side * 4 * (4 * 5 + 9)
-    films = 2 * GROUP * width * height * 3
+    films = (2 * GROUP + WAITING) * width * height * 3
     frames = scene.length.frames
     disk = 2 * frames * width * height * _BYTES_PER_PIXEL + 64_000 * float(frames / scene.fps)
     memory = activations + held + films + _READER_BYTES
@@ -196,8 +198,9 @@ def produce(
                     first_frame=continued,
                     on_progress=on_progress,
                 )
-                for frame in frames:
-                    film.write(frame)
+                with Behind(film.write, WAITING) as write:
+                    for frame in frames:
+                        write(frame)
             count = film.finish()
             break
         except BaseException as error:  # Ctrl-C too: what is written is to play
