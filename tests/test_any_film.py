@@ -223,9 +223,9 @@ def broken(kind: str, tmp_path: Path) -> list[str | Path]:
         good.write_text("hello")
     if kind == "text for a video":
         video.write_text("hello")
-    if kind == "half a video":
+    if kind == "the beginning of a video":
         video.write_bytes(video.read_bytes()[:400])
-    if kind in ("text for a video", "half a video"):
+    if kind in ("text for a video", "the beginning of a video"):
         return ["--video", video, "--audio", good]
     return ["--portrait", face, "--audio", good]
 
@@ -239,7 +239,7 @@ def broken(kind: str, tmp_path: Path) -> list[str | Path]:
         ("sound of NaN", "NaN or infinite samples; export it again"),
         ("text for sound", "a.wav cannot be read as sound"),
         ("text for a video", "v.mp4 cannot be read as a video: convert it to MP4 first"),
-        ("half a video", "v.mp4 cannot be read as a video: convert it to MP4 first"),
+        ("the beginning of a video", "v.mp4 has no frames: choose another video"),
     ],
 )
 def test_what_cannot_work_is_one_sentence_and_leaves_nothing(
