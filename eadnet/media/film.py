@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from .sound import Sound
+from .sound import PACKED, Sound, packed, unpacked
 from .video import AAC_RATES, even_sized
 
 GROUP = 48  # frames
@@ -298,7 +298,7 @@ class _SoundTrack:
         self.convert = (
             None
             if sound.rate == self.rate
-            else av.AudioResampler(format="fltp", layout=layout, rate=self.rate)
+            else av.AudioResampler(format=PACKED, layout=layout, rate=self.rate)
         )
         self.source_rate = sound.rate
         self.pieces = self._converted(sound)
@@ -340,18 +340,14 @@ class _SoundTrack:
         return missing <= 0
 
     def _encode(self, count: int) -> None:
-        import av
-
         piece, self.held = self.held[:, :count], self.held[:, count:]
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece), format="fltp", layout=self.layout)
+        frame = packed(piece, self.layout)
         frame.sample_rate, frame.pts, frame.time_base = self.rate, self.done, Fraction(1, self.rate)
         self.container.mux(self.stream.encode(frame))
         self.done += count
 
     def _converted(self, sound: Sound) -> Iterator[np.ndarray]:
         """The recording as AAC can carry it."""
-        import av
-
         start = 0
         for piece in sound.pieces():
             samples = torch.nan_to_num(piece.detach().float().cpu()).clamp(-1, 1)
@@ -361,12 +357,12 @@ class _SoundTrack:
             if self.convert is None:
                 yield array
                 continue
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(array), format="fltp", layout=self.layout)
+            frame = packed(array, self.layout)
             frame.sample_rate, frame.pts = self.source_rate, start
             frame.time_base = Fraction(1, self.source_rate)
             start += array.shape[1]
             for out in self.convert.resample(frame):
-                yield out.to_ndarray()
+                yield unpacked(out)
         if self.convert is not None:
             for out in self.convert.resample(None):
-                yield out.to_ndarray()
+                yield unpacked(out)

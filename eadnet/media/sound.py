@@ -16,11 +16,14 @@ from torch import Tensor
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    from av import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
 log = logging.getLogger(__name__)
 
+# Channels sample by sample: PyAV reads beyond the planes of frames that have one for each of eight channels.
+PACKED = "flt"
 _PIECE = 1 << 16  # samples of a recording in memory that are handed on together
 
 
@@ -161,10 +164,23 @@ def _pieces(container: InputContainer, track: AudioStream, name: str) -> Iterato
                 continue
             if resampler is None:
                 rate, start = frame.sample_rate, float(frame.time or 0.0)
-                resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate)
+                resampler = av.AudioResampler(format=PACKED, layout=frame.layout, rate=rate)
             for piece in resampler.resample(frame):
-                samples = piece.to_ndarray().astype(np.float32, copy=False)
-                yield _Piece(samples, rate, start, pictures_start)
+                yield _Piece(unpacked(piece), rate, start, pictures_start)
+
+
+def unpacked(frame: AudioFrame) -> np.ndarray:
+    """Samples [C, n] float32 of a frame in the format `PACKED`."""
+    channels = len(frame.layout.channels)
+    return np.ascontiguousarray(frame.to_ndarray().reshape(-1, channels).T, np.float32)
+
+
+def packed(samples: np.ndarray, layout: str) -> AudioFrame:
+    """A frame of samples [C, n]."""
+    import av
+
+    flat = np.ascontiguousarray(samples.T, np.float32).reshape(1, -1)
+    return av.AudioFrame.from_ndarray(flat, format=PACKED, layout=layout)
 
 
 def _first_picture_seconds(container: InputContainer) -> float | None:

@@ -44,6 +44,18 @@ def heard(sound: SoundFile) -> torch.Tensor:
     return torch.cat(list(sound.pieces()), dim=1)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 5, 8, 10])
+def test_any_number_of_channels_is_heard_each_by_itself(tmp_path: Path, channels: int) -> None:
+    """In the format that has a plane for each channel, PyAV crashes at eight."""
+    from scipy.io import wavfile
+
+    samples = np.arange(1, channels + 1, dtype=np.float32) / 20 * np.ones((800, 1), np.float32)
+    wavfile.write(tmp_path / "a.wav", RATE, samples)
+    sound = SoundFile(tmp_path / "a.wav")
+    assert sound.channels == channels
+    assert torch.equal(heard(sound), torch.from_numpy(samples.T.copy()))
+
+
 def test_of_two_tracks_the_first_is_heard_and_the_log_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
