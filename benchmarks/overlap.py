@@ -23,8 +23,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from eadnet.media.behind import Behind  # noqa: E402
-from eadnet.media.film import GROUP, Film  # noqa: E402
-from eadnet.produce import WAITING  # noqa: E402
+from eadnet.media.film import GROUP, WAITING, Film  # noqa: E402
 
 PIECE = 8  # frames that are finished together
 

@@ -21,7 +21,6 @@ from eadnet.faces.manual import ManualDetector, parse_face
 from eadnet.media.film import GROUP, partial_path
 from eadnet.media.video import read_video, write_video
 from eadnet.pipeline import Model, Settings, generate, generate_file, job, load_model
-from eadnet.produce import estimate
 from eadnet.render import render
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
@@ -204,31 +203,6 @@ def test_another_face_or_network_starts_anew(
         with pytest.raises(Stopped):
             attempt(resume=False)
         assert attempt(resume=True, **change) == continued
-
-
-def test_what_will_not_fit_is_said_before_it_starts(
-    model: Model, portrait: Path, sound: Sounds, tmp_path: Path, monkeypatch: Any, caplog: Any
-) -> None:
-    with job(sound(30), portrait=portrait, model=model, settings=Settings()) as todo:
-        plan = estimate(todo.networks, todo.scene, todo.how)
-    assert plan.frames == 30 and 0 < plan.disk < 1e6 and 64 << 20 < plan.memory < 1 << 30
-    monkeypatch.setattr("eadnet.produce.shutil.disk_usage", lambda _: type("Free", (), {"free": 10})())
-    monkeypatch.setattr("eadnet.produce._free_memory", lambda: 1000)
-    generate_file(tmp_path / "a.mp4", sound(3), portrait=portrait, model=model, steps=1)
-    assert "has 10 B free: make room" in caplog.text and "1 kB are free" in caplog.text
-
-
-def test_a_long_render_says_beforehand_how_long_it_will_take(
-    model: Model, portrait: Path, sound: Sounds, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From one window that is tried: each costs 2 s here, and the film has 21 of them, with 3 steps."""
-    clock = iter(range(0, 1000, 2))
-    monkeypatch.setattr("eadnet.produce.time.monotonic", lambda: next(clock))
-    with job(sound(250), portrait=portrait, model=model, settings=Settings(steps=3)) as todo:
-        plan = estimate(todo.networks, todo.scene, todo.how)
-    assert plan.seconds == 2 * 21 * 3 and "250 frames: about 2 minutes of denoising, " in str(plan)
-    with job(sound(30), portrait=portrait, model=model, settings=Settings()) as todo:
-        assert estimate(todo.networks, todo.scene, todo.how).seconds is None
 
 
 def test_pauses_are_heard_as_silence_only_with_the_gate(model: Model, portrait: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from .sound import PACKED, Sound, packed, unpacked
 from .video import AAC_RATES, even_sized
 
 GROUP = 48  # frames
+WAITING = 8  # frames that may wait to be encoded
 _AAC_FRAME = 1024
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _BITS_PER_CHANNEL = 128_000
