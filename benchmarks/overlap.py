@@ -23,15 +23,15 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from eadnet.media.behind import Behind  # noqa: E402
-from eadnet.media.film import GROUP, WAITING, Film  # noqa: E402
-
-PIECE = 8  # frames that are finished together
+from eadnet.media.film import Film, most_waiting  # noqa: E402
+from eadnet.modules.tfrm import PIECE  # noqa: E402
 
 
 def pictures(count: int, width: int, height: int) -> list[np.ndarray]:
     """A texture that glides: work for the encoder."""
     rng = np.random.default_rng(0)
-    texture = rng.integers(0, 255, (height // 8 + 30, width // 8 + 30, 3), np.uint8)
+    sides = ((height + count) // 8 + 1, (width + 2 * count) // 8 + 1, 3)
+    texture = rng.integers(0, 255, sides, np.uint8)
     large = texture.repeat(8, axis=0).repeat(8, axis=1)
     return [np.ascontiguousarray(large[i : i + height, 2 * i : 2 * i + width]) for i in range(count)]
 
@@ -49,7 +49,8 @@ def written(frames: list[np.ndarray], seconds_each: float, overlapped: bool) -> 
         film = Film(Path(folder) / "a.mp4", Fraction(25))
         begun = time.monotonic()
         if overlapped:
-            with Behind(film.write, WAITING) as write:
+            height, width = frames[0].shape[:2]
+            with Behind(film.write, most_waiting(width, height)) as write:
                 for frame in finished(frames, seconds_each):
                     write(frame)
         else:
@@ -62,7 +63,7 @@ def written(frames: list[np.ndarray], seconds_each: float, overlapped: bool) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overlap", description=__doc__)
     parser.add_argument("--size", default="640x360")
-    parser.add_argument("--frames", type=int, default=4 * GROUP)
+    parser.add_argument("--frames", type=int, default=5 * PIECE)
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--write", action="store_true", help="record the table in benchmarks/results")
     options = parser.parse_args()

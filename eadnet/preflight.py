@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from .errors import InputError
-from .media.film import GROUP, WAITING
+from .media.film import GROUP, most_waiting
 from .media.silence import quiet_tokens
 from .render import Networks, Scene
 from .sampling import Conditions, Sampling, sample
@@ -65,7 +65,7 @@ def estimate(networks: Networks, scene: Scene, how: Sampling) -> Estimate:
     # As in the sampler node: 40 values per first-level channel and site, for up to three evaluations at once.
     activations = 3 * 40 * channels * how.window * side * side * 4
     held = (how.steps + 2) * how.window * side * side * 4 * (4 * 5 + 9)
-    films = (2 * GROUP + WAITING) * width * height * 3
+    films = (GROUP + most_waiting(width, height)) * width * height * 3
     frames = scene.length.frames
     disk = 2 * frames * width * height * _BYTES_PER_PIXEL + 64_000 * float(frames / scene.fps)
     memory = activations + held + films + _READER_BYTES

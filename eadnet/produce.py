@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .errors import InputError
 from .media.behind import Behind
-from .media.film import WAITING, Film, discard_partial, partial_path
+from .media.film import Film, discard_partial, most_waiting, partial_path
 from .media.sound import Sound
 from .memory import free_cached, is_out_of_memory
 from .preflight import estimate
@@ -85,7 +85,7 @@ def produce(
                     first_frame=continued,
                     on_progress=on_progress,
                 )
-                with Behind(film.write, WAITING) as write:
+                with Behind(film.write, most_waiting(*scene.pictures.size)) as write:
                     for frame in frames:
                         write(frame)
             count = film.finish()

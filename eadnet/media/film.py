@@ -22,10 +22,16 @@ from .sound import PACKED, Sound, packed, unpacked
 from .video import AAC_RATES, even_sized
 
 GROUP = 48  # frames
-WAITING = 8  # frames that may wait to be encoded
 _AAC_FRAME = 1024
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _BITS_PER_CHANNEL = 128_000
+
+
+def most_waiting(width: int, height: int) -> int:
+    """How many finished frames may wait to be encoded: those that come out of TFRM together, in at most
+    256 MB.
+    """
+    return max(8, min(64, (256 << 20) // (width * height * 3)))
 
 
 def partial_path(path: Path) -> Path:
@@ -59,7 +65,9 @@ class Film:
         self.path = Path(path)
         self.fps, self.quality = fps, quality
         self._sound_source, self._seconds = sound, seconds
-        self._group: list[np.ndarray] = []
+        self._codec: Any = None  # of the group that is being written
+        self._packets: list[Any] = []
+        self._pending = 0  # frames in it
         self._container: Any = None
         self._size: tuple[int, int] | None = None
         self.frames = 0
@@ -78,16 +86,31 @@ class Film:
 
     def write(self, pixels: np.ndarray) -> None:
         """Add one frame."""
+        import av
+
         pixels = even_sized(pixels)
+        size, number = (pixels.shape[1], pixels.shape[0]), self.frames + self._pending
         if self._size is None:
-            self._open((pixels.shape[1], pixels.shape[0]))
-        self._group.append(pixels)
-        if len(self._group) == GROUP:
+            self._open(size)
+        if size != self._size:
+            assert self._size is not None
+            raise InputError(
+                f"Frame {number} is {size[0]} x {size[1]} pixels and the film "
+                f"{self._size[0]} x {self._size[1]}: use frames of one size."
+            )
+        if self._codec is None:
+            self._codec = av.CodecContext.create("libx264", "w")
+            self._configure(self._codec, size)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        frame.pts, frame.time_base = number, 1 / self.fps
+        self._packets += self._codec.encode(frame)
+        self._pending += 1
+        if self._pending == GROUP:
             self._write_group()
 
     def finish(self) -> int:
         """Write what is left, move the whole film to its place, and return the number of frames."""
-        if self._group:
+        if self._pending:
             self._write_group()
         if self.frames == 0:
             self.close()
@@ -142,32 +165,17 @@ class Film:
         codec.flags |= 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER
 
     def _write_group(self) -> None:
-        import av
-
-        assert self._size is not None
-        codec: Any = av.CodecContext.create("libx264", "w")
-        self._configure(codec, self._size)
-        packets = []
-        for number, pixels in enumerate(self._group, self.frames):
-            if (pixels.shape[1], pixels.shape[0]) != self._size:
-                raise InputError(
-                    f"Frame {number} is {pixels.shape[1]} x {pixels.shape[0]} pixels and the film "
-                    f"{self._size[0]} x {self._size[1]}: use frames of one size."
-                )
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-            frame.pts, frame.time_base = number, 1 / self.fps
-            packets += codec.encode(frame)
-        packets += codec.encode(None)
+        packets = [*self._packets, *self._codec.encode(None)]
 
         def mux() -> None:
             for packet in packets:
                 packet.stream = self._picture
                 self._container.mux_one(packet)
-            self._sound.write_until(float((self.frames + len(self._group)) / self.fps))
+            self._sound.write_until(float((self.frames + self._pending) / self.fps))
 
         self._guarded(mux)
-        self.frames += len(self._group)
-        self._group = []
+        self.frames += self._pending
+        self._codec, self._packets, self._pending = None, [], 0
 
     def _guarded(self, action: Any) -> None:
         """Do what writes; a disk that is full is one sentence."""

@@ -23,7 +23,7 @@ def film(path: Path, levels: list[float], seconds: float = 2.0, codec: str = "pc
     with av.open(str(path), "w") as container:
         picture: Any = container.add_stream("mpeg4", rate=25)
         picture.width = picture.height = 32
-        tracks = [container.add_stream(codec, rate=RATE, layout="mono") for _ in levels]
+        tracks: list[Any] = [container.add_stream(codec, rate=RATE, layout="mono") for _ in levels]
         for number in range(25):
             frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
             frame.pts = number
