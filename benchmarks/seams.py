@@ -90,7 +90,8 @@ def ratios(changes: dict[int, float], places: Iterable[int], elsewhere: Iterable
         moments.setdefault(place % PERIOD, []).append(place)
     found = {}
     for place in places:
-        same = [changes[other] for other in moments.get(place % PERIOD, []) if other != place]
+        others = [other for other in moments.get(place % PERIOD, []) if other != place and other in changes]
+        same = [changes[other] for other in others]
         if same:
             found[place] = changes[place] / float(np.median(same))
     return found
@@ -104,6 +105,16 @@ def ratios_around(changes: dict[int, float], places: Iterable[int], ordinary: se
         if near:
             found[place] = changes[place] / float(np.median(near))
     return found
+
+
+def within(changes: dict[int, float], reach: int) -> dict[int, float]:
+    """For every frame the sum of the changes up to ``reach`` frames away, where all of them are known."""
+    sums = {}
+    for place in changes:
+        near = [changes.get(place + d) for d in range(-reach, reach + 1)]
+        if None not in near:
+            sums[place] = sum(value for value in near if value is not None)
+    return sums
 
 
 def interval(values: Iterable[float]) -> tuple[float, float, float]:
@@ -134,9 +145,12 @@ def seam_table(pieces: dict[int, np.ndarray], borders: Collection[int]) -> list[
         "at window borders, over the frames around": ratios_around(changes, at_borders, plain),
         "control: between borders, over the frames around": ratios_around(changes, ordinary, plain),
     }
-    usual = float(np.median(list(changes.values())))
+    medians = [
+        float(np.median([changes[place] for place in places])) for places in (changes, at_borders, ordinary)
+    ]
     lines = [
-        f"{len(changes)} changes from frame to frame; their median is {usual:.3f} grey levels.",
+        f"{len(changes)} changes from frame to frame. In grey levels, their median is {medians[0]:.3f}, at "
+        f"window borders {medians[1]:.3f}, elsewhere {medians[2]:.3f}.",
         "",
         "| where | changes | ratio, median (95 % interval) | 95th percentile |",
         "|---|---|---|---|",
@@ -149,13 +163,19 @@ def seam_table(pieces: dict[int, np.ndarray], borders: Collection[int]) -> list[
             f"| {name} | {len(found)} | {middle:.3f} ({low:.3f} to {high:.3f}) "
             f"| {np.percentile(list(found.values()), 95):.2f} |"
         )
-    everywhere = np.array(list(ratios(changes, ordinary, ordinary).values()))
-    for place, ratio in ratios(changes, [mark for mark in MARKS if mark in changes], ordinary).items():
-        more = f"{float((everywhere >= ratio).mean()):.0%} of all frames have more"
-        lines.append(
-            f"| into frame {place} ({place / FPS:g} s), over the same moment elsewhere | 1 "
-            f"| {ratio:.3f}; {more} | |"
-        )
+    single = list(ratios(changes, ordinary, ordinary).values())
+    lines.append(
+        f"| control: any moment over itself elsewhere, larger over smaller | {len(single)} "
+        f"| {np.median([max(r, 1 / r) for r in single]):.2f} "
+        f"| {np.percentile([max(r, 1 / r) for r in single], 95):.2f} |"
+    )
+    for reach, what in ((0, "the change"), (2, "all changes within two frames")):
+        spread = within(changes, reach)
+        for place, ratio in ratios(spread, [mark for mark in MARKS if mark in spread], ordinary).items():
+            lines.append(
+                f"| {what} of frame {place} ({place / FPS:g} s), over the same moment elsewhere | 1 "
+                f"| {ratio:.3f} | |"
+            )
     return [*lines, ""]
 
 
