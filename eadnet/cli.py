@@ -107,6 +107,7 @@ def _generate(options: argparse.Namespace) -> None:
     from .media.reader import VideoReader
     from .pipeline import generate_file, load_model
 
+    logging.getLogger("eadnet.produce").setLevel(logging.INFO)  # what the render will need
     model = load_model(
         options.checkpoint,
         audio_encoder=options.audio_encoder,

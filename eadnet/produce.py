@@ -1,91 +1,27 @@
-"""A render into a file: reckoned beforehand, safe against crashes, continued where it stopped."""
+"""A render into a file: safe against crashes, continued where it stopped."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-from torch import nn
-
 from .errors import InputError
-from .media.film import GROUP, Film, discard_partial, partial_path
+from .media.behind import Behind
+from .media.film import Film, discard_partial, most_waiting, partial_path
 from .media.sound import Sound
+from .memory import free_cached, is_out_of_memory
+from .preflight import estimate
 from .render import Networks, RenderProgress, Scene, render
 from .sampling import Sampling
 
 logger = logging.getLogger(__name__)
 
 _SMALLEST_WINDOW = 4
-# What H.264 needs at most for a pixel of a talking face at our quality, in bytes; measured 0.02 to 0.1.
-_BYTES_PER_PIXEL = 0.1
-_READER_BYTES = 64 << 20
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a render will need: bytes of memory beside the networks' weights, and of disk until it is done
-    (the film twice for a moment, and the speech).
-    """
-
-    frames: int
-    memory: float
-    disk: float
-
-    def warnings(self, folder: Path) -> list[str]:
-        """What will not fit, one sentence each."""
-        found = []
-        free = shutil.disk_usage(folder).free
-        if free < self.disk:
-            found.append(
-                f"The film may need {_size(self.disk)} and {folder} has {_size(free)} free: make room."
-            )
-        spare = _free_memory()
-        if spare is not None and spare < self.memory:
-            found.append(
-                f"Rendering may need {_size(self.memory)} of memory and {_size(spare)} are free: choose "
-                "fewer frames in a window, or close other programs."
-            )
-        return found
-
-    def __str__(self) -> str:
-        return f"{self.frames} frames, about {_size(self.memory)} of memory and {_size(self.disk)} of disk"
-
-
-def estimate(unet: nn.Module, scene: Scene, how: Sampling) -> Estimate:
-    """What a render will need, before it starts. The time is known after its first window."""
-    width, height = scene.pictures.size
-    side = scene.region.shape[-1] // 8
-    config = getattr(unet, "config", {})
-    channels = dict(config).get("block_out_channels", [64])[0]
-    # As in the sampler node: 40 values per first-level channel and site, for up to three evaluations at once.
-    activations = 3 * 40 * channels * how.window * side * side * 4
-    held = (how.steps + 2) * how.window * side * side * 4 * (4 * 5 + 9)
-    films = 2 * GROUP * width * height * 3
-    frames = scene.length.frames
-    disk = 2 * frames * width * height * _BYTES_PER_PIXEL + 64_000 * float(frames / scene.fps)
-    return Estimate(frames, activations + held + films + _READER_BYTES, disk)
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
-def _free_memory() -> int | None:
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, AttributeError, OSError):  # not on every system
-        return None
 
 
 @dataclass(frozen=True)
@@ -118,13 +54,14 @@ def produce(
     Until it is whole, the film lies beside ``path`` as NAME.partial.mp4 and plays; when rendering is broken
     off, it stays there. With ``resume`` it is continued, with identical pixels, if ``fingerprint`` (of
     everything that decides the result, `how` excepted) is that of the earlier attempt. When memory runs out
-    before the first frame is written, the window is halved, and a message says so: another window gives a
-    slightly different clip.
+    while pictures are encoded or decoded, fewer are at a time (see `render`). When it runs out in the
+    denoiser before the first frame is written, the window is halved, and a message says so: another window
+    gives a slightly different clip.
     Raises InputError for whatever cannot work, in one sentence.
     """
     path = Path(path)
     begun = time.monotonic()
-    plan = estimate(networks.unet, scene, how)
+    plan = estimate(networks, scene, how)
     folder = next(parent for parent in path.absolute().parents if parent.is_dir())
     logger.info("Rendering %s.", plan)
     for warning in plan.warnings(folder):
@@ -148,8 +85,9 @@ def produce(
                     first_frame=continued,
                     on_progress=on_progress,
                 )
-                for frame in frames:
-                    film.write(frame)
+                with Behind(film.write, most_waiting(*scene.pictures.size)) as write:
+                    for frame in frames:
+                        write(frame)
             count = film.finish()
             break
         except BaseException as error:  # Ctrl-C too: what is written is to play
@@ -161,8 +99,7 @@ def produce(
         smaller = max(_SMALLEST_WINDOW, how.window // 2)
         how = replace(how, window=smaller, overlap=min(how.overlap, smaller - 1))
         earlier = None
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_cached()
         logger.warning(
             "EAD-Net ran out of memory and starts again with %d frames in a window; "
             "the result differs a little.",
@@ -188,15 +125,6 @@ def _sound_end(scene: Scene, sound: Sound | None) -> float | None:
     seconds = float(scene.length.frames / scene.fps)
     speech = getattr(scene.speech, "seconds", scene.speech.samples / 16000)
     return None if abs(speech - seconds) <= 0.5 / float(scene.fps) + 1e-6 else seconds
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device (any kind) or the computer ran out of memory."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).lower()
-    signs = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, RuntimeError) and any(sign in text for sign in signs)
 
 
 def _described(how: Sampling) -> dict[str, object]:

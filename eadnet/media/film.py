@@ -18,13 +18,20 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from .sound import Sound
+from .sound import PACKED, Sound, packed, unpacked
 from .video import AAC_RATES, even_sized
 
 GROUP = 48  # frames
 _AAC_FRAME = 1024
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _BITS_PER_CHANNEL = 128_000
+
+
+def most_waiting(width: int, height: int) -> int:
+    """How many finished frames may wait to be encoded: those that come out of TFRM together, in at most
+    256 MB.
+    """
+    return max(8, min(64, (256 << 20) // (width * height * 3)))
 
 
 def partial_path(path: Path) -> Path:
@@ -58,7 +65,9 @@ class Film:
         self.path = Path(path)
         self.fps, self.quality = fps, quality
         self._sound_source, self._seconds = sound, seconds
-        self._group: list[np.ndarray] = []
+        self._codec: Any = None  # of the group that is being written
+        self._packets: list[Any] = []
+        self._pending = 0  # frames in it
         self._container: Any = None
         self._size: tuple[int, int] | None = None
         self.frames = 0
@@ -77,16 +86,31 @@ class Film:
 
     def write(self, pixels: np.ndarray) -> None:
         """Add one frame."""
+        import av
+
         pixels = even_sized(pixels)
+        size, number = (pixels.shape[1], pixels.shape[0]), self.frames + self._pending
         if self._size is None:
-            self._open((pixels.shape[1], pixels.shape[0]))
-        self._group.append(pixels)
-        if len(self._group) == GROUP:
+            self._open(size)
+        if size != self._size:
+            assert self._size is not None
+            raise InputError(
+                f"Frame {number} is {size[0]} x {size[1]} pixels and the film "
+                f"{self._size[0]} x {self._size[1]}: use frames of one size."
+            )
+        if self._codec is None:
+            self._codec = av.CodecContext.create("libx264", "w")
+            self._configure(self._codec, size)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        frame.pts, frame.time_base = number, 1 / self.fps
+        self._packets += self._codec.encode(frame)
+        self._pending += 1
+        if self._pending == GROUP:
             self._write_group()
 
     def finish(self) -> int:
         """Write what is left, move the whole film to its place, and return the number of frames."""
-        if self._group:
+        if self._pending:
             self._write_group()
         if self.frames == 0:
             self.close()
@@ -141,32 +165,17 @@ class Film:
         codec.flags |= 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER
 
     def _write_group(self) -> None:
-        import av
-
-        assert self._size is not None
-        codec: Any = av.CodecContext.create("libx264", "w")
-        self._configure(codec, self._size)
-        packets = []
-        for number, pixels in enumerate(self._group, self.frames):
-            if (pixels.shape[1], pixels.shape[0]) != self._size:
-                raise InputError(
-                    f"Frame {number} is {pixels.shape[1]} x {pixels.shape[0]} pixels and the film "
-                    f"{self._size[0]} x {self._size[1]}: use frames of one size."
-                )
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-            frame.pts, frame.time_base = number, 1 / self.fps
-            packets += codec.encode(frame)
-        packets += codec.encode(None)
+        packets = [*self._packets, *self._codec.encode(None)]
 
         def mux() -> None:
             for packet in packets:
                 packet.stream = self._picture
                 self._container.mux_one(packet)
-            self._sound.write_until(float((self.frames + len(self._group)) / self.fps))
+            self._sound.write_until(float((self.frames + self._pending) / self.fps))
 
         self._guarded(mux)
-        self.frames += len(self._group)
-        self._group = []
+        self.frames += self._pending
+        self._codec, self._packets, self._pending = None, [], 0
 
     def _guarded(self, action: Any) -> None:
         """Do what writes; a disk that is full is one sentence."""
@@ -298,7 +307,7 @@ class _SoundTrack:
         self.convert = (
             None
             if sound.rate == self.rate
-            else av.AudioResampler(format="fltp", layout=layout, rate=self.rate)
+            else av.AudioResampler(format=PACKED, layout=layout, rate=self.rate)
         )
         self.source_rate = sound.rate
         self.pieces = self._converted(sound)
@@ -340,18 +349,14 @@ class _SoundTrack:
         return missing <= 0
 
     def _encode(self, count: int) -> None:
-        import av
-
         piece, self.held = self.held[:, :count], self.held[:, count:]
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece), format="fltp", layout=self.layout)
+        frame = packed(piece, self.layout)
         frame.sample_rate, frame.pts, frame.time_base = self.rate, self.done, Fraction(1, self.rate)
         self.container.mux(self.stream.encode(frame))
         self.done += count
 
     def _converted(self, sound: Sound) -> Iterator[np.ndarray]:
         """The recording as AAC can carry it."""
-        import av
-
         start = 0
         for piece in sound.pieces():
             samples = torch.nan_to_num(piece.detach().float().cpu()).clamp(-1, 1)
@@ -361,12 +366,12 @@ class _SoundTrack:
             if self.convert is None:
                 yield array
                 continue
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(array), format="fltp", layout=self.layout)
+            frame = packed(array, self.layout)
             frame.sample_rate, frame.pts = self.source_rate, start
             frame.time_base = Fraction(1, self.source_rate)
             start += array.shape[1]
             for out in self.convert.resample(frame):
-                yield out.to_ndarray()
+                yield unpacked(out)
         if self.convert is not None:
             for out in self.convert.resample(None):
-                yield out.to_ndarray()
+                yield unpacked(out)

@@ -75,7 +75,9 @@ def test_every_frame_rate_is_kept_and_sound_ends_with_the_picture(tmp_path: Path
     assert abs(picture - sound) <= 0.5 / fps
 
 
-@pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (22050, 2), (11111, 2), (96000, 1), (48000, 6)])
+@pytest.mark.parametrize(
+    ("rate", "channels"), [(8000, 1), (22050, 2), (11111, 2), (96000, 1), (48000, 6), (48000, 8), (11111, 8)]
+)
 def test_sound_keeps_its_rate_and_channels(tmp_path: Path, rate: int, channels: int) -> None:
     film = Film(tmp_path / "a.mp4", Fraction(25), tone(2, rate, channels))
     for number in range(50):
