@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from .faces.detectors import FaceDetector
 from .faces.follow import follow, watch
 from .faces.masks import mask_image, masked_picture
 from .faces.track import FaceTrack
+from .fingerprints import fingerprint
 from .media.images import read_image
 from .media.lengths import choose_length
 from .media.reader import Pictures, PicturesInMemory, VideoReader
@@ -42,8 +43,8 @@ _PIECE = 8  # frames encoded or decoded at once
 
 @dataclass(frozen=True)
 class Progress:
-    """``done`` of ``total`` pieces of a stage ("encode", "render"); the sampler's own report, if any; seconds
-    left at the pace so far, if known.
+    """``done`` of ``total`` pieces of a stage ("encode", "follow" the face, "render"); the sampler's own
+    report, if any; seconds left in it at the pace so far, if known.
     """
 
     stage: str
@@ -256,6 +257,7 @@ def job(
     detector: FaceDetector | None = None,
     choice: Choice | None = None,
     workplace: str | os.PathLike[str] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Iterator[Job]:
     """Everything a render needs, opened; closed again at the end.
 
@@ -263,7 +265,7 @@ def job(
     shows the video's whole frames; without, the face must be in the middle, and the result is the centred
     square.
     ``workplace`` is the folder in which the speech is kept at 16 kHz meanwhile (64 kB per second); by default
-    one of the system's for temporary files.
+    one of the system's for temporary files. ``on_progress`` hears how far following the face is.
     Raises InputError and CheckpointError, one sentence each, for whatever cannot work.
     """
     if (portrait is None) == (video is None):
@@ -287,7 +289,7 @@ def job(
         region = mask_image(info.mask_region, info.resolution)
         face: Face = CentreSquare(region)
         if video is not None and detector is not None:
-            shown = (pictures.picture(i) for i in range(min(pictures.count, length.frames)))
+            shown = _shown(pictures, min(pictures.count, length.frames), on_progress)
             track = follow(watch(shown, detector), info.framing, info.resolution, choice)
             face = settings.face(track, region)
         feeling, null = encode_emotion(model.text_encoder, emotion)
@@ -303,6 +305,16 @@ def job(
             silence_gate=settings.silence_gate,
         )
         yield Job(model.networks(), scene, settings.sampling(info), sound)
+
+
+def _shown(pictures: Pictures, count: int, on_progress: OnProgress | None) -> Iterator[np.ndarray]:
+    """The first ``count`` pictures, with a report after each was looked at."""
+    begun = time.monotonic()
+    for done in range(1, count + 1):
+        yield pictures.picture(done - 1)
+        if on_progress:
+            left = (time.monotonic() - begun) / done * (count - done)
+            on_progress(Progress("follow", done, count, seconds_left=left))
 
 
 def generate(
@@ -324,7 +336,7 @@ def generate(
     """
     chosen, model = Settings(**settings), model or load_model()
     sources: dict[str, Any] = {"portrait": portrait, "video": video, "detector": detector, "choice": choice}
-    with job(audio, emotion, model=model, settings=chosen, **sources) as todo:
+    with job(audio, emotion, model=model, settings=chosen, on_progress=on_progress, **sources) as todo:
         frames = render(
             todo.networks, todo.scene, todo.how, smoothing=chosen.smoothing, on_progress=_told(on_progress)
         )
@@ -350,7 +362,7 @@ def generate_file(
     """`generate` into an MP4 file with the sound, of any length; ``resume`` continues an earlier attempt."""
     chosen, model = Settings(**settings), model or load_model()
     sources: dict[str, Any] = {"portrait": portrait, "video": video, "detector": detector, "choice": choice}
-    with job(audio, emotion, model=model, settings=chosen, **sources) as todo:
+    with job(audio, emotion, model=model, settings=chosen, on_progress=on_progress, **sources) as todo:
         return produce(
             out,
             todo.networks,
@@ -359,26 +371,29 @@ def generate_file(
             todo.sound,
             smoothing=chosen.smoothing,
             resume=resume,
-            fingerprint=fingerprint(
-                f"{emotion} {type(detector).__name__} {choice}",
-                chosen,
-                audio,
-                portrait,
-                video,
-                model.checkpoint.path,
-            ),
+            fingerprint=_decides(todo, model, chosen, audio, portrait or video),
             on_progress=_told(on_progress),
         )
 
 
-def fingerprint(emotion: str, settings: Settings, *files: str | os.PathLike[str] | None) -> str:
-    """Changes with the sentence, the settings and the files that decide a result."""
-    look = [settings.colour_match, settings.feather]
-    facts: list[Any] = [emotion, settings.length, settings.fps, settings.silence_gate, look]
-    for file in files:
-        stat = None if file is None else Path(file).stat()
-        facts.append(None if stat is None else [stat.st_size, stat.st_mtime_ns])
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+def _decides(
+    todo: Job,
+    model: Model,
+    settings: Settings,
+    audio: str | os.PathLike[str],
+    pictures: str | os.PathLike[str] | None,
+) -> str:
+    """Changes with whatever decides a result beside the sampler's settings: files, networks, the face's
+    place, the sentence.
+    """
+    scene = todo.scene
+    return fingerprint(
+        Path(audio),
+        None if pictures is None else Path(pictures),
+        [model.unet, model.vae, model.audio_encoder, model.tfrm],
+        [scene.face, scene.region, scene.emotion, scene.null_emotion],
+        [settings.length, scene.fps, settings.silence_gate],
+    )
 
 
 def _told(on_progress: OnProgress | None) -> Callable[[RenderProgress], None] | None:

@@ -12,13 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from .errors import InputError
+from .media.behind import Behind
 from .media.film import GROUP, Film, discard_partial, partial_path
+from .media.silence import quiet_tokens
 from .media.sound import Sound
+from .memory import free_cached, is_out_of_memory
 from .render import Networks, RenderProgress, Scene, render
-from .sampling import Sampling
+from .sampling import Conditions, Sampling, sample
+from .sampling.windows import windows
 
 logger = logging.getLogger(__name__)
 
@@ -26,15 +29,19 @@ _SMALLEST_WINDOW = 4
 # What H.264 needs at most for a pixel of a talking face at our quality, in bytes; measured 0.02 to 0.1.
 _BYTES_PER_PIXEL = 0.1
 _READER_BYTES = 64 << 20
+WAITING = 8  # finished frames that wait for the encoder
+# Windows from which on two more evaluations of the denoiser, to know its pace, are nothing.
+_WORTH_TRYING = 20
 
 
 @dataclass(frozen=True)
 class Estimate:
     """What a render will need: bytes of memory beside the networks' weights, and of disk until it is done
-    (the film twice for a moment, and the speech).
+    (the film twice for a moment, and the speech); the denoiser's seconds, where it is long enough to try.
     """
 
     frames: int
+    seconds: float | None
     memory: float
     disk: float
 
@@ -55,22 +62,51 @@ class Estimate:
         return found
 
     def __str__(self) -> str:
-        return f"{self.frames} frames, about {_size(self.memory)} of memory and {_size(self.disk)} of disk"
+        time = "" if self.seconds is None else f" about {_duration(self.seconds)} of denoising,"
+        return f"{self.frames} frames:{time} {_size(self.memory)} of memory and {_size(self.disk)} of disk"
 
 
-def estimate(unet: nn.Module, scene: Scene, how: Sampling) -> Estimate:
-    """What a render will need, before it starts. The time is known after its first window."""
+def estimate(networks: Networks, scene: Scene, how: Sampling) -> Estimate:
+    """What a render will need, before it starts."""
     width, height = scene.pictures.size
     side = scene.region.shape[-1] // 8
-    config = getattr(unet, "config", {})
+    config = getattr(networks.unet, "config", {})
     channels = dict(config).get("block_out_channels", [64])[0]
     # As in the sampler node: 40 values per first-level channel and site, for up to three evaluations at once.
     activations = 3 * 40 * channels * how.window * side * side * 4
     held = (how.steps + 2) * how.window * side * side * 4 * (4 * 5 + 9)
-    films = 2 * GROUP * width * height * 3
+    films = (2 * GROUP + WAITING) * width * height * 3
     frames = scene.length.frames
     disk = 2 * frames * width * height * _BYTES_PER_PIXEL + 64_000 * float(frames / scene.fps)
-    return Estimate(frames, activations + held + films + _READER_BYTES, disk)
+    memory = activations + held + films + _READER_BYTES
+    return Estimate(frames, _denoising_seconds(networks, scene, how), memory, disk)
+
+
+def _denoising_seconds(networks: Networks, scene: Scene, how: Sampling) -> float | None:
+    """How long all windows will take, from trying one of silence and darkness; None for a film of few
+    windows, or where that fails (the render itself then says why).
+    """
+    count = len(windows(scene.length.frames, how.window, how.overlap))
+    if count < _WORTH_TRYING:
+        return None
+    side = scene.region.shape[-1] // 8
+    dark = torch.zeros(how.window, 4, side, side)
+    emotion = scene.emotion
+    try:
+        conditions = Conditions(
+            masked_latents=dark,
+            mask=dark[:, :1],
+            reference_latents=dark,
+            audio=quiet_tokens(networks.audio_encoder).float().cpu().expand(how.window, -1, -1),
+            emotion=emotion[: how.window] if emotion is not None and emotion.ndim == 3 else emotion,
+            null_emotion=scene.null_emotion,
+        )
+        for _ in range(2):  # the first includes what is done once
+            begun = time.monotonic()
+            sample(networks.unet, conditions, **{**vars(how), "steps": 1})
+        return (time.monotonic() - begun) * count * how.steps
+    except (InputError, RuntimeError):
+        return None
 
 
 def _size(count: float) -> str:
@@ -81,7 +117,20 @@ def _size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
 def _free_memory() -> int | None:
+    """Bytes of the computer's memory that can be had; None where the system does not say."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, AttributeError, OSError):  # not on every system
@@ -118,13 +167,14 @@ def produce(
     Until it is whole, the film lies beside ``path`` as NAME.partial.mp4 and plays; when rendering is broken
     off, it stays there. With ``resume`` it is continued, with identical pixels, if ``fingerprint`` (of
     everything that decides the result, `how` excepted) is that of the earlier attempt. When memory runs out
-    before the first frame is written, the window is halved, and a message says so: another window gives a
-    slightly different clip.
+    while pictures are encoded or decoded, fewer are at a time (see `render`). When it runs out in the
+    denoiser before the first frame is written, the window is halved, and a message says so: another window
+    gives a slightly different clip.
     Raises InputError for whatever cannot work, in one sentence.
     """
     path = Path(path)
     begun = time.monotonic()
-    plan = estimate(networks.unet, scene, how)
+    plan = estimate(networks, scene, how)
     folder = next(parent for parent in path.absolute().parents if parent.is_dir())
     logger.info("Rendering %s.", plan)
     for warning in plan.warnings(folder):
@@ -148,8 +198,9 @@ def produce(
                     first_frame=continued,
                     on_progress=on_progress,
                 )
-                for frame in frames:
-                    film.write(frame)
+                with Behind(film.write, WAITING) as write:
+                    for frame in frames:
+                        write(frame)
             count = film.finish()
             break
         except BaseException as error:  # Ctrl-C too: what is written is to play
@@ -161,8 +212,7 @@ def produce(
         smaller = max(_SMALLEST_WINDOW, how.window // 2)
         how = replace(how, window=smaller, overlap=min(how.overlap, smaller - 1))
         earlier = None
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_cached()
         logger.warning(
             "EAD-Net ran out of memory and starts again with %d frames in a window; "
             "the result differs a little.",
@@ -188,15 +238,6 @@ def _sound_end(scene: Scene, sound: Sound | None) -> float | None:
     seconds = float(scene.length.frames / scene.fps)
     speech = getattr(scene.speech, "seconds", scene.speech.samples / 16000)
     return None if abs(speech - seconds) <= 0.5 / float(scene.fps) + 1e-6 else seconds
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device (any kind) or the computer ran out of memory."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).lower()
-    signs = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, RuntimeError) and any(sign in text for sign in signs)
 
 
 def _described(how: Sampling) -> dict[str, object]:

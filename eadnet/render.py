@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from .media.lengths import Length
 from .media.reader import Pictures
 from .media.silence import gated, quiet_tokens, speech_gate
 from .media.speech import Speech
+from .memory import FewerAtATime
 from .modules.tfrm import TFRM, needed_from, smooth_stream
 from .sampling import Conditions, Sampling, SamplingProgress, stream
 
@@ -201,12 +202,18 @@ def render(
 ) -> Iterator[np.ndarray]:
     """The finished frames, uint8 [H, W, 3], from ``first_frame`` (a multiple of `TOGETHER`) on.
 
-    ``smoothing`` in [0, 1] is TFRM's strength. To cancel, raise inside ``on_progress``.
+    ``smoothing`` in [0, 1] is TFRM's strength. To cancel, raise inside ``on_progress``. When memory runs out
+    while pictures are encoded or decoded, fewer are from then on, and a message says so.
     Raises InputError for settings that cannot work at once, for sources when they are read.
     """
     if first_frame % TOGETHER:
         raise ValueError(f"a render starts at a multiple of {TOGETHER} frames, not at {first_frame}")
     tfrm = networks.tfrm if smoothing > 0 else None
+    networks = replace(
+        networks,
+        encode=FewerAtATime(networks.encode, TOGETHER, "encoding"),
+        decode=FewerAtATime(networks.decode, TOGETHER, "decoding"),
+    )
     source = _Source(networks, scene)
     begun = time.monotonic()
 

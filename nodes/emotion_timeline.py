@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from comfy_api.latest import io
 
@@ -122,16 +123,21 @@ class EADNetEmotionTimeline(io.ComfyNode):
         audio: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
         keys = parse_timeline(timeline, frame_count / fps)
-        weights = key_weights(keys, frame_count, fps, cross_fade, ease)
-        gain = None
-        if from_loudness > 0:
-            if audio is None:
-                raise InputError("from_loudness needs the recording: connect audio, or set it to 0.")
-            speech = to_mono_16k(audio["waveform"], audio["sample_rate"])
-            gain = speech_gain(speech, RATE, frame_count, fps, from_loudness)
         texts = [key.text for key in keys]
+        weights = key_weights(keys, frame_count, fps, cross_fade, ease)
+        gain = _loudness(audio, frame_count, fps, from_loudness)
         null, *encoded = same_length(host.encode_texts(text_encoder, ["", *texts]))
         tokens = timeline_tokens(keys, weights, torch.stack(encoded), null, gain)
         strength = frame_strength(keys, weights) * (1 if gain is None else gain)
         picture = torch.from_numpy(curve_picture(weights, strength, texts, fps))
         return io.NodeOutput(EmotionTokens(tokens, null), picture[None])
+
+
+def _loudness(audio: dict[str, Any] | None, frame_count: int, fps: float, amount: float) -> np.ndarray | None:
+    """How strongly the recording asks for the emotion in every frame [T]; None where it has no say."""
+    if amount == 0:
+        return None
+    if audio is None:
+        raise InputError("from_loudness needs the recording: connect audio, or set it to 0.")
+    speech = to_mono_16k(audio["waveform"], audio["sample_rate"])
+    return speech_gain(speech, RATE, frame_count, fps, amount)

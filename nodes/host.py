@@ -5,9 +5,13 @@ The one file that imports ComfyUI's own modules, so a change over there is a cha
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +30,7 @@ from ..eadnet.captions.local_vlm import LocalVLM
 from ..eadnet.captions.mediapipe_faces import TASK_FILE
 from ..eadnet.checkpoints import bundled_mini, read_info
 from ..eadnet.errors import CheckpointError, InputError
+from ..eadnet.memory import is_out_of_memory
 from ..eadnet.modules.tfrm import PIECE
 
 logger = logging.getLogger(__name__)
@@ -278,16 +283,6 @@ class Missing:
         return 0
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the device (any kind) or the computer ran out of memory."""
-    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(
-        sign in text for sign in ("out of memory", "can't allocate memory", "not enough memory")
-    )
-
-
 def with_less(run: Callable[[int], Tensor], size: int, smallest: int, what: str) -> Tensor:
     """`run(size)`; when memory runs out, again with half the size, down to `smallest`, and say so."""
     while True:
@@ -464,6 +459,11 @@ class HeldVAE(comfy.sd.VAE):
         return None
 
 
+def vae_network(vae: comfy.sd.VAE) -> Any:
+    """The network inside; None where there is none."""
+    return vae.first_stage_model
+
+
 class MissingVAE(comfy.sd.VAE):
     """Stands in for the autoencoder of a checkpoint that has none."""
 
@@ -485,6 +485,58 @@ class MissingVAE(comfy.sd.VAE):
 
 
 # --- films --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class VideoPart:
+    """The part of a file that a VIDEO stands for: ``seconds`` (0: all) from ``start`` on, in seconds of the
+    file's own clock. ``identity`` changes with the file.
+    """
+
+    path: Path
+    start: float
+    seconds: float
+    identity: Path | str
+
+
+@contextmanager
+def video_part(video: Any) -> Iterator[VideoPart]:
+    """The file behind a VIDEO, for reading it frame by frame; one in memory, or one with edits that its file
+    does not show (a crop), is written to ComfyUI's temporary folder meanwhile.
+    """
+    with tempfile.TemporaryDirectory(dir=temporary_folder()) as folder:
+        copy = Path(folder) / "source.mp4"
+        start = seconds = 0.0
+        if _is_edited(video):
+            video.save_to(str(copy))
+        else:
+            file = video.get_stream_source()
+            if not isinstance(file, str):
+                copy.write_bytes(file.getbuffer())
+            if hasattr(video, "get_active_trim_window"):
+                start, seconds = video.get_active_trim_window()
+            if isinstance(file, str):
+                yield VideoPart(Path(file), start, seconds, Path(file))
+                return
+        yield VideoPart(copy, start, seconds, _content(copy))
+
+
+def _content(path: Path) -> str:
+    """A digest of what is in a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _is_edited(video: Any) -> bool:
+    """Whether a VIDEO is more than a part of its file. Old versions of ComfyUI know neither parts nor edits;
+    some know parts (`as_trimmed`) and do not say which.
+    """
+    if hasattr(video, "has_pending_frame_edits"):
+        return bool(video.has_pending_frame_edits())
+    return hasattr(video, "as_trimmed") and not hasattr(video, "get_active_trim_window")
 
 
 def temporary_folder() -> Path:

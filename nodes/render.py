@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from comfy_api.latest import InputImpl, io, ui
@@ -16,15 +14,17 @@ from torch import Tensor
 from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import check_pictures, to_pictures, without_alpha
 from ..eadnet.faces.masks import REGIONS, mask_image
-from ..eadnet.media.lengths import LENGTH_MODES, choose_length
+from ..eadnet.fingerprints import fingerprint
+from ..eadnet.media.lengths import LENGTH_MODES, Length, choose_length
 from ..eadnet.media.reader import Pictures, PicturesInMemory, VideoReader
 from ..eadnet.media.sound import Sound, SoundFile, SoundInMemory
-from ..eadnet.media.speech import record_speech
+from ..eadnet.media.speech import SpeechFile, record_speech
 from ..eadnet.produce import produce
-from ..eadnet.render import CentreSquare, Networks, RenderProgress, Scene
+from ..eadnet.render import CentreSquare, Networks, Scene
 from ..eadnet.render import TrackedFace as FaceInFrames
-from ..eadnet.sampling import SCHEDULERS, Sampling
+from ..eadnet.sampling import Sampling
 from . import host
+from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
 from .types import (
     AudioEncoder,
     Denoiser,
@@ -68,60 +68,7 @@ class EADNetRenderVideo(io.ComfyNode):
                     tooltip="A video (Load Video), read frame by frame, which keeps its own frame rate; or a "
                     "portrait, or frames.",
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
-                    tooltip="Another seed, another take. The same seed gives the same film on every device.",
-                ),
-                io.Int.Input(
-                    "steps",
-                    default=8,
-                    min=1,
-                    max=200,
-                    tooltip="More steps, finer pictures, more time. mini is good with 8, LatentSync with 20.",
-                ),
-                io.Float.Input(
-                    "audio_guidance",
-                    default=1.5,
-                    min=0.0,
-                    max=20.0,
-                    step=0.1,
-                    tooltip="How strictly the mouth follows the sound. 1 is no guidance, 1.5 usual.",
-                ),
-                io.Float.Input(
-                    "emotion_guidance",
-                    default=1.5,
-                    min=0.0,
-                    max=20.0,
-                    step=0.1,
-                    tooltip="How strongly the sentence shows. 0 ignores it, 1 is no guidance. The same value "
-                    "for both guidances saves a third of the time.",
-                ),
-                io.Combo.Input(
-                    "scheduler",
-                    options=list(SCHEDULERS),
-                    default=SCHEDULERS[0],
-                    tooltip="ddim is what the models were measured with; dpmpp_2m and euler need fewer "
-                    "steps; lcm is for models distilled to a few steps.",
-                ),
-                io.Int.Input(
-                    "window",
-                    default=16,
-                    min=1,
-                    max=64,
-                    tooltip="Frames denoised together. The models were trained on 16 and know at most 24. "
-                    "Halved when memory runs out.",
-                ),
-                io.Int.Input(
-                    "overlap",
-                    default=4,
-                    min=0,
-                    max=63,
-                    tooltip="Frames that neighbouring windows share and blend. More is smoother and slower.",
-                ),
+                *sampling_widgets(steps=8),
                 io.Float.Input(
                     "smoothing",
                     default=1.0,
@@ -212,9 +159,7 @@ class EADNetRenderVideo(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, window: int, overlap: int) -> bool | str:
-        if not 0 <= overlap < window:
-            return f"The overlap is {overlap} frames: use 0 to {window - 1} for a window of {window}."
-        return True
+        return window_problem(window, overlap) or True
 
     @classmethod
     def execute(
@@ -247,75 +192,54 @@ class EADNetRenderVideo(io.ComfyNode):
         info = model.info
         region = mask_image(info.mask_region if mask_region == AUTO else mask_region, info.resolution)
         feeling = None if emotion is None else EmotionTokens.of(emotion)
-        if feeling is not None and feeling.is_null():
-            # The empty sentence guides nowhere; equal scales spare the evaluation that would find that out.
-            emotion_guidance = audio_guidance
-        weights = next(model.network.use().parameters())  # tells one checkpoint from another
         how = Sampling(
             scheduler_config=info.scheduler_config,
             scheduler=scheduler,
             steps=steps,
             audio_guidance=audio_guidance,
-            emotion_guidance=emotion_guidance,
+            emotion_guidance=emotion_scale(feeling, audio_guidance, emotion_guidance),
             seed=seed,
             window=window,
             overlap=overlap,
             shared_noise=info.shared_noise,
             device=host.compute_device(),
-            dtype=weights.dtype,
+            dtype=next(model.network.use().parameters()).dtype,
         )
-        key = _fingerprint(source, audio, feeling, track, info, weights, region, length, fps, silence_gate)
-        with _opened(source, audio, fps) as (pictures, own_sound):
-            sound: Sound = own_sound
-            speech = record_speech(sound, host.temporary_folder() / f"eadnet_{key}.f32")
-            try:
-                available = None if isinstance(source, Tensor) and len(source) == 1 else pictures.count
-                apart = 0.0 if available is None else abs(speech.seconds - float(available / pictures.fps))
-                if audio is None and apart < _PADDING:  # a codec's padding is no reason to turn round
-                    length = "cut_off"
+        watcher = Watcher(info, cls.hidden.unique_id)
+        with _opened(source, audio, fps) as opened:
+            key = fingerprint(
+                [opened.identity, audio, feeling, track, info, region, length, fps, silence_gate],
+                [feather, colour_match],
+                [model.network.use(), host.vae_network(vae), audio_encoder.use()],
+                None if tfrm is None else tfrm.network.use(),
+            )
+            pictures = opened.pictures
+            with _recorded(opened.sound, key) as speech:
                 scene = Scene(
                     pictures=pictures,
                     face=_face(track, region, colour_match, feather),
                     region=region,
                     speech=speech,
                     fps=pictures.fps,
-                    length=choose_length(length, speech.seconds, pictures.fps, available),
+                    length=opened.length(length, speech.seconds),
                     emotion=None if feeling is None else feeling.tokens,
                     null_emotion=None if feeling is None else feeling.null,
                     silence_gate=silence_gate,
                 )
                 film = host.film_path(filename_prefix, key, *pictures.size)
-                made = produce(
+                produce(
                     film,
                     _networks(info, model, vae, audio_encoder, tfrm, window),
                     scene,
                     how,
-                    sound,
+                    opened.sound,
                     smoothing=smoothing,
                     resume=resume,
-                    fingerprint=f"{key} {feather} {colour_match}",
-                    on_progress=_Watcher(info, cls.hidden.unique_id),
+                    fingerprint=key,
+                    on_progress=lambda now: watcher(now.done, now.total, now.sampling.denoised),
                 )
-            finally:
-                speech.path.unlink(missing_ok=True)
-            assert made.frames == scene.length.frames
             path, saved = host.place_film(film, filename_prefix, *pictures.size)
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=ui.PreviewVideo([saved]))
-
-
-class _Watcher:
-    """Progress for every window, a preview after every finished one, and Cancel."""
-
-    def __init__(self, info: ModelInfo, node_id: str | None) -> None:
-        self._node_id = node_id
-        self._preview = host.latent_previewer(info.latent_rgb)
-        self._progress: host.Progress | None = None
-
-    def __call__(self, now: RenderProgress) -> None:
-        if self._progress is None or now.done == 1:
-            self._progress = host.Progress(now.total, self._node_id)
-        clean = now.sampling.denoised
-        self._progress.update(now.done, None if clean is None else self._preview(clean))
 
 
 def _face(track: TrackedFace | None, region: Tensor, colour_match: float, feather: float) -> Any:
@@ -360,53 +284,48 @@ def _networks(
     )
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """What is rendered from: pictures, a recording, and ``identity``, which changes with the pictures."""
+
+    pictures: Pictures
+    sound: Sound
+    identity: Any
+    is_portrait: bool
+    is_own_sound: bool  # the sound comes from the pictures' file
+
+    def length(self, mode: str, seconds: float) -> Length:
+        """How long the result is, for ``seconds`` of sound."""
+        available = None if self.is_portrait else self.pictures.count
+        apart = abs(seconds - float(self.pictures.count / self.pictures.fps))
+        if self.is_own_sound and apart < _PADDING:  # a codec's padding is no reason to turn round
+            mode = "cut_off"
+        return choose_length(mode, seconds, self.pictures.fps, available)
+
+
 @contextmanager
-def _opened(source: Any, audio: dict[str, Any] | None, fps: float) -> Iterator[tuple[Pictures, Sound]]:
+def _opened(source: Any, audio: dict[str, Any] | None, fps: float) -> Iterator[_Opened]:
     """The pictures, and the recording: the one given, or the video's own."""
+    given = None if audio is None else SoundInMemory(audio["waveform"], audio["sample_rate"])
     if isinstance(source, Tensor):
         check_pictures(source[:1])
-        if audio is None:
+        if given is None:
             raise InputError("There is no sound: connect a recording.")
         frames = source if source.shape[-1] == 3 else without_alpha(source.float().clamp(0, 1))[..., :3]
-        yield PicturesInMemory(frames, Fraction(fps).limit_denominator(1001)), _given(audio)
+        pictures = PicturesInMemory(frames, Fraction(fps).limit_denominator(1001))
+        yield _Opened(pictures, given, source, len(source) == 1, is_own_sound=False)
         return
-    file = source.get_stream_source()
-    with tempfile.TemporaryDirectory(dir=host.temporary_folder()) as folder:
-        path = Path(file) if isinstance(file, str) else Path(folder) / "source.mp4"
-        if not isinstance(file, str):
-            path.write_bytes(file.getbuffer())
-        with VideoReader(path) as reader:
-            yield reader, SoundFile(path) if audio is None else _given(audio)
+    with host.video_part(source) as part, VideoReader(part.path, part.start, part.seconds) as reader:
+        sound = SoundFile(part.path, part.start, part.seconds) if given is None else given
+        identity = [part.identity, part.start, part.seconds]
+        yield _Opened(reader, sound, identity, is_portrait=False, is_own_sound=given is None)
 
 
-def _given(audio: dict[str, Any]) -> Sound:
-    return SoundInMemory(audio["waveform"], audio["sample_rate"])
-
-
-def _fingerprint(*parts: Any) -> str:
-    """A short name that changes with anything that decides the result."""
-    digest = hashlib.sha256()
-    for part in parts:
-        _digest(digest, part)
-    return digest.hexdigest()[:12]
-
-
-def _digest(digest: Any, part: Any) -> None:
-    if isinstance(part, Tensor):
-        for piece in part.contiguous().flatten().split(1 << 24):
-            digest.update(piece.detach().cpu().float().numpy().tobytes())
-    elif isinstance(part, dict):
-        for name in sorted(part):
-            _digest(digest, part[name])
-    elif hasattr(part, "get_stream_source"):
-        file = part.get_stream_source()
-        if isinstance(file, str):
-            stat = Path(file).stat()
-            digest.update(f"{file} {stat.st_size} {stat.st_mtime_ns}".encode())
-        else:
-            digest.update(file.getbuffer())
-    elif hasattr(part, "__dataclass_fields__"):
-        for name in part.__dataclass_fields__:
-            _digest(digest, getattr(part, name))
-    else:
-        digest.update(repr(part).encode())
+@contextmanager
+def _recorded(sound: Sound, key: str) -> Iterator[SpeechFile]:
+    """The speech at 16 kHz, in a temporary file."""
+    speech = record_speech(sound, host.temporary_folder() / f"eadnet_{key}.f32")
+    try:
+        yield speech
+    finally:
+        speech.path.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from scipy.io import wavfile
 
 from eadnet.checkpoints import save_checkpoint
 from eadnet.errors import CheckpointError, InputError
+from eadnet.faces.manual import ManualDetector, parse_face
 from eadnet.faces.masks import mask_image
 from eadnet.media.video import write_video
 from eadnet.pipeline import Model, Progress, encode_emotion, generate, load_model, smooth
@@ -86,6 +87,23 @@ def test_progress_counts_every_window_of_every_step_with_the_time_left(
     assert [(p.stage, p.done, p.total) for p in seen] == [("render", done, 4) for done in range(1, 5)]
     assert all(p.sampling is not None and p.seconds_left is not None for p in seen)
     assert seen[-1].seconds_left == 0
+
+
+def test_following_a_face_reports_every_frame_before_rendering_begins(model: Model, tmp_path: Path) -> None:
+    frames = [np.full((48, 48, 3), 90, np.uint8)] * 12
+    write_video(tmp_path / "v.mp4", frames, 25)
+    seen: list[Progress] = []
+    generate(
+        recording(tmp_path / "a.wav", 3200),
+        video=tmp_path / "v.mp4",
+        model=model,
+        detector=ManualDetector(parse_face("8, 8, 40, 40")),
+        steps=1,
+        on_progress=seen.append,
+    )
+    followed = [p for p in seen if p.stage == "follow"]
+    assert [(p.done, p.total) for p in followed] == [(done, 5) for done in range(1, 6)]
+    assert seen[: len(followed)] == followed and all(p.seconds_left is not None for p in followed)
 
 
 def test_a_video_that_is_too_short_runs_back_and_forth(model: Model, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 from eadnet.errors import InputError
+from eadnet.faces.manual import ManualDetector, parse_face
 from eadnet.media.film import GROUP, partial_path
 from eadnet.media.video import read_video, write_video
 from eadnet.pipeline import Model, Settings, generate, generate_file, job, load_model
@@ -156,16 +159,76 @@ def test_memory_that_runs_out_is_answered_with_a_smaller_window(
     assert "starts again with 8 frames in a window" in caplog.text
 
 
+def test_decoding_goes_on_with_fewer_frames_when_memory_runs_out_at_any_time(
+    model: Model, portrait: Path, sound: Sounds, tmp_path: Path, monkeypatch: Any, caplog: Any
+) -> None:
+    """Also after frames were written: the film is the same (here to the bit), so it need not stop."""
+    given: dict[str, Any] = {"portrait": portrait, "model": model, "steps": 1}
+    recording = sound(60)
+    generate_file(tmp_path / "whole.mp4", recording, **given)
+    decode, decoded = model.vae.decode, 0
+
+    def small_later(latents: torch.Tensor) -> torch.Tensor:
+        nonlocal decoded
+        if decoded >= GROUP and len(latents) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        decoded += len(latents)
+        return decode(latents)
+
+    monkeypatch.setattr(model.vae, "decode", small_later)
+    generate_file(tmp_path / "a.mp4", recording, **given)
+    assert "goes on decoding 2 frames at a time" in caplog.text
+    whole, made = (read_video(tmp_path / name).frames for name in ("whole.mp4", "a.mp4"))
+    assert abs(made.astype(int) - whole).max() <= 1
+
+
+def test_another_face_or_network_starts_anew(
+    model: Model, sound: Sounds, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    frames = [np.full((2 * RESOLUTION, 2 * RESOLUTION, 3), 90, np.uint8)] * 4
+    write_video(tmp_path / "v.mp4", frames, 25)
+    given: dict[str, Any] = {"video": tmp_path / "v.mp4", "steps": 1}
+    recording = sound(120)
+
+    def attempt(resume: bool, box: str = "8, 8, 40, 40", **changes: Any) -> int:
+        stop = None if resume else stop_after(9)
+        detector = ManualDetector(parse_face(box))
+        settings = {**given, "model": model, "detector": detector, **changes}
+        return generate_file(
+            tmp_path / "a.mp4", recording, **settings, resume=resume, on_progress=stop
+        ).continued
+
+    finer = replace(model, vae=copy.deepcopy(model.vae))
+    next(finer.vae.parameters()).data += 0.01
+    for change, continued in (({}, GROUP), ({"box": "8, 8, 44, 44"}, 0), ({"model": finer}, 0)):
+        with pytest.raises(Stopped):
+            attempt(resume=False)
+        assert attempt(resume=True, **change) == continued
+
+
 def test_what_will_not_fit_is_said_before_it_starts(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path, monkeypatch: Any, caplog: Any
 ) -> None:
     with job(sound(30), portrait=portrait, model=model, settings=Settings()) as todo:
-        plan = estimate(model.unet, todo.scene, todo.how)
+        plan = estimate(todo.networks, todo.scene, todo.how)
     assert plan.frames == 30 and 0 < plan.disk < 1e6 and 64 << 20 < plan.memory < 1 << 30
     monkeypatch.setattr("eadnet.produce.shutil.disk_usage", lambda _: type("Free", (), {"free": 10})())
     monkeypatch.setattr("eadnet.produce._free_memory", lambda: 1000)
     generate_file(tmp_path / "a.mp4", sound(3), portrait=portrait, model=model, steps=1)
     assert "has 10 B free: make room" in caplog.text and "1 kB are free" in caplog.text
+
+
+def test_a_long_render_says_beforehand_how_long_it_will_take(
+    model: Model, portrait: Path, sound: Sounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From one window that is tried: each costs 2 s here, and the film has 21 of them, with 3 steps."""
+    clock = iter(range(0, 1000, 2))
+    monkeypatch.setattr("eadnet.produce.time.monotonic", lambda: next(clock))
+    with job(sound(250), portrait=portrait, model=model, settings=Settings(steps=3)) as todo:
+        plan = estimate(todo.networks, todo.scene, todo.how)
+    assert plan.seconds == 2 * 21 * 3 and "250 frames: about 2 minutes of denoising, " in str(plan)
+    with job(sound(30), portrait=portrait, model=model, settings=Settings()) as todo:
+        assert estimate(todo.networks, todo.scene, todo.how).seconds is None
 
 
 def test_pauses_are_heard_as_silence_only_with_the_gate(model: Model, portrait: Path, tmp_path: Path) -> None:

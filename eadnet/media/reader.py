@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
 from fractions import Fraction
@@ -57,22 +57,23 @@ class VideoReader:
     """The frames of a video file at its own average rate, upright, on grey where they are transparent.
 
     A video of variable rate is shown as a player would show it: number i is what is on the screen at time
-    i / fps. Frames that cannot be decoded are replaced by the one before. Memory: a few dozen frames, however
-    long the file. Close it, or use it in a ``with`` statement.
-    Raises InputError for a missing or broken file, or one without a single frame.
+    i / fps. Frames that cannot be decoded are replaced by the one before. ``start`` and ``seconds`` make it a
+    part of the file, by the file's own clock: frames from ``start`` on, up to ``seconds`` later (0: all).
+    Two places of the file may be read by turns without going back and forth. Memory: a few dozen frames,
+    however long the file. Close it, or use it in a ``with`` statement.
+    Raises InputError for a missing or broken file, or one without a single frame, or none in the part.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], start: float = 0.0, seconds: float = 0.0) -> None:
         self.path = Path(path)
         self._times, self._keys, self.fps = _index(self.path)
+        self._first, self._last = self._part(start, seconds)
         self.count = max(1, round(self._duration() * self.fps))
-        self._container: Any = None
-        self._decoder: Iterator[Any] | None = None
-        self._at = -1  # number of the frame decoded last
+        self._cursors = [_Cursor(self.path, self._times, self._keys) for _ in range(2)]
         self._held: OrderedDict[int, np.ndarray] = OrderedDict()
         self._most = 8
         self._warned = False
-        first = self._frame(0)
+        first = self._frame(self._first)
         if first is None:
             self.close()
             raise InputError(f"{self.path.name} is damaged: no frame can be read, convert it again.")
@@ -83,22 +84,22 @@ class VideoReader:
         """What is shown at time ``number`` / fps."""
         if not 0 <= number < self.count:
             raise IndexError(f"frame {number} of {self.count}")
-        moment = self._times[0] + number / self.fps + _ROUNDING
-        place = bisect_right(self._times, moment) - 1
-        frame = self._frame(max(0, place))
+        moment = self._times[self._first] + number / self.fps + _ROUNDING
+        place = min(bisect_right(self._times, moment) - 1, self._last)
+        frame = self._frame(max(self._first, place))
         assert frame is not None
         return frame
 
     @property
     def variable(self) -> bool:
         """Whether frames are shown for differently long (by more than a millisecond's rounding)."""
-        gaps = {b - a for a, b in zip(self._times, self._times[1:], strict=False)}
+        shown = self._times[self._first : self._last + 1]
+        gaps = {b - a for a, b in zip(shown, shown[1:], strict=False)}
         return bool(gaps) and max(gaps) - min(gaps) > 2 * _ROUNDING
 
     def close(self) -> None:
-        if self._container is not None:
-            self._container.close()
-            self._container = self._decoder = None
+        for cursor in self._cursors:
+            cursor.close()
 
     def __enter__(self) -> VideoReader:
         return self
@@ -106,22 +107,32 @@ class VideoReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _part(self, start: float, seconds: float) -> tuple[int, int]:
+        """The first and the last frame of the file that belong to the part."""
+        begin, end = Fraction(start), Fraction(start) + Fraction(seconds)
+        first = bisect_left(self._times, begin - _ROUNDING) if start > 0 else 0
+        last = bisect_left(self._times, end - _ROUNDING) if seconds > 0 else len(self._times)
+        if first >= last:
+            part = f"from {start:g} s on" + (f" for {seconds:g} s" if seconds > 0 else "")
+            raise InputError(f"{self.path.name} has no frames {part}: choose another part.")
+        return first, last - 1
+
     def _duration(self) -> Fraction:
         """From the first frame to the end of the last, which lasts as long as frames do on average."""
-        return self._times[-1] - self._times[0] + 1 / self.fps
+        return self._times[self._last] - self._times[self._first] + 1 / self.fps
 
     def _frame(self, place: int) -> np.ndarray | None:
         """Frame number ``place`` of the file, or the last good one before it."""
         if place in self._held:
             self._held.move_to_end(place)
             return self._held[place]
-        if self._decoder is None or place <= self._at or place > self._at + _FORWARD:
-            # Backwards, a stretch is decoded and kept.
-            back = place if place > self._at else max(0, place - self._most + 1)
-            self._jump(back)
-        while self._at < place:
-            if not self._advance(place):
+        cursor = self._cursor_for(place)
+        while cursor.at < place:
+            frame = cursor.advance()
+            if frame is None:
                 break
+            if cursor.at > place - self._most:
+                self._keep(cursor.at, _pixels(frame))
         if place not in self._held and (earlier := [number for number in self._held if number < place]):
             if not self._warned:
                 log.warning("%s is damaged at frame %d: the one before is shown.", self.path.name, place)
@@ -129,47 +140,79 @@ class VideoReader:
             self._keep(place, self._held[max(earlier)])
         return self._held.get(place)
 
-    def _jump(self, place: int) -> None:
-        """Go on decoding at the last key frame up to ``place``."""
-        import av
-
-        if self._container is None:
-            self._open()
-        stream = self._container.streams.video[0]
-        key = self._keys[bisect_right(self._keys, place) - 1] if self._keys else 0
-        try:
-            self._container.seek(int(self._times[key] / stream.time_base), stream=stream, backward=True)
-        except av.FFmpegError:  # not every container can go back: open it again
-            self.close()
-            self._open()
-            stream = self._container.streams.video[0]
-            key = 0
-        self._decoder = _decoded(self._container, stream)
-        self._at = key - 1
-
-    def _open(self) -> None:
-        self._container = open_video(self.path)
-        self._container.streams.video[0].thread_type = "AUTO"
-
-    def _advance(self, wanted: int) -> bool:
-        """Decode one frame; keep it when it lies near ``wanted``. False at the end of the file."""
-        assert self._decoder is not None
-        frame = next(self._decoder, None)
-        if frame is None:
-            self._decoder, self._at = None, len(self._times)
-            return False
-        place = self._at + 1
-        if frame.pts is not None:
-            place = max(0, bisect_right(self._times, frame.pts * frame.time_base) - 1)
-        self._at = place
-        if place > wanted - self._most:
-            self._keep(place, _pixels(frame))
-        return True
+    def _cursor_for(self, place: int) -> _Cursor:
+        """The cursor that has least to decode to get there; the one used longest ago where none is near."""
+        near = [cursor for cursor in self._cursors if cursor.reaches(place)]
+        if near:
+            cursor = max(near, key=lambda cursor: cursor.at)
+        else:
+            backwards = any(cursor.at >= place for cursor in self._cursors)
+            cursor = self._cursors[0]
+            # Backwards, a stretch is decoded and kept.
+            cursor.jump(max(0, place - self._most + 1) if backwards else place)
+        self._cursors.remove(cursor)
+        self._cursors.append(cursor)
+        return cursor
 
     def _keep(self, place: int, pixels: np.ndarray) -> None:
         self._held[place] = pixels
         while len(self._held) > self._most:
             self._held.popitem(last=False)
+
+
+class _Cursor:
+    """A place in a video file from which it is decoded forwards; ``at`` is the number of the frame decoded
+    last.
+    """
+
+    def __init__(self, path: Path, times: list[Fraction], keys: list[int]) -> None:
+        self._path, self._times, self._keys = path, times, keys
+        self._container: Any = None
+        self._decoder: Iterator[Any] | None = None
+        self.at = -1
+
+    def reaches(self, place: int) -> bool:
+        """Whether decoding on is the way to a frame."""
+        return self._decoder is not None and self.at < place <= self.at + _FORWARD
+
+    def jump(self, place: int) -> None:
+        """Go on decoding at the last key frame up to ``place``."""
+        import av
+
+        stream = self._opened()
+        key = self._keys[bisect_right(self._keys, place) - 1] if self._keys else 0
+        try:
+            self._container.seek(int(self._times[key] / stream.time_base), stream=stream, backward=True)
+        except av.FFmpegError:  # not every container can go back: open it again
+            self.close()
+            stream = self._opened()
+            key = 0
+        self._decoder = _decoded(self._container, stream)
+        self.at = key - 1
+
+    def advance(self) -> Any:
+        """Decode one frame; None at the end of the file."""
+        assert self._decoder is not None
+        frame = next(self._decoder, None)
+        if frame is None:
+            self._decoder, self.at = None, len(self._times)
+            return None
+        self.at += 1
+        if frame.pts is not None:
+            self.at = max(0, bisect_right(self._times, frame.pts * frame.time_base) - 1)
+        return frame
+
+    def close(self) -> None:
+        if self._container is not None:
+            self._container.close()
+            self._container = self._decoder = None
+
+    def _opened(self) -> Any:
+        """The picture track of the open file."""
+        if self._container is None:
+            self._container = open_video(self._path)
+            self._container.streams.video[0].thread_type = "AUTO"
+        return self._container.streams.video[0]
 
 
 def _index(path: Path) -> tuple[list[Fraction], list[int], Fraction]:

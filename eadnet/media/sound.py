@@ -16,6 +16,7 @@ from torch import Tensor
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
 
 log = logging.getLogger(__name__)
@@ -52,14 +53,17 @@ class SoundInMemory:
 
 
 class SoundFile:
-    """The first sound track of any file FFmpeg reads (wav, mp3, flac, mp4, mkv, ...).
+    """The first sound track of any file FFmpeg reads (wav, mp3, flac, mp4, mkv, ...) that it can decode.
 
     Where the file also has a picture track, sample 0 belongs to the first picture: a track that starts late
     is preceded by silence, one that starts early is cut. Damaged packets are left out, as players do.
-    Raises InputError for a missing or unreadable file, no sound track, no samples, NaN or infinite samples.
+    ``start`` and ``seconds`` make it a part of the file, by the file's own clock: sample 0 is at ``start``,
+    and it ends ``seconds`` later (0: with the track).
+    Raises InputError for a missing or unreadable file, no sound track, no samples (in the part), NaN or
+    infinite samples.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], start: float = 0.0, seconds: float = 0.0) -> None:
         self.path = Path(path)
         first = next(self._decoded(), None)
         if first is None:
@@ -67,31 +71,43 @@ class SoundFile:
                 f"the sound track of {self.path.name} is empty or damaged; choose a file with sound."
             )
         self.rate, self.channels = first.rate, first.samples.shape[0]
-        self._shift = 0
-        if first.pictures_start is not None:
-            self._shift = round((first.start - first.pictures_start) * first.rate)
+        # What the first sample of the track is behind sample 0 by.
+        begin = start if start > 0 else first.pictures_start
+        self._shift = 0 if begin is None else round((first.start - begin) * first.rate)
+        self._most = round(seconds * first.rate) if seconds > 0 else None
 
     def pieces(self) -> Iterator[Tensor]:
+        any_left, left = False, self._most
+        for piece in self._shifted():
+            if left is not None:
+                piece = piece[:, :left]
+                left -= piece.shape[1]
+            if piece.shape[1] == 0:
+                continue
+            any_left = True
+            yield torch.from_numpy(piece)
+            if left == 0:
+                return
+        if not any_left:
+            raise InputError(
+                f"the sound track of {self.path.name} has no samples; give at least a fraction of a second "
+                "of sound."
+            )
+
+    def _shifted(self) -> Iterator[np.ndarray]:
+        """The samples [C, n] from sample 0 on; they may be none."""
         if self._shift > 0:
-            yield torch.zeros(self.channels, self._shift)
-        cut, any_left = max(0, -self._shift), False
+            yield np.zeros((self.channels, self._shift), np.float32)
+        cut = max(0, -self._shift)
         for piece in self._decoded():
             samples = piece.samples[:, cut:]
             cut -= piece.samples.shape[1] - samples.shape[1]
-            if samples.shape[1] == 0:
-                continue
             if not np.isfinite(samples).all():
                 raise InputError(
                     f"the sound track of {self.path.name} contains NaN or infinite samples; export it again "
                     "or repair it."
                 )
-            any_left = True
-            yield torch.from_numpy(samples)
-        if not any_left and self._shift <= 0:
-            raise InputError(
-                f"the sound track of {self.path.name} has no samples; give at least a fraction of a second "
-                "of sound."
-            )
+            yield samples
 
     def _decoded(self) -> Iterator[_Piece]:
         import av
@@ -103,9 +119,13 @@ class SoundFile:
             with av.open(str(self.path)) as container:
                 if not container.streams.audio:
                     raise InputError(f"{name} has no sound track; choose a file with sound.")
+                # Of some tracks (spatial sound of phones) FFmpeg knows nothing: decoding them would crash.
+                tracks = [track for track in container.streams.audio if track.codec_context is not None]
+                if not tracks:
+                    raise InputError(f"{name} has no sound track that can be decoded; convert it to WAV.")
                 if len(container.streams.audio) > 1:
                     log.info("%s has %d sound tracks: the first is used.", name, len(container.streams.audio))
-                yield from _pieces(container, name)
+                yield from _pieces(container, tracks[0], name)
         except InputError:
             raise
         except (av.FFmpegError, ValueError) as error:
@@ -124,13 +144,13 @@ class _Piece:
     pictures_start: float | None
 
 
-def _pieces(container: InputContainer, name: str) -> Iterator[_Piece]:
+def _pieces(container: InputContainer, track: AudioStream, name: str) -> Iterator[_Piece]:
     import av
 
     resampler: av.AudioResampler | None = None
     rate, start = 0, 0.0
     pictures_start = _first_picture_seconds(container)
-    for packet in container.demux(container.streams.audio[0]):
+    for packet in container.demux(track):
         try:
             frames = packet.decode()
         except av.InvalidDataError as error:

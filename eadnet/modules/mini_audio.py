@@ -15,11 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import InputError
-from ..media.audio import check_waveform
 from ..media.features import WHISPER_HOP, mel_power, mel_power_between
 from ..media.speech import Speech
-from .slices import first_row_heard, rows_heard, slice_features, slice_stream
+from .slices import rows_heard, slice_features
+from .speech_encoder import SpeechEncoder
 
 # Quieter than this (white noise of about -46 dBFS) is background: it is not amplified to the level of speech.
 QUIETEST_LEVEL = 1e-4
@@ -79,7 +78,7 @@ class DilatedBlock(nn.Module):
         return x[..., self.dilation : -self.dilation] + hidden
 
 
-class MiniAudioEncoder(nn.Module):
+class MiniAudioEncoder(SpeechEncoder):
     """Log-mel at 100 Hz -> strided convolution -> residual dilated convolutions at 50 Hz.
 
     Args:
@@ -163,51 +162,17 @@ class MiniAudioEncoder(nn.Module):
         rows = self(F.pad(log_mel, (0, max(0, missing))))
         return slice_features(rows.unsqueeze(-2), fps, num_frames, first_frame)
 
-    @torch.no_grad()
-    def encode_speech(self, waveform: Tensor, fps: float | Fraction, num_frames: int) -> Tensor:
-        """Audio tokens of every video frame of a recording.
+    def samples_needed(self, fps: float | Fraction, num_frames: int) -> int:
+        # Silence follows the sound, not its log-mel, so that the window over its end is heard too.
+        return 2 * WHISPER_HOP * rows_heard(fps, num_frames)
 
-        Args:
-            waveform: [S], mono, 16 kHz; where it ends before the last frame, silence follows.
-            fps: video frames per second, any positive number.
-            num_frames: T.
+    def all_rows(self, waveform: Tensor) -> Tensor:
+        return self(self.log_mel(waveform)[None].to(self.conv_in.weight))[0, :, None]
 
-        Returns:
-            [T, 10, dim] on the encoder's device, in its dtype.
-
-        Raises:
-            InputError: no samples, samples that are not finite, more than one channel, fps not positive.
-        """
-        waveform = check_waveform(waveform)
-        if waveform.ndim != 1:
-            raise InputError(
-                f"the recording has shape {list(waveform.shape)}; mix it down to one channel first."
-            )
-        # Padded here, not after the log-mel, so that the window over the end of the sound is heard too.
-        needed = 2 * WHISPER_HOP * rows_heard(fps, num_frames)
-        waveform = F.pad(waveform, (0, max(0, needed - waveform.numel())))
-        log_mel = self.log_mel(waveform)[None].to(self.conv_in.weight)
-        return self.encode_windows(log_mel, fps, num_frames)[0]
-
-    @torch.no_grad()
-    def stream_speech(
-        self, speech: Speech, fps: float | Fraction, num_frames: int, first_frame: int = 0
-    ) -> Iterator[Tensor]:
-        """The tokens of `encode_speech` from a recording that is read piece by piece.
-
-        Args:
-            speech: mono, 16 kHz.
-            fps, num_frames: of the whole video.
-            first_frame: frame to begin with.
-
-        Yields:
-            [n, 10, dim] for consecutive frames.
-        """
-        samples = max(speech.samples, 2 * WHISPER_HOP * rows_heard(fps, num_frames))
-        rows = samples // WHISPER_HOP // 2
-        first_row = first_row_heard(rows, fps, first_frame) // _BLOCK_ROWS * _BLOCK_ROWS
-        blocks = self._row_blocks(speech, rows, first_row, self._level(speech, samples // WHISPER_HOP))
-        return slice_stream(blocks, rows, fps, num_frames, first_frame, first_row)
+    def row_blocks(self, speech: Speech, samples: int, wanted: int) -> tuple[Iterator[Tensor], int]:
+        first = wanted // _BLOCK_ROWS * _BLOCK_ROWS
+        frames = samples // WHISPER_HOP
+        return self._row_blocks(speech, frames // 2, first, self._level(speech, frames)), first
 
     def _level(self, speech: Speech, frames: int) -> float:
         """The level of `log_mel` for a whole recording, in one pass over it."""

@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import InputError
-from ..media.audio import RATE, check_waveform
+from ..media.audio import RATE
 from ..media.features import WHISPER_FFT, WHISPER_HOP, mel_power_between, whisper_log_mel
 from ..media.speech import Speech
-from .slices import checked_fps, first_row_heard, slice_features, slice_stream
+from .slices import checked_fps
+from .speech_encoder import SpeechEncoder
 
 # Neighbouring chunks share at least a third of their length (10 s of 30 s) and hand over during 4 s in the
 # middle of what they share, so no row near the edge of a chunk, where context is missing, is ever used.
@@ -69,7 +69,7 @@ class EncoderBlock(nn.Module):
         return x + self.mlp(self.mlp_ln(x))
 
 
-class WhisperEncoder(nn.Module):
+class WhisperEncoder(SpeechEncoder):
     """Whisper's encoder, read out at every layer.
 
     Args:
@@ -132,59 +132,24 @@ class WhisperEncoder(nn.Module):
             layers.append(block(layers[-1]))
         return torch.stack(layers, dim=2)
 
-    @torch.no_grad()
-    def encode_speech(self, waveform: Tensor, fps: float | Fraction, num_frames: int) -> Tensor:
-        """Audio tokens of every video frame (LatentSync, arXiv 2412.09262, section 3.1).
+    def samples_needed(self, fps: float | Fraction, num_frames: int) -> int:
+        return max(2 * WHISPER_HOP, math.ceil(num_frames / checked_fps(fps) * RATE))
 
-        A recording of up to 30 s gives exactly LatentSync's tokens. Longer ones are encoded in overlapping
-        chunks that fade into each other (LatentSync cuts every 30 s, which leaves a jump there).
-
-        Args:
-            waveform: [S], mono, 16 kHz; where it ends before the last frame, silence follows.
-            fps: video frames per second, any positive number.
-            num_frames: T.
-
-        Returns:
-            [T, 10 * layers, width] ([T, 50, 384] for `tiny`) on the encoder's device, in its dtype.
-
-        Raises:
-            InputError: no samples, samples that are not finite, more than one channel, fps not positive.
+    def all_rows(self, waveform: Tensor) -> Tensor:
+        """Of up to 30 s, exactly the rows LatentSync uses (arXiv 2412.09262, section 3.1). Longer recordings
+        are encoded in overlapping chunks that fade into each other (LatentSync cuts every 30 s, which leaves
+        a jump there).
         """
-        waveform = check_waveform(waveform)
-        if waveform.ndim != 1:
-            raise InputError(
-                f"the recording has shape {list(waveform.shape)}; mix it down to one channel first."
-            )
-        needed = max(2 * WHISPER_HOP, math.ceil(num_frames / checked_fps(fps) * RATE))
-        waveform = F.pad(waveform, (0, max(0, needed - waveform.numel())))
-        mel = whisper_log_mel(waveform).to(self.conv1.weight)
-        return slice_features(self.encode_rows(mel), fps, num_frames)
+        return self.encode_rows(whisper_log_mel(waveform).to(self.conv1.weight))
 
-    @torch.no_grad()
-    def stream_speech(
-        self, speech: Speech, fps: float | Fraction, num_frames: int, first_frame: int = 0
-    ) -> Iterator[Tensor]:
-        """The tokens of `encode_speech` from a recording that is read piece by piece.
-
-        Args:
-            speech: mono, 16 kHz.
-            fps, num_frames: of the whole video.
-            first_frame: frame to begin with.
-
-        Yields:
-            [n, 10 * layers, width] for consecutive frames.
-        """
-        needed = max(2 * WHISPER_HOP, math.ceil(num_frames / checked_fps(fps) * RATE))
-        samples = max(speech.samples, needed)
+    def row_blocks(self, speech: Speech, samples: int, wanted: int) -> tuple[Iterator[Tensor], int]:
         frames = samples // WHISPER_HOP
         whole = max(self.chunk_frames, frames + frames % 2)
         starts = chunk_starts(whole // 2, self.chunk_frames // 2)
-        wanted = first_row_heard(frames // 2, fps, first_frame)
         chunk = max(k for k, start in enumerate(starts) if start <= wanted)
         # The chunk before still fades out there.
         chunk = max(0, chunk - 1)
-        blocks = self._row_blocks(speech, max(samples, WHISPER_FFT), frames, starts, chunk)
-        return slice_stream(blocks, frames // 2, fps, num_frames, first_frame, starts[chunk])
+        return self._row_blocks(speech, max(samples, WHISPER_FFT), frames, starts, chunk), starts[chunk]
 
     @torch.no_grad()
     def _row_blocks(

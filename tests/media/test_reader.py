@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,11 @@ import numpy as np
 import pytest
 
 from eadnet.errors import InputError
+from eadnet.media import reader as reading
 from eadnet.media.reader import PicturesInMemory, VideoReader
 from eadnet.media.video import write_video
+
+ROOT = Path(__file__).parents[2]
 
 
 def level(number: int) -> int:
@@ -104,6 +110,95 @@ def test_ten_bits_are_eight(tmp_path: Path, codec: str, pix_fmt: str, name: str)
     encode(tmp_path / name, [40 * i for i in range(12)], codec, pix_fmt)
     with VideoReader(tmp_path / name) as reader:
         assert reader.picture(0).dtype == np.uint8 and levels(reader) == list(range(12))
+
+
+HEVC = """
+import sys
+from pathlib import Path
+from tests.media.test_reader import *
+path, what = Path(sys.argv[1]), sys.argv[2]
+if what == "read":
+    with VideoReader(path) as reader:
+        print("levels", levels(reader))
+else:
+    encode(path, [40 * i for i in range(12)], "libx265", what)
+    os._exit(0)  # FFmpeg's x265 damages its memory when it is let go
+"""
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
+def test_hevc_is_read_without_touching_foreign_memory(tmp_path: Path, pix_fmt: str) -> None:
+    """In processes of their own, with the C library checking its heap at every step."""
+
+    def run(what: str) -> str:
+        command = [sys.executable, "-c", HEVC, str(tmp_path / "v.mp4"), what]
+        checks = {"MALLOC_CHECK_": "3", "MALLOC_PERTURB_": "165"}
+        ended = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, **checks}, capture_output=True, text=True, check=False
+        )
+        if what != "read" and not (tmp_path / "v.mp4").is_file():
+            pytest.skip("this FFmpeg has no x265")
+        assert what != "read" or ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    run(pix_fmt)
+    assert f"levels {list(range(12))}" in run("read")
+
+
+@pytest.mark.parametrize("degrees", [-90, 90, 180])
+def test_a_phones_video_is_shown_upright(tmp_path: Path, degrees: int) -> None:
+    """The pixels lie as the sensor does, and the file says how far to turn them, counter-clockwise."""
+    upright = np.zeros((48, 32, 3), np.uint8)
+    upright[:24, :16], upright[24:, 16:] = 220, 90
+    stored = np.ascontiguousarray(np.rot90(upright, round(-degrees / 90)))
+    with av.open(str(tmp_path / "v.mp4"), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25)
+        stream.height, stream.width = stored.shape[:2]
+        stream.set_display_rotation(degrees)
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(stored, format="rgb24")))
+        container.mux(stream.encode(None))
+    with VideoReader(tmp_path / "v.mp4") as reader:
+        assert reader.size == (32, 48) and reader.count == 3
+        assert abs(reader.picture(1).astype(int) - upright).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("start", "seconds", "expected"),
+    [(0.0, 0.2, range(5)), (0.4, 0.0, range(10, 30)), (0.8, 0.2, range(20, 25)), (1.0, 9.0, range(25, 30))],
+)
+def test_a_part_of_a_file(tmp_path: Path, start: float, seconds: float, expected: range) -> None:
+    write_video(tmp_path / "v.mp4", [grey(i) for i in range(30)], 25)
+    with VideoReader(tmp_path / "v.mp4", start, seconds) as reader:
+        assert levels(reader) == list(expected)
+
+
+def test_a_part_without_frames_is_one_sentence(tmp_path: Path) -> None:
+    write_video(tmp_path / "v.mp4", [grey(i) for i in range(10)], 25)
+    with pytest.raises(InputError, match="no frames from 3 s on for 1 s: choose another part"):
+        VideoReader(tmp_path / "v.mp4", 3.0, 1.0)
+
+
+def test_reading_at_two_places_by_turns_decodes_each_frame_twice_and_not_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a render does: what will be generated is read some windows ahead of what is finished."""
+    write_video(tmp_path / "v.mp4", [grey(i) for i in range(200)], 25)
+    decoded = 0
+    advance = reading._Cursor.advance
+
+    def counted(self: Any) -> Any:
+        nonlocal decoded
+        decoded += 1
+        return advance(self)
+
+    monkeypatch.setattr(reading._Cursor, "advance", counted)
+    order = [
+        i for start in range(0, 120, 8) for i in (*range(start + 80, start + 88), *range(start, start + 8))
+    ]
+    with VideoReader(tmp_path / "v.mp4") as reader:
+        assert levels(reader, order) == [i % 30 for i in order]
+    assert decoded <= 2 * 200
 
 
 def test_transparent_pixels_show_grey(tmp_path: Path) -> None:

@@ -66,51 +66,102 @@ def before_encoding(submodule: Any, monkeypatch: Any) -> list[np.ndarray]:
     return frames
 
 
-def one_by_one(
-    nodes: Any, run: Callable[..., Any], loaded: Any, picture: torch.Tensor, audio: Any, emotion: Any
-) -> torch.Tensor:
-    tokens, count = run(nodes.EADNetAudioEncode, audio_encoder=loaded.audio_encoder, audio=audio, fps=25.0)
-    latents, crops, region = run(
-        nodes.EADNetPrepare,
-        model=loaded.model,
-        vae=loaded.vae,
-        images=picture,
-        frame_count=count,
-        mask_region="auto",
-    )
-    names = ("seed", "steps", "audio_guidance", "emotion_guidance", "scheduler", "window", "overlap")
-    (latent,) = run(
-        nodes.EADNetSampler,
-        model=loaded.model,
-        audio=tokens,
-        latents=latents,
-        emotion=emotion,
-        **{name: SETTINGS[name] for name in names},
-    )
-    latent, _ = run(nodes.EADNetTFRMSmoother, tfrm=loaded.tfrm, samples=latent, strength=1.0, top_k=0)
-    decoded = loaded.vae.decode(latent["samples"])
-    weight = region[..., None]  # Image Composite Masked
-    return decoded * weight + crops * (1 - weight)
+class Graph:
+    """The single nodes, wired as in the workflows."""
+
+    def __init__(self, nodes: Any, run: Callable[..., Any], loaded: Any) -> None:
+        self.nodes, self.run, self.loaded = nodes, run, loaded
+
+    def generated(
+        self, picture: torch.Tensor, audio: Any, emotion: Any
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(generated pictures, crops they replace, region), from squares or portraits."""
+        nodes, run, loaded = self.nodes, self.run, self.loaded
+        tokens, count = run(
+            nodes.EADNetAudioEncode, audio_encoder=loaded.audio_encoder, audio=audio, fps=25.0
+        )
+        latents, crops, region = run(
+            nodes.EADNetPrepare,
+            model=loaded.model,
+            vae=loaded.vae,
+            images=picture,
+            frame_count=count,
+            mask_region="auto",
+        )
+        names = ("seed", "steps", "audio_guidance", "emotion_guidance", "scheduler", "window", "overlap")
+        (latent,) = run(
+            nodes.EADNetSampler,
+            model=loaded.model,
+            audio=tokens,
+            latents=latents,
+            emotion=emotion,
+            **{name: SETTINGS[name] for name in names},
+        )
+        latent, _ = run(nodes.EADNetTFRMSmoother, tfrm=loaded.tfrm, samples=latent, strength=1.0, top_k=0)
+        return loaded.vae.decode(latent["samples"]), crops, region
+
+    def tracked(self, frames: torch.Tensor) -> tuple[Any, torch.Tensor]:
+        """(track, crops) of a face given by hand."""
+        values: dict[str, Any] = {}
+        for name, (_, settings, *_) in self.nodes.EADNetFaceTrack.INPUT_TYPES()["required"].items():
+            values[name] = settings.get("default")
+        values |= {"images": frames, "detector": "manual", "manual": "20, 10, 60, 50"}
+        track, crops, *_ = self.run(self.nodes.EADNetFaceTrack, **values, model=self.loaded.model)
+        return track, crops
+
+
+@pytest.fixture
+def graph(nodes: Any, run: Any, loaded: Any) -> Graph:
+    return Graph(nodes, run, loaded)
+
+
+def difference(written: list[np.ndarray], expected: torch.Tensor) -> float:
+    assert len(written) == len(expected)
+    return float(np.abs(np.stack(written) / 255 - expected.numpy()).max())
+
+
+@pytest.fixture
+def happy(nodes: Any, run: Any, loaded: Any) -> Any:
+    emotion, _ = run(nodes.EADNetEmotionEncode, text_encoder=loaded.text_encoder, text="happy")
+    return emotion
 
 
 @pytest.mark.parametrize("frames", [1, 13])
-def test_it_is_the_graph_of_nodes_frame_for_frame(
+def test_of_a_portrait_it_is_the_graph_of_nodes_frame_for_frame(
     film: Any,
     before_encoding: list[np.ndarray],
-    nodes: Any,
-    run: Any,
-    loaded: Any,
+    graph: Graph,
     picture: torch.Tensor,
     speech: Any,
+    happy: Any,
     frames: int,
 ) -> None:
-    emotion, _ = run(nodes.EADNetEmotionEncode, text_encoder=loaded.text_encoder, text="happy")
     audio = speech(frames / 25, rate=44100, channels=2)
-    expected = one_by_one(nodes, run, loaded, picture, audio, emotion)
-    film(source=picture, audio=audio, emotion=emotion)
-    assert len(before_encoding) == len(expected) == frames
-    difference = np.abs(np.stack(before_encoding) / 255 - expected.numpy()).max()
-    assert difference <= 1 / 255, difference
+    generated, crops, region = graph.generated(picture, audio, happy)
+    weight = region[..., None]  # Image Composite Masked
+    film(source=picture, audio=audio, emotion=happy)
+    assert len(before_encoding) == frames
+    assert difference(before_encoding, generated * weight + crops * (1 - weight)) <= 1 / 255
+
+
+def test_of_tracked_frames_it_is_the_graph_of_nodes_frame_for_frame(
+    film: Any, before_encoding: list[np.ndarray], graph: Graph, speech: Any, happy: Any
+) -> None:
+    """The recording is longer than the frames, so these run back and forth."""
+    frames = torch.rand(9, 60, 80, 3, generator=torch.Generator().manual_seed(1)).mul(255).round() / 255
+    audio = speech(13 / 25)
+    track, crops = graph.tracked(frames)
+    generated, _, _ = graph.generated(crops, audio, happy)
+    (expected,) = graph.run(
+        graph.nodes.EADNetFaceComposite,
+        images=frames,
+        faces=generated,
+        track=track,
+        **{name: SETTINGS[name] for name in ("mask_region", "feather", "colour_match")},
+    )
+    film(source=frames, audio=audio, emotion=happy, track=track)
+    assert len(before_encoding) == 13
+    assert difference(before_encoding, expected) <= 1 / 255
 
 
 def test_the_film_is_saved_with_its_sound_under_the_next_number(film: Any, picture: Any, speech: Any) -> None:
@@ -133,15 +184,74 @@ def test_a_video_is_read_by_frames_and_speaks_with_its_own_sound(
     assert len(video.get_components().images) == 10
 
 
-def test_a_track_gives_whole_frames(film: Any, nodes: Any, run: Any, loaded: Any, speech: Any) -> None:
-    frames = torch.rand(5, 60, 80, 3, generator=torch.Generator().manual_seed(1)).mul(255).round() / 255
-    values: dict[str, Any] = {}
-    for name, (_, settings, *_) in nodes.EADNetFaceTrack.INPUT_TYPES()["required"].items():
-        values[name] = settings.get("default")
-    values |= {"images": frames, "detector": "manual", "manual": "20, 10, 60, 50", "model": loaded.model}
-    track, *_ = run(nodes.EADNetFaceTrack, **values)
-    images = film(source=frames, audio=speech(0.2), track=track).get_components().images
-    assert images.shape == (5, 60, 80, 3)
+class Cut:
+    """A VIDEO of newer ComfyUI versions that stands for a part of its file."""
+
+    def __init__(self, file: str, start: float, seconds: float) -> None:
+        self.file, self.part = file, (start, seconds)
+
+    def get_stream_source(self) -> str:
+        return self.file
+
+    def get_active_trim_window(self) -> tuple[float, float]:
+        return self.part
+
+
+class Edited(Cut):
+    """One whose file does not show what was done to it."""
+
+    saved = False
+
+    def has_pending_frame_edits(self) -> bool:
+        return True
+
+    def save_to(self, path: str) -> None:
+        self.saved = True
+        Path(path).write_bytes(Path(self.file).read_bytes())
+
+
+class CutInSilence:
+    """One of the versions in between: it may be a part, and only saving tells which."""
+
+    as_trimmed = None
+    get_stream_source = Cut.get_stream_source
+    __init__ = Cut.__init__
+    save_to = Edited.save_to
+
+
+def level(number: int) -> int:
+    return 30 + 6 * number
+
+
+@pytest.fixture
+def levels(submodule: Any, tmp_path: Path) -> str:
+    """A film of 20 plain frames, each of its own level, with 0.8 s of noise."""
+    frames = [np.full((48, 48, 3), level(number), np.uint8) for number in range(20)]
+    noise = 0.1 * torch.randn(1, 12800, generator=torch.Generator().manual_seed(0))
+    submodule("eadnet.media.video").write_video(tmp_path / "v.mp4", frames, 25, noise, 16000)
+    return str(tmp_path / "v.mp4")
+
+
+@pytest.mark.parametrize(
+    ("start", "seconds", "expected"), [(0.2, 0.4, range(5, 15)), (0.4, 0.0, range(10, 20))]
+)
+def test_a_video_that_was_cut_is_read_from_there_to_there(
+    film: Any, before_encoding: list[np.ndarray], levels: str, start: float, seconds: float, expected: range
+) -> None:
+    film(source=Cut(levels, start, seconds))
+    corners = [int(frame[0, 0].mean()) for frame in before_encoding]
+    assert len(corners) == len(expected)
+    assert max(abs(c - level(i)) for c, i in zip(corners, expected, strict=True)) <= 3
+
+
+@pytest.mark.parametrize("kind", [Edited, CutInSilence])
+def test_a_video_whose_file_does_not_show_it_is_saved_first(
+    film: Any, before_encoding: list[np.ndarray], levels: str, host: Any, kind: Any
+) -> None:
+    video = kind(levels, 0.2, 0.4)
+    film(source=video)
+    assert video.saved and len(before_encoding) == 20
+    assert not list(host.temporary_folder().rglob("source.mp4"))
 
 
 def test_a_broken_off_film_continues(
