@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# How much of each of the five points goes into right brow, left brow and nose; each row adds up to 1. They are
+# How much of each of the five points goes into right brow, left brow and nose; rows add up to 1. They are
 # exact for the canonical face model that belongs to MediaPipe's landmarker, seen from anywhere without
 # perspective: points that do not lie in a plane fix every other by such a sum, and of all such sums these are
 # the smallest, so that errors of the five are amplified least. No recording of a person went into them.
