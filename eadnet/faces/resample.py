@@ -10,8 +10,8 @@ from torch import Tensor
 
 # Up to so many source pixels per result pixel the source is softened and sampled once per result pixel;
 # beyond, each result pixel is the mean of many samples.
-_SOFTENED = 2.0
-_TAPS = 4  # to each side
+_SOFTENED = 3.0
+TAPS = 4  # to each side
 # The finest that passes in half, in shares of the finest that the result can show. A little more than all of
 # it: faces put back unchanged lose less, and up to this step nothing is softened.
 _SHARPNESS = 1.25
@@ -82,14 +82,13 @@ def _sample(
     if mode == "bicubic" and density == (1, 1):
         for dim, row in ((-1, 0), (-2, 1)):
             images = _softened(images, matrices[:, row, :2].norm(dim=-1), dim)
-    y, x = torch.meshgrid(_positions(size[1], down, every), _positions(size[0], across, every), indexing="ij")
+    x, y = _positions(size[0], across, every), _positions(size[1], down, every)
     # Normalised coordinates of grid_sample without aligned corners: pixel i of n lies at (2i + 1) / n - 1.
     extent = torch.tensor([images.shape[3], images.shape[2]], dtype=torch.float64)
     linear = matrices[:, :, :2] * (2 / extent)[:, None]
     shift = (2 * matrices[:, :, 2] + 1) / extent - 1
-    linear, shift = linear.to(images), shift.to(images)
-    x, y = x.to(images)[..., None], y.to(images)[..., None]
-    grid = x * linear[:, None, None, :, 0] + y * linear[:, None, None, :, 1] + shift[:, None, None]
+    along = x[:, None] * linear[:, None, :, 0] + shift[:, None]  # [n, width, 2]
+    grid = along[:, None].to(images) + (y[:, None] * linear[:, None, :, 1])[:, :, None].to(images)
     seen = F.grid_sample(images, grid, mode=mode, padding_mode=padding, align_corners=False)
     if across * down == 1:
         return seen
@@ -106,16 +105,16 @@ def _softened(images: Tensor, steps: Tensor, dim: int) -> Tensor:
     if float(steps.max()) <= _SHARPNESS:
         return images
     steps = (steps / _SHARPNESS).clamp(min=1)[:, None]
-    at = torch.arange(_TAPS + 1, dtype=torch.float64)
-    kernels = torch.sinc(at / steps) * torch.cos(at * torch.pi / (2 * (_TAPS + 1))) ** 2
+    at = torch.arange(TAPS + 1, dtype=torch.float64)
+    kernels = torch.sinc(at / steps) * torch.cos(at * torch.pi / (2 * (TAPS + 1))) ** 2
     kernels = kernels / (2 * kernels.sum(dim=1, keepdim=True) - kernels[:, :1])
     weights = kernels.to(images)[:, :, None, None, None]
-    room = (_TAPS, _TAPS, 0, 0) if dim == -1 else (0, 0, _TAPS, _TAPS)
+    room = (TAPS, TAPS, 0, 0) if dim == -1 else (0, 0, TAPS, TAPS)
     padded = F.pad(images, room, mode="replicate")
     count = images.shape[dim]
     result = images * weights[:, 0]
-    for k in range(1, _TAPS + 1):
-        pair = padded.narrow(dim, _TAPS - k, count) + padded.narrow(dim, _TAPS + k, count)
+    for k in range(1, TAPS + 1):
+        pair = padded.narrow(dim, TAPS - k, count) + padded.narrow(dim, TAPS + k, count)
         result.addcmul_(pair, weights[:, k])
     return result
 

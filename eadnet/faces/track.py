@@ -20,10 +20,11 @@ from .colour import ColourChange, colour_change, counted_step, ring
 from .crops import without_alpha
 from .framing import rescaled
 from .masks import feathered, mask_image
-from .resample import sample
+from .resample import TAPS, sample
 
-# Frames that are worked on together: enough to keep a device busy, few enough for memory.
-_TOGETHER = 8
+# Frames that are worked on together: enough to keep a device busy; few enough for memory and, on a processor,
+# for its cache, which holds so many pixels of crops.
+_TOGETHER, _IN_CACHE = 8, 1 << 19
 # Beyond a frame's edge its pixels are repeated for so many pixels of the crop before grey begins, so that
 # none of the grey comes back with the face.
 _BLEED = 2.5
@@ -89,7 +90,7 @@ class FaceTrack:
         track = self if resolution is None else self.at(resolution)
         pixels, matrices = track._checked(frames, indices)
         parts = []
-        for part in torch.arange(len(pixels)).split(_TOGETHER):
+        for part in torch.arange(len(pixels)).split(track._together(pixels.device)):
             parts.append(track._crop(pixels, part, matrices[part]))
         return (
             torch.cat(parts) if parts else pixels.new_zeros(0, 3, track.resolution, track.resolution).float()
@@ -136,7 +137,7 @@ class FaceTrack:
         weight = track.weights(region, feather).to(pixels.device)
         result = pixels.clone()
         chosen = self.valid[torch.as_tensor(indices)].nonzero()[:, 0]
-        for part in chosen.split(_TOGETHER):
+        for part in chosen.split(track._together(pixels.device)):
             own = weight if len(weight) == 1 else weight[part]
             faces = crops[part].to(pixels.device, torch.float32)
             change = None
@@ -155,6 +156,11 @@ class FaceTrack:
                 "equal."
             )
         return feathered(shape, self.resolution // 32 if feather is None else feather)
+
+    def _together(self, device: torch.device) -> int:
+        """How many frames are worked on at once."""
+        fitting = _IN_CACHE // self.resolution**2 if device.type == "cpu" else _TOGETHER
+        return max(1, min(_TOGETHER, fitting))
 
     def _checked(self, frames: Any, indices: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
         """Frames as a tensor and their matrices; InputError unless they are frames of this track."""
@@ -233,9 +239,12 @@ class FaceTrack:
         left, top, right, bottom = _extent(invert(matrices.double()), used, self.size)
         if right <= left or bottom <= top:
             return
+        rows, columns = _window(used, self.resolution)
         onto = matrices.double().clone()
         onto[..., 2] += onto[..., :2] @ torch.tensor([left, top], dtype=torch.float64)
+        onto[..., 2] -= torch.tensor([columns.start, rows.start], dtype=torch.float64)
         size = (right - left, bottom - top)
+        crops, weight = crops[..., rows, columns], weight[..., rows, columns]
         faces = sample(crops, onto, size).mul_(0.5).add_(0.5).clamp_(0, 1)
         if change is not None:
             faces = change.apply(faces)
@@ -280,6 +289,14 @@ def _extent(
     high = (corners.amax(dim=0).ceil().long() + _MARGIN + 1).tolist()
     height, width = size
     return max(0, low[0]), max(0, low[1]), min(width, high[0]), min(height, high[1])
+
+
+def _window(box: tuple[float, float, float, float], resolution: int) -> tuple[slice, slice]:
+    """Rows and columns of a crop that a box and the interpolation at its edge need."""
+    left, top, right, bottom = (int(value) for value in box)
+    room = _MARGIN + TAPS
+    rows = slice(max(0, top - room), min(resolution, bottom + room + 1))
+    return rows, slice(max(0, left - room), min(resolution, right + room + 1))
 
 
 def _used(weight: Tensor) -> tuple[float, float, float, float] | None:
