@@ -90,6 +90,12 @@ def test_only_a_clip_without_any_face_is_an_error() -> None:
         followed(set(range(40)))
 
 
+def test_a_face_by_hand_holds_whatever_the_frames_show() -> None:
+    frames = [np.full((150, 200, 3), level, np.uint8) for level in (0, 60, 255, 255, 0, 120)]
+    track = follow(watch(frames, ManualDetector(face_in_box(BOX))), "portrait", 64, patience=0)
+    assert track.missing() == [] and track.found.all()
+
+
 def test_a_cut_resets_smoothing_and_nothing_is_held_across_it() -> None:
     frames = [*pictures(20, 20), *pictures(20, 220)]
     faces = seen({18, 19, 20, 21}, 40, step=0.0)
