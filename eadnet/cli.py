@@ -70,6 +70,20 @@ def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--face", metavar="NUMBERS", help="the video's face by hand: a box or five points")
     parser.add_argument("--face-index", type=int, metavar="N", help="which face, from the left, from 0")
+    parser.add_argument(
+        "--colour-match",
+        type=float,
+        default=0.5,
+        metavar="SHARE",
+        help="with a found face: how far it takes on the colours around it, 0 to 1",
+    )
+    parser.add_argument(
+        "--feather",
+        type=float,
+        default=0.05,
+        metavar="SHARE",
+        help="with a found face: width of its soft edge, 0 to 0.25 of the crop",
+    )
     parser.add_argument("--audio", type=Path, required=True, help="the recording to say")
     parser.add_argument("--emotion", default="", metavar="TEXT", help="how to say it, in words")
     parser.add_argument("--out", type=Path, required=True, metavar="MP4", help="where the video goes")
@@ -136,6 +150,8 @@ def _generate(options: argparse.Namespace) -> None:
         length=options.length,
         fps=options.fps,
         silence_gate=not options.no_silence_gate,
+        colour_match=options.colour_match,
+        feather=options.feather,
         resume=options.resume,
         detector=_detector(options.face_detector, options.face) if options.video else None,
         choice=None if options.face_index is None else Choice("index", "left-right", options.face_index),

@@ -24,6 +24,7 @@ from .faces.crops import without_alpha
 from .faces.detectors import FaceDetector
 from .faces.follow import follow, watch
 from .faces.masks import mask_image, masked_picture
+from .faces.track import FaceTrack
 from .fingerprints import fingerprint
 from .media.images import read_image
 from .media.lengths import choose_length
@@ -74,6 +75,8 @@ class Settings:
     length         what happens when sound and video last differently long (see `media.lengths`)
     fps            frames per second from a portrait; a video keeps its own
     silence_gate   whether the mouth closes where the recording has a pause
+    colour_match   with a detector: how far the face takes on the colours around it, 0 to 1
+    feather        with a detector: width of the soft edge, as a share of the crop's side, 0 to 0.25
     """
 
     seed: int = 0
@@ -87,6 +90,16 @@ class Settings:
     length: str = "bounce"
     fps: float | None = None
     silence_gate: bool = True
+    colour_match: float = 0.5
+    feather: float = 0.05
+
+    def face(self, track: FaceTrack, region: Tensor) -> TrackedFace:
+        """The followed face as it is put back; InputError for settings out of range."""
+        if not 0 <= self.colour_match <= 1:
+            raise InputError(f"The colour match is {self.colour_match}: use 0 (off) to 1.")
+        if not 0 <= self.feather <= 0.25:
+            raise InputError(f"The feather is {self.feather}: use 0 (a hard edge) to 0.25 of the crop.")
+        return TrackedFace(track, region, self.colour_match, round(self.feather * region.shape[-1]))
 
     def sampling(self, info: Checkpoint) -> Sampling:
         """The sampler's part of the settings; InputError for a smoothing that is none."""
@@ -278,7 +291,7 @@ def job(
         if video is not None and detector is not None:
             shown = _shown(pictures, min(pictures.count, length.frames), on_progress)
             track = follow(watch(shown, detector), info.framing, info.resolution, choice)
-            face = TrackedFace(track, region)
+            face = settings.face(track, region)
         feeling, null = encode_emotion(model.text_encoder, emotion)
         scene = Scene(
             pictures=pictures,

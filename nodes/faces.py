@@ -23,7 +23,9 @@ from ..eadnet.faces.frames import bounce
 from ..eadnet.faces.framing import FRAMINGS
 from ..eadnet.faces.manual import ManualDetector, parse_face
 from ..eadnet.faces.masks import REGIONS
+from ..eadnet.media.images import unit_range
 from . import host
+from .footage import Footage, opened
 from .types import Denoiser, Face, FaceLandmarks, Model, TrackedFace, schema
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ class EADNetFaceTrack(io.ComfyNode):
             "as the model wants it. Frames without a face are listed and left alone later.",
             search_aliases=["face detection", "face crop", "align face", "landmarks", "YuNet", "MediaPipe"],
             inputs=[
-                io.Image.Input("images", tooltip="The frames of a video, or a portrait."),
+                _images("A video (Load Video), read frame by frame; or frames, or a portrait."),
                 io.Combo.Input(
                     "detector",
                     options=_DETECTORS,
@@ -173,7 +175,7 @@ class EADNetFaceTrack(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        images: Tensor,
+        images: Any,
         detector: str,
         face: str,
         order: str,
@@ -190,27 +192,26 @@ class EADNetFaceTrack(io.ComfyNode):
         mask: Tensor | None = None,
         face_landmarks: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
-        check_pictures(images[:1])
-        finder = _finder(detector, manual, face_landmarks, images)
         marked = None if mask is None else mask.reshape(-1, *mask.shape[-2:])[0].cpu().numpy()
         choice = Choice(face, order, index, (point_x, point_y), marked)
         if model is not None:
             framing, resolution = model.info.framing, model.info.resolution
-        progress = host.Progress(2 * len(images), cls.hidden.unique_id)
-        sighting = watch(_frames(images, progress), finder)
-        track = follow(sighting, framing, resolution, choice, missing_frame_fallback, patience, smoothing)
-        crops = []
-        for start in range(0, len(images), _CHUNK):
-            part = images[start : start + _CHUNK]
-            squares = track.crop(part, range(start, start + len(part)))
-            crops.append(to_pictures(squares).to(host.result_device()))
-            progress.update(len(images) + start + len(part))
+        with opened(images) as footage:
+            finder = _finder(detector, manual, face_landmarks, footage)
+            progress = host.Progress(2 * footage.count, cls.hidden.unique_id)
+            sighting = watch(_frames(footage, progress), finder)
+            track = follow(sighting, framing, resolution, choice, missing_frame_fallback, patience, smoothing)
+            # Written in place: joining parts would hold everything twice.
+            crops = torch.empty(footage.count, resolution, resolution, 3, device=host.result_device())
+            for at in torch.arange(footage.count).split(_CHUNK):
+                crops[at] = to_pictures(track.crop(footage.some(at.tolist()), at)).to(crops.device)
+                progress.update(footage.count + int(at[-1]) + 1)
         missing = as_ranges(track.missing())
         if missing:
             logger.warning("EAD-Net found no face in %d of %d frames: %s.", *_counts(track.valid), missing)
         valid = track.valid.float()[:, None, None].expand(-1, resolution, resolution)
         region = "face" if model is None else model.info.mask_region
-        return io.NodeOutput(TrackedFace(track, region), torch.cat(crops), valid, missing)
+        return io.NodeOutput(TrackedFace(track, region), crops, valid, missing)
 
 
 class EADNetFaceComposite(io.ComfyNode):
@@ -223,7 +224,7 @@ class EADNetFaceComposite(io.ComfyNode):
             "pixel outside the mask, and every frame without a face, stays exactly as it was.",
             search_aliases=["paste face", "face restore", "composite", "uncrop", "blend face"],
             inputs=[
-                io.Image.Input("images", tooltip="The frames that EAD-Net Track Face got."),
+                _images("What EAD-Net Track Face got."),
                 io.Image.Input(
                     "faces",
                     tooltip="The generated faces, from VAE Decode. If there are more than frames, these play "
@@ -267,7 +268,7 @@ class EADNetFaceComposite(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        images: Tensor,
+        images: Any,
         faces: Tensor,
         track: TrackedFace,
         mask_region: str,
@@ -275,7 +276,6 @@ class EADNetFaceComposite(io.ComfyNode):
         colour_match: float,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        check_pictures(images[:1])
         check_pictures(faces[:1])
         if faces.shape[1] != faces.shape[2]:
             raise InputError(
@@ -284,21 +284,27 @@ class EADNetFaceComposite(io.ComfyNode):
             )
         region: Any = track.mask_region if mask_region == AUTO else mask_region
         side = faces.shape[1]
-        order = bounce(len(images), len(faces))
         masks = None if mask is None else mask.reshape(-1, *mask.shape[-2:])
         progress = host.Progress(len(faces), cls.hidden.unique_id)
-        done = []
-        for at in torch.arange(len(faces)).split(_CHUNK):
-            source = order[at]
-            if masks is not None:
-                own = masks if len(masks) == 1 else masks[source.clamp(max=len(masks) - 1)]
-                region = track.track.crop_mask(own, source, side)
-            squares = without_alpha(faces[at].float()).permute(0, 3, 1, 2) * 2 - 1
-            width = round(feather * side)
-            pasted = track.track.paste(images[source], squares, source, region, width, colour_match)
-            done.append(pasted.to(host.result_device()))
-            progress.update(int(at[-1]) + 1)
-        return io.NodeOutput(torch.cat(done))
+        done: Tensor | None = None
+        with opened(images) as footage:
+            order = bounce(footage.count, len(faces))
+            for at in torch.arange(len(faces)).split(_CHUNK):
+                source = order[at]
+                if masks is not None:
+                    own = masks if len(masks) == 1 else masks[source.clamp(max=len(masks) - 1)]
+                    region = track.track.crop_mask(own, source, side)
+                squares = without_alpha(faces[at].float()).permute(0, 3, 1, 2) * 2 - 1
+                frames = footage.some(source.tolist())
+                pasted = track.track.paste(
+                    frames, squares, source, region, round(feather * side), colour_match
+                )
+                if done is None:  # written in place: joining parts would hold everything twice
+                    kind = torch.float32 if pasted.dtype == torch.uint8 else pasted.dtype
+                    done = torch.empty(len(faces), *pasted.shape[1:], dtype=kind, device=host.result_device())
+                done[at] = unit_range(pasted, done)
+                progress.update(int(at[-1]) + 1)
+        return io.NodeOutput(done)
 
 
 class EADNetFaceTrackPreview(io.ComfyNode):
@@ -311,7 +317,7 @@ class EADNetFaceTrackPreview(io.ComfyNode):
             "how sure the detector was along the clip.",
             search_aliases=["debug face", "draw landmarks", "face boxes", "visualise track"],
             inputs=[
-                io.Image.Input("images", tooltip="The frames that EAD-Net Track Face got."),
+                _images("What EAD-Net Track Face got."),
                 Face.Input("track", tooltip="From EAD-Net Track Face."),
                 io.Int.Input(
                     "every",
@@ -332,16 +338,16 @@ class EADNetFaceTrackPreview(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, images: Tensor, track: TrackedFace, every: int) -> io.NodeOutput:
-        count = min(len(images), len(track.track))
-        shown = range(0, count, every)
-        progress = host.Progress(len(shown), cls.hidden.unique_id)
-        height = images.shape[1] + strip_height(images.shape[1])
-        pictures = torch.empty(len(shown), height, images.shape[2], 3)
-        for place, index in enumerate(shown):
-            drawn = draw_track(_bytes(images[index]), track.track, index)
-            pictures[place] = torch.from_numpy(drawn.copy()) / 255
-            progress.update(place + 1)
+    def execute(cls, images: Any, track: TrackedFace, every: int) -> io.NodeOutput:
+        with opened(images) as footage:
+            shown = range(0, min(footage.count, len(track.track)), every)
+            progress = host.Progress(len(shown), cls.hidden.unique_id)
+            height, width = footage.size
+            pictures = torch.empty(len(shown), height + strip_height(height), width, 3)
+            for place, index in enumerate(shown):
+                drawn = draw_track(footage.one(index), track.track, index)
+                pictures[place] = torch.from_numpy(drawn.copy()) / 255
+                progress.update(place + 1)
         return io.NodeOutput(pictures.to(host.result_device()))
 
 
@@ -360,10 +366,15 @@ def _counts(valid: Tensor) -> tuple[int, int]:
     return int((~valid).sum()), len(valid)
 
 
-def _finder(detector: str, manual: str, landmarks: dict[str, Any] | None, images: Tensor) -> FaceDetector:
+def _images(tooltip: str) -> io.Input:
+    """The socket for frames: an IMAGE, or a VIDEO."""
+    return io.MultiType.Input("images", types=[io.Image, io.Video], tooltip=tooltip)
+
+
+def _finder(detector: str, manual: str, landmarks: dict[str, Any] | None, footage: Footage) -> FaceDetector:
     """The detector that is meant; InputError or CheckpointError, with what to do, when it cannot be had."""
     if landmarks is not None:
-        return GivenLandmarks(landmarks, (images.shape[1], images.shape[2]), len(images))
+        return GivenLandmarks(landmarks, footage.size, footage.count)
     if detector == "manual" or (detector == AUTO and manual.strip()):
         return ManualDetector(parse_face(manual))
     points = host.face_file(mediapipe.FILE)
@@ -373,13 +384,7 @@ def _finder(detector: str, manual: str, landmarks: dict[str, Any] | None, images
     return yunet.YuNet(boxes)
 
 
-def _frames(images: Tensor, progress: host.Progress) -> Iterator[np.ndarray]:
-    for index in range(len(images)):
-        yield _bytes(images[index])
-        progress.update(index + 1)
-
-
-def _bytes(image: Tensor) -> np.ndarray:
-    """A picture [H, W, C] in [0, 1] as uint8 [H, W, 3]."""
-    pixels = without_alpha(image[None].float().clamp(0, 1))[0, ..., :3]
-    return np.ascontiguousarray((pixels * 255).round().to(torch.uint8).cpu().numpy())
+def _frames(footage: Footage, progress: host.Progress) -> Iterator[np.ndarray]:
+    for number in range(footage.count):
+        yield footage.one(number)
+        progress.update(number + 1)

@@ -13,7 +13,7 @@ from scipy.io import wavfile
 
 from eadnet.checkpoints import save_checkpoint
 from eadnet.errors import CheckpointError, InputError
-from eadnet.faces.manual import ManualDetector, parse_face
+from eadnet.faces.manual import ManualDetector, face_in_box, parse_face
 from eadnet.faces.masks import mask_image
 from eadnet.media.video import write_video
 from eadnet.pipeline import Model, Progress, encode_emotion, generate, load_model, smooth
@@ -127,6 +127,29 @@ def test_a_video_keeps_its_own_rate(model: Model, tmp_path: Path, fps: Fraction)
     clip = generate(sound, video=tmp_path / "v.mp4", model=model, steps=1)
     assert clip.fps == float(fps) and len(clip.frames) == 12
     assert abs(clip.frames[:, 0, 0, 0].astype(int) - levels[:12]).max() <= 4
+
+
+def test_a_followed_face_takes_on_the_colours_around_it(model: Model, tmp_path: Path) -> None:
+    frames = [np.full((120, 140, 3), 200, np.uint8)] * 4
+    write_video(tmp_path / "v.mp4", frames, 25)
+    sound = recording(tmp_path / "a.wav", 16000 * 4 // 25)
+    box = np.array([40, 30, 100, 100], np.float32)
+
+    def made(**settings: float) -> np.ndarray:
+        face = ManualDetector(face_in_box(box))
+        return generate(
+            sound, video=tmp_path / "v.mp4", model=model, steps=1, detector=face, **settings
+        ).frames.astype(float)
+
+    plain, matched = made(colour_match=0.0), made()
+    assert plain.shape == (4, 120, 140, 3)
+    changed = (plain != matched).any(axis=(0, 3))
+    assert changed[70, 70] and not changed[:15].any() and not changed[:, :15].any()
+    inside = np.s_[:, 60:80, 60:80]
+    assert abs(matched[inside].mean() - 200) < abs(plain[inside].mean() - 200) - 1
+    for wrong in ({"colour_match": 1.5}, {"feather": 0.5}):
+        with pytest.raises(InputError, match="use 0"):
+            made(**wrong)
 
 
 def test_an_empty_sentence_is_the_null_emotion(model: Model) -> None:

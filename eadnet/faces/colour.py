@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -41,33 +43,48 @@ def ring(region: Tensor) -> Tensor:
     return marked * (region <= 0)
 
 
-def match_colours(generated: Tensor, original: Tensor, where: Tensor, strength: float = 1.0) -> Tensor:
-    """Give ``generated`` the mean and deviation that ``original`` has in the ring.
+@dataclass(frozen=True)
+class ColourChange:
+    """For each picture and channel: light becomes ``gain`` * light + ``offset``, mixed in by ``share``.
+
+    gain, offset: [n, 3, 1, 1]; share: [n, 1, 1, 1] in 0 to 1.
+    """
+
+    gain: Tensor
+    offset: Tensor
+    share: Tensor
+
+    def apply(self, pictures: Tensor) -> Tensor:
+        """Pictures [n, 3, h, w] in [0, 1], changed."""
+        changed = to_srgb((to_linear(pictures) * self.gain + self.offset).clamp(0, 1))
+        return torch.lerp(pictures, changed, self.share.to(changed))
+
+
+def counted_step(resolution: int) -> int:
+    """A pixel in so many across and down is enough for the statistics of a crop."""
+    return max(1, resolution // _COUNTED)
+
+
+def colour_change(generated: Tensor, original: Tensor, where: Tensor, strength: float = 1.0) -> ColourChange:
+    """What gives ``generated`` the mean and deviation that ``original`` has in the ring.
 
     Args:
-        generated, original: [n, 3, R, R] in [-1, 1].
-        where: weights [n or 1, 1, R, R] of the pixels that are compared, from `ring`.
+        generated, original: [n, 3, r, r] in [-1, 1]; the same few pixels of both will do.
+        where: weights [n or 1, 1, r, r] of the pixels that are compared, from `ring`.
         strength: 0 changes nothing, 1 matches in full, within limits.
 
     Returns:
-        [n, 3, R, R] in [-1, 1]; frames whose ring has too few pixels are unchanged.
+        The change; none for frames whose ring has too few pixels.
     """
-    if strength <= 0:
-        return generated
-    # A pixel in so many across and down is enough for the statistics.
-    step = max(1, generated.shape[-1] // _COUNTED)
-    ours, theirs = (_light(x[..., ::step, ::step]) for x in (generated, original))
-    where = where[..., ::step, ::step].expand(len(ours), -1, -1, -1).to(ours)
+    ours, theirs = _light(generated), _light(original)
+    where = where.expand(len(ours), -1, -1, -1).to(ours)
     total = where.sum(dim=(2, 3), keepdim=True)
     weights = where / total.clamp(min=1)
     our_mean, our_spread = _statistics(ours, weights)
     mean, spread = _statistics(theirs, weights)
     gain = ((spread + 1e-3) / (our_spread + 1e-3)).clamp(1 / _MOST_GAIN, _MOST_GAIN)
     shift = (mean - our_mean).clamp(-_MOST_SHIFT, _MOST_SHIFT)
-    matched = _light(generated) * gain + (our_mean + shift - our_mean * gain)
-    matched = to_srgb(matched.clamp(0, 1)) * 2 - 1
-    share = strength * (total >= _ENOUGH)
-    return torch.lerp(generated, matched, share.to(matched))
+    return ColourChange(gain, our_mean + shift - our_mean * gain, strength * (total >= _ENOUGH))
 
 
 def _light(crops: Tensor) -> Tensor:

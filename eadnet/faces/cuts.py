@@ -6,9 +6,9 @@ import numpy as np
 
 _GRID = 24  # a frame is reduced to so many rows and columns
 _BINS = 16
-# Both must change at once: pictures of a camera that moves keep their histogram, a light that goes on keeps
-# its picture up to brightness. Fractions of full scale and of the pixels.
-_MOVED, _RECOLOURED = 0.10, 0.30
+# All must change at once: a camera that moves keeps the histogram, a light that goes on keeps the pattern of
+# bright and dark, and so does a flash. Fractions of full scale and of the pixels; correlation.
+_MOVED, _RECOLOURED, _ALIKE = 0.10, 0.30, 0.75
 _OUTLIER = 3.0  # and by so many times more than in the frames before
 
 
@@ -29,7 +29,9 @@ class CutFinder:
             return True
         moved = float(np.abs(small - previous).mean())
         cut = (
-            moved > max(_MOVED, _OUTLIER * self._usual) and _histogram_distance(small, previous) > _RECOLOURED
+            moved > max(_MOVED, _OUTLIER * self._usual)
+            and _histogram_distance(small, previous) > _RECOLOURED
+            and _correlation(small, previous) < _ALIKE
         )
         self._usual = 0.0 if cut else 0.8 * self._usual + 0.2 * moved
         return cut
@@ -53,3 +55,10 @@ def _histogram_distance(a: np.ndarray, b: np.ndarray) -> float:
         one, two = (np.histogram(x[..., channel], _BINS, (0, 1))[0] for x in (a, b))
         distance = max(distance, float(np.abs(one - two).sum()) / (2 * _GRID * _GRID))
     return distance
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """How much the patterns of brightness are alike, -1 to 1; 0 where one is plain."""
+    one, two = (x.mean(axis=-1) - x.mean() for x in (a, b))
+    spread = float(np.sqrt((one**2).mean() * (two**2).mean()))
+    return float((one * two).mean()) / spread if spread > 1e-4 else 0.0

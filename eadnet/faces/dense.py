@@ -9,9 +9,9 @@ from .detectors import Face
 # Corners and lids of an eye, ends of the mouth, tip of the nose; right is the person's.
 _RIGHT_EYE, _LEFT_EYE = (33, 133, 159, 145), (263, 362, 386, 374)
 _NOSE_TIP, _MOUTH = (4,), ((61,), (291,))
-# Upper and lower edge of the brows; lower bridge, tip and wings of the nose.
-_RIGHT_BROW = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55)
-_LEFT_BROW = (300, 293, 334, 296, 336, 276, 283, 282, 295, 285)
+# What LatentSync averages of its detector's 106 points: the upper edge of each brow, and lower bridge, tip
+# and wings of the nose.
+_RIGHT_BROW, _LEFT_BROW = (70, 63, 105, 66, 107), (300, 293, 334, 296, 336)
 _NOSE = (5, 4, 129, 358)
 
 MESH = 468  # the first so many points are the skin; the rest, where there are any, the irises

@@ -52,11 +52,15 @@ def watch(frames: Iterable[np.ndarray], detector: FaceDetector) -> Sighting:
             shots.append(index)
             tracker.cut(index)
         faces = [face for face in detector.detect(frame) if is_sound(face)]
-        tracker.update(index, [replace(face, look=look_of(frame, face)) for face in faces])
+        tracker.update(index, [_with_look(frame, face) for face in faces])
         count = index + 1
     if size is None:
         raise InputError("There are no frames to find a face in: connect a picture or a video.")
     return Sighting(size, count, tuple(shots), tracker.tracks)
+
+
+def _with_look(frame: np.ndarray, face: Face) -> Face:
+    return face if face.look is not None else replace(face, look=look_of(frame, face))
 
 
 def follow(

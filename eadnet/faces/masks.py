@@ -94,11 +94,39 @@ def feathered(region: Tensor, radius: int) -> Tensor:
     """
     if radius <= 0:
         return region
-    flat = region.reshape(-1, 1, *region.shape[-2:])
-    size = 2 * radius + 1
-    shrunk = -F.max_pool2d(-flat, size, stride=1, padding=radius)
-    padded = F.pad(shrunk, (radius,) * 4, mode="replicate")
-    return (F.avg_pool2d(padded, size, stride=1) * flat).reshape(region.shape)
+    softened = region.reshape(-1, 1, *region.shape[-2:])
+    inside = softened
+    # Squares are rows of columns: passes along lines instead of one over areas, which took half a second.
+    for dim in (-1, -2):
+        softened = _lowest(softened, radius, dim)
+    for dim in (-1, -2):
+        softened = _mean(softened, radius, dim)
+    return (softened * inside).reshape(region.shape)
+
+
+def _room(radius: int, dim: int) -> tuple[int, int, int, int]:
+    return (radius, radius, 0, 0) if dim == -1 else (0, 0, radius, radius)
+
+
+def _lowest(values: Tensor, radius: int, dim: int) -> Tensor:
+    """The lowest within ``radius`` along ``dim``, -1 or -2; by windows that double."""
+    count, window, width = values.shape[dim], 2 * radius + 1, 1
+    values = F.pad(values, _room(radius, dim), value=float("inf"))
+    while width < window:
+        step = min(width, window - width)
+        left = values.shape[dim] - step
+        values = torch.minimum(values.narrow(dim, 0, left), values.narrow(dim, step, left))
+        width += step
+    return values.narrow(dim, 0, count)
+
+
+def _mean(values: Tensor, radius: int, dim: int) -> Tensor:
+    """The mean within ``radius`` along ``dim``, -1 or -2; beyond the edge the edge is repeated."""
+    count, window = values.shape[dim], 2 * radius + 1
+    sums = F.pad(values, _room(radius, dim), mode="replicate").double().cumsum(dim)
+    sums = F.pad(sums, (1, 0) if dim == -1 else (0, 0, 1, 0))
+    means = (sums.narrow(dim, window, count) - sums.narrow(dim, 0, count)) / window
+    return means.to(values)
 
 
 def composite(generated: Tensor, original: Tensor, weight: Tensor) -> Tensor:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-# For a head that is still, moves, and moves quickly: half of a motion of 1.3, 3.4 and 5.8 Hz passes at
+# For a head that is still, moves, and moves quickly: half of a motion of 1.3, 3.1 and 5.1 Hz passes at
 # 25 frames per second.
-STILL, MOVING, QUICK = 100.0, 2.0, 0.3
+STILL, MOVING, QUICK = 100.0, 3.0, 0.5
 _OUTLIER = 4.0
 
 

@@ -16,14 +16,15 @@ from torch import Tensor
 
 from ..errors import InputError
 from .affine import invert
-from .colour import match_colours, ring
+from .colour import ColourChange, colour_change, counted_step, ring
 from .crops import without_alpha
 from .framing import rescaled
 from .masks import feathered, mask_image
-from .resample import sample
+from .resample import TAPS, sample
 
-# Frames that are worked on together: enough to keep a device busy, few enough for memory.
-_TOGETHER = 8
+# Frames that are worked on together: enough to keep a device busy; few enough for memory and, on a processor,
+# for its cache, which holds so many pixels of crops.
+_TOGETHER, _IN_CACHE = 8, 1 << 19
 # Beyond a frame's edge its pixels are repeated for so many pixels of the crop before grey begins, so that
 # none of the grey comes back with the face.
 _BLEED = 2.5
@@ -89,7 +90,7 @@ class FaceTrack:
         track = self if resolution is None else self.at(resolution)
         pixels, matrices = track._checked(frames, indices)
         parts = []
-        for part in torch.arange(len(pixels)).split(_TOGETHER):
+        for part in torch.arange(len(pixels)).split(track._together(pixels.device)):
             parts.append(track._crop(pixels, part, matrices[part]))
         return (
             torch.cat(parts) if parts else pixels.new_zeros(0, 3, track.resolution, track.resolution).float()
@@ -136,14 +137,13 @@ class FaceTrack:
         weight = track.weights(region, feather).to(pixels.device)
         result = pixels.clone()
         chosen = self.valid[torch.as_tensor(indices)].nonzero()[:, 0]
-        for part in chosen.split(_TOGETHER):
+        for part in chosen.split(track._together(pixels.device)):
             own = weight if len(weight) == 1 else weight[part]
             faces = crops[part].to(pixels.device, torch.float32)
+            change = None
             if colour_match > 0:
-                originals = track._crop(pixels, part, matrices[part])
-                around = ring(own) * track._inside(matrices[part], pixels.device)
-                faces = match_colours(faces, originals, around, colour_match)
-            track._paste(result, faces, part, matrices[part], own)
+                change = track._change(pixels, faces, part, matrices[part], own, colour_match)
+            track._paste(result, faces, part, matrices[part], own, change)
         return result
 
     def weights(self, region: str | Tensor, feather: int | None = None) -> Tensor:
@@ -156,6 +156,11 @@ class FaceTrack:
                 "equal."
             )
         return feathered(shape, self.resolution // 32 if feather is None else feather)
+
+    def _together(self, device: torch.device) -> int:
+        """How many frames are worked on at once."""
+        fitting = _IN_CACHE // self.resolution**2 if device.type == "cpu" else _TOGETHER
+        return max(1, min(_TOGETHER, fitting))
 
     def _checked(self, frames: Any, indices: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
         """Frames as a tensor and their matrices; InputError unless they are frames of this track."""
@@ -174,28 +179,42 @@ class FaceTrack:
             )
         return pixels, self.matrices[at]
 
-    def _crop(self, frames: Tensor, at: Tensor, matrices: Tensor) -> Tensor:
-        """Crops [n, 3, R, R] in [-1, 1] of the frames ``at``, n numbers."""
+    def _change(
+        self, frames: Tensor, faces: Tensor, at: Tensor, matrices: Tensor, weight: Tensor, strength: float
+    ) -> ColourChange:
+        """What gives faces [n, 3, R, R] the colours of the frames ``at`` around the weight's region."""
+        step = counted_step(self.resolution)
+        around = ring(weight[..., ::step, ::step])
+        inside = self._inside(matrices, frames.device)
+        if inside is not None:
+            around = around * inside[..., ::step, ::step]
+        originals = self._crop(frames, at, matrices, step)
+        return colour_change(faces[..., ::step, ::step], originals, around, strength)
+
+    def _crop(self, frames: Tensor, at: Tensor, matrices: Tensor, every: int = 1) -> Tensor:
+        """Crops [n, 3, R, R] in [-1, 1] of the frames ``at``, n numbers; of them each ``every``-th pixel."""
         back = invert(matrices.double())
         edge = self.resolution - 0.5
         left, top, right, bottom = _extent(back, (-0.5, -0.5, edge, edge), self.size)
         if right <= left or bottom <= top:  # the face is beside the frame
-            return torch.zeros(len(at), 3, self.resolution, self.resolution, device=frames.device)
+            side = len(range(0, self.resolution, every))
+            return torch.zeros(len(at), 3, side, side, device=frames.device)
         part = _unit(frames[:, top:bottom, left:right][at.to(frames.device)])
         part = without_alpha(part)[..., :3].permute(0, 3, 1, 2)
         back[..., 2] -= torch.tensor([left, top])
-        pictures = sample(part, back, (self.resolution, self.resolution)).clamp(0, 1) * 2 - 1
+        pictures = sample(part, back, (self.resolution, self.resolution), every=every)
+        pictures = pictures.clamp_(0, 1).mul_(2).sub_(1)
         inside = self._inside(matrices, frames.device)
-        return pictures if inside is None else pictures * inside
+        return pictures if inside is None else pictures * inside[..., ::every, ::every]
 
-    def _inside(self, matrices: Tensor, device: torch.device) -> Any:
-        """[n, 1, R, R]: share of each pixel that lies within the frame; 1 where all do."""
+    def _inside(self, matrices: Tensor, device: torch.device) -> Tensor | None:
+        """[n, 1, R, R]: share of each pixel that lies within the frame; None where all do."""
         edge = self.resolution - 0.5
         corners = _corners(invert(matrices.double()), (-0.5, -0.5, edge, edge))
         height, width = self.size
         limit = torch.tensor([width - 0.5, height - 0.5], dtype=torch.float64)
         if bool((corners >= -0.5).all()) and bool((corners <= limit).all()):
-            return 1.0
+            return None
         side = torch.arange(self.resolution, dtype=torch.float64)
         y, x = torch.meshgrid(side, side, indexing="ij")
         back = invert(matrices.double())
@@ -204,7 +223,15 @@ class FaceTrack:
         margin = torch.minimum(at + 0.5, limit - at) / scale + _BLEED
         return margin.clamp(0, 1).prod(dim=-1)[:, None].float().to(device)
 
-    def _paste(self, result: Tensor, crops: Tensor, at: Tensor, matrices: Tensor, weight: Tensor) -> None:
+    def _paste(
+        self,
+        result: Tensor,
+        crops: Tensor,
+        at: Tensor,
+        matrices: Tensor,
+        weight: Tensor,
+        change: ColourChange | None,
+    ) -> None:
         """Write crops [n, 3, R, R] into ``result`` at the frames ``at``, where the weight is above 0."""
         used = _used(weight)
         if used is None:
@@ -212,27 +239,33 @@ class FaceTrack:
         left, top, right, bottom = _extent(invert(matrices.double()), used, self.size)
         if right <= left or bottom <= top:
             return
+        rows, columns = _window(used, self.resolution)
         onto = matrices.double().clone()
         onto[..., 2] += onto[..., :2] @ torch.tensor([left, top], dtype=torch.float64)
+        onto[..., 2] -= torch.tensor([columns.start, rows.start], dtype=torch.float64)
         size = (right - left, bottom - top)
-        faces = sample(crops / 2 + 0.5, onto, size).clamp(0, 1).permute(0, 2, 3, 1)
-        shares = sample(weight.expand(len(crops), -1, -1, -1), onto, size, "bilinear", "zeros")
-        share = shares.permute(0, 2, 3, 1)
+        crops, weight = crops[..., rows, columns], weight[..., rows, columns]
+        faces = sample(crops, onto, size).mul_(0.5).add_(0.5).clamp_(0, 1)
+        if change is not None:
+            faces = change.apply(faces)
+        share = sample(weight.expand(len(crops), -1, -1, -1), onto, size, "bilinear", "zeros")
         share = share.where(share > _INVISIBLE, torch.zeros_like(share))
         window = result[:, top:bottom, left:right]
-        at = at.to(result.device)
-        old = window[at]
-        colours = min(old.shape[-1], 3)
+        colours = min(window.shape[-1], 3)
         if colours < 3:
-            colours, faces = 1, faces.mean(dim=-1, keepdim=True)
-        before = old[..., :colours]
-        if result.dtype == torch.uint8:
-            mixed = before + (faces * 255 - before) * share
-            mixed = mixed.round().clamp(0, 255).to(torch.uint8)
-        else:
-            mixed = (before + (faces - before) * share).to(result.dtype)
-        old[..., :colours] = torch.where(share > 0, mixed, before)
-        window[at] = old
+            colours, faces = 1, faces.mean(dim=1, keepdim=True)
+        target = window[..., :colours]
+        at = at.to(result.device)
+        old = target[at].permute(0, 3, 1, 2)
+        target[at] = _mixed(old, faces, share).permute(0, 2, 3, 1)
+
+
+def _mixed(old: Tensor, faces: Tensor, share: Tensor) -> Tensor:
+    """Pictures ``old`` of any type with faces in [0, 1] mixed in; bit-identical where the share is 0."""
+    if old.dtype == torch.uint8:
+        before = old.contiguous().float()
+        return before.add_((faces * 255 - before).mul_(share)).round_().clamp_(0, 255).to(torch.uint8)
+    return torch.where(share > 0, (old + (faces - old) * share).to(old.dtype), old)
 
 
 def _unit(pixels: Tensor) -> Tensor:
@@ -256,6 +289,14 @@ def _extent(
     high = (corners.amax(dim=0).ceil().long() + _MARGIN + 1).tolist()
     height, width = size
     return max(0, low[0]), max(0, low[1]), min(width, high[0]), min(height, high[1])
+
+
+def _window(box: tuple[float, float, float, float], resolution: int) -> tuple[slice, slice]:
+    """Rows and columns of a crop that a box and the interpolation at its edge need."""
+    left, top, right, bottom = (int(value) for value in box)
+    room = _MARGIN + TAPS
+    rows = slice(max(0, top - room), min(resolution, bottom + room + 1))
+    return rows, slice(max(0, left - room), min(resolution, right + room + 1))
 
 
 def _used(weight: Tensor) -> tuple[float, float, float, float] | None:

@@ -39,6 +39,7 @@ class Track:
     look: np.ndarray | None = None
     _velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
     _halted: bool = False  # the last place belongs to another shot
+    _recent: np.ndarray | None = None  # the look when last seen alone: light may change faster than `look`
 
     def add(self, index: int, face: Face, alone: bool = True) -> None:
         """The face in frame ``index``; one that others overlap (not ``alone``) does not change the look."""
@@ -47,6 +48,7 @@ class Track:
             self._velocity = _SPEED_RATE * speed + (1 - _SPEED_RATE) * self._velocity
         if face.look is not None and (self.look is None or alone):
             self.look = face.look if self.look is None else self.look + _LOOK_RATE * (face.look - self.look)
+            self._recent = face.look
         self._halted = False
         self.frames.append(index)
         self.faces.append(face)
@@ -65,6 +67,12 @@ class Track:
         """The faces in the frames from ``start`` up to ``end``."""
         first, last = bisect_left(self.frames, start), bisect_left(self.frames, end)
         return Track(self.frames[first:last], self.faces[first:last], self.look)
+
+    def unlike(self, index: int, face: Face) -> float | None:
+        """How different a face in frame ``index`` looks; None where that is not known."""
+        difference = unlike(self.look, face.look)
+        recent = unlike(self._recent, face.look) if self.gap(index) <= 2 and not self._halted else None
+        return difference if difference is None or recent is None else min(difference, recent)
 
     def halt(self) -> None:
         """A new shot: speed means nothing any more."""
@@ -114,7 +122,7 @@ class Tracker:
 
     def _cost(self, track: Track, face: Face, index: int) -> float:
         last = track.faces[-1]
-        difference = unlike(track.look, face.look)
+        difference = track.unlike(index, face)
         size = abs(math.log(max(face.side, 1e-3) / max(last.side, 1e-3)))
         away = track.gap(index) - 1
         looks = 0.0 if difference is None else _LOOK_WEIGHT * difference

@@ -65,6 +65,11 @@ def test_someone_else_in_the_same_place_is_someone_else() -> None:
     assert len(tracked(frames)) == 2
 
 
+def test_someone_whom_the_light_fades_in_is_one_person() -> None:
+    frames = [[face(100, look=RED * min(1, 0.02 * t))] for t in range(80)]
+    assert [len(track.frames) for track in tracked(frames)] == [80]
+
+
 def test_a_shaking_detection_is_one_face() -> None:
     rng = np.random.default_rng(0)
     frames = [

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from eadnet.errors import CheckpointError, InputError
+from eadnet.faces.choice import Choice
+from eadnet.faces.follow import follow, watch
 from eadnet.faces.yunet import FILE, YuNet
 
 MODEL = Path(os.environ.get("EADNET_MODELS", Path(__file__).parents[3] / "shared" / "models")) / FILE
@@ -58,6 +61,41 @@ def test_twenty_heads_are_found(detector: YuNet) -> None:
     head = drawn(128)
     frame = np.concatenate([np.concatenate([head] * 5, axis=1)] * 4, axis=0)
     assert len(detector.detect(frame)) == 20
+
+
+def test_one_of_twenty_people_is_followed(detector: YuNet) -> None:
+    head = drawn(128)
+    frame = np.concatenate([np.concatenate([head] * 5, axis=1)] * 4, axis=0)
+    sighting = watch([frame] * 3, detector)
+    assert [len(track.frames) for track in sighting.tracks] == [3] * 20
+    track = follow(sighting, "portrait", 64, Choice("point", point=(2.5 * 128, 1.5 * 128)))
+    assert (track.boxes[:, :2] > torch.tensor([2 * 128, 128])).all()
+    assert (track.boxes[:, 2:] < torch.tensor([3 * 128, 2 * 128])).all()
+
+
+def test_a_face_that_fills_the_picture_is_found(detector: YuNet) -> None:
+    (whole,) = detector.detect(drawn())
+    x, y, last_x, last_y = whole.box.round().astype(int)
+    (face,) = detector.detect(np.ascontiguousarray(drawn()[y:last_y, x:last_x]))
+    assert np.abs(face.points + [x, y] - whole.points).max() < 0.15 * whole.side
+
+
+@pytest.mark.parametrize("share", [0.2, 0.35])
+def test_a_face_that_the_border_cuts_is_found_and_cropped(detector: YuNet, share: float) -> None:
+    (whole,) = detector.detect(drawn())
+    cut = int(whole.box[0] + share * whole.side)
+    frame = np.ascontiguousarray(drawn()[:, cut:])
+    track = follow(watch([frame], detector), "portrait", 64)
+    assert np.abs(track.points[0].numpy() + [cut, 0] - whole.points).max() < 0.25 * whole.side
+    crop = track.crop(frame[None], [0])
+    assert not crop[..., 0].any(), "beyond the border is mid grey"
+    assert torch.isfinite(track.paste(torch.from_numpy(frame)[None], crop, [0]).float()).all()
+
+
+def test_a_head_of_two_pixels_is_none(detector: YuNet) -> None:
+    frame = np.full((200, 300, 3), 127, np.uint8)
+    frame[100:102, 150:152] = drawn(64)[31:33, 31:33]
+    assert detector.detect(frame) == []
 
 
 def test_a_missing_file_says_which_from_where_and_where_to(tmp_path: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from eadnet.media.video import write_video
 from tests.tiny import RESOLUTION
 
 SETTINGS = {
@@ -111,6 +115,74 @@ def test_faces_of_comfyuis_own_landmarker_are_taken(
     assert missing == "1" and valid[0].all() and not valid[1].any()
     with pytest.raises(input_error, match="belong to 2 frames"):
         follow(images[:1], **settings)
+
+
+@pytest.fixture
+def video(pack: Any, tmp_path: Path) -> Callable[[list[np.ndarray]], Any]:
+    """Makes a VIDEO of frames uint8 [H, W, 3]."""
+
+    def make(frames: list[np.ndarray]) -> Any:
+        from comfy_api.latest import InputImpl
+
+        write_video(tmp_path / "v.mp4", frames, 25, quality=1)
+        return InputImpl.VideoFromFile(str(tmp_path / "v.mp4"))
+
+    return make
+
+
+def test_a_video_is_taken_like_its_frames(
+    nodes: Any, run: Callable[..., Any], follow: Callable[..., Any], paste: Callable[..., Any], video: Any
+) -> None:
+    levels = list(range(40, 216, 8))  # more than are worked on together
+    clip = video([np.full((120, 140, 3), level, np.uint8) for level in levels])
+    track, crops, valid, missing = follow(clip)
+    assert len(track.track) == len(levels) and crops.shape == (len(levels), 64, 64, 3)
+    shown = crops[:, 32, 32].mean(dim=-1) * 255
+    assert (shown - torch.tensor(levels)).abs().max() < 4 and valid.all() and missing == ""
+    result = paste(clip, torch.ones(30, 64, 64, 3), track, colour_match=0.0)
+    assert result.shape == (30, 120, 140, 3) and result.dtype == torch.float32
+    sources = [*range(22), *range(20, 12, -1)]  # the frames turn round at the end
+    assert (result[:, 0, 0, 0] * 255 - torch.tensor([levels[i] for i in sources])).abs().max() < 4
+    assert result[:, 70, 70].min() > 0.99
+    pictures = run(nodes.EADNetFaceTrackPreview, images=clip, track=track, every=10)[0]
+    assert len(pictures) == 3
+
+
+def test_transparent_pictures_are_taken_and_stay_transparent(
+    follow: Callable[..., Any], paste: Callable[..., Any]
+) -> None:
+    images = torch.rand(2, 120, 140, 4)
+    track, crops, *_ = follow(images)
+    assert crops.shape == (2, 64, 64, 3)
+    result = paste(images, torch.ones_like(crops), track)
+    assert torch.equal(result[..., 3], images[..., 3]) and not torch.equal(result, images)
+
+
+def test_the_result_of_half_precision_frames_is_half(
+    follow: Callable[..., Any], paste: Callable[..., Any]
+) -> None:
+    images = torch.rand(1, 120, 140, 3).half()
+    track, crops, *_ = follow(images)
+    result = paste(images, torch.ones_like(crops), track)
+    assert result.dtype == torch.float16 and torch.equal(result[:, :20], images[:, :20])
+
+
+@pytest.mark.parametrize("detector", ["manual", "auto"])
+def test_without_opencv_a_face_by_hand_still_works(
+    follow: Callable[..., Any], input_error: type[Exception], monkeypatch: pytest.MonkeyPatch, detector: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    assert follow(torch.rand(2, 120, 140, 3), detector=detector)[2].all()
+    with pytest.raises(input_error, match="pip install opencv-python-headless.*or give the face by hand"):
+        follow(torch.rand(1, 120, 140, 3), detector="yunet")
+
+
+def test_what_is_no_picture_and_no_video_is_refused(
+    follow: Callable[..., Any], input_error: type[Exception]
+) -> None:
+    with pytest.raises(input_error, match="connect Load Video, or a picture"):
+        follow(None)
 
 
 def test_a_face_by_hand_that_is_none_is_refused_before_the_graph_runs(nodes: Any) -> None:
