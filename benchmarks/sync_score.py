@@ -1,11 +1,13 @@
 """Can the sync scores be trusted? `mini`'s judge and the meter without weights, against known offsets.
 
-    python -m benchmarks.sync_score                      what needs no recordings
+    python -m benchmarks.sync_score                           every part that needs no recordings
+    python -m benchmarks.sync_score offsets speed             some parts
     python -m benchmarks.sync_score --recordings MEDIA --models MODELS --write
 
+Each part leaves its section in --data; --write makes docs/results/sync.md of the sections that are there.
 The test clips are rendered once (people, voices and sentences that no training clip has) and kept in --data.
 MEDIA holds real recordings with a MANIFEST.json (file, best_audio_lag_ms), MODELS the face detector
-(YuNet) and face-api's landmarks. --write records the page in docs/results/sync.md.
+(YuNet) and face-api's landmarks.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ import multiprocessing
 import os
 import resource
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eadnet.checkpoints import bundled_mini, load_checkpoint, read_info
+from eadnet.checkpoints import bundled_mini, load_checkpoint
 from eadnet.media.audio import load_audio, moved, to_mono_16k
 from eadnet.media.video import read_frames, video_fps
 from eadnet.metrics.intervals import mean_interval, separation, share_interval
@@ -38,6 +42,21 @@ from eadnet.training.dataset import ClipSet, Shape, render_dataset
 CLIPS, FRAMES, FURTHEST = 48, 75, 10
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "sync.md"
 LATE = "talking/address_60s_sound_120ms_late.mp4"
+
+
+class Bench:
+    """What the parts share: options, the judge, clips that are rendered when they are first needed."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+
+    def network(self) -> Any:
+        return load_checkpoint(self.options.checkpoint, only={"syncnet"}).component("syncnet")
+
+    def clips(self, split: str) -> ClipSet:
+        folder = self.options.data / split
+        render_dataset(folder, split, Shape(CLIPS, FRAMES))
+        return ClipSet(folder)
 
 
 class Judged:
@@ -79,48 +98,87 @@ class Judged:
         zero = sum(score.offset == 0 for score in other)
         return [s.confidence for s in own], [s.confidence for s in other], zero
 
+    @torch.no_grad()
+    def strangers(self) -> list[float]:
+        """The confidence of every clip with every other clip's sound."""
+        sounds = [self.network.embed_audio(speech_log_mel(sound)[None])[0] for sound in self.sounds]
+        return [
+            sweep(video[:count], audio[:count], silence_beyond_ends=False).confidence
+            for row, video in enumerate(self.video)
+            for column, audio in enumerate(sounds)
+            if row != column and (count := min(len(video), len(audio)))
+        ]
+
 
 def _mean(values: list[float]) -> str:
     interval = mean_interval(values)
     return f"{interval.mean:.3f} ± {interval.half_width:.3f}"
 
 
-def row_of(name: str, judged: Judged) -> tuple[str, list[float], list[float]]:
+TABLE = (
+    "| pictures | clips | offset exact | within 1 frame | AUC | confidence, own sound | another's sound "
+    "| offset 0 with another's sound |",
+    "|---|---:|---:|---:|---:|---:|---:|---:|",
+)
+
+
+def row_of(name: str, judged: Judged) -> str:
     exact, near, count = judged.offsets()
     own, other, zero = judged.confidences()
     share = share_interval(exact, count)
-    line = (
-        f"| {name} | {len(judged.sounds)} | {100 * share.mean:.1f} % | {100 * near / count:.1f} % "
-        f"| {separation(own, other):.3f} | {_mean(own)} | {_mean(other)} | {zero} |"
+    return (
+        f"| {name} | {len(judged.sounds)} | {exact} of {count} ({100 * share.mean:.1f} %) "
+        f"| {100 * near / count:.1f} % | {separation(own, other):.3f} "
+        f"| {_mean(own)} | {_mean(other)} | {zero} |"
     )
-    return line, own, other
 
 
-def known_offsets(network: MiniSyncNet, clips: ClipSet, codec: Any, codec_clips: int) -> list[str]:
-    lines = [
-        "| pictures | clips | offset exact | within 1 frame | AUC | confidence, own sound | another's sound "
-        "| offset 0 with another's sound |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    line, own, other = row_of("as rendered", Judged(network, clips, len(clips)))
-    lines.append(line)
-    if codec is not None:
-        lines.append(row_of("through mini's autoencoder", Judged(network, clips, codec_clips, codec))[0])
+def offsets(bench: Bench) -> list[str]:
+    return [*TABLE, row_of("as rendered", Judged(bench.network(), bench.clips("test"), CLIPS))]
+
+
+def codec(bench: Bench) -> list[str]:
+    vae = load_checkpoint(bundled_mini(), only={"vae"}).component("vae")
+    count = bench.options.codec_clips
+    judged = Judged(bench.network(), bench.clips("test"), count, vae)
+    return [*TABLE, row_of("through mini's autoencoder", judged)]
+
+
+def untrained(bench: Bench) -> list[str]:
     torch.manual_seed(0)
-    lines.append(row_of("control: the same network, untrained", Judged(MiniSyncNet(), clips, len(clips)))[0])
-    quantiles = np.quantile(other, [0.5, 0.95])
-    above = 100 * np.mean(np.array(own) > quantiles[1])
-    lines += [
-        "",
-        f"With another clip's sound the confidence is below {quantiles[1]:.3f} on 95 % of clips (median "
-        f"{quantiles[0]:.3f}); with their own, {above:.0f} % of clips lie "
-        "above that.",
+    row = row_of("control: the same network, untrained", Judged(MiniSyncNet(), bench.clips("test"), CLIPS))
+    return [*TABLE, row]
+
+
+def mark(bench: Bench) -> list[str]:
+    """The confidence that few strangers reach, chosen on validation clips and judged on test clips."""
+    network = bench.network()
+    chosen = Judged(network, bench.clips("validation"), CLIPS).strangers()
+    own, _, _ = (judged := Judged(network, bench.clips("test"), CLIPS)).confidences()
+    strangers = judged.strangers()
+    lines = [
+        "| mark, chosen on validation | reached by | own sound, test | another's sound, test |",
+        "|---:|---:|---:|---:|",
     ]
+    for share in (0.95, 0.99):
+        bar = float(np.quantile(chosen, share))
+        lines.append(
+            f"| {bar:.3f} | {100 * (1 - share):.0f} % of other sounds, validation "
+            f"| {_above(own, bar)} | {_above(strangers, bar)} |"
+        )
+    bar = network.confident
+    lines.append(f"| {bar:.3f} | in use | {_above(own, bar)} | {_above(strangers, bar)} |")
     return lines
 
 
-def _measure(job: tuple[str, int, int]) -> tuple[float, float]:
-    """(seconds, megabytes beyond the clip) of judging `frames` random crops in a process of its own."""
+def _above(values: list[float], bar: float) -> str:
+    hits = sum(value > bar for value in values)
+    return f"{100 * hits / len(values):.1f} % ({hits} of {len(values)})"
+
+
+def _measure(job: tuple[str, int, int]) -> tuple[float, float, float]:
+    """(seconds, processor seconds, megabytes beyond the clip) of judging random crops, in a process of its
+    own."""
     checkpoint, frames, threads = job
     torch.set_num_threads(threads)
     network = load_checkpoint(checkpoint, only={"syncnet"}).component("syncnet")
@@ -129,19 +187,24 @@ def _measure(job: tuple[str, int, int]) -> tuple[float, float]:
     crops = torch.randint(0, 256, (frames, 3, 128, 128), dtype=torch.uint8, generator=random)
     sound = 0.1 * torch.randn(frames * 640, generator=random)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
+    start, processor = time.perf_counter(), time.process_time()
     judge(network, crops, sound, 25)
-    seconds = time.perf_counter() - start
-    return seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    seconds, processor = time.perf_counter() - start, time.process_time() - processor
+    return seconds, processor, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 
-def speed(checkpoint: Path, threads: int) -> list[str]:
-    lines = ["| length | seconds to judge | memory beyond the clip, MB |", "|---:|---:|---:|"]
+def speed(bench: Bench) -> list[str]:
+    threads = bench.options.threads
+    lines = [
+        f"| length | seconds, {threads} thread(s) | processor seconds | memory beyond the clip, MB |",
+        "|---:|---:|---:|---:|",
+    ]
     context = multiprocessing.get_context("spawn")
     for length in (60, 240):
         with context.Pool(1) as pool:
-            seconds, megabytes = pool.map(_measure, [(str(checkpoint), 25 * length, threads)])[0]
-        lines.append(f"| {length} s | {seconds:.1f} | {megabytes:.0f} |")
+            job = (str(bench.options.checkpoint), 25 * length, threads)
+            seconds, processor, megabytes = pool.map(_measure, [job])[0]
+        lines.append(f"| {length} s | {seconds:.1f} | {processor:.1f} | {megabytes:.0f} |")
     return lines
 
 
@@ -177,7 +240,8 @@ def mouth_openings(path: Path, models: Path) -> Tensor:
     return mouth_opening_of(torch.stack(points))
 
 
-def meter(media: Path, models: Path, cache: Path) -> list[str]:
+def meter(bench: Bench) -> list[str]:
+    media, models, cache = bench.options.recordings, bench.options.models, bench.options.data / "openings"
     entries = [
         entry
         for entry in json.loads((media / "MANIFEST.json").read_text())
@@ -209,54 +273,77 @@ def meter(media: Path, models: Path, cache: Path) -> list[str]:
     return [*lines, "", f"Within one frame of the manifest: {near} of {counted} (without the late one)."]
 
 
+@dataclass(frozen=True)
+class Part:
+    title: str
+    text: str
+    measure: Callable[[Bench], list[str]]
+
+
+PARTS = {
+    "offsets": Part(
+        "Known offsets: `mini`",
+        f"Held-out clips of {FRAMES} frames, each with its sound moved by -{FURTHEST} to {FURTHEST} frames; "
+        "what moves past an end is lost, silence fills the gap. AUC: how often the confidence with the own "
+        "sound beats that with the next clip's.",
+        offsets,
+    ),
+    "codec": Part("The same through the autoencoder", "As `mini` shows what it made.", codec),
+    "untrained": Part("Control: untrained", "Chance for an exact offset is 1 of 31.", untrained),
+    "mark": Part(
+        "From which confidence on the lips follow the sound",
+        f"The mark is chosen on {CLIPS} validation clips and judged on {CLIPS} test clips: other people, "
+        "voices and sentences. Other sounds: every clip with the sound of every other.",
+        mark,
+    ),
+    "speed": Part("Speed and memory: `mini`", "Random crops of 128 pixels at 25 fps.", speed),
+    "meter": Part(
+        "Real recordings: the meter without weights",
+        "Ridge regression from log-mel to the opening of the mouth, fitted on all other clips. Offsets are "
+        "frames by which the sound is early; negative is late. Control: the highest r over 21 lags with "
+        "another clip's sound.",
+        meter,
+    ),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}; default: all")
     parser.add_argument("--checkpoint", type=Path, default=bundled_mini(), help="a file with mini's SyncNet")
-    parser.add_argument("--data", type=Path, default=Path(".work/sync"), help="where test clips are kept")
+    parser.add_argument(
+        "--data", type=Path, default=Path(".work/sync"), help="where clips and sections are kept"
+    )
     parser.add_argument("--codec-clips", type=int, default=24, help="clips to pass through the autoencoder")
     parser.add_argument("--recordings", type=Path, help="folder of real recordings with a MANIFEST.json")
     parser.add_argument("--models", type=Path, help="folder of face detectors")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument("--write", action="store_true", help="record the page in docs/results")
+    parser.add_argument("--write", action="store_true", help="make docs/results/sync.md of the sections")
     options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"there is no part {min(unknown)}: choose from {', '.join(PARTS)}")
     torch.set_num_threads(options.threads)
-    page = ["# Can the sync scores be trusted?", ""]
-    page += ["Repeat with `python -m benchmarks.sync_score --recordings MEDIA --models MODELS --write`.", ""]
-    if "syncnet" in read_info(options.checkpoint)["components"]:
-        network = load_checkpoint(options.checkpoint, only={"syncnet"}).component("syncnet")
-        render_dataset(options.data / "test", "test", Shape(CLIPS, FRAMES))
-        clips = ClipSet(options.data / "test")
-        codec = load_checkpoint(bundled_mini(), only={"vae"}).component("vae")
-        page += [
-            "## Known offsets: `mini`",
-            "",
-            f"Held-out clips of {FRAMES} frames, each with its sound moved by -{FURTHEST} to {FURTHEST} "
-            "frames; what moves past an end is lost, silence fills the gap. AUC: how often the confidence "
-            "with the own sound beats that with the next clip's.",
-            "",
-            *known_offsets(network, clips, codec, options.codec_clips),
-            "",
-            f"## Speed and memory: `mini`, {options.threads} thread(s)",
-            "",
-            *speed(options.checkpoint, options.threads),
-            "",
-        ]
-    else:
-        page += [f"`mini`: not measured, {options.checkpoint.name} has no SyncNet.", ""]
-    if options.recordings and options.models:
-        page += [
-            "## Real recordings: the meter without weights",
-            "",
-            "Ridge regression from log-mel to the opening of the mouth, fitted on all other clips. Offsets "
-            "are frames by which the sound is early; negative is late.",
-            "",
-            *meter(options.recordings, options.models, options.data / "openings"),
-            "",
-        ]
-    text = "\n".join(page)
-    print(text)
+    for name in options.parts or PARTS:
+        if name == "meter" and not (options.recordings and options.models):
+            print("meter: skipped, it needs --recordings and --models")
+            continue
+        section = "\n".join(PARTS[name].measure(Bench(options)))
+        kept = options.data / "sections" / f"{name}.md"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(section, encoding="utf-8")
+        print(f"## {PARTS[name].title}\n\n{section}\n", flush=True)
     if options.write:
-        RESULTS.write_text(text, encoding="utf-8")
+        RESULTS.write_text(_page(options.data / "sections"), encoding="utf-8")
+
+
+def _page(sections: Path) -> str:
+    lines = ["# Can the sync scores be trusted?", ""]
+    lines += ["Repeat with `python -m benchmarks.sync_score --recordings MEDIA --models MODELS --write`.", ""]
+    for name, part in PARTS.items():
+        kept = sections / f"{name}.md"
+        section = kept.read_text(encoding="utf-8") if kept.is_file() else "Not measured."
+        lines += [f"## {part.title}", "", part.text, "", section, ""]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
