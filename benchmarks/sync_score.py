@@ -40,6 +40,7 @@ from eadnet.training.autoencoder import to_model_range
 from eadnet.training.dataset import ClipSet, Shape, render_dataset
 
 CLIPS, FRAMES, FURTHEST = 48, 75, 10
+VALIDATION_CLIPS = 24
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "sync.md"
 LATE = "talking/address_60s_sound_120ms_late.mp4"
 
@@ -53,9 +54,9 @@ class Bench:
     def network(self) -> Any:
         return load_checkpoint(self.options.checkpoint, only={"syncnet"}).component("syncnet")
 
-    def clips(self, split: str) -> ClipSet:
+    def clips(self, split: str, count: int = CLIPS) -> ClipSet:
         folder = self.options.data / split
-        render_dataset(folder, split, Shape(CLIPS, FRAMES))
+        render_dataset(folder, split, Shape(count, FRAMES))
         return ClipSet(folder)
 
 
@@ -153,7 +154,7 @@ def untrained(bench: Bench) -> list[str]:
 def mark(bench: Bench) -> list[str]:
     """The confidence that few strangers reach, chosen on validation clips and judged on test clips."""
     network = bench.network()
-    chosen = Judged(network, bench.clips("validation"), CLIPS).strangers()
+    chosen = Judged(network, bench.clips("validation", VALIDATION_CLIPS), VALIDATION_CLIPS).strangers()
     own, _, _ = (judged := Judged(network, bench.clips("test"), CLIPS)).confidences()
     strangers = judged.strangers()
     lines = [
@@ -292,7 +293,7 @@ PARTS = {
     "untrained": Part("Control: untrained", "Chance for an exact offset is 1 of 31.", untrained),
     "mark": Part(
         "From which confidence on the lips follow the sound",
-        f"The mark is chosen on {CLIPS} validation clips and judged on {CLIPS} test clips: other people, "
+        f"The mark is chosen on {VALIDATION_CLIPS} validation clips and judged on {CLIPS} test clips: other people, "
         "voices and sentences. Other sounds: every clip with the sound of every other.",
         mark,
     ),

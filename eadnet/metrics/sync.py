@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..media.audio import RATE, check_waveform
+from ..media.clips import Frames, picked, pieces
 from .pairs import check_clip
 
 MAX_SHIFT = 15
@@ -62,7 +63,7 @@ class SyncNetwork(Protocol):
     confident: float
     crop: str
 
-    def embed(self, frames: Tensor, waveform: Tensor) -> tuple[Tensor, Tensor]: ...
+    def embed(self, frames: Frames, waveform: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 def distances(
@@ -122,7 +123,7 @@ def sweep(
     )
 
 
-def score(network: SyncNetwork, frames: Tensor, waveform: Tensor, fps: float | Fraction) -> SyncScore:
+def score(network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | Fraction) -> SyncScore:
     """Scores of a clip from its pictures and its sound.
 
     SyncNets know 25 fps only: at any other rate the picture on screen at each 1/25 s is taken. `offset` is
@@ -138,7 +139,7 @@ def score(network: SyncNetwork, frames: Tensor, waveform: Tensor, fps: float | F
         InputError: too few frames or too little sound for the network.
     """
     if float(fps) != FPS:
-        frames = frames[frames_at_25(frames.shape[0], fps).to(frames.device)]
+        frames = picked(frames, frames_at_25(frames.shape[0], fps).tolist())
     return sweep(*network.embed(frames, waveform), silence_beyond_ends=network.silence_beyond_ends)
 
 
@@ -194,7 +195,7 @@ class SyncVerdict:
         return "\n".join(lines)
 
 
-def judge(network: SyncNetwork, frames: Tensor, waveform: Tensor, fps: float | Fraction) -> SyncVerdict:
+def judge(network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | Fraction) -> SyncVerdict:
     """`score`, with its input checked and everything unusual about it said.
 
     Args:
@@ -219,7 +220,7 @@ def judge(network: SyncNetwork, frames: Tensor, waveform: Tensor, fps: float | F
     return SyncVerdict(result, network.name, network.confident, tuple(_notes(result, frames, waveform, fps)))
 
 
-def _notes(result: SyncScore, frames: Tensor, waveform: Tensor, fps: float | Fraction) -> list[str]:
+def _notes(result: SyncScore, frames: Frames, waveform: Tensor, fps: float | Fraction) -> list[str]:
     notes = []
     pictures, sound = frames.shape[0] / float(fps), waveform.numel() / RATE
     if abs(pictures - sound) > 1.5 / FPS:
@@ -229,7 +230,7 @@ def _notes(result: SyncScore, frames: Tensor, waveform: Tensor, fps: float | Fra
         )
     if float(fps) != FPS:
         notes.append(f"{float(fps):g} frames per second were read at {FPS}, the only rate SyncNets know.")
-    if all(torch.equal(frame, frames[0]) for frame in frames[1:]):
+    if _never_changes(frames):
         notes.append("The pictures never change, so the score tells nothing.")
     searched = int(result.mean_distances.isfinite().sum()) // 2
     if searched < MAX_SHIFT:
@@ -239,6 +240,11 @@ def _notes(result: SyncScore, frames: Tensor, waveform: Tensor, fps: float | Fra
             f"The best offset is the largest that was searched, {MAX_SHIFT} frames; it may be larger."
         )
     return notes
+
+
+def _never_changes(frames: Frames) -> bool:
+    first = frames[:1]
+    return all(torch.equal(piece, first.expand_as(piece)) for piece in pieces(frames))
 
 
 def frames_at_25(count: int, fps: float | Fraction) -> Tensor:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..media.clips import Frames
 from ..media.images import unit_range
 from .mini_audio import RowNorm, speech_log_mel
 
@@ -121,7 +122,7 @@ class MiniSyncNet(nn.Module):
         return F.normalize(self.sound(padded).transpose(1, 2), dim=-1)
 
     @torch.no_grad()
-    def embed(self, frames: Tensor, waveform: Tensor, batch: int = 256) -> tuple[Tensor, Tensor]:
+    def embed(self, frames: Frames, waveform: Tensor, batch: int = 256) -> tuple[Tensor, Tensor]:
         """Embeddings at every frame, ready for `eadnet.metrics.sync.sweep`.
 
         Args:

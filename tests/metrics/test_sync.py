@@ -84,7 +84,7 @@ def test_a_network_sees_25_pictures_per_second() -> None:
         name, crop, num_frames, silence_beyond_ends, confident = "counting", "any", 1, True, 0.0
 
         def embed(self, frames: torch.Tensor, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            rows = frames.flatten(1)
+            rows = frames[:].flatten(1)
             return rows, rows
 
     frames = torch.rand(50, 3, 2, 2)
