@@ -28,8 +28,14 @@ import torch
 from torch import Tensor
 
 from eadnet.checkpoints import bundled_mini, load_checkpoint
+from eadnet.evaluation.clip import score_clip
+from eadnet.evaluation.judges import find_judges
+from eadnet.faces import yunet
+from eadnet.faces.follow import follow, watch
+from eadnet.faces.yunet import YuNet
 from eadnet.media.audio import load_audio, moved, to_mono_16k
-from eadnet.media.video import read_frames, video_fps
+from eadnet.media.video import read_frames, video_fps, write_video
+from eadnet.metrics.face_crops import face_crops, judge_track
 from eadnet.metrics.intervals import mean_interval, separation, share_interval
 from eadnet.metrics.speech_fit import leave_one_out
 from eadnet.metrics.sync import SyncScore, judge, sweep
@@ -63,16 +69,20 @@ class Bench:
 class Judged:
     """Every test clip's pictures and sound as embeddings, each computed once."""
 
-    def __init__(self, network: MiniSyncNet, clips: ClipSet, count: int, codec: Any = None) -> None:
+    def __init__(
+        self,
+        network: MiniSyncNet,
+        clips: ClipSet,
+        count: int,
+        change: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         self.network = network
         self.sounds = [torch.from_numpy(s.astype(np.float32) / 32767) for s in clips.speech[:count]]
         self.video = []
         for row in range(count):
             pictures = torch.from_numpy(np.array(clips.frames[row])).movedim(-1, 1)
-            if codec is not None:
-                with torch.no_grad():
-                    whole = codec.decode(codec.encode(to_model_range(clips.frames[row]))).clamp(-1, 1)
-                pictures = (whole + 1) / 2
+            if change is not None:
+                pictures = change(pictures)
             self.video.append(network.embed(pictures, self.sounds[row])[0])
 
     @torch.no_grad()
@@ -141,8 +151,24 @@ def offsets(bench: Bench) -> list[str]:
 def codec(bench: Bench) -> list[str]:
     vae = load_checkpoint(bundled_mini(), only={"vae"}).component("vae")
     count = bench.options.codec_clips
-    judged = Judged(bench.network(), bench.clips("test"), count, vae)
+
+    @torch.no_grad()
+    def coded(pictures: Tensor) -> Tensor:
+        frames = to_model_range(pictures.movedim(1, -1).numpy())
+        return torch.cat([vae.decode(vae.encode(part)).clamp(-1, 1) / 2 + 0.5 for part in frames.split(25)])
+
+    judged = Judged(bench.network(), bench.clips("test"), count, coded)
     return [*TABLE, row_of("through mini's autoencoder", judged)]
+
+
+def tracked(bench: Bench) -> list[str]:
+    def cropped(pictures: Tensor) -> Tensor:
+        detector = YuNet(bench.options.models / yunet.FILE)
+        track = follow(watch(iter(pictures.movedim(1, -1).numpy()), detector), "portrait", 128)
+        return face_crops(pictures, judge_track(track, "mini"))[:]
+
+    judged = Judged(bench.network(), bench.clips("test"), bench.options.codec_clips, cropped)
+    return [*TABLE, row_of("cropped by the tracker", judged)]
 
 
 def untrained(bench: Bench) -> list[str]:
@@ -206,6 +232,48 @@ def speed(bench: Bench) -> list[str]:
             job = (str(bench.options.checkpoint), 25 * length, threads)
             seconds, processor, megabytes = pool.map(_measure, [job])[0]
         lines.append(f"| {length} s | {seconds:.1f} | {processor:.1f} | {megabytes:.0f} |")
+    return lines
+
+
+def _measure_streaming(job: tuple[str, Path, Path]) -> tuple[float, float, float]:
+    """(seconds, processor seconds, megabytes beyond a clip of 2 s) of scoring a video file, in a new process."""
+    checkpoint, short, path = job
+    torch.set_num_threads(1)
+    judges = find_judges(None, Path(checkpoint))
+    score_clip(short, None, judges)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start, processor = time.perf_counter(), time.process_time()
+    result = score_clip(path, None, judges)
+    assert "mini_confidence" in result.scores
+    seconds, processor = time.perf_counter() - start, time.process_time() - processor
+    return seconds, processor, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def streaming(bench: Bench) -> list[str]:
+    """Test clips one after the other, twice as wide, as one long video."""
+    clips, folder = bench.clips("test"), bench.options.data / "long"
+    lines = [
+        "| video, 256 x 256 | seconds, 1 thread | processor seconds | memory beyond a clip of 2 s, MB "
+        "| its frames in memory would be, MB |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for length in (2, 15, 60):
+        path = folder / f"{length}.mp4"
+        if not path.exists():
+            frames = (clips.frames[n // FRAMES % CLIPS, n % FRAMES] for n in range(25 * length))
+            sound = np.concatenate([clips.speech[n % CLIPS] for n in range(length // 3 + 1)])[
+                : 16000 * length
+            ]
+            waveform = torch.from_numpy(sound.astype(np.float32) / 32767)[None]
+            large = (frame.repeat(2, 0).repeat(2, 1) for frame in frames)
+            write_video(path, large, 25, waveform, 16000)
+    context = multiprocessing.get_context("spawn")
+    for length in (15, 60):
+        with context.Pool(1) as pool:
+            job = (str(bench.options.checkpoint), folder / "2.mp4", folder / f"{length}.mp4")
+            seconds, processor, megabytes = pool.map(_measure_streaming, [job])[0]
+        whole = length * 25 * 256 * 256 * 3 / 2**20
+        lines.append(f"| {length} s | {seconds:.1f} | {processor:.1f} | {megabytes:.0f} | {whole:.0f} |")
     return lines
 
 
@@ -290,14 +358,24 @@ PARTS = {
         offsets,
     ),
     "codec": Part("The same through the autoencoder", "As `mini` shows what it made.", codec),
+    "tracked": Part(
+        "The same in crops by the tracker",
+        "As `eadnet evaluate` crops faces where it has YuNet's file.",
+        tracked,
+    ),
     "untrained": Part("Control: untrained", "Chance for an exact offset is 1 of 31.", untrained),
     "mark": Part(
         "From which confidence on the lips follow the sound",
-        f"The mark is chosen on {VALIDATION_CLIPS} validation clips and judged on {CLIPS} test clips: other people, "
-        "voices and sentences. Other sounds: every clip with the sound of every other.",
+        f"The mark is chosen on {VALIDATION_CLIPS} validation clips and judged on {CLIPS} test clips: other "
+        "people, voices and sentences. Other sounds: every clip with the sound of every other.",
         mark,
     ),
     "speed": Part("Speed and memory: `mini`", "Random crops of 128 pixels at 25 fps.", speed),
+    "streaming": Part(
+        "Memory of `eadnet evaluate`",
+        "A whole video file: sync by `mini`, flicker and warped difference, without a detector.",
+        streaming,
+    ),
     "meter": Part(
         "Real recordings: the meter without weights",
         "Ridge regression from log-mel to the opening of the mouth, fitted on all other clips. Offsets are "
@@ -325,8 +403,9 @@ def main() -> None:
         parser.error(f"there is no part {min(unknown)}: choose from {', '.join(PARTS)}")
     torch.set_num_threads(options.threads)
     for name in options.parts or PARTS:
-        if name == "meter" and not (options.recordings and options.models):
-            print("meter: skipped, it needs --recordings and --models")
+        needed = {"meter": (options.recordings, options.models), "tracked": (options.models,)}.get(name, ())
+        if None in needed:
+            print(f"{name}: skipped, it needs --models" + " and --recordings" * (name == "meter"))
             continue
         section = "\n".join(PARTS[name].measure(Bench(options)))
         kept = options.data / "sections" / f"{name}.md"

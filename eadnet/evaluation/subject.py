@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..faces.crops import centre_square
 from ..faces.detectors import FaceDetector
 from ..faces.follow import follow, watch
+from ..faces.track import FaceTrack
 from ..media.clips import Frames, LazyFrames, changed, picked, pieces, video_frames
 from ..media.reader import VideoReader
 from ..metrics.face_crops import TIGHT, face_crops, in_frame, judge_track, square_track
@@ -38,13 +39,13 @@ class Subject:
         self.frames: Frames = video_frames(self.pictures)
         self.fps = float(self.pictures.fps)
         self.notes: list[str] = []
-        self._sighting = self._track = None
+        self._track: FaceTrack | None = None
         if detector is None:
             return
         try:
             count = self.pictures.count
-            self._sighting = watch((self.pictures.picture(n) for n in range(count)), detector)
-            self._track = follow(self._sighting, "portrait", 128)
+            sighting = watch((self.pictures.picture(n) for n in range(count)), detector)
+            self._track = follow(sighting, "portrait", 128)
             gone = self._track.missing()
             if len(gone) > (1 - FEWEST_SEEN) * count:
                 raise InputError(f"A face is seen in {count - len(gone)} of the {count} frames only.")
@@ -65,15 +66,15 @@ class Subject:
 
     def seen_by(self, network: str) -> LazyFrames:
         """The face as a SyncNet of this name wants it."""
-        if self._sighting is None:
+        if self._track is None:
             return changed(self.frames, centre_square)
-        return face_crops(self.pictures, judge_track(self._sighting, network))
+        return face_crops(self.frames, judge_track(self._track, network))
 
     def tight(self) -> LazyFrames:
         """The face alone, as landmark and expression networks want it."""
         if self._track is None:
             return changed(self.frames, _tight)
-        return face_crops(self.pictures, square_track(self._track, TIGHT))
+        return face_crops(self.frames, square_track(self._track, TIGHT))
 
     def tight_where_seen(self) -> LazyFrames:
         """The same without the frames that have no face."""

@@ -1,4 +1,4 @@
-"""The face of a video as each judge wants to see it: cut out of the frames as they are asked for."""
+"""A tracked face as each judge wants to see it: cut out of the frames as they are asked for."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from ..faces.affine import invert
-from ..faces.follow import Sighting, follow
+from ..faces.framing import frame_face
+from ..faces.points import alignment_points
 from ..faces.track import FaceTrack
-from ..media.clips import LazyFrames
-from ..media.reader import Pictures
+from ..media.clips import Frames, LazyFrames
 
 MEDIAN = 13  # frames
 
@@ -60,31 +60,43 @@ def square_track(track: FaceTrack, square: Square) -> FaceTrack:
     return replace(track, framing="square", resolution=square.resolution, matrices=matrices)
 
 
-def judge_track(sighting: Sighting, network: str) -> FaceTrack:
-    """The largest face, framed as a SyncNet wants it.
+def framed_track(track: FaceTrack, framing: str, resolution: int) -> FaceTrack:
+    """The same face in another framing of `eadnet.faces.framing`."""
+    if (track.framing, track.resolution) == (framing, resolution):
+        return track
+    points = track.points.numpy()
+    ends = [*track.shots[1:], len(track)]
+    matrices = torch.cat(
+        [
+            frame_face(framing, points[a:b], alignment_points(points[a:b]), resolution)
+            for a, b in zip(track.shots, ends, strict=True)
+        ]
+    )
+    return replace(track, framing=framing, resolution=resolution, matrices=matrices)
+
+
+def judge_track(track: FaceTrack, network: str) -> FaceTrack:
+    """A face framed as the SyncNet of this name wants it."""
+    if network == "syncnet_v2":
+        return square_track(track, SYNCNET_V2)
+    if network == "stable_syncnet":
+        return framed_track(track, "latentsync", 256)
+    return framed_track(track, "portrait", 128)
+
+
+def face_crops(frames: Frames, track: FaceTrack) -> LazyFrames:
+    """The crops of a track as a clip [T, 3, R, R], uint8.
 
     Args:
-        sighting: from `eadnet.faces.follow.watch`.
-        network: name of the SyncNet.
-
-    Raises:
-        InputError: no face in the whole video.
+        frames: those in which the face was looked for.
+        track: of them.
     """
-    if network == "syncnet_v2":
-        return square_track(follow(sighting, "latentsync", SYNCNET_V2.resolution), SYNCNET_V2)
-    if network == "stable_syncnet":
-        return follow(sighting, "latentsync", 256)
-    return follow(sighting, "portrait", 128)
-
-
-def face_crops(pictures: Pictures, track: FaceTrack) -> LazyFrames:
-    """The crops of a track as a clip [T, 3, R, R], uint8."""
 
     def read(numbers: Sequence[int]) -> Tensor:
-        crops = track.crop(np.stack([pictures.picture(number) for number in numbers]), list(numbers))
-        return ((crops + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        pictures = frames[numbers[0] : numbers[-1] + 1].movedim(1, -1)
+        return ((track.crop(pictures, list(numbers)) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
-    count = min(pictures.count, len(track))
+    count = min(frames.shape[0], len(track))
     return LazyFrames((count, 3, track.resolution, track.resolution), read)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from eadnet.faces.detectors import Face
-from eadnet.faces.follow import Sighting, follow, watch
-from eadnet.media.reader import PicturesInMemory
+from eadnet.faces.follow import follow, watch
+from eadnet.faces.track import FaceTrack
 from eadnet.metrics.face_crops import SYNCNET_V2, TIGHT, face_crops, in_frame, judge_track, square_track
 
 BOX = np.array([100, 80, 160, 160], np.float32)  # 60 x 80, so half of the longer side is 40
@@ -35,16 +35,17 @@ def frames() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def sighting() -> Sighting:
-    return watch(frames(), Here())
+def track() -> FaceTrack:
+    return follow(watch(frames(), Here()), "portrait", 128)
 
 
-def test_syncnet_v2_sees_the_square_of_the_published_evaluation(sighting: Sighting) -> None:
-    crops = face_crops(PicturesInMemory(frames(), Fraction(25)), judge_track(sighting, "syncnet_v2"))
+def test_syncnet_v2_sees_the_square_of_the_published_evaluation(track: FaceTrack) -> None:
+    pictures = torch.from_numpy(frames()).movedim(-1, 1)
+    crops = face_crops(pictures, judge_track(track, "syncnet_v2"))
     assert crops.shape == (COUNT, 3, 224, 224)
     assert int(crops[0:1][..., 2:-2, 2:-2].min()) == 255
     corners = torch.tensor([[73.5, 79.5], [185.5, 191.5]], dtype=torch.float64)  # edges of the pixels
-    matrix = judge_track(sighting, "syncnet_v2").matrices[0].double()
+    matrix = judge_track(track, "syncnet_v2").matrices[0].double()
     torch.testing.assert_close(
         corners @ matrix[:, :2].T + matrix[:, 2],
         torch.tensor([[-0.5, -0.5], [223.5, 223.5]], dtype=torch.float64),
@@ -56,16 +57,19 @@ def test_syncnet_v2_sees_the_square_of_the_published_evaluation(sighting: Sighti
     ("network", "framing", "side"), [("mini", "portrait", 128), ("stable_syncnet", "latentsync", 256)]
 )
 def test_other_judges_have_the_framing_they_were_trained_on(
-    sighting: Sighting, network: str, framing: str, side: int
+    track: FaceTrack, network: str, framing: str, side: int
 ) -> None:
-    track = judge_track(sighting, network)
-    assert (track.framing, track.resolution) == (framing, side)
+    seen = judge_track(track, network)
+    assert (seen.framing, seen.resolution) == (framing, side)
+    followed = follow(watch(frames(), Here()), framing, side)
+    torch.testing.assert_close(seen.matrices, followed.matrices)
 
 
-def test_one_wrong_box_does_not_move_the_square(sighting: Sighting) -> None:
-    track = follow(sighting, "portrait", 128)
-    track.boxes[3] += 50
-    torch.testing.assert_close(square_track(track, TIGHT).matrices[3], square_track(track, TIGHT).matrices[0])
+def test_one_wrong_box_does_not_move_the_square(track: FaceTrack) -> None:
+    boxes = track.boxes.clone()
+    boxes[3] += 50
+    seen = square_track(replace(track, boxes=boxes), TIGHT)
+    torch.testing.assert_close(seen.matrices[3], seen.matrices[0])
 
 
 def test_points_go_back_into_the_frame_and_there_are_none_without_a_face() -> None:
