@@ -236,7 +236,7 @@ def speed(bench: Bench) -> list[str]:
 
 
 def _measure_streaming(job: tuple[str, Path, Path]) -> tuple[float, float, float]:
-    """(seconds, processor seconds, megabytes beyond a clip of 2 s) of scoring a video file, in a new process."""
+    """(seconds, processor seconds, megabytes beyond a clip of 2 s) of scoring a video, in a new process."""
     checkpoint, short, path = job
     torch.set_num_threads(1)
     judges = find_judges(None, Path(checkpoint))

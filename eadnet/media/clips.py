@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from .reader import Pictures
 
-PIECE = 32  # frames
+MOST = 32  # frames of a piece
+_VALUES = 1 << 24  # numbers of a piece: 64 MB as float32
 
 
 class Frames(Protocol):
@@ -78,7 +80,13 @@ def changed(frames: Frames, change: Callable[[Tensor], Tensor]) -> LazyFrames:
     return LazyFrames(shape, lambda places: change(frames[places[0] : places[-1] + 1]))
 
 
-def pieces(frames: Frames, size: int = PIECE, overlap: int = 0) -> Iterator[Tensor]:
+def piece_size(frames: Frames) -> int:
+    """How many frames are worked on together: fewer where they are large."""
+    return max(1, min(MOST, _VALUES // max(1, math.prod(frames.shape[1:]))))
+
+
+def pieces(frames: Frames, size: int | None = None, overlap: int = 0) -> Iterator[Tensor]:
     """A clip in pieces of ``size`` frames; each but the first begins with ``overlap`` frames seen before."""
+    size = size or piece_size(frames)
     for start in range(0, max(1, frames.shape[0] - overlap), size):
         yield frames[start : start + size + overlap]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..media.clips import Frames
+from ..media.clips import Frames, piece_size
 
 CHUNK = 32
 
@@ -41,10 +41,14 @@ def common_frames(generated: Frames, reference: Frames) -> int:
 
 
 def frame_by_frame(
-    compare: Callable[[Tensor, Tensor], Tensor], generated: Frames, reference: Frames, chunk: int = CHUNK
+    compare: Callable[[Tensor, Tensor], Tensor],
+    generated: Frames,
+    reference: Frames,
+    chunk: int | None = None,
 ) -> Tensor:
     """`compare` (chunks [n, 3, H, W] in 0..1 -> [n]) over the frames two clips share, [T] on the CPU."""
     count = common_frames(generated, reference)
+    chunk = chunk or piece_size(generated)
     pieces = [
         compare(
             as_floats(generated[start : min(count, start + chunk)]),

@@ -180,13 +180,18 @@ class SyncVerdict:
         way = "late" if self.score.offset < 0 else "early"
         return f"The sound is {frames} frame{plural} ({abs(self.milliseconds)} ms) {way}."
 
+    def _mark(self) -> str:
+        if not self.confident:
+            return "no mark was measured for this network: look at the curve"
+        return f"few other sounds reach {self.confident:g}"
+
     def report(self) -> str:
         """Some lines of text with every number and its network."""
         score = self.score
         lines = [
             self.headline(),
             f"network     {self.network}",
-            f"confidence  {score.confidence:.3f}  (LSE-C, higher is better)",
+            f"confidence  {score.confidence:.3f}  (LSE-C, higher is better; {self._mark()})",
             f"distance    {score.distance:.3f}  (LSE-D, lower is better)",
             f"offset      {score.offset:+d} frames of 1/{FPS} s  (positive: the sound is early)",
             *(f"note        {note}" for note in self.notes),

@@ -50,6 +50,11 @@ def test_overlapping_windows_read_every_frame_once() -> None:
     assert [len(p) for p in pieces(source.lazy[:1], 16, overlap=4)] == [1]
 
 
+def test_pieces_of_large_frames_are_short() -> None:
+    assert len(next(pieces(torch.zeros(9, 3, 1080, 1920, dtype=torch.uint8)))) == 2
+    assert len(next(pieces(torch.zeros(40, 3, 4, 4)))) == 32
+
+
 def test_frames_can_be_picked_and_changed() -> None:
     source = Source(10)
     assert torch.equal(picked(source.lazy, [4, 4, 1])[0:3], source.frames[[4, 4, 1]])
