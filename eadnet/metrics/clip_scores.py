@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..media.charts import THEMES, Panel, Picture, finite_range, tiles
 from ..media.clips import Frames, pieces
-from .fidelity import psnr, ssim
+from .fidelity import HIGHEST_PSNR, psnr, ssim
 from .pairs import as_floats, common_frames
 from .temporal import Flicker, warped_errors
 
@@ -63,10 +63,10 @@ def clip_scores(generated: Frames, reference: Frames) -> ClipScores:
     """
     count = common_frames(generated, reference)
     notes = []
-    if len(generated) != len(reference):
+    lengths = generated.shape[0], reference.shape[0]
+    if lengths[0] != lengths[1]:
         notes.append(
-            f"The clip has {len(generated)} frames and the reference {len(reference)}; "
-            f"the first {count} were compared."
+            f"The clip has {lengths[0]} frames and the reference {lengths[1]}; the first {count} were compared."
         )
     size = motion_size(generated.shape[-2:])
     if size != tuple(generated.shape[-2:]):
@@ -119,22 +119,24 @@ def clip_picture(scores: ClipScores, fps: float = 25.0, theme: str = "dark") -> 
     sheet = Picture(WIDTH, HEIGHT, colours)
     count = len(scores.psnr)
     sheet.text(24, 20, "Generated and reference, frame by frame", 24, colours.ink)
-    sheet.text(24, 54, f"{count} frames compared", 13, colours.muted)
+    sheet.text(24, 54, f"{count} {'frame' if count == 1 else 'frames'} compared", 13, colours.muted)
     numbers = (
         ("PSNR, dB", f"{float(scores.psnr.mean()):.1f}"),
         ("SSIM", f"{float(scores.ssim.mean()):.3f}"),
-        ("flicker, ‰", f"{1000 * scores.flicker:.1f}"),
+        ("flicker, 1/1000", f"{1000 * scores.flicker:.1f}"),
     )
     tiles(sheet, numbers, WIDTH - 24)
     seconds = [k / fps for k in range(count)]
-    for name, values, colour, top, bottom in (
-        ("PSNR in dB", scores.psnr, colours.line, 90, 352),
-        ("SSIM", scores.ssim, colours.good, 364, HEIGHT - 20),
+    for name, values, best, colour, top, bottom in (
+        ("PSNR in dB", scores.psnr, HIGHEST_PSNR, colours.line, 90, 352),
+        ("SSIM", scores.ssim, 1.0, colours.good, 364, HEIGHT - 20),
     ):
         low, high = finite_range(values.numpy(), 0.12)
+        high = min(high, best)
         box = (24, top, WIDTH - 24, bottom)
         panel = Panel(sheet, box, name, (0, max(seconds[-1], 1 / fps)), (low, high), "seconds")
         panel.curve(seconds, values.tolist(), colour, fill_to=low)
         worst = int(values.argmin())
-        panel.mark(seconds[worst], float(values[worst]), f"frame {worst}", colours.bad)
+        if float(values[worst]) < float(values.max()):
+            panel.mark(seconds[worst], float(values[worst]), f"frame {worst}", colours.bad)
     return sheet.pixels()

@@ -36,7 +36,8 @@ class SyncScore:
         distance: mean distance at that offset (LSE-D); lower is better.
         confidence: median minus minimum of the mean distances (LSE-C); higher is better.
         framewise: [N], median of the mean distances minus the distance of each frame at that offset,
-            median-filtered over nine frames: where in the clip the lips fit; NaN where there is no sound.
+            median-filtered over nine frames (not for shorter clips): where in the clip the lips fit; NaN
+            where there is no sound.
     """
 
     mean_distances: Tensor
@@ -266,6 +267,8 @@ def frames_at_25(count: int, fps: float | Fraction) -> Tensor:
 
 
 def _median_filtered(curve: Tensor) -> Tensor:
-    """Median over nine frames, zeros beyond the ends; [N] -> [N]."""
+    """Median over nine frames, zeros beyond the ends; [N] -> [N]. Shorter series, mostly ends, stay."""
+    if len(curve) < MEDIAN_WINDOW:
+        return curve
     half = MEDIAN_WINDOW // 2
     return F.pad(curve, (half, half)).unfold(0, MEDIAN_WINDOW, 1).median(dim=1).values

@@ -36,8 +36,8 @@ def blurred(frames: Tensor, reach: int) -> Tensor:
 DAMAGES: dict[str, list[Callable[[Tensor], Tensor]]] = {
     "noise": [lambda x, s=s: x + s * NOISE[: len(x)] for s in (0.02, 0.06, 0.2, 0.6)],  # type: ignore[misc]
     "blur": [lambda x, r=r: blurred(x, r) for r in (1, 2, 4, 8)],  # type: ignore[misc]
-    # Farther than the block matching of the warped difference reaches.
-    "shift": [lambda x, s=s: x.roll(s, -1) for s in (4, 5, 7, 10)],  # type: ignore[misc]
+    # Less than what is alike in the pictures: beyond, they are strangers, and no stranger is stranger.
+    "shift": [lambda x, s=s: x.roll(s, -1) for s in (1, 2, 3, 4)],  # type: ignore[misc]
 }
 
 
@@ -107,8 +107,11 @@ def test_a_still_clip_with_damage_in_every_other_frame_is_less_steady(metric: st
         "flicker by itself": flicker,
         "warped difference": warped_difference,
     }[metric]
+    damages = DAMAGES[damage]
+    if metric == "warped difference" and damage == "shift":  # farther than its block matching reaches
+        damages = [lambda x, s=s: x.roll(s, -1) for s in (4, 5, 6)]  # type: ignore[misc]
     values = []
-    for damaged in DAMAGES[damage]:
+    for damaged in damages:
         clip = STILL.clone()
         clip[::2] = damaged(STILL)[::2]
         values.append(measure(clip))
@@ -175,8 +178,7 @@ FACES[:, :, 22:26, 22:26] += 0.6 * SPOKEN[:, None, None, None]
 def test_lips_that_are_harder_to_see_fit_the_sound_less(damage: str) -> None:
     """The stand-in looks at the mouth only, and hears loudness."""
     confidences, distances = [], []
-    damages = DAMAGES[damage] if damage != "shift" else [lambda x, s=s: x.roll(s, -1) for s in (1, 2, 3)]  # type: ignore[misc]
-    for damaged in damages:
+    for damaged in DAMAGES[damage][:3]:  # then nothing of the mouth is left
         seen = damaged(FACES)[:, :, 22:26, 22:26].mean((1, 2, 3))
         pair = [torch.stack([series, torch.ones(24)], 1) for series in (seen, 0.2 + 0.6 * SPOKEN)]
         result = sweep(*pair, shifts=5, silence_beyond_ends=False)
@@ -188,7 +190,7 @@ def test_lips_that_are_harder_to_see_fit_the_sound_less(damage: str) -> None:
 
 def test_sound_that_is_farther_off_has_a_larger_offset_and_a_larger_distance_at_none() -> None:
     video = torch.stack([held_back(torch.rand(60, 1, 2, generator=RANDOM), 4)[:, 0, 0], torch.ones(60)], 1)
-    results = [sweep(video, video.roll(late, 0)) for late in (0, 1, 3, 6)]
+    results = [sweep(video, video.roll(late, 0), silence_beyond_ends=False) for late in (0, 1, 3, 6)]
     assert [result.offset for result in results] == [0, -1, -3, -6]
     check([float(result.mean_distances[15]) for result in results[:3]], 1)
 
