@@ -4,7 +4,8 @@
     python -m benchmarks.sync_score offsets speed             some parts
     python -m benchmarks.sync_score --recordings MEDIA --models MODELS --write
 
-Each part leaves its section in --data; --write makes docs/results/sync.md of the sections that are there.
+Each part leaves its section in --data; --write puts the sections that are there into docs/results/sync.md, below
+what is written there by hand.
 The test clips are rendered once (people, voices and sentences that no training clip has) and kept in --data.
 MEDIA holds real recordings with a MANIFEST.json (file, best_audio_lag_ms), MODELS the face detector
 (YuNet) and face-api's landmarks.
@@ -413,12 +414,13 @@ def main() -> None:
         kept.write_text(section, encoding="utf-8")
         print(f"## {PARTS[name].title}\n\n{section}\n", flush=True)
     if options.write:
-        RESULTS.write_text(_page(options.data / "sections"), encoding="utf-8")
+        before = RESULTS.read_text(encoding="utf-8")
+        RESULTS.write_text(_page(before, options.data / "sections"), encoding="utf-8")
 
 
-def _page(sections: Path) -> str:
-    lines = ["# Can the sync scores be trusted?", ""]
-    lines += ["Repeat with `python -m benchmarks.sync_score --recordings MEDIA --models MODELS --write`.", ""]
+def _page(before: str, sections: Path) -> str:
+    """The page with new sections; what is written above them by hand stays."""
+    lines = [before.partition("\n## ")[0].rstrip(), ""]
     for name, part in PARTS.items():
         kept = sections / f"{name}.md"
         section = kept.read_text(encoding="utf-8") if kept.is_file() else "Not measured."

@@ -66,15 +66,18 @@ def clip_scores(generated: Frames, reference: Frames) -> ClipScores:
     lengths = generated.shape[0], reference.shape[0]
     if lengths[0] != lengths[1]:
         notes.append(
-            f"The clip has {lengths[0]} frames and the reference {lengths[1]}; the first {count} were compared."
+            f"The clip has {lengths[0]} frames and the reference {lengths[1]}; "
+            f"the first {count} were compared."
         )
     size = motion_size(generated.shape[-2:])
     if size != tuple(generated.shape[-2:]):
         notes.append(f"Flicker and motion were judged at {size[1]} x {size[0]} pixels.")
     if count == 1:
         notes.append("One frame: nothing can be said about time.")
-    psnrs, ssims = [], []
-    ours_by_motion, truth_by_motion = [], []
+    psnrs: list[Tensor] = []
+    ssims: list[Tensor] = []
+    ours_by_motion: list[Tensor] = []
+    truth_by_motion: list[Tensor] = []
     ours_still, truth_still = Flicker(), Flicker()
     # One pass: the clips may be read from files.
     for a, b in zip(pieces(generated, overlap=1), pieces(reference, overlap=1), strict=False):
