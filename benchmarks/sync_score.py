@@ -4,8 +4,8 @@
     python -m benchmarks.sync_score offsets speed             some parts
     python -m benchmarks.sync_score --recordings MEDIA --models MODELS --write
 
-Each part leaves its section in --data; --write puts the sections that are there into docs/results/sync.md, below
-what is written there by hand.
+Each part leaves its section in --data; --write puts the sections that are there into docs/results/sync.md,
+below what is written there by hand.
 The test clips are rendered once (people, voices and sentences that no training clip has) and kept in --data.
 MEDIA holds real recordings with a MANIFEST.json (file, best_audio_lag_ms), MODELS the face detector
 (YuNet) and face-api's landmarks.
@@ -199,6 +199,33 @@ def mark(bench: Bench) -> list[str]:
     return lines
 
 
+def short(bench: Bench) -> list[str]:
+    """What the mark in use is worth on the beginnings of test clips."""
+    network, lines = (
+        bench.network(),
+        [
+            "| frames | own sound above the mark | another's sound above it | own sound, offset exact |",
+            "|---:|---:|---:|---:|",
+        ],
+    )
+    judged = Judged(network, bench.clips("test"), VALIDATION_CLIPS)
+    with torch.no_grad():
+        heard = [network.embed_audio(speech_log_mel(sound)[None])[0] for sound in judged.sounds]
+    for length in (10, 15, 25, 50, 75):
+        own, other, exact = [], [], 0
+        for row, video in enumerate(judged.video):
+            for column, audio in enumerate(heard):
+                count = min(length - 4, len(video), len(audio))
+                score = sweep(video[:count], audio[:count], silence_beyond_ends=False)
+                (own if row == column else other).append(score.confidence)
+                exact += row == column and score.offset == 0
+        lines.append(
+            f"| {length} | {_above(own, network.confident)} | {_above(other, network.confident)} "
+            f"| {exact} of {len(own)} |"
+        )
+    return lines
+
+
 def _above(values: list[float], bar: float) -> str:
     hits = sum(value > bar for value in values)
     return f"{100 * hits / len(values):.1f} % ({hits} of {len(values)})"
@@ -370,6 +397,11 @@ PARTS = {
         f"The mark is chosen on {VALIDATION_CLIPS} validation clips and judged on {CLIPS} test clips: other "
         "people, voices and sentences. Other sounds: every clip with the sound of every other.",
         mark,
+    ),
+    "short": Part(
+        "The mark on short clips",
+        f"The first frames of {VALIDATION_CLIPS} test clips; fewer offsets can be searched.",
+        short,
     ),
     "speed": Part("Speed and memory: `mini`", "Random crops of 128 pixels at 25 fps.", speed),
     "streaming": Part(
