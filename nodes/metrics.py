@@ -60,7 +60,7 @@ class EADNetSyncScore(io.ComfyNode):
                     max=100.0,
                     step=0.01,
                     tooltip="The sound is moved only if the confidence is above this. 0 takes the network's "
-                    "own mark.",
+                    "own mark, and moves nothing in clips under 2 s.",
                 ),
                 io.Combo.Input("theme", options=THEMES, default="dark", tooltip=_THEME),
                 Face.Input(
@@ -113,8 +113,8 @@ class EADNetSyncScore(io.ComfyNode):
         if track is not None:
             frames = face_crops(_clip(images), judge_track(track.track, network.name))
         verdict = judge(network, frames, sound.to(next(network.parameters()).device), fps)
-        bar = min_confidence or verdict.confident
-        shift = verdict.score.offset / FPS if verdict.score.confidence > bar else 0.0
+        sure = verdict.score.confidence > min_confidence if min_confidence else verdict.sure
+        shift = verdict.score.offset / FPS if sure else 0.0
         report = verdict.report()
         if verdict.score.offset:
             report += f"\nThe sound was moved by {shift:+.2f} s." if shift else "\nThe sound was not moved."

@@ -24,6 +24,8 @@ MAX_SHIFT = 15
 MEDIAN_WINDOW = 9
 FPS = 25
 SILENCE = 1e-4  # -80 dB of full scale
+# About 2 s. In shorter clips other sounds reach any confidence (docs/results/sync.md).
+FEWEST_WINDOWS = 46
 
 
 @dataclass(frozen=True)
@@ -162,8 +164,13 @@ class SyncVerdict:
 
     @property
     def sure(self) -> bool:
-        """Whether the lips follow this sound at all as far as the network can tell."""
-        return self.score.confidence > self.confident
+        """Whether the lips follow this sound at all as far as the network can tell; not in short clips."""
+        return self.long_enough and self.score.confidence > self.confident
+
+    @property
+    def long_enough(self) -> bool:
+        """Whether so much was compared that a confidence means something."""
+        return len(self.score.framewise) >= FEWEST_WINDOWS
 
     @property
     def milliseconds(self) -> int:
@@ -173,6 +180,8 @@ class SyncVerdict:
     def headline(self) -> str:
         """The verdict on the timing in one sentence."""
         frames = abs(self.score.offset)
+        if not self.long_enough:
+            return "The clip is too short to tell: 2 s are needed."
         if not self.sure:
             return "The lips do not seem to follow this sound."
         if frames == 0:

@@ -46,11 +46,12 @@ class VideoMAEFeatures:
         from transformers import VideoMAEModel
 
         try:
-            network, report = VideoMAEModel.from_pretrained(
+            loaded: Any = VideoMAEModel.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, output_loading_info=True
             )
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
             raise CheckpointError(f"{folder} holds no VideoMAE that can be read ({error}).") from error
+        network, report = loaded
         if report["missing_keys"] or report.get("mismatched_keys"):
             missing = min([*report["missing_keys"], "of another shape"])
             raise CheckpointError(f"{folder} is no whole VideoMAE encoder (missing: {missing}).")

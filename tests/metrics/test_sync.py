@@ -9,7 +9,7 @@ import torch
 from scipy.signal import medfilt
 
 from eadnet.errors import InputError
-from eadnet.metrics.sync import distances, frames_at_25, score, sweep
+from eadnet.metrics.sync import SyncVerdict, distances, frames_at_25, score, sweep
 from tests.golden_weights import array, load_golden
 
 
@@ -90,3 +90,11 @@ def test_a_network_sees_25_pictures_per_second() -> None:
     frames = torch.rand(50, 3, 2, 2)
     result = score(CountingNetwork(), frames, torch.zeros(16000), fps=50)
     assert result.framewise.shape == (25,) and result.offset == 0
+
+
+def test_short_clips_are_never_sure() -> None:
+    video = array("short", 60, 32)
+    for frames, sure in ((60, True), (46, True), (45, False)):
+        verdict = SyncVerdict(sweep(video[:frames], video[:frames]), "any", 0.1, ())
+        assert verdict.sure is sure
+    assert "too short to tell" in verdict.report()
