@@ -45,6 +45,8 @@ class Subject:
         try:
             count = self.pictures.count
             sighting = watch((self.pictures.picture(n) for n in range(count)), detector)
+            if not sighting.tracks:
+                raise InputError(f"No face was found in any of the {count} frames.")
             self._track = follow(sighting, "portrait", 128)
             gone = self._track.missing()
             if len(gone) > (1 - FEWEST_SEEN) * count:

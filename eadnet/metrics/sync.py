@@ -247,6 +247,8 @@ def _notes(result: SyncScore, frames: Frames, waveform: Tensor, fps: float | Fra
         notes.append(f"{float(fps):g} frames per second were read at {FPS}, the only rate SyncNets know.")
     if _never_changes(frames):
         notes.append("The pictures never change, so the score tells nothing.")
+    if len(result.framewise) < FEWEST_WINDOWS:
+        notes.append("Under 2 s any sound seems to fit somewhere: the confidence tells little.")
     searched = int(result.mean_distances.isfinite().sum()) // 2
     if searched < MAX_SHIFT:
         notes.append(f"The clip is short: offsets were searched up to {searched} frames only.")
