@@ -9,7 +9,7 @@ from html import escape
 from ..metrics.intervals import Interval
 from ..metrics.sync import FPS
 from .clip import ClipResult
-from .columns import Metric
+from .columns import METRICS, Metric
 from .results import Evaluation, values_of, worst_clips
 
 _STYLE = """
@@ -105,11 +105,12 @@ def _reach(interval: Interval, digits: int) -> str:
 def _strip_plot(values: Sequence[float], interval: Interval) -> str:
     """Clips as dots on a line, the interval of the mean as a bar."""
     width, height, edge = 300, 26, 8
-    low, high = min(values), max(values)
+    shown = [*values, *(end for end in (interval.low, interval.high) if math.isfinite(end))]
+    low, high = min(shown), max(shown)
     span = (high - low) or 1.0
 
     def x(value: float) -> float:
-        return edge + (min(max(value, low), high) - low) / span * (width - 2 * edge)
+        return edge + (value - low) / span * (width - 2 * edge)
 
     bar = ""
     if math.isfinite(interval.half_width):
@@ -128,7 +129,11 @@ def _strip_plot(values: Sequence[float], interval: Interval) -> str:
 
 
 def _worst(clip: ClipResult) -> str:
-    scores = ", ".join(f"{escape(key)} {value:.3f}" for key, value in clip.scores.items())
+    scores = ", ".join(
+        f"{escape(metric.title)} {clip.scores[metric.key]:.{metric.digits}f}"
+        for metric in METRICS
+        if metric.key in clip.scores
+    )
     picture = (
         f'<img alt="frames of {escape(clip.name)}" src="data:image/jpeg;base64,{clip.strip}">'
         if clip.strip
@@ -157,7 +162,7 @@ def _curve(clip: ClipResult) -> str:
     path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
     ticks = "".join(
         f'<text x="{edge + (o + shifts) / (2 * shifts) * (width - 2 * edge):.1f}" y="{height - 6}" '
-        f'text-anchor="middle">{o:+d}</text>'
+        f'text-anchor="middle">{f"{o:+d}" if o else 0}</text>'
         for o in range(-shifts, shifts + 1, 5)
     )
     return (
