@@ -95,14 +95,14 @@ def find_judges(models: Path | None, mini: Path | None = None, faces: bool = Tru
 def _find_sync(judges: Judges, models: Path | None, mini: Path | None) -> None:
     path = mini or bundled_mini()
     if "syncnet" in read_info(path)["components"]:
-        judges.sync.append(load_checkpoint(path, only={"syncnet"}).component("syncnet"))  # type: ignore[arg-type]
+        judges.sync.append(load_checkpoint(path, only={"syncnet"}).component("syncnet"))
         judges.files.append(path)
     else:
         judges.missing["LSE-C, LSE-D, AV offset (mini)"] = f"no SyncNet in {path.name}"
     for name in SYNC_NETWORKS[1:]:
         names = (f"{name.replace('_', '-')}.safetensors", f"{name}.safetensors")
         if file := _find(judges, models, f"LSE-C, LSE-D, AV offset ({name})", *names):
-            judges.sync.append(load_checkpoint(file, only={"syncnet"}).component("syncnet"))  # type: ignore[arg-type]
+            judges.sync.append(load_checkpoint(file, only={"syncnet"}).component("syncnet"))
 
 
 def _find_faces(judges: Judges, models: Path | None, wanted: bool) -> None:
@@ -122,10 +122,10 @@ def _find_faces(judges: Judges, models: Path | None, wanted: bool) -> None:
 
 def _find(judges: Judges, models: Path | None, title: str, *names: str) -> Path | None:
     """The first file of these names in the folder or one level below; noted as missing if there is none."""
-    for name in names if models is not None else ():
-        for place in (models, *sorted(path for path in models.iterdir() if path.is_dir())):
-            if (place / name).is_file():
-                judges.files.append(place / name)
-                return place / name
+    places = [] if models is None else [models, *sorted(path for path in models.iterdir() if path.is_dir())]
+    for file in (place / name for name in names for place in places):
+        if file.is_file():
+            judges.files.append(file)
+            return file
     judges.missing[title] = f"file {names[0]} missing"
     return None

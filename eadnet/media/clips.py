@@ -22,6 +22,8 @@ class Frames(Protocol):
     @property
     def shape(self) -> Sequence[int]: ...
 
+    def __len__(self) -> int: ...
+
     def __getitem__(self, part: slice) -> Tensor: ...
 
 
@@ -38,6 +40,9 @@ class LazyFrames:
         self._read = read
         self._at = range(0)
         self._piece = torch.empty(0, *self.shape[1:], dtype=torch.uint8)
+
+    def __len__(self) -> int:
+        return self.shape[0]
 
     def __getitem__(self, part: slice) -> Tensor:
         wanted = range(self.shape[0])[part]
