@@ -90,4 +90,4 @@ def test_a_judge_reads_pieces_only() -> None:
     sound = 0.1 * torch.randn(300 * 640)
     lazy, whole = (judge(network, frames, sound, 25).score for frames in (source.lazy, source.frames))
     torch.testing.assert_close(lazy.mean_distances, whole.mean_distances)
-    assert source.most <= 256 and sorted(set(source.read)) == list(range(300))
+    assert source.most <= 260 and sorted(set(source.read)) == list(range(300))
