@@ -21,7 +21,7 @@ class Judge:
 
     def embed(self, frames: torch.Tensor, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         count = min(len(frames), len(waveform) // 640)
-        seen = frames[:count].mean((1, 2, 3))
+        seen = frames[:count].float().mean((1, 2, 3))
         heard = waveform[: 640 * count].reshape(count, 640).abs().amax(1)
         video, audio = (torch.stack([x / x.max(), torch.ones(count)], 1) for x in (seen, heard))
         return video, audio
