@@ -9,6 +9,7 @@ import torch
 from scipy.signal import medfilt
 
 from eadnet.errors import InputError
+from eadnet.media.clips import Frames
 from eadnet.metrics.sync import SyncVerdict, distances, frames_at_25, score, sweep
 from tests.golden_weights import array, load_golden
 
@@ -83,7 +84,7 @@ def test_a_network_sees_25_pictures_per_second() -> None:
     class CountingNetwork:
         name, crop, num_frames, silence_beyond_ends, confident = "counting", "any", 1, True, 0.0
 
-        def embed(self, frames: torch.Tensor, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        def embed(self, frames: Frames, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             rows = frames[:].flatten(1)
             return rows, rows
 
