@@ -2,5 +2,5 @@
 
 A metric without its weights or its reference is listed as not computed, with the reason, and never guessed.
 Finished clips are kept beside the report, so an interrupted evaluation goes on where it stopped. Videos are
-read piece by piece: memory does not grow with their length.
+read piece by piece; how much memory that takes is in docs/results/sync.md.
 """

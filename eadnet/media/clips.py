@@ -1,4 +1,4 @@
-"""Clips that are read as they are asked for, so that judging one takes no more memory than a piece of it."""
+"""Clips that are read as they are asked for, so that judging one holds no more of its frames than a piece."""
 
 from __future__ import annotations
 
