@@ -1,11 +1,14 @@
 """Can the sync scores be trusted? `mini`'s judge and the meter without weights, against known offsets.
 
-    python -m benchmarks.sync_score                      what needs no recordings
+    python -m benchmarks.sync_score                           every part that needs no recordings
+    python -m benchmarks.sync_score offsets speed             some parts
     python -m benchmarks.sync_score --recordings MEDIA --models MODELS --write
 
+Each part leaves its section in --data; --write puts the sections that are there into docs/results/sync.md,
+below what is written there by hand.
 The test clips are rendered once (people, voices and sentences that no training clip has) and kept in --data.
 MEDIA holds real recordings with a MANIFEST.json (file, best_audio_lag_ms), MODELS the face detector
-(YuNet) and face-api's landmarks. --write records the page in docs/results/sync.md.
+(YuNet) and face-api's landmarks.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ import multiprocessing
 import os
 import resource
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +28,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eadnet.checkpoints import bundled_mini, load_checkpoint, read_info
+from eadnet.checkpoints import bundled_mini, load_checkpoint
+from eadnet.evaluation.clip import score_clip
+from eadnet.evaluation.judges import find_judges
+from eadnet.faces import yunet
+from eadnet.faces.follow import follow, watch
+from eadnet.faces.yunet import YuNet
 from eadnet.media.audio import load_audio, moved, to_mono_16k
-from eadnet.media.video import read_frames, video_fps
+from eadnet.media.video import read_frames, video_fps, write_video
+from eadnet.metrics.face_crops import face_crops, judge_track
 from eadnet.metrics.intervals import mean_interval, separation, share_interval
 from eadnet.metrics.speech_fit import leave_one_out
 from eadnet.metrics.sync import SyncScore, judge, sweep
@@ -36,23 +47,43 @@ from eadnet.training.autoencoder import to_model_range
 from eadnet.training.dataset import ClipSet, Shape, render_dataset
 
 CLIPS, FRAMES, FURTHEST = 48, 75, 10
+VALIDATION_CLIPS = 24
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "sync.md"
 LATE = "talking/address_60s_sound_120ms_late.mp4"
+
+
+class Bench:
+    """What the parts share: options, the judge, clips that are rendered when they are first needed."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+
+    def network(self) -> Any:
+        return load_checkpoint(self.options.checkpoint, only={"syncnet"}).component("syncnet")
+
+    def clips(self, split: str, count: int = CLIPS) -> ClipSet:
+        folder = self.options.data / split
+        render_dataset(folder, split, Shape(count, FRAMES))
+        return ClipSet(folder)
 
 
 class Judged:
     """Every test clip's pictures and sound as embeddings, each computed once."""
 
-    def __init__(self, network: MiniSyncNet, clips: ClipSet, count: int, codec: Any = None) -> None:
+    def __init__(
+        self,
+        network: MiniSyncNet,
+        clips: ClipSet,
+        count: int,
+        change: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         self.network = network
         self.sounds = [torch.from_numpy(s.astype(np.float32) / 32767) for s in clips.speech[:count]]
         self.video = []
         for row in range(count):
             pictures = torch.from_numpy(np.array(clips.frames[row])).movedim(-1, 1)
-            if codec is not None:
-                with torch.no_grad():
-                    whole = codec.decode(codec.encode(to_model_range(clips.frames[row]))).clamp(-1, 1)
-                pictures = (whole + 1) / 2
+            if change is not None:
+                pictures = change(pictures)
             self.video.append(network.embed(pictures, self.sounds[row])[0])
 
     @torch.no_grad()
@@ -79,48 +110,130 @@ class Judged:
         zero = sum(score.offset == 0 for score in other)
         return [s.confidence for s in own], [s.confidence for s in other], zero
 
+    @torch.no_grad()
+    def strangers(self) -> list[float]:
+        """The confidence of every clip with every other clip's sound."""
+        sounds = [self.network.embed_audio(speech_log_mel(sound)[None])[0] for sound in self.sounds]
+        return [
+            sweep(video[:count], audio[:count], silence_beyond_ends=False).confidence
+            for row, video in enumerate(self.video)
+            for column, audio in enumerate(sounds)
+            if row != column and (count := min(len(video), len(audio)))
+        ]
+
 
 def _mean(values: list[float]) -> str:
     interval = mean_interval(values)
     return f"{interval.mean:.3f} ± {interval.half_width:.3f}"
 
 
-def row_of(name: str, judged: Judged) -> tuple[str, list[float], list[float]]:
+TABLE = (
+    "| pictures | clips | offset exact | within 1 frame | AUC | confidence, own sound | another's sound "
+    "| offset 0 with another's sound |",
+    "|---|---:|---:|---:|---:|---:|---:|---:|",
+)
+
+
+def row_of(name: str, judged: Judged) -> str:
     exact, near, count = judged.offsets()
     own, other, zero = judged.confidences()
     share = share_interval(exact, count)
-    line = (
-        f"| {name} | {len(judged.sounds)} | {100 * share.mean:.1f} % | {100 * near / count:.1f} % "
-        f"| {separation(own, other):.3f} | {_mean(own)} | {_mean(other)} | {zero} |"
+    return (
+        f"| {name} | {len(judged.sounds)} | {exact} of {count} ({100 * share.mean:.1f} %) "
+        f"| {100 * near / count:.1f} % | {separation(own, other):.3f} "
+        f"| {_mean(own)} | {_mean(other)} | {zero} |"
     )
-    return line, own, other
 
 
-def known_offsets(network: MiniSyncNet, clips: ClipSet, codec: Any, codec_clips: int) -> list[str]:
-    lines = [
-        "| pictures | clips | offset exact | within 1 frame | AUC | confidence, own sound | another's sound "
-        "| offset 0 with another's sound |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    line, own, other = row_of("as rendered", Judged(network, clips, len(clips)))
-    lines.append(line)
-    if codec is not None:
-        lines.append(row_of("through mini's autoencoder", Judged(network, clips, codec_clips, codec))[0])
+def offsets(bench: Bench) -> list[str]:
+    return [*TABLE, row_of("as rendered", Judged(bench.network(), bench.clips("test"), CLIPS))]
+
+
+def codec(bench: Bench) -> list[str]:
+    vae = load_checkpoint(bundled_mini(), only={"vae"}).component("vae")
+    count = bench.options.codec_clips
+
+    @torch.no_grad()
+    def coded(pictures: Tensor) -> Tensor:
+        frames = to_model_range(pictures.movedim(1, -1).numpy())
+        return torch.cat([vae.decode(vae.encode(part)).clamp(-1, 1) / 2 + 0.5 for part in frames.split(25)])
+
+    judged = Judged(bench.network(), bench.clips("test"), count, coded)
+    return [*TABLE, row_of("through mini's autoencoder", judged)]
+
+
+def tracked(bench: Bench) -> list[str]:
+    def cropped(pictures: Tensor) -> Tensor:
+        detector = YuNet(bench.options.models / yunet.FILE)
+        track = follow(watch(iter(pictures.movedim(1, -1).numpy()), detector), "portrait", 128)
+        return face_crops(pictures, judge_track(track, "mini"))[:]
+
+    judged = Judged(bench.network(), bench.clips("test"), bench.options.codec_clips, cropped)
+    return [*TABLE, row_of("cropped by the tracker", judged)]
+
+
+def untrained(bench: Bench) -> list[str]:
     torch.manual_seed(0)
-    lines.append(row_of("control: the same network, untrained", Judged(MiniSyncNet(), clips, len(clips)))[0])
-    quantiles = np.quantile(other, [0.5, 0.95])
-    above = 100 * np.mean(np.array(own) > quantiles[1])
-    lines += [
-        "",
-        f"With another clip's sound the confidence is below {quantiles[1]:.3f} on 95 % of clips (median "
-        f"{quantiles[0]:.3f}); with their own, {above:.0f} % of clips lie "
-        "above that.",
+    row = row_of("control: the same network, untrained", Judged(MiniSyncNet(), bench.clips("test"), CLIPS))
+    return [*TABLE, row]
+
+
+def mark(bench: Bench) -> list[str]:
+    """The confidence that few strangers reach, chosen on validation clips and judged on test clips."""
+    network = bench.network()
+    chosen = Judged(network, bench.clips("validation", VALIDATION_CLIPS), VALIDATION_CLIPS).strangers()
+    own, _, _ = (judged := Judged(network, bench.clips("test"), CLIPS)).confidences()
+    strangers = judged.strangers()
+    lines = [
+        "| mark, chosen on validation | reached by | own sound, test | another's sound, test |",
+        "|---:|---:|---:|---:|",
     ]
+    for share in (0.95, 0.99):
+        bar = float(np.quantile(chosen, share))
+        lines.append(
+            f"| {bar:.3f} | {100 * (1 - share):.0f} % of other sounds, validation "
+            f"| {_above(own, bar)} | {_above(strangers, bar)} |"
+        )
+    bar = network.confident
+    lines.append(f"| {bar:.3f} | in use | {_above(own, bar)} | {_above(strangers, bar)} |")
     return lines
 
 
-def _measure(job: tuple[str, int, int]) -> tuple[float, float]:
-    """(seconds, megabytes beyond the clip) of judging `frames` random crops in a process of its own."""
+def short(bench: Bench) -> list[str]:
+    """What the mark in use is worth on the beginnings of test clips."""
+    network, lines = (
+        bench.network(),
+        [
+            "| frames | own sound above the mark | another's sound above it | own sound, offset exact |",
+            "|---:|---:|---:|---:|",
+        ],
+    )
+    judged = Judged(network, bench.clips("test"), VALIDATION_CLIPS)
+    with torch.no_grad():
+        heard = [network.embed_audio(speech_log_mel(sound)[None])[0] for sound in judged.sounds]
+    for length in (10, 15, 25, 50, 75):
+        own, other, exact = [], [], 0
+        for row, video in enumerate(judged.video):
+            for column, audio in enumerate(heard):
+                count = min(length - 4, len(video), len(audio))
+                score = sweep(video[:count], audio[:count], silence_beyond_ends=False)
+                (own if row == column else other).append(score.confidence)
+                exact += row == column and score.offset == 0
+        lines.append(
+            f"| {length} | {_above(own, network.confident)} | {_above(other, network.confident)} "
+            f"| {exact} of {len(own)} |"
+        )
+    return lines
+
+
+def _above(values: list[float], bar: float) -> str:
+    hits = sum(value > bar for value in values)
+    return f"{100 * hits / len(values):.1f} % ({hits} of {len(values)})"
+
+
+def _measure(job: tuple[str, int, int]) -> tuple[float, float, float]:
+    """(seconds, processor seconds, megabytes beyond the clip) of judging random crops, in a process of its
+    own."""
     checkpoint, frames, threads = job
     torch.set_num_threads(threads)
     network = load_checkpoint(checkpoint, only={"syncnet"}).component("syncnet")
@@ -129,19 +242,53 @@ def _measure(job: tuple[str, int, int]) -> tuple[float, float]:
     crops = torch.randint(0, 256, (frames, 3, 128, 128), dtype=torch.uint8, generator=random)
     sound = 0.1 * torch.randn(frames * 640, generator=random)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
+    start, processor = time.perf_counter(), time.process_time()
     judge(network, crops, sound, 25)
-    seconds = time.perf_counter() - start
-    return seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    seconds, processor = time.perf_counter() - start, time.process_time() - processor
+    return seconds, processor, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 
-def speed(checkpoint: Path, threads: int) -> list[str]:
-    lines = ["| length | seconds to judge | memory beyond the clip, MB |", "|---:|---:|---:|"]
+def speed(bench: Bench) -> list[str]:
+    threads = bench.options.threads
+    lines = [
+        f"| length | seconds, {threads} thread(s) | processor seconds | memory beyond the clip, MB |",
+        "|---:|---:|---:|---:|",
+    ]
     context = multiprocessing.get_context("spawn")
     for length in (60, 240):
         with context.Pool(1) as pool:
-            seconds, megabytes = pool.map(_measure, [(str(checkpoint), 25 * length, threads)])[0]
-        lines.append(f"| {length} s | {seconds:.1f} | {megabytes:.0f} |")
+            job = (str(bench.options.checkpoint), 25 * length, threads)
+            seconds, processor, megabytes = pool.map(_measure, [job])[0]
+        lines.append(f"| {length} s | {seconds:.1f} | {processor:.1f} | {megabytes:.0f} |")
+    return lines
+
+
+def streaming(bench: Bench) -> list[str]:
+    """Test clips one after the other as one long video; peaks of one process, which can only grow."""
+    clips, folder = bench.clips("test"), bench.options.data / "long"
+    lines = [
+        "| video, 128 x 128 | seconds, 1 thread | processor seconds | peak beyond that of 5 s, MB "
+        "| its frames would be, MB |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    torch.set_num_threads(1)
+    judges = find_judges(None, bench.options.checkpoint)
+    first = 0
+    for length in (5, 15, 60):
+        path = folder / f"{length}.mp4"
+        if not path.exists():
+            frames = (clips.frames[n // FRAMES % CLIPS, n % FRAMES] for n in range(25 * length))
+            sound = np.concatenate([clips.speech[n % CLIPS] for n in range(length // 3 + 1)])
+            waveform = torch.from_numpy(sound[: 16000 * length].astype(np.float32) / 32767)[None]
+            write_video(path, frames, 25, waveform, 16000)
+        start, processor = time.perf_counter(), time.process_time()
+        result = score_clip(path, None, judges)
+        assert "mini_confidence" in result.scores
+        seconds, processor = time.perf_counter() - start, time.process_time() - processor
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        first = first or peak
+        whole = length * 25 * 128 * 128 * 3 / 2**20
+        lines.append(f"| {length} s | {seconds:.1f} | {processor:.1f} | {peak - first} | {whole:.0f} |")
     return lines
 
 
@@ -177,7 +324,8 @@ def mouth_openings(path: Path, models: Path) -> Tensor:
     return mouth_opening_of(torch.stack(points))
 
 
-def meter(media: Path, models: Path, cache: Path) -> list[str]:
+def meter(bench: Bench) -> list[str]:
+    media, models, cache = bench.options.recordings, bench.options.models, bench.options.data / "openings"
     entries = [
         entry
         for entry in json.loads((media / "MANIFEST.json").read_text())
@@ -209,54 +357,94 @@ def meter(media: Path, models: Path, cache: Path) -> list[str]:
     return [*lines, "", f"Within one frame of the manifest: {near} of {counted} (without the late one)."]
 
 
+@dataclass(frozen=True)
+class Part:
+    title: str
+    text: str
+    measure: Callable[[Bench], list[str]]
+
+
+PARTS = {
+    "offsets": Part(
+        "Known offsets: `mini`",
+        f"Held-out clips of {FRAMES} frames, each with its sound moved by -{FURTHEST} to {FURTHEST} frames; "
+        "what moves past an end is lost, silence fills the gap. AUC: how often the confidence with the own "
+        "sound beats that with the next clip's.",
+        offsets,
+    ),
+    "codec": Part("The same through the autoencoder", "As `mini` shows what it made.", codec),
+    "tracked": Part(
+        "The same in crops by the tracker",
+        "As `eadnet evaluate` crops faces where it has YuNet's file.",
+        tracked,
+    ),
+    "untrained": Part("Control: untrained", "Chance for an exact offset is 1 of 31.", untrained),
+    "mark": Part(
+        "From which confidence on the lips follow the sound",
+        f"The mark is chosen on {VALIDATION_CLIPS} validation clips and judged on {CLIPS} test clips: other "
+        "people, voices and sentences. Other sounds: every clip with the sound of every other.",
+        mark,
+    ),
+    "short": Part(
+        "The mark on short clips",
+        f"The first frames of {VALIDATION_CLIPS} test clips; fewer offsets can be searched.",
+        short,
+    ),
+    "speed": Part("Speed and memory: `mini`", "Random crops of 128 pixels at 25 fps.", speed),
+    "streaming": Part(
+        "Memory of `eadnet evaluate`",
+        "A whole video file: sync by `mini`, flicker and warped difference, without a detector.",
+        streaming,
+    ),
+    "meter": Part(
+        "Real recordings: the meter without weights",
+        "Ridge regression from log-mel to the opening of the mouth, fitted on all other clips. Offsets are "
+        "frames by which the sound is early; negative is late. Control: the highest r over 21 lags with "
+        "another clip's sound.",
+        meter,
+    ),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}; default: all")
     parser.add_argument("--checkpoint", type=Path, default=bundled_mini(), help="a file with mini's SyncNet")
-    parser.add_argument("--data", type=Path, default=Path(".work/sync"), help="where test clips are kept")
+    parser.add_argument(
+        "--data", type=Path, default=Path(".work/sync"), help="where clips and sections are kept"
+    )
     parser.add_argument("--codec-clips", type=int, default=24, help="clips to pass through the autoencoder")
     parser.add_argument("--recordings", type=Path, help="folder of real recordings with a MANIFEST.json")
     parser.add_argument("--models", type=Path, help="folder of face detectors")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument("--write", action="store_true", help="record the page in docs/results")
+    parser.add_argument("--write", action="store_true", help="make docs/results/sync.md of the sections")
     options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"there is no part {min(unknown)}: choose from {', '.join(PARTS)}")
     torch.set_num_threads(options.threads)
-    page = ["# Can the sync scores be trusted?", ""]
-    page += ["Repeat with `python -m benchmarks.sync_score --recordings MEDIA --models MODELS --write`.", ""]
-    if "syncnet" in read_info(options.checkpoint)["components"]:
-        network = load_checkpoint(options.checkpoint, only={"syncnet"}).component("syncnet")
-        render_dataset(options.data / "test", "test", Shape(CLIPS, FRAMES))
-        clips = ClipSet(options.data / "test")
-        codec = load_checkpoint(bundled_mini(), only={"vae"}).component("vae")
-        page += [
-            "## Known offsets: `mini`",
-            "",
-            f"Held-out clips of {FRAMES} frames, each with its sound moved by -{FURTHEST} to {FURTHEST} "
-            "frames; what moves past an end is lost, silence fills the gap. AUC: how often the confidence "
-            "with the own sound beats that with the next clip's.",
-            "",
-            *known_offsets(network, clips, codec, options.codec_clips),
-            "",
-            f"## Speed and memory: `mini`, {options.threads} thread(s)",
-            "",
-            *speed(options.checkpoint, options.threads),
-            "",
-        ]
-    else:
-        page += [f"`mini`: not measured, {options.checkpoint.name} has no SyncNet.", ""]
-    if options.recordings and options.models:
-        page += [
-            "## Real recordings: the meter without weights",
-            "",
-            "Ridge regression from log-mel to the opening of the mouth, fitted on all other clips. Offsets "
-            "are frames by which the sound is early; negative is late.",
-            "",
-            *meter(options.recordings, options.models, options.data / "openings"),
-            "",
-        ]
-    text = "\n".join(page)
-    print(text)
+    for name in options.parts or PARTS:
+        needed = {"meter": (options.recordings, options.models), "tracked": (options.models,)}.get(name, ())
+        if None in needed:
+            print(f"{name}: skipped, it needs --models" + " and --recordings" * (name == "meter"))
+            continue
+        section = "\n".join(PARTS[name].measure(Bench(options)))
+        kept = options.data / "sections" / f"{name}.md"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(section, encoding="utf-8")
+        print(f"## {PARTS[name].title}\n\n{section}\n", flush=True)
     if options.write:
-        RESULTS.write_text(text, encoding="utf-8")
+        before = RESULTS.read_text(encoding="utf-8")
+        RESULTS.write_text(_page(before, options.data / "sections"), encoding="utf-8")
+
+
+def _page(before: str, sections: Path) -> str:
+    """The page with new sections; what is written above them by hand stays."""
+    lines = [before.partition("\n## ")[0].rstrip(), ""]
+    for name, part in PARTS.items():
+        kept = sections / f"{name}.md"
+        section = kept.read_text(encoding="utf-8") if kept.is_file() else "Not measured."
+        lines += [f"## {part.title}", "", part.text, "", section, ""]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ CLASSES: dict[str, str] = {
     "SyncNetV2": ".modules.syncnet_v2",
     "StableSyncNet": ".modules.stable_syncnet",
     "MiniSyncNet": ".modules.mini_syncnet",
+    "Inception": ".modules.inception",
 }
 
 

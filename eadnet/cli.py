@@ -241,6 +241,7 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the report goes")
     parser.add_argument("--models", type=Path, metavar="DIR", help="syncnet_v2.safetensors and other judges")
     parser.add_argument("--mini", type=Path, metavar="FILE", help="checkpoint with mini's SyncNet")
+    parser.add_argument("--no-faces", action="store_true", help="judge the centred square of every frame")
     world = parser.add_argument_group(
         "the synthetic world", "held-out clips with known truth, generated and measured; goes on if stopped"
     )
@@ -278,7 +279,7 @@ def _evaluate_world(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from .evaluate import evaluate
+    from .evaluation.folder import evaluate
 
     if (options.world is None) == (options.generated is None):
         raise InputError("Name a folder of videos to score, or --world for the synthetic world: one of them.")
@@ -290,7 +291,13 @@ def _evaluate(options: argparse.Namespace) -> None:
         sys.stderr.write(f"{done}/{total}\n")
 
     result = evaluate(
-        options.generated, options.out, options.reference, options.models, options.mini, on_clip=show
+        options.generated,
+        options.out,
+        options.reference,
+        options.models,
+        options.mini,
+        faces=not options.no_faces,
+        on_clip=show,
     )
     for metric in result.metrics():
         total = result.totals[metric.key]
@@ -298,6 +305,10 @@ def _evaluate(options: argparse.Namespace) -> None:
             f"{metric.title:28}{total.mean:10.{metric.digits}f}  "
             f"[{total.low:.3g}, {total.high:.3g}]  n={total.count}"
         )
+    for found in result.sets:
+        print(f"{found.title:28}{found.value:10.3f}  {found.generated} and {found.reference} features")
+    for clip in result.not_scored():
+        print(f"{clip.name}: not scored: {clip.problem}")
     for title, reason in result.missing.items():
         print(f"{title}: not computed: {reason}")
     print(options.out / "index.html")

@@ -1,4 +1,5 @@
-"""Published weights into EAD-Net checkpoints: LatentSync's U-Net and SyncNet, Whisper, SyncNet v2.
+"""Published weights into EAD-Net checkpoints: LatentSync's U-Net and SyncNet, Whisper, SyncNet v2,
+FID's Inception.
 
 Files are read with ``weights_only=True``: tensors and plain containers are accepted, code is refused. What
 a file is gets decided by its tensors' names and shapes, never by its own name.
@@ -30,8 +31,8 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Published:
-    """A published file: its kind ("latentsync_unet", "whisper", "stable_syncnet", "syncnet_v2") and
-    tensors.
+    """A published file: its kind ("latentsync_unet", "whisper", "stable_syncnet", "syncnet_v2",
+    "inception") and tensors.
     """
 
     path: Path
@@ -105,6 +106,8 @@ def _kind_of(path: Path, tensors: State) -> str:
         return "syncnet_v2"
     if "audio_encoder.conv_in.weight" in tensors and "visual_encoder.conv_in.weight" in tensors:
         return "stable_syncnet"
+    if "Mixed_7c.branch_pool.conv.weight" in tensors and "fc.weight" in tensors:
+        return "inception"
     if "encoder.blocks.0.attn.query.weight" in tensors and "encoder.conv1.weight" in tensors:
         return "whisper"
     if "conv_in.weight" in tensors and any(".motion_modules." in key for key in tensors):
@@ -116,7 +119,7 @@ def _kind_of(path: Path, tensors: State) -> str:
     raise _foreign(
         path,
         f"is none of the files that can be converted (it starts with '{min(tensors)}'): expected are "
-        "latentsync_unet.pt, Whisper's tiny.pt, stable_syncnet.pt or syncnet_v2.model.",
+        "latentsync_unet.pt, Whisper's tiny.pt, stable_syncnet.pt, syncnet_v2.model or FID's Inception.",
     )
 
 
@@ -310,9 +313,39 @@ def convert_syncnet_v2(
     return _write(dst, "syncnet", "SyncNetV2", {}, published, published.tensors, info, dtype)
 
 
+def convert_inception(
+    src: str | os.PathLike[str] | Published,
+    dst: str | os.PathLike[str],
+    *,
+    config: Mapping[str, Any] | None = None,
+    dtype: torch.dtype | None = None,
+) -> Path:
+    """FID's `pt_inception-2015-12-05-6726825d.pth` into a checkpoint with the component "inception".
+
+    Raises CheckpointError for torchvision's Inception too, which has other weights and 1000 classes: its
+    distances are no FID.
+    """
+    published = _load(src, "inception")
+    expected = _expected_state("Inception", config or {})
+    tensors = {key: value for key, value in published.tensors.items() if not key.startswith("AuxLogits.")}
+    # Counters of training, which the published file lacks.
+    tensors |= {
+        key: torch.zeros(value.shape, dtype=value.dtype)
+        for key, value in expected.items()
+        if key.endswith("num_batches_tracked") and key not in tensors
+    }
+    info = {"preset": "inception-fid"}
+    return _write(dst, "inception", "Inception", config or {}, published, tensors, info, dtype)
+
+
 def default_name(published: Published, preset: Preset | None) -> str:
     """The usual name of the converted file."""
-    names = {"whisper": "whisper-tiny", "stable_syncnet": "stable-syncnet", "syncnet_v2": "syncnet-v2"}
+    names = {
+        "whisper": "whisper-tiny",
+        "stable_syncnet": "stable-syncnet",
+        "syncnet_v2": "syncnet-v2",
+        "inception": "inception-fid",
+    }
     stem = names.get(published.kind) or (preset.name if preset else published.path.stem)
     return f"{stem}.safetensors"
 
@@ -342,5 +375,6 @@ def convert(
         "whisper": convert_whisper,
         "stable_syncnet": convert_stable_syncnet,
         "syncnet_v2": convert_syncnet_v2,
+        "inception": convert_inception,
     }
     return others[published.kind](published, target)

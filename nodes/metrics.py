@@ -11,10 +11,12 @@ from torch import Tensor
 from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import centre_square, check_pictures, without_alpha
 from ..eadnet.media.audio import moved, to_mono_16k
+from ..eadnet.media.clips import Frames
 from ..eadnet.metrics.clip_scores import clip_picture, clip_scores
+from ..eadnet.metrics.face_crops import face_crops, judge_track
 from ..eadnet.metrics.sync import FPS, judge
 from ..eadnet.metrics.sync_picture import sync_picture
-from .types import SyncNet, schema
+from .types import Face, SyncNet, TrackedFace, schema
 
 THEMES = ["dark", "light"]
 _THEME = "Colours of the plot: as ComfyUI's dark or light palette."
@@ -58,9 +60,15 @@ class EADNetSyncScore(io.ComfyNode):
                     max=100.0,
                     step=0.01,
                     tooltip="The sound is moved only if the confidence is above this. 0 takes the network's "
-                    "own mark.",
+                    "own mark, and moves nothing in clips under 2 s.",
                 ),
                 io.Combo.Input("theme", options=THEMES, default="dark", tooltip=_THEME),
+                Face.Input(
+                    "track",
+                    optional=True,
+                    tooltip="From EAD-Net Track Face, for the same frames: its face is judged, framed as the "
+                    "judge wants it. Unconnected: the centred square is the face.",
+                ),
             ],
             outputs=[
                 io.Float.Output(
@@ -95,15 +103,18 @@ class EADNetSyncScore(io.ComfyNode):
         fps: float,
         min_confidence: float,
         theme: str,
+        track: TrackedFace | None = None,
     ) -> io.NodeOutput:
         if not audio or "waveform" not in audio:
             raise InputError("The audio is missing: connect the sound that belongs to the frames.")
         waveform, rate = audio["waveform"], int(audio["sample_rate"])
-        frames, sound = centre_square(_clip(images)), to_mono_16k(waveform, rate)
-        network = syncnet.use()
+        sound, network = to_mono_16k(waveform, rate), syncnet.use()
+        frames: Frames = centre_square(_clip(images))
+        if track is not None:
+            frames = face_crops(_clip(images), judge_track(track.track, network.name))
         verdict = judge(network, frames, sound.to(next(network.parameters()).device), fps)
-        bar = min_confidence or verdict.confident
-        shift = verdict.score.offset / FPS if verdict.score.confidence > bar else 0.0
+        sure = verdict.score.confidence > min_confidence if min_confidence else verdict.sure
+        shift = verdict.score.offset / FPS if sure else 0.0
         report = verdict.report()
         if verdict.score.offset:
             report += f"\nThe sound was moved by {shift:+.2f} s." if shift else "\nThe sound was not moved."

@@ -228,5 +228,5 @@ def finite_range(values: Any, margin: float = 0.08) -> tuple[float, float]:
     if len(array) == 0:
         return 0.0, 1.0
     low, high = float(array.min()), float(array.max())
-    room = margin * (high - low) or max(abs(high), 1e-3) * margin
+    room = margin * (high - low) or max(abs(high), 0.1) * margin
     return low - room, high + room

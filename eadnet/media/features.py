@@ -20,6 +20,7 @@ WHISPER_FFT = 400
 WHISPER_HOP = 160
 WHISPER_MELS = 80
 WHISPER_CHUNK_FRAMES = 3000
+_FRAMES_TOGETHER = 3000
 LATENTSYNC_FFT = 800
 LATENTSYNC_HOP = 200
 
@@ -78,12 +79,18 @@ def mel_power(waveform: Tensor, pad_mode: str = "reflect") -> Tensor:
     """
     flat = _padded(waveform.float(), WHISPER_FFT).reshape(-1, max(waveform.shape[-1], WHISPER_FFT))
     window = torch.hann_window(WHISPER_FFT, device=flat.device)
-    spectrum = torch.stft(
-        flat, WHISPER_FFT, WHISPER_HOP, window=window, pad_mode=pad_mode, return_complex=True
-    )
-    power = spectrum.abs().square()[..., :-1]
     filters = slaney_filterbank(WHISPER_FFT, WHISPER_MELS).to(device=flat.device, dtype=torch.float32)
-    mel = filters @ power
+    frames = flat.shape[-1] // WHISPER_HOP
+    flat = F.pad(flat[:, None], (WHISPER_FFT // 2, WHISPER_FFT // 2), mode=pad_mode)[:, 0]
+    pieces = []
+    for first in range(0, frames, _FRAMES_TOGETHER):  # a spectrum is four times as large as its sound
+        last = min(frames, first + _FRAMES_TOGETHER) - 1
+        part = flat[:, first * WHISPER_HOP : last * WHISPER_HOP + WHISPER_FFT]
+        spectrum = torch.stft(
+            part, WHISPER_FFT, WHISPER_HOP, window=window, center=False, return_complex=True
+        )
+        pieces.append(filters @ spectrum.abs().square())
+    mel = torch.cat(pieces, dim=-1)
     return mel.reshape(*waveform.shape[:-1], WHISPER_MELS, mel.shape[-1])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..media.charts import THEMES, Panel, Picture, finite_range, tiles
-from .fidelity import psnr, ssim
+from ..media.clips import Frames, pieces
+from .fidelity import HIGHEST_PSNR, psnr, ssim
 from .pairs import as_floats, common_frames
-from .temporal import flicker, warped_difference
+from .temporal import Flicker, warped_errors
 
 # Motion is judged on pictures no larger than this: quick, and blind to grain.
 MOTION_SIDE = 256
@@ -50,7 +52,7 @@ class ClipScores:
         return "\n".join(lines)
 
 
-def clip_scores(generated: Tensor, reference: Tensor) -> ClipScores:
+def clip_scores(generated: Frames, reference: Frames) -> ClipScores:
     """Compare two clips frame by frame over the frames both have.
 
     Args:
@@ -61,37 +63,57 @@ def clip_scores(generated: Tensor, reference: Tensor) -> ClipScores:
     """
     count = common_frames(generated, reference)
     notes = []
-    if len(generated) != len(reference):
+    lengths = generated.shape[0], reference.shape[0]
+    if lengths[0] != lengths[1]:
         notes.append(
-            f"The clip has {len(generated)} frames and the reference {len(reference)}; "
+            f"The clip has {lengths[0]} frames and the reference {lengths[1]}; "
             f"the first {count} were compared."
         )
-    ours, truth = generated[:count], reference[:count]
-    small_ours, small_truth = smaller(ours), smaller(truth)
-    if small_ours.shape != ours.shape:
-        notes.append(
-            f"Flicker and motion were judged at {small_ours.shape[-1]} x {small_ours.shape[-2]} pixels."
-        )
+    size = motion_size(generated.shape[-2:])
+    if size != tuple(generated.shape[-2:]):
+        notes.append(f"Flicker and motion were judged at {size[1]} x {size[0]} pixels.")
     if count == 1:
         notes.append("One frame: nothing can be said about time.")
+    psnrs: list[Tensor] = []
+    ssims: list[Tensor] = []
+    ours_by_motion: list[Tensor] = []
+    truth_by_motion: list[Tensor] = []
+    ours_still, truth_still = Flicker(), Flicker()
+    # One pass: the clips may be read from files.
+    for a, b in zip(pieces(generated, overlap=1), pieces(reference, overlap=1), strict=False):
+        shared = min(len(a), len(b))
+        seen = 1 if psnrs else 0
+        a, b = a[:shared], b[:shared]
+        if shared > seen:
+            psnrs.append(psnr(a[seen:], b[seen:]))
+            ssims.append(ssim(a[seen:], b[seen:]))
+        small_a, small_b = smaller(a), smaller(b)
+        ours_still.add(small_a, small_b)
+        truth_still.add(small_b, small_b)
+        ours_by_motion.append(warped_errors(small_a))
+        truth_by_motion.append(warped_errors(small_b))
     return ClipScores(
-        psnr=psnr(ours, truth),
-        ssim=ssim(ours, truth),
-        flicker=flicker(small_ours, small_truth),
-        flicker_reference=flicker(small_truth, small_truth),
-        warped=warped_difference(small_ours),
-        warped_reference=warped_difference(small_truth),
+        psnr=torch.cat(psnrs),
+        ssim=torch.cat(ssims),
+        flicker=ours_still.value() if count > 1 else 0.0,
+        flicker_reference=truth_still.value() if count > 1 else 0.0,
+        warped=float(torch.cat(ours_by_motion).mean()) if count > 1 else 0.0,
+        warped_reference=float(torch.cat(truth_by_motion).mean()) if count > 1 else 0.0,
         notes=tuple(notes),
     )
 
 
+def motion_size(size: Sequence[int]) -> tuple[int, int]:
+    """(height, width) at which motion of pictures of this size is judged: no side above 256 pixels."""
+    factor = min(1.0, MOTION_SIDE / max(size))
+    height, width = (max(1, round(side * factor)) for side in size)
+    return height, width
+
+
 def smaller(frames: Tensor) -> Tensor:
-    """Frames [T, 3, H, W] with no side above 256 pixels, as motion is judged; untouched where they fit."""
-    factor = MOTION_SIDE / max(frames.shape[-2:])
-    if factor >= 1:
-        return frames
-    size = tuple(max(1, round(side * factor)) for side in frames.shape[-2:])
-    return torch.cat([F.interpolate(as_floats(part), size, mode="area") for part in frames.split(32)])
+    """Frames [T, 3, H, W] as motion is judged; untouched where they are small enough."""
+    size = motion_size(frames.shape[-2:])
+    return frames if size == frames.shape[-2:] else F.interpolate(as_floats(frames), size, mode="area")
 
 
 def clip_picture(scores: ClipScores, fps: float = 25.0, theme: str = "dark") -> NDArray[np.float32]:
@@ -100,22 +122,24 @@ def clip_picture(scores: ClipScores, fps: float = 25.0, theme: str = "dark") -> 
     sheet = Picture(WIDTH, HEIGHT, colours)
     count = len(scores.psnr)
     sheet.text(24, 20, "Generated and reference, frame by frame", 24, colours.ink)
-    sheet.text(24, 54, f"{count} frames compared", 13, colours.muted)
+    sheet.text(24, 54, f"{count} {'frame' if count == 1 else 'frames'} compared", 13, colours.muted)
     numbers = (
         ("PSNR, dB", f"{float(scores.psnr.mean()):.1f}"),
         ("SSIM", f"{float(scores.ssim.mean()):.3f}"),
-        ("flicker, ‰", f"{1000 * scores.flicker:.1f}"),
+        ("flicker, 1/1000", f"{1000 * scores.flicker:.1f}"),
     )
     tiles(sheet, numbers, WIDTH - 24)
     seconds = [k / fps for k in range(count)]
-    for name, values, colour, top, bottom in (
-        ("PSNR in dB", scores.psnr, colours.line, 90, 352),
-        ("SSIM", scores.ssim, colours.good, 364, HEIGHT - 20),
+    for name, values, best, colour, top, bottom in (
+        ("PSNR in dB", scores.psnr, HIGHEST_PSNR, colours.line, 90, 352),
+        ("SSIM", scores.ssim, 1.0, colours.good, 364, HEIGHT - 20),
     ):
         low, high = finite_range(values.numpy(), 0.12)
+        high = min(high, best)
         box = (24, top, WIDTH - 24, bottom)
         panel = Panel(sheet, box, name, (0, max(seconds[-1], 1 / fps)), (low, high), "seconds")
         panel.curve(seconds, values.tolist(), colour, fill_to=low)
         worst = int(values.argmin())
-        panel.mark(seconds[worst], float(values[worst]), f"frame {worst}", colours.bad)
+        if float(values[worst]) < float(values.max()):
+            panel.mark(seconds[worst], float(values[worst]), f"frame {worst}", colours.bad)
     return sheet.pixels()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..media.clips import Frames, pieces
 from .intervals import Interval, share_interval
 from .pairs import CHUNK, as_floats, check_clip
 
@@ -36,12 +37,12 @@ class ExpressionScore:
 
 
 @torch.no_grad()
-def read_expression(faces: Tensor, classifier: ExpressionClassifier, chunk: int = CHUNK) -> str:
+def read_expression(faces: Frames, classifier: ExpressionClassifier, chunk: int = CHUNK) -> str:
     """The label with the highest mean log-probability over a clip [T, 3, H, W]; or an InputError."""
     check_clip(faces)
     total = torch.zeros(len(classifier.labels))
-    for start in range(0, faces.shape[0], chunk):
-        total += classifier(as_floats(faces[start : start + chunk])).float().sum(0).cpu()
+    for piece in pieces(faces, chunk):
+        total += classifier(as_floats(piece)).float().sum(0).cpu()
     return classifier.labels[int(total.argmax())]
 
 

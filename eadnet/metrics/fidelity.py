@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..media.clips import Frames
 from .pairs import frame_by_frame
 
 # Equal pictures have no noise to measure; 8-bit pictures that differ at all stay below this.
@@ -14,7 +15,7 @@ _WINDOW, _SIGMA = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2
 
 
-def psnr(generated: Tensor, reference: Tensor) -> Tensor:
+def psnr(generated: Frames, reference: Frames) -> Tensor:
     """Peak signal-to-noise ratio of every shared frame in dB, at most 100; higher is better.
 
     Args:
@@ -34,7 +35,7 @@ def psnr(generated: Tensor, reference: Tensor) -> Tensor:
     return frame_by_frame(compare, generated, reference)
 
 
-def ssim(generated: Tensor, reference: Tensor) -> Tensor:
+def ssim(generated: Frames, reference: Frames) -> Tensor:
     """Structural similarity (Wang et al., 2004) of every shared frame, 1 for equal pictures.
 
     Gaussian window of 11 pixels and deviation 1.5, population variances, mean over the three channels and

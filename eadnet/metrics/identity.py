@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
+from ..media.clips import Frames
 from .pairs import CHUNK, as_floats, check_clip
 
 
@@ -22,7 +23,7 @@ class Recogniser(Protocol):
 
 @torch.no_grad()
 def identity_similarity(
-    faces: Tensor, portrait: Tensor, recogniser: Recogniser, chunk: int = CHUNK
+    faces: Frames, portrait: Tensor, recogniser: Recogniser, chunk: int = CHUNK
 ) -> Tensor:
     """Cosine similarity of each frame with the mean face of the portraits (CSIM); 1 is the same.
 

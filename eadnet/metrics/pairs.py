@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..media.clips import Frames, piece_size
 
 CHUNK = 32
 
 
-def check_clip(frames: Tensor, what: str = "the clip") -> None:
+def check_clip(frames: Frames, what: str = "the clip") -> None:
     """Raise InputError unless `frames` is a clip [T, 3, H, W], uint8 or floating point, not empty."""
-    if frames.ndim != 4 or frames.shape[1] != 3 or 0 in frames.shape:
+    if len(frames.shape) != 4 or frames.shape[1] != 3 or 0 in frames.shape:
         raise InputError(
             f"{what} has shape {list(frames.shape)}; give [frames, 3, height, width] with one frame at least."
         )
@@ -25,7 +26,7 @@ def as_floats(frames: Tensor) -> Tensor:
     return frames.float() if frames.is_floating_point() else frames.float() / 255.0
 
 
-def common_frames(generated: Tensor, reference: Tensor) -> int:
+def common_frames(generated: Frames, reference: Frames) -> int:
     """How many frames two clips share from their start.
 
     Raises:
@@ -40,10 +41,14 @@ def common_frames(generated: Tensor, reference: Tensor) -> int:
 
 
 def frame_by_frame(
-    compare: Callable[[Tensor, Tensor], Tensor], generated: Tensor, reference: Tensor, chunk: int = CHUNK
+    compare: Callable[[Tensor, Tensor], Tensor],
+    generated: Frames,
+    reference: Frames,
+    chunk: int | None = None,
 ) -> Tensor:
     """`compare` (chunks [n, 3, H, W] in 0..1 -> [n]) over the frames two clips share, [T] on the CPU."""
     count = common_frames(generated, reference)
+    chunk = chunk or piece_size(generated)
     pieces = [
         compare(
             as_floats(generated[start : min(count, start + chunk)]),

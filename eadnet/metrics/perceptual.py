@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..media.clips import Frames
 from .pairs import frame_by_frame
 
 
@@ -25,8 +26,8 @@ class FeaturePyramid(Protocol):
 
 
 def lpips(
-    generated: Tensor,
-    reference: Tensor,
+    generated: Frames,
+    reference: Frames,
     network: FeaturePyramid,
     weights: Sequence[Tensor] | None = None,
     chunk: int = 16,

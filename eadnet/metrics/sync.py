@@ -17,12 +17,15 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..media.audio import RATE, check_waveform
+from ..media.clips import Frames, picked, pieces
 from .pairs import check_clip
 
 MAX_SHIFT = 15
 MEDIAN_WINDOW = 9
 FPS = 25
 SILENCE = 1e-4  # -80 dB of full scale
+# About 2 s. In shorter clips other sounds reach any confidence (docs/results/sync.md).
+FEWEST_WINDOWS = 46
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class SyncScore:
         distance: mean distance at that offset (LSE-D); lower is better.
         confidence: median minus minimum of the mean distances (LSE-C); higher is better.
         framewise: [N], median of the mean distances minus the distance of each frame at that offset,
-            median-filtered over nine frames: where in the clip the lips fit; NaN where there is no sound.
+            median-filtered over nine frames (not for shorter clips): where in the clip the lips fit; NaN
+            where there is no sound.
     """
 
     mean_distances: Tensor
@@ -62,7 +66,7 @@ class SyncNetwork(Protocol):
     confident: float
     crop: str
 
-    def embed(self, frames: Tensor, waveform: Tensor) -> tuple[Tensor, Tensor]: ...
+    def embed(self, frames: Frames, waveform: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 def distances(
@@ -122,7 +126,7 @@ def sweep(
     )
 
 
-def score(network: SyncNetwork, frames: Tensor, waveform: Tensor, fps: float | Fraction) -> SyncScore:
+def score(network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | Fraction) -> SyncScore:
     """Scores of a clip from its pictures and its sound.
 
     SyncNets know 25 fps only: at any other rate the picture on screen at each 1/25 s is taken. `offset` is
@@ -138,7 +142,7 @@ def score(network: SyncNetwork, frames: Tensor, waveform: Tensor, fps: float | F
         InputError: too few frames or too little sound for the network.
     """
     if float(fps) != FPS:
-        frames = frames[frames_at_25(frames.shape[0], fps).to(frames.device)]
+        frames = picked(frames, frames_at_25(frames.shape[0], fps).tolist())
     return sweep(*network.embed(frames, waveform), silence_beyond_ends=network.silence_beyond_ends)
 
 
@@ -160,8 +164,13 @@ class SyncVerdict:
 
     @property
     def sure(self) -> bool:
-        """Whether the lips follow this sound at all as far as the network can tell."""
-        return self.score.confidence > self.confident
+        """Whether the lips follow this sound at all as far as the network can tell; not in short clips."""
+        return self.long_enough and self.score.confidence > self.confident
+
+    @property
+    def long_enough(self) -> bool:
+        """Whether so much was compared that a confidence means something."""
+        return len(self.score.framewise) >= FEWEST_WINDOWS
 
     @property
     def milliseconds(self) -> int:
@@ -171,6 +180,8 @@ class SyncVerdict:
     def headline(self) -> str:
         """The verdict on the timing in one sentence."""
         frames = abs(self.score.offset)
+        if not self.long_enough:
+            return "The clip is too short to tell: 2 s are needed."
         if not self.sure:
             return "The lips do not seem to follow this sound."
         if frames == 0:
@@ -179,13 +190,18 @@ class SyncVerdict:
         way = "late" if self.score.offset < 0 else "early"
         return f"The sound is {frames} frame{plural} ({abs(self.milliseconds)} ms) {way}."
 
+    def _mark(self) -> str:
+        if not self.confident:
+            return "no mark was measured for this network: look at the curve"
+        return f"few other sounds reach {self.confident:g}"
+
     def report(self) -> str:
         """Some lines of text with every number and its network."""
         score = self.score
         lines = [
             self.headline(),
             f"network     {self.network}",
-            f"confidence  {score.confidence:.3f}  (LSE-C, higher is better)",
+            f"confidence  {score.confidence:.3f}  (LSE-C, higher is better; {self._mark()})",
             f"distance    {score.distance:.3f}  (LSE-D, lower is better)",
             f"offset      {score.offset:+d} frames of 1/{FPS} s  (positive: the sound is early)",
             *(f"note        {note}" for note in self.notes),
@@ -194,7 +210,7 @@ class SyncVerdict:
         return "\n".join(lines)
 
 
-def judge(network: SyncNetwork, frames: Tensor, waveform: Tensor, fps: float | Fraction) -> SyncVerdict:
+def judge(network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | Fraction) -> SyncVerdict:
     """`score`, with its input checked and everything unusual about it said.
 
     Args:
@@ -219,7 +235,7 @@ def judge(network: SyncNetwork, frames: Tensor, waveform: Tensor, fps: float | F
     return SyncVerdict(result, network.name, network.confident, tuple(_notes(result, frames, waveform, fps)))
 
 
-def _notes(result: SyncScore, frames: Tensor, waveform: Tensor, fps: float | Fraction) -> list[str]:
+def _notes(result: SyncScore, frames: Frames, waveform: Tensor, fps: float | Fraction) -> list[str]:
     notes = []
     pictures, sound = frames.shape[0] / float(fps), waveform.numel() / RATE
     if abs(pictures - sound) > 1.5 / FPS:
@@ -229,8 +245,10 @@ def _notes(result: SyncScore, frames: Tensor, waveform: Tensor, fps: float | Fra
         )
     if float(fps) != FPS:
         notes.append(f"{float(fps):g} frames per second were read at {FPS}, the only rate SyncNets know.")
-    if all(torch.equal(frame, frames[0]) for frame in frames[1:]):
+    if _never_changes(frames):
         notes.append("The pictures never change, so the score tells nothing.")
+    if len(result.framewise) < FEWEST_WINDOWS:
+        notes.append("Under 2 s any sound seems to fit somewhere: the confidence tells little.")
     searched = int(result.mean_distances.isfinite().sum()) // 2
     if searched < MAX_SHIFT:
         notes.append(f"The clip is short: offsets were searched up to {searched} frames only.")
@@ -239,6 +257,11 @@ def _notes(result: SyncScore, frames: Tensor, waveform: Tensor, fps: float | Fra
             f"The best offset is the largest that was searched, {MAX_SHIFT} frames; it may be larger."
         )
     return notes
+
+
+def _never_changes(frames: Frames) -> bool:
+    first = frames[:1]
+    return all(torch.equal(piece, first.expand_as(piece)) for piece in pieces(frames))
 
 
 def frames_at_25(count: int, fps: float | Fraction) -> Tensor:
@@ -255,6 +278,8 @@ def frames_at_25(count: int, fps: float | Fraction) -> Tensor:
 
 
 def _median_filtered(curve: Tensor) -> Tensor:
-    """Median over nine frames, zeros beyond the ends; [N] -> [N]."""
+    """Median over nine frames, zeros beyond the ends; [N] -> [N]. Shorter series, mostly ends, stay."""
+    if len(curve) < MEDIAN_WINDOW:
+        return curve
     half = MEDIAN_WINDOW // 2
     return F.pad(curve, (half, half)).unfold(0, MEDIAN_WINDOW, 1).median(dim=1).values

@@ -25,10 +25,11 @@ def sync_picture(verdict: SyncVerdict, theme: str = "dark") -> NDArray[np.float3
     sheet.text(
         24, 54, f"Judged by {verdict.network}; other networks' numbers do not compare.", 13, colours.muted
     )
+    offset = f"{score.offset:+d}" if score.offset else "0"
     numbers = (
         ("confidence", f"{score.confidence:.2f}"),
         ("distance", f"{score.distance:.2f}"),
-        ("offset, frames", f"{score.offset:+d}"),
+        ("offset, frames", offset),
     )
     tiles(sheet, numbers, WIDTH - 24)
 
@@ -44,7 +45,7 @@ def sync_picture(verdict: SyncVerdict, theme: str = "dark") -> NDArray[np.float3
         "offset in frames of 1/25 s      < sound late      sound early >",
     )
     curve.curve(offsets, means, colours.line)
-    curve.mark(score.offset, score.distance, f"{score.offset:+d}", right)
+    curve.mark(score.offset, score.distance, offset, right)
 
     seconds = [(k + 0.5) / FPS for k in range(len(score.framewise))]
     fit = score.framewise.tolist()
@@ -52,12 +53,12 @@ def sync_picture(verdict: SyncVerdict, theme: str = "dark") -> NDArray[np.float3
     over_time = Panel(
         sheet,
         (24, 364, WIDTH - 24, HEIGHT - 20),
-        f"How well the lips fit at offset {score.offset:+d}      (0: no better than any other offset)",
+        f"How well the lips fit at offset {offset}      (0: no better than any other offset)",
         (0, max(seconds[-1], 1 / FPS)),
         (low, high),
         "seconds",
     )
     over_time.curve(seconds, fit, colours.good, fill_to=max(0.0, low))
     # What lies below zero is drawn once more, in the colour of warning.
-    over_time.curve(seconds, [v if v <= 0 else np.nan for v in fit], colours.bad)
+    over_time.curve(seconds, [v if v <= 0 else np.nan for v in fit], colours.bad, fill_to=max(0.0, low))
     return sheet.pixels()

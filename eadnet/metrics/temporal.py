@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
+from ..media.clips import Frames, pieces
 from .pairs import as_floats, check_clip, common_frames
 
 # Change per frame, in shares of full brightness, up to which a pixel of the reference counts as still.
@@ -20,7 +21,7 @@ STILL = 2.0 / 255.0
 BLOCK, REACH = 8, 3
 
 
-def flicker(generated: Tensor, reference: Tensor | None = None, still: float = STILL) -> float:
+def flicker(generated: Frames, reference: Frames | None = None, still: float = STILL) -> float:
     """Mean absolute change from frame to frame where the reference holds still, in shares of full brightness.
 
     Args:
@@ -37,25 +38,50 @@ def flicker(generated: Tensor, reference: Tensor | None = None, still: float = S
     """
     check_clip(generated)
     if reference is None:
-        change = _changes(generated)
-        if len(change) == 0:
-            return 0.0
-        mean = change.mean(0)
-        return float(mean[mean <= mean.median()].mean())
+        return _flicker_of_the_calmer_half(generated)
     count = common_frames(generated, reference)
-    if count < 2:
+    meter = Flicker(still)
+    for ours, theirs in zip(pieces(generated, overlap=1), pieces(reference, overlap=1), strict=False):
+        shared = min(len(ours), len(theirs))
+        meter.add(ours[:shared], theirs[:shared])
+    return meter.value() if count > 1 else 0.0
+
+
+class Flicker:
+    """What `flicker` measures against a reference, of clips that come in pieces.
+
+    Each piece but the first begins with the last frame of the one before.
+    """
+
+    def __init__(self, still: float = STILL) -> None:
+        self.still = still
+        self._sum, self._count = 0.0, 0
+
+    def add(self, generated: Tensor, reference: Tensor) -> None:
+        """The next frames [n, 3, H, W] of both."""
+        calm = changes(reference) <= self.still
+        self._sum += float(changes(generated)[calm].double().sum())
+        self._count += int(calm.sum())
+
+    def value(self) -> float:
+        """NaN where nothing was still."""
+        return self._sum / self._count if self._count else math.nan
+
+
+def changes(frames: Tensor) -> Tensor:
+    """[T, 3, H, W] -> [T - 1, H, W] on the CPU, absolute, mean over the channels."""
+    values = as_floats(frames)
+    return (values[1:] - values[:-1]).abs().mean(1).cpu()
+
+
+def _flicker_of_the_calmer_half(frames: Frames) -> float:
+    steps = frames.shape[0] - 1
+    if steps == 0:
         return 0.0
-    calm = _changes(reference[:count]) <= still
-    if not bool(calm.any()):
-        return math.nan
-    return float(_changes(generated[:count])[calm].mean())
-
-
-def _changes(frames: Tensor) -> Tensor:
-    """[T, 3, H, W] -> [T - 1, H, W], mean over the channels; frame by frame, to spare memory."""
-    pairs = zip(frames[:-1], frames[1:], strict=True)
-    pieces = [(as_floats(b) - as_floats(a)).abs().mean(0).cpu() for a, b in pairs]
-    return torch.stack(pieces) if pieces else torch.zeros(0, *frames.shape[-2:])
+    mean = torch.zeros(frames.shape[-2:], dtype=torch.float64)
+    for piece in pieces(frames, overlap=1):
+        mean += changes(piece).double().sum(0) / steps
+    return float(mean[mean <= mean.median()].mean())
 
 
 def jitter(landmarks: Tensor) -> float:
@@ -117,7 +143,7 @@ def block_motion(before: Tensor, after: Tensor, block: int = BLOCK, reach: int =
     return torch.tensor(moves, device=best.device)[best].permute(2, 0, 1)
 
 
-def warped_difference(frames: Tensor, block: int = BLOCK, reach: int = REACH) -> float:
+def warped_difference(frames: Frames, block: int = BLOCK, reach: int = REACH) -> float:
     """What block motion from one frame to the next does not explain, in shares of full brightness.
 
     Args:
@@ -134,6 +160,12 @@ def warped_difference(frames: Tensor, block: int = BLOCK, reach: int = REACH) ->
     check_clip(frames)
     if frames.shape[0] < 2:
         return 0.0
+    errors = torch.cat([warped_errors(piece, block, reach) for piece in pieces(frames, overlap=1)])
+    return float(errors.mean())
+
+
+def warped_errors(frames: Tensor, block: int = BLOCK, reach: int = REACH) -> Tensor:
+    """`warped_difference` of each of the T - 1 steps of [T, 3, H, W], on the CPU."""
     height, width = frames.shape[-2:]
     row, column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     errors = []
@@ -143,4 +175,4 @@ def warped_difference(frames: Tensor, block: int = BLOCK, reach: int = REACH) ->
         motion = motion.repeat_interleave(block, 1).repeat_interleave(block, 2)[:, :height, :width]
         y, x = (row + motion[0]).clamp(0, height - 1), (column + motion[1]).clamp(0, width - 1)
         errors.append((b - a[:, y, x]).abs().mean())
-    return float(torch.stack(errors).mean())
+    return torch.stack(errors) if errors else torch.zeros(0)

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..media.clips import Frames
 from ..media.features import latentsync_mel
 from ..media.images import unit_range
 
@@ -215,7 +216,7 @@ class StableSyncNet(nn.Module):
         return flat.reshape(*frames.shape[:-2], self.height, self.width)
 
     @torch.no_grad()
-    def embed(self, frames: Tensor, waveform: Tensor, batch: int = 8) -> tuple[Tensor, Tensor]:
+    def embed(self, frames: Frames, waveform: Tensor, batch: int = 8) -> tuple[Tensor, Tensor]:
         """Embeddings at every frame, ready for `eadnet.metrics.sync.sweep`.
 
         Args:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..media.clips import Frames
 from ..media.features import int16_scaled, mfcc
 from ..media.images import unit_range
 
@@ -95,7 +96,7 @@ class SyncNetV2(nn.Module):
         return self.netfcaud(self.netcnnaud(cepstra).flatten(1))
 
     @torch.no_grad()
-    def embed(self, frames: Tensor, waveform: Tensor, batch: int = 16) -> tuple[Tensor, Tensor]:
+    def embed(self, frames: Frames, waveform: Tensor, batch: int = 16) -> tuple[Tensor, Tensor]:
         """Embeddings at every frame, ready for `eadnet.metrics.sync.sweep`.
 
         Args:

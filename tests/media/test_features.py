@@ -81,6 +81,15 @@ def test_frames_are_centred_on_every_160th_sample() -> None:
     assert int(mel_power(click).sum(0).argmax()) == 50
 
 
+def test_long_sound_is_transformed_in_parts_that_show_no_seam() -> None:
+    sound = torch.randn(62 * 16000, generator=torch.Generator().manual_seed(0))
+    whole = mel_power(sound, "constant")
+    assert whole.shape == (80, 6200)
+    for seam in (3000, 6000):
+        around = mel_power(sound[(seam - 100) * 160 : (seam + 100) * 160], "constant")
+        torch.testing.assert_close(whole[:, seam - 20 : seam + 20], around[:, 80:120])
+
+
 def test_filters_have_unit_area_and_one_peak_each() -> None:
     filters = slaney_filterbank(4096, 40)
     area = filters.sum(1) * 16000 / 4096

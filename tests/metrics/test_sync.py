@@ -9,7 +9,8 @@ import torch
 from scipy.signal import medfilt
 
 from eadnet.errors import InputError
-from eadnet.metrics.sync import distances, frames_at_25, score, sweep
+from eadnet.media.clips import Frames
+from eadnet.metrics.sync import SyncVerdict, distances, frames_at_25, score, sweep
 from tests.golden_weights import array, load_golden
 
 
@@ -83,10 +84,18 @@ def test_a_network_sees_25_pictures_per_second() -> None:
     class CountingNetwork:
         name, crop, num_frames, silence_beyond_ends, confident = "counting", "any", 1, True, 0.0
 
-        def embed(self, frames: torch.Tensor, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            rows = frames.flatten(1)
+        def embed(self, frames: Frames, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            rows = frames[:].flatten(1)
             return rows, rows
 
     frames = torch.rand(50, 3, 2, 2)
     result = score(CountingNetwork(), frames, torch.zeros(16000), fps=50)
     assert result.framewise.shape == (25,) and result.offset == 0
+
+
+def test_short_clips_are_never_sure() -> None:
+    video = array("short", 60, 32)
+    for frames, sure in ((60, True), (46, True), (45, False)):
+        verdict = SyncVerdict(sweep(video[:frames], video[:frames]), "any", 0.1, ())
+        assert verdict.sure is sure
+    assert "too short to tell" in verdict.report()

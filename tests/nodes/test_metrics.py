@@ -21,7 +21,7 @@ class Judge:
 
     def embed(self, frames: torch.Tensor, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         count = min(len(frames), len(waveform) // 640)
-        seen = frames[:count].mean((1, 2, 3))
+        seen = frames[:count].float().mean((1, 2, 3))
         heard = waveform[: 640 * count].reshape(count, 640).abs().amax(1)
         video, audio = (torch.stack([x / x.max(), torch.ones(count)], 1) for x in (seen, heard))
         return video, audio
@@ -68,6 +68,34 @@ def test_an_unsure_judge_moves_nothing(score: Run) -> None:
     late = sound(3)
     *_, report, fixed = score(audio=late, min_confidence=50.0)
     assert torch.equal(fixed["waveform"], late["waveform"]) and "not moved" in report
+
+
+def test_a_short_clip_moves_nothing_unless_it_is_told_when_to(score: Run) -> None:
+    late = sound(3, frames=30)
+    *_, report, fixed = score(audio=late)
+    assert torch.equal(fixed["waveform"], late["waveform"]) and "too short to tell" in report
+    *_, report, fixed = score(audio=late, min_confidence=0.01)
+    assert not torch.equal(fixed["waveform"], late["waveform"]) and "moved by -0.12 s" in report
+
+
+def test_a_tracked_face_is_judged_and_must_be_of_these_frames(
+    score: Run, submodule: Callable[[str], Any], input_error: type[Exception]
+) -> None:
+    track = submodule("eadnet.faces.track").FaceTrack(
+        size=(8, 12),
+        framing="portrait",
+        resolution=128,
+        matrices=torch.tensor([[16.0, 0, -8], [0, 16, 8]]).expand(50, -1, -1),
+        valid=torch.ones(50, dtype=torch.bool),
+        found=torch.ones(50, dtype=torch.bool),
+        points=torch.rand(50, 5, 2),
+        boxes=torch.tensor([2.0, 1, 9, 7]).expand(50, -1),
+        scores=torch.ones(50),
+    )
+    tracked = submodule("nodes.types").TrackedFace(track, "mouth")
+    assert score(audio=sound(2), track=tracked)[2] == -2
+    with pytest.raises(input_error, match="12 x 8"):
+        score(images=torch.rand(50, 10, 10, 3), track=tracked)
 
 
 def test_different_lengths_and_rates_are_said(score: Run) -> None:

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from .evaluate import ClipResult, Evaluation, Metric, worst_clips
-from .metrics.intervals import Interval
-from .metrics.sync import FPS
+from ..metrics.intervals import Interval
+from ..metrics.sync import FPS
+from .clip import ClipResult
+from .columns import METRICS, Metric
+from .results import Evaluation, values_of, worst_clips
 
 _STYLE = """
 :root { --paper: #f6f7fa; --panel: #fff; --ink: #1c202c; --muted: #687084; --grid: #e2e5ed;
@@ -30,6 +32,7 @@ th:first-child, td:first-child { text-align: left }
 th { color: var(--muted); font-weight: 500 }
 img { border-radius: 8px; max-width: 100%; display: block }
 .clip { margin-bottom: 22px }
+svg { max-width: 100% }
 svg text { fill: var(--muted); font: 11px system-ui, sans-serif }
 """
 _ARROWS = {1: " ↑", -1: " ↓", 0: ""}
@@ -41,9 +44,11 @@ def html_page(evaluation: Evaluation, title: str) -> str:
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{len(evaluation.clips)} clips. Intervals are 95 % over clips. Sync scores compare only within "
-        f"one network; offsets are frames of 1/{FPS} s by which the sound is early.</p>",
+        f"one network; offsets are frames of 1/{FPS} s by which the sound is early, and their sizes in the "
+        "totals.</p>",
         "<h2>In total</h2>",
-        f"<section>{_totals(evaluation, metrics)}</section>",
+        f"<section>{_totals(evaluation, metrics)}{_sets(evaluation)}</section>",
+        *_not_scored(evaluation),
         "<h2>Clips to look at first</h2>",
         f"<section>{''.join(map(_worst, worst_clips(evaluation)))}</section>",
         "<h2>Every clip</h2>",
@@ -58,11 +63,30 @@ def html_page(evaluation: Evaluation, title: str) -> str:
     )
 
 
+def _sets(evaluation: Evaluation) -> str:
+    return "".join(
+        f"<p><b>{escape(found.title)} ↓ {found.value:.3f}</b> by {escape(found.network)}, from "
+        f"{found.generated} generated and {found.reference} true features</p>"
+        for found in evaluation.sets
+    )
+
+
+def _not_scored(evaluation: Evaluation) -> list[str]:
+    """A section of its own, so that nobody takes the totals for those of all clips."""
+    clips = evaluation.not_scored()
+    if not clips:
+        return []
+    items = "".join(f"<li><b>{escape(clip.name)}</b> {escape(clip.problem)}</li>" for clip in clips)
+    return [
+        f"<h2>Not scored: {len(clips)} of {len(evaluation.clips)}</h2><section><ul>{items}</ul></section>"
+    ]
+
+
 def _totals(evaluation: Evaluation, metrics: Sequence[Metric]) -> str:
     rows = []
     for metric in metrics:
         interval = evaluation.totals[metric.key]
-        values = [clip.scores[metric.key] for clip in evaluation.clips if metric.key in clip.scores]
+        values = values_of(evaluation.clips, metric)
         rows.append(
             f"<tr><td>{escape(metric.title)}{_ARROWS[metric.better]}</td><td>{interval.mean:.{metric.digits}f}</td>"
             f"<td>{_reach(interval, metric.digits)}</td><td>{interval.count}</td>"
@@ -81,11 +105,12 @@ def _reach(interval: Interval, digits: int) -> str:
 def _strip_plot(values: Sequence[float], interval: Interval) -> str:
     """Clips as dots on a line, the interval of the mean as a bar."""
     width, height, edge = 300, 26, 8
-    low, high = min(values), max(values)
+    shown = [*values, *(end for end in (interval.low, interval.high) if math.isfinite(end))]
+    low, high = min(shown), max(shown)
     span = (high - low) or 1.0
 
     def x(value: float) -> float:
-        return edge + (min(max(value, low), high) - low) / span * (width - 2 * edge)
+        return edge + (value - low) / span * (width - 2 * edge)
 
     bar = ""
     if math.isfinite(interval.half_width):
@@ -104,7 +129,11 @@ def _strip_plot(values: Sequence[float], interval: Interval) -> str:
 
 
 def _worst(clip: ClipResult) -> str:
-    scores = ", ".join(f"{escape(key)} {value:.3f}" for key, value in clip.scores.items())
+    scores = ", ".join(
+        f"{escape(metric.title)} {clip.scores[metric.key]:.{metric.digits}f}"
+        for metric in METRICS
+        if metric.key in clip.scores
+    )
     picture = (
         f'<img alt="frames of {escape(clip.name)}" src="data:image/jpeg;base64,{clip.strip}">'
         if clip.strip
@@ -133,7 +162,7 @@ def _curve(clip: ClipResult) -> str:
     path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
     ticks = "".join(
         f'<text x="{edge + (o + shifts) / (2 * shifts) * (width - 2 * edge):.1f}" y="{height - 6}" '
-        f'text-anchor="middle">{o:+d}</text>'
+        f'text-anchor="middle">{f"{o:+d}" if o else 0}</text>'
         for o in range(-shifts, shifts + 1, 5)
     )
     return (

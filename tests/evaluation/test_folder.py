@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from eadnet import evaluate as module
 from eadnet.checkpoints import save_checkpoint
 from eadnet.cli import main
 from eadnet.errors import InputError
-from eadnet.evaluate import evaluate
+from eadnet.evaluation import folder as module
+from eadnet.evaluation.folder import evaluate
 from eadnet.media.video import write_video
 from eadnet.modules.mini_syncnet import MiniSyncNet
 from tests.modules.test_face_api import write_published
@@ -78,8 +78,11 @@ def test_every_metric_that_has_what_it_needs_is_there(report: Path) -> None:
 
 def test_what_was_not_computed_is_said_with_the_file_that_is_missing(report: Path) -> None:
     missing = json.loads((report / "report.json").read_text())["not_computed"]
-    assert missing["LSE-C, LSE-D, AV offset (syncnet_v2)"] == "file syncnet_v2.safetensors missing"
-    assert {"FID", "FVD", "LPIPS", "CSIM"} <= set(missing)
+    assert missing["LSE-C, LSE-D, AV offset (syncnet_v2)"] == "file syncnet-v2.safetensors missing"
+    assert missing["FID"] == "file inception-fid.safetensors missing"
+    assert missing["FVD (VideoMAE)"] == "file videomae/model.safetensors missing"
+    assert "file face_detection_yunet_2023mar.onnx missing" in missing["Looking for faces"]
+    assert {"FVD (I3D)", "LPIPS", "CSIM"} <= set(missing)
 
 
 def test_the_table_holds_every_clip_and_its_notes(report: Path) -> None:
@@ -119,6 +122,34 @@ def test_finished_clips_are_not_scored_again(
     assert scored == ["clip_1", "clip_0", "clip_1", "clip_2"]  # without a reference, the scores are others
 
 
+def test_an_evaluation_that_was_killed_goes_on_with_the_clip_it_was_at(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored: list[str] = []
+    real = module.score_clip
+
+    def killed_at_the_third(path: Path, *rest: Any) -> Any:
+        if len(scored) == 2:
+            raise SystemExit
+        scored.append(path.stem)
+        return real(path, *rest)
+
+    arguments = (folders / "generated", tmp_path / "out", folders / "reference")
+    monkeypatch.setattr(module, "score_clip", killed_at_the_third)
+    with pytest.raises(SystemExit):
+        evaluate(*arguments, mini=folders / "judge.safetensors")
+    assert not (tmp_path / "out" / "report.json").exists()
+    scored.clear()
+    result = evaluate(*arguments, mini=folders / "judge.safetensors")
+    assert scored == ["clip_2"] and len(result.clips) == 3
+    monkeypatch.undo()
+    whole = evaluate(
+        folders / "generated", tmp_path / "whole", folders / "reference", mini=folders / "judge.safetensors"
+    )
+    assert (tmp_path / "out" / "clips.csv").read_text() == (tmp_path / "whole" / "clips.csv").read_text()
+    assert whole.totals == result.totals
+
+
 def test_short_broken_and_constant_clips_do_not_stop_the_rest(folders: Path, tmp_path: Path) -> None:
     generated = tmp_path / "generated"
     write_clip(generated / "short.mp4", 0, frames=3)
@@ -127,7 +158,7 @@ def test_short_broken_and_constant_clips_do_not_stop_the_rest(folders: Path, tmp
     write_video(generated / "still.mp4", [np.full((32, 32, 3), 90, np.uint8)] * 20, 25, noise, 16000)
     result = evaluate(generated, tmp_path / "out", mini=folders / "judge.safetensors")
     clips = {clip.name: clip for clip in result.clips}
-    assert clips["broken"].scores == {} and "cannot be read" in clips["broken"].notes[0]
+    assert clips["broken"].scores == {} and "cannot be read" in clips["broken"].problem
     assert "too short" in clips["short"].notes[0] and "flicker" in clips["short"].scores
     assert "never change" in " ".join(clips["still"].notes)
     for file in ("report.json", "clips.csv", "index.html"):

@@ -1,0 +1,156 @@
+"""All scores of one clip."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from ..errors import InputError
+from ..media.audio import load_audio, to_mono_16k
+from ..media.clips import Frames, changed
+from ..metrics.clip_scores import clip_scores, smaller
+from ..metrics.expression import read_expression
+from ..metrics.landmarks import MOUTH_68, landmark_distance
+from ..metrics.sync import SyncNetwork, judge
+from ..metrics.temporal import flicker, jitter, warped_difference
+from .judges import Judges
+from .subject import Subject
+
+
+@dataclass(frozen=True)
+class ClipResult:
+    """One clip: its scores by metric key, notes on what was compared, curves and a strip of frames to show.
+
+    Attributes:
+        name: of the file, without its ending.
+        scores: only what could be computed.
+        notes: a sentence each.
+        curve: mean distance at every offset by the first SyncNet, offsets from 15 to -15; empty without one.
+        strip: some frames side by side, base64 of a JPEG.
+        asked, read: expression that was asked for and the one read, where known.
+        problem: why the clip was not scored at all; empty if it was.
+    """
+
+    name: str
+    scores: dict[str, float]
+    notes: list[str]
+    curve: list[float]
+    strip: str
+    asked: str = ""
+    read: str = ""
+    problem: str = ""
+
+
+def score_clip(path: Path, truth: Path | None, judges: Judges, asked: str = "") -> ClipResult:
+    """All scores of one video. What cannot be computed for this clip is said in its notes.
+
+    A file that cannot be read and a clip without a face are not scored; the result says why.
+    """
+    try:
+        with Subject(path, judges.detector()) as subject:
+            return _scored(path, subject, truth, judges, asked)
+    except InputError as error:
+        return ClipResult(path.stem, {}, [], [], "", asked, problem=str(error))
+
+
+def _scored(path: Path, subject: Subject, truth: Path | None, judges: Judges, asked: str) -> ClipResult:
+    scores: dict[str, float] = {}
+    notes = list(subject.notes)
+    curve = _score_sync(path, subject, judges.sync, scores, notes) if judges.sync else []
+    points = subject.points(judges.landmarks) if judges.landmarks else None
+    if points is not None:
+        scores["jitter"] = jitter(points)
+    if truth is None or not _score_pair(subject, truth, judges, points, scores, notes):
+        scores["flicker"] = flicker(subject.frames)
+        scores["warped"] = warped_difference(changed(subject.frames, smaller))
+    read = ""
+    if judges.expressions and asked:
+        read = read_expression(subject.tight_where_seen(), judges.expressions)
+        scores["expression"] = float(read == asked)
+    finite = {key: value for key, value in scores.items() if math.isfinite(value)}
+    return ClipResult(path.stem, finite, notes, curve, _strip(subject.seen_by("mini")), asked, read)
+
+
+def _score_sync(
+    path: Path,
+    subject: Subject,
+    networks: Sequence[SyncNetwork],
+    scores: dict[str, float],
+    notes: list[str],
+) -> list[float]:
+    """Scores by every SyncNet into `scores`; returns the first one's curve."""
+    try:
+        sound = to_mono_16k(*load_audio(path))
+    except InputError as error:
+        notes.append(f"No sync score: {error}")
+        return []
+    curve: list[float] = []
+    for network in networks:
+        try:
+            verdict = judge(network, subject.seen_by(network.name), sound, subject.fps)
+        except InputError as error:
+            notes.append(f"No sync score by {network.name}: {error}")
+            continue
+        scores[f"{network.name}_confidence"] = verdict.score.confidence
+        scores[f"{network.name}_distance"] = verdict.score.distance
+        scores[f"{network.name}_offset"] = float(verdict.score.offset)
+        if not curve:
+            curve = verdict.score.mean_distances.tolist()
+            notes.extend(verdict.notes)
+    return curve
+
+
+def _score_pair(
+    subject: Subject,
+    truth: Path,
+    judges: Judges,
+    points: Tensor | None,
+    scores: dict[str, float],
+    notes: list[str],
+) -> bool:
+    """Scores against the true clip into `scores`; False where the two cannot be compared."""
+    try:
+        with Subject(truth, judges.detector() if points is not None else None) as other:
+            if abs(subject.fps - other.fps) > 0.01:
+                raise InputError(
+                    f"the clip has {subject.fps:g} frames per second and the reference {other.fps:g}; bring "
+                    "both to one rate."
+                )
+            pair = clip_scores(subject.frames, other.frames)
+            theirs = None if points is None else other.points(judges.landmarks)
+    except InputError as error:
+        notes.append(f"Not compared with the reference: {error}")
+        return False
+    scores["psnr"], scores["ssim"] = float(pair.psnr.mean()), float(pair.ssim.mean())
+    scores["flicker"], scores["warped"] = pair.flicker, pair.warped
+    notes.extend(pair.notes)
+    if points is not None and theirs is not None:
+        scores["lmd"] = _mean(landmark_distance(points, theirs))
+        scores["mouth_lmd"] = _mean(landmark_distance(points, theirs, MOUTH_68))
+    return True
+
+
+def _mean(values: Tensor) -> float:
+    return float(values[values.isfinite()].mean())
+
+
+def _strip(frames: Frames, count: int = 8, side: int = 96) -> str:
+    """Frames from all over the clip side by side, as base64 of a JPEG."""
+    from PIL import Image
+
+    length = frames.shape[0]
+    moments = np.linspace(0, length - 1, min(count, length)).round().astype(int).tolist()
+    sheet = Image.new("RGB", (side * len(moments), side))
+    for place, moment in enumerate(moments):
+        picture = frames[moment : moment + 1][0].movedim(0, -1).numpy()
+        sheet.paste(Image.fromarray(picture).resize((side, side)), (place * side, 0))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "JPEG", quality=85)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")

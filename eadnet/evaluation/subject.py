@@ -1,0 +1,97 @@
+"""A video that is judged: its frames, and its face as each judge wants to see it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..faces.crops import centre_square
+from ..faces.detectors import FaceDetector
+from ..faces.follow import follow, watch
+from ..faces.track import FaceTrack
+from ..media.clips import Frames, LazyFrames, changed, picked, pieces, video_frames
+from ..media.reader import VideoReader
+from ..metrics.face_crops import TIGHT, face_crops, in_frame, judge_track, square_track
+from ..metrics.pairs import as_floats
+
+# Without a detector: where the face is in the centred square of a frame, as shares: left, top, right, bottom.
+FACE_BOX = (0.12, 0.16, 0.88, 0.96)
+FEWEST_SEEN = 0.5
+
+
+class Subject:
+    """Frames are read when they are asked for; close it, or use it in a ``with`` statement.
+
+    Args:
+        path: of the video.
+        detector: finds its face; None takes the centred square for one.
+
+    Raises:
+        InputError: an unreadable file, or no face in half of the frames.
+    """
+
+    def __init__(self, path: Path, detector: FaceDetector | None) -> None:
+        self.pictures = VideoReader(path)
+        self.frames: Frames = video_frames(self.pictures)
+        self.fps = float(self.pictures.fps)
+        self.notes: list[str] = []
+        self._track: FaceTrack | None = None
+        if detector is None:
+            return
+        try:
+            count = self.pictures.count
+            sighting = watch((self.pictures.picture(n) for n in range(count)), detector)
+            if not sighting.tracks:
+                raise InputError(f"No face was found in any of the {count} frames.")
+            self._track = follow(sighting, "portrait", 128)
+            gone = self._track.missing()
+            if len(gone) > (1 - FEWEST_SEEN) * count:
+                raise InputError(f"A face is seen in {count - len(gone)} of the {count} frames only.")
+        except InputError:
+            self.close()
+            raise
+        if gone:
+            self.notes.append(f"No face in {len(gone)} of {count} frames, the first of them {gone[0]}.")
+
+    def __enter__(self) -> Subject:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.pictures.close()
+
+    def seen_by(self, network: str) -> LazyFrames:
+        """The face as a SyncNet of this name wants it."""
+        if self._track is None:
+            return changed(self.frames, centre_square)
+        return face_crops(self.frames, judge_track(self._track, network))
+
+    def tight(self) -> LazyFrames:
+        """The face alone, as landmark and expression networks want it."""
+        if self._track is None:
+            return changed(self.frames, _tight)
+        return face_crops(self.frames, square_track(self._track, TIGHT))
+
+    def tight_where_seen(self) -> LazyFrames:
+        """The same without the frames that have no face."""
+        if self._track is None:
+            return self.tight()
+        return picked(self.tight(), torch.nonzero(self._track.valid)[:, 0].tolist())
+
+    def points(self, landmarks: Any) -> Tensor:
+        """Landmarks [T, P, 2] in one unit for the whole clip; NaN in frames without a face."""
+        points = torch.cat([landmarks(as_floats(piece)) for piece in pieces(self.tight())])
+        return points if self._track is None else in_frame(points, square_track(self._track, TIGHT))
+
+
+def _tight(frames: Tensor) -> Tensor:
+    square = centre_square(frames)
+    side = square.shape[-1]
+    left, top, right, bottom = (round(share * side) for share in FACE_BOX)
+    return square[..., top : max(top + 1, bottom), left : max(left + 1, right)]

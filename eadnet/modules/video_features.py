@@ -1,0 +1,69 @@
+"""Features of clips for FVD, by a VideoMAE in a local folder (transformers' layout, safetensors)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import CheckpointError
+
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class VideoMAEFeatures:
+    """Mean of the encoder's last tokens.
+
+    Attributes:
+        frames: of one clip.
+        dim: D.
+    """
+
+    def __init__(self, network: Any, name: str) -> None:
+        self.network = network.eval()
+        self.name = name
+        self.frames = int(network.config.num_frames)
+        self.dim = int(network.config.hidden_size)
+        self._side = int(network.config.image_size)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> VideoMAEFeatures:
+        """The network in a folder with `config.json` and `model.safetensors`; nothing is downloaded.
+
+        Raises:
+            CheckpointError: a folder without these, another kind of network, or weights that are not whole.
+        """
+        folder = Path(folder)
+        for needed in ("config.json", "model.safetensors"):
+            if not (folder / needed).is_file():
+                raise CheckpointError(
+                    f"{folder} has no {needed}: put a VideoMAE of transformers' layout there."
+                )
+        from transformers import VideoMAEModel
+
+        try:
+            loaded: Any = VideoMAEModel.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+            )
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{folder} holds no VideoMAE that can be read ({error}).") from error
+        network, report = loaded
+        if report["missing_keys"] or report.get("mismatched_keys"):
+            missing = min([*report["missing_keys"], "of another shape"])
+            raise CheckpointError(f"{folder} is no whole VideoMAE encoder (missing: {missing}).")
+        return cls(network, f"VideoMAE ({folder.name})")
+
+    @torch.no_grad()
+    def __call__(self, clips: Tensor) -> Tensor:
+        """[B, 3, frames, H, W] in 0..1 -> [B, dim] on the CPU."""
+        flat = clips.movedim(2, 1).flatten(0, 1).to(next(self.network.parameters()))
+        size = (self._side, self._side)
+        if tuple(flat.shape[-2:]) != size:
+            flat = F.interpolate(flat, size, mode="bilinear", antialias=True)
+        mean, deviation = (flat.new_tensor(v)[:, None, None] for v in (_MEAN, _DEVIATION))
+        pixels = ((flat - mean) / deviation).unflatten(0, (len(clips), -1))
+        return self.network(pixel_values=pixels).last_hidden_state.mean(1).float().cpu()
