@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,7 +136,7 @@ def test_a_followed_face_takes_on_the_colours_around_it(model: Model, tmp_path: 
     sound = recording(tmp_path / "a.wav", 16000 * 4 // 25)
     box = np.array([40, 30, 100, 100], np.float32)
 
-    def made(**settings: float) -> np.ndarray:
+    def made(**settings: Any) -> np.ndarray:
         face = ManualDetector(face_in_box(box))
         return generate(
             sound, video=tmp_path / "v.mp4", model=model, steps=1, detector=face, **settings

@@ -1,7 +1,7 @@
 """Teach the two encoders what their sentences and sounds mean before the denoiser listens to them.
 
 The caption grammar gives sentences without end, each with the face it means, and costs no rendering. So the
-text encoder reads far more of them than the clips hold, and the whole lexicon, also the words that no clip
+text encoder reads far more of them than the clips hold, and nearly the whole lexicon, also words that no clip
 may use: a word is then a place among faces before the denoiser ever meets it. Speech costs no rendering
 either: what limits the mouth on voices nobody heard is how many voices the audio encoder has heard.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_the_table_counts_agreement_and_names_the_control() -> None:
 
 
 def test_a_clip_without_a_face_counts_as_missed() -> None:
-    given = {**clips(), Path("C_sad.mp4"): [None, None]}
+    given: dict[Path, Any] = {**clips(), Path("C_sad.mp4"): [None, None]}
     text = measured.table(list(given), list(given.values()))
     assert "| C_sad | sad | no face |" in text and "5 of 6" in text
 

@@ -201,7 +201,12 @@ def test_true_renders_are_of_the_clips_own_person() -> None:
     from eadnet.synthetic.renderer import Renderer
 
     seen: list[Tensor] = []
-    instrument: Any = SimpleNamespace(read=lambda pictures: seen.append(pictures) or {})
+
+    def read(pictures: Tensor) -> dict[str, Tensor]:
+        seen.append(pictures)
+        return {}
+
+    instrument: Any = SimpleNamespace(read=read)
     clips: Any = SimpleNamespace(references=np.zeros((3, 2, 32, 32, 3), np.uint8))
     studio = measured.Studio(None, instrument, clips)  # type: ignore[arg-type]
     face = np.zeros(len(INDEX), np.float32)
