@@ -67,7 +67,10 @@ def alive(stand_in: Path) -> list[psutil.Process]:
 def start_comfy(stand_in: Path) -> subprocess.Popen[str]:
     """`run.py comfy` on the stand-in, up and running."""
     command: list[str | Path] = [sys.executable, ROOT / "run.py", "comfy", "--comfyui", stand_in]
+    # Tests that run in the background ignore Ctrl-C, and so would everything they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("ComfyUI with EAD-Net: http://127.0.0.1:"):
