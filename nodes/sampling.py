@@ -40,8 +40,8 @@ def sampling_widgets(steps: int) -> list[Any]:
             min=0.0,
             max=20.0,
             step=0.1,
-            tooltip="How strictly the mouth follows the sound. 1 is no guidance; 1.5 is usual for LatentSync, "
-            "2.5 for mini; above 3 exaggerates.",
+            tooltip="How strictly the mouth follows the sound. 1 is no guidance; 1.5 is usual for "
+            "LatentSync, 2.5 for mini; above 3 exaggerates.",
         ),
         io.Float.Input(
             "emotion_guidance",
