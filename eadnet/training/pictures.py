@@ -48,7 +48,8 @@ def hero(model: Model, sentences: tuple[str, ...] = SENTENCES) -> Image.Image:
     """Portrait and recording on the left; one row of moments for each sentence on the right."""
     left = MARGIN + PORTRAIT + 70
     row = CELL + LABEL + GAP
-    size = (left + COLUMNS * (CELL + GAP) + MARGIN, 2 * MARGIN + len(sentences) * row)
+    height = max(len(sentences) * row, PORTRAIT + 90)
+    size = (left + COLUMNS * (CELL + GAP) + MARGIN, 2 * MARGIN + height)
     picture = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(picture)
     portrait = Image.open(ASSETS / "portrait.png").convert("RGB").resize((PORTRAIT, PORTRAIT))
@@ -59,7 +60,7 @@ def hero(model: Model, sentences: tuple[str, ...] = SENTENCES) -> Image.Image:
     draw.line([(left - 56, middle), (left - 22, middle)], fill=INK, width=4)
     draw.polygon([(left - 26, middle - 9), (left - 12, middle), (left - 26, middle + 9)], fill=INK)
     for index, sentence in enumerate(sentences):
-        y = MARGIN + index * row
+        y = MARGIN + (height - len(sentences) * row) // 2 + index * row
         draw.text((left, y), f"\u201c{sentence}\u201d", fill=INK, font=_font(17))
         for column, cell in enumerate(spoken(model, sentence)):
             picture.paste(cell, (left + column * (CELL + GAP), y + LABEL))
@@ -70,4 +71,4 @@ def draw_pictures(checkpoint: Path, images: Path, workflows: Path) -> None:
     """Write `hero.png` into ``images`` and `talking_portrait.jpg` into ``workflows``."""
     model = load_model(checkpoint)
     hero(model).save(images / "hero.png", optimize=True)
-    hero(model, SENTENCES[:1]).save(workflows / "talking_portrait.jpg", quality=88)
+    hero(model, SENTENCES[:2]).save(workflows / "talking_portrait.jpg", quality=88)
