@@ -32,9 +32,9 @@ def test_the_sentences_are_drawn_from_a_seed_and_mean_what_they_say():
 
 
 def test_words_that_no_clip_may_use_are_among_them_and_so_is_silence():
-    texts = [d.text.lower() for d in draw_descriptions(np.random.default_rng(0), 3000)]
+    texts = [d.text.lower() for d in draw_descriptions(np.random.default_rng(0), 14000)]
     held_out = [word.text for word in lexicon.entries() if word.split == "test"]
-    assert sum(any(word in text for text in texts) for word in held_out) > len(held_out) / 8
+    assert sum(any(word in text for text in texts) for word in held_out) > len(held_out) / 2
     assert "" in texts
 
 
