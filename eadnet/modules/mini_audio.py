@@ -1,8 +1,8 @@
 """The small speech encoder of the `mini` preset (ours; the EAD-Net paper names no such network).
 
-Every output row depends on the sound within 0.33 s of it and on nothing else: normalisation runs over the
-channels of one row, and beyond both ends of a recording lies silence. So a long recording can be encoded in
-pieces, and appending silence changes nothing that came before.
+Every output row depends on the sound within reach (0.7 s with `mini`'s blocks) and on nothing else:
+normalisation runs over the channels of one row, and beyond both ends of a recording lies silence. So a long
+recording can be encoded in pieces, and appending silence changes nothing that came before.
 """
 
 from __future__ import annotations

@@ -9,19 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .augment import augment
 from .captions import Description, describe
 from .expression import INDEX, PARAMETERS, RANGES
 from .identity import Identity, sample_identity
-from .sentences import SPLITS, sentence
-from .speech import FOREIGN_VOICES, PAUSE, SAMPLE_RATE, VOICES_BY_SPLIT, Phoneme, Utterance, speak
+from .recordings import FPS, record, stream
+from .sentences import SPLITS
+from .speech import PAUSE, Phoneme
 from .visemes import MOUTH, mouth_track
-from .voice_emotion import prosody
 
-FPS = 25
-_FOREIGN_SHARE = 0.2
-_SILENT_EDGE_SHARE = 0.12
-_SECONDS_PER_SENTENCE = 2.4
+_PEOPLE, _WORDS, _MOTION = 0, 1, 3  # the recording has the streams between
 _BLINK = (0.35, 0.9, 1.0, 0.75, 0.4, 0.12)
 _BLINKS_PER_SECOND = 0.28
 _SACCADES_PER_SECOND = 0.7
@@ -57,67 +53,26 @@ def make_clip(seed: int, split: str = "train", num_frames: int = 40) -> Clip:
         raise InputError(
             f"A clip needs a seed of 0 or more and at least 1 frame, not {seed} and {num_frames}."
         )
-    people, words, voices, motion, room = (
-        np.random.default_rng([SPLITS.index(split), stream, seed]) for stream in range(5)
-    )
+    people, words, motion = (stream(seed, split, number) for number in (_PEOPLE, _WORDS, _MOTION))
     description = describe(words, split)
-    utterance = _say(voices, split, description, num_frames / FPS)
-    first = _first_frame(utterance, num_frames, voices)
-    clean = _cut(utterance.waveform, first, num_frames)
-    phonemes = _shift(utterance.phonemes, first, num_frames)
+    recording = record(seed, split, description, num_frames)
     return Clip(
         seed=seed,
         split=split,
         identity=sample_identity(people),
-        text=utterance.text,
-        voice=utterance.voice,
+        text=recording.text,
+        voice=recording.voice,
         description=description,
-        waveform=augment(clean, room),
-        clean=clean,
-        params=animate(description.parameters, phonemes, num_frames, motion),
-        phonemes=phonemes,
+        waveform=recording.waveform,
+        clean=recording.clean,
+        params=animate(description.parameters, recording.phonemes, num_frames, motion),
+        phonemes=recording.phonemes,
     )
 
 
-def _say(rng: np.random.Generator, split: str, description: Description, seconds: float) -> Utterance:
-    """An utterance at least about as long as the clip."""
-    language = "en"
-    voices = VOICES_BY_SPLIT[split]
-    if rng.random() < _FOREIGN_SHARE:
-        foreign = FOREIGN_VOICES[split]
-        language = list(foreign)[int(rng.integers(len(foreign)))]
-        voices = foreign[language]
-    voice = voices[int(rng.integers(len(voices)))]
-    count = max(1, round(seconds / _SECONDS_PER_SENTENCE + 0.5))
-    text = " ".join(sentence(rng, split, language) for _ in range(count))
-    style = prosody({description.emotion: description.intensity}, rng)
-    return speak(text, voice, style.rate, style.pitch, pitch_range=style.pitch_range)
-
-
-def _first_frame(utterance: Utterance, num_frames: int, rng: np.random.Generator) -> int:
-    """Where the clip begins within the utterance; now and then in the silence before it."""
-    total = len(utterance.waveform) * FPS // SAMPLE_RATE
-    if rng.random() < _SILENT_EDGE_SHARE:
-        return -int(rng.integers(1, min(12, num_frames) + 1))
-    return int(rng.integers(0, max(1, total - num_frames + 1)))
-
-
-def _cut(waveform: NDArray[np.float32], first: int, num_frames: int) -> NDArray[np.float32]:
-    step = SAMPLE_RATE // FPS
-    cut = np.zeros(num_frames * step, np.float32)
-    start = first * step
-    piece = waveform[max(start, 0) : max(start + len(cut), 0)]
-    offset = max(-start, 0)
-    cut[offset : offset + len(piece)] = piece
-    return cut
-
-
-def _shift(phonemes: tuple[Phoneme, ...], first: int, num_frames: int) -> tuple[Phoneme, ...]:
-    """Phonemes with times from the first frame; neighbours a little outside are kept, for their
-    coarticulation."""
-    start, end = first / FPS, (first + num_frames) / FPS
-    near = (p for p in phonemes if p.end > start - 0.5 and p.start < end + 0.5)
-    return tuple(Phoneme(p.name, p.start - start, p.end - start, p.stress) for p in near)
+def described(seed: int, split: str) -> Description:
+    """The description of the clip of a seed."""
+    return describe(stream(seed, split, _WORDS), split)
 
 
 def animate(

@@ -16,6 +16,8 @@ import ctypes
 import difflib
 import math
 import os
+import shutil
+import tempfile
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +29,7 @@ from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 
 from ..errors import InputError
+from .speakers import DrawnSpeaker
 
 SAMPLE_RATE = 16_000
 PAUSE = "_"
@@ -117,14 +120,20 @@ class Utterance:
 
 
 def speak(
-    text: str, voice: str = "en-us", rate: int = 165, pitch: int = 50, *, pitch_range: int = 50
+    text: str,
+    voice: str = "en-us",
+    rate: int = 165,
+    pitch: int = 50,
+    *,
+    pitch_range: int = 50,
+    speaker: DrawnSpeaker | None = None,
 ) -> Utterance:
     """Say `text`.
 
     `voice` is a language with an optional speaker (`"en-us+f2"`), `rate` words a minute within `RATES`,
-    `pitch` and `pitch_range` (melody) within `PITCHES`. Digits are read as numbers; characters without a
-    sound are passed over. Raises InputError for a text with nothing to say, an unknown voice, or a setting
-    out of range.
+    `pitch` and `pitch_range` (melody) within `PITCHES`. A drawn `speaker` takes the place of the voice's own.
+    Digits are read as numbers; characters without a sound are passed over. Raises InputError for a text with
+    nothing to say, an unknown voice, or a setting out of range.
     """
     if not text.strip():
         raise InputError("The text to speak is empty: write at least one word.")
@@ -137,7 +146,7 @@ def speak(
             raise InputError(f"The speech {label} is {value}: choose a whole number from {low} to {high}.")
     synthesiser = _synthesiser()
     name = synthesiser.resolve(voice)
-    samples, events, native_rate = synthesiser.synthesise(text, name, rate, pitch, pitch_range)
+    samples, events, native_rate = synthesiser.synthesise(text, name, rate, pitch, pitch_range, speaker)
     phonemes = _phonemes(events, len(samples), native_rate)
     if all(phoneme.name == PAUSE for phoneme in phonemes):
         raise InputError(
@@ -149,6 +158,14 @@ def speak(
 def available_speakers() -> tuple[str, ...]:
     """Every speaker (espeak variant) that may follow the `+` of a voice name."""
     return _synthesiser().speakers
+
+
+_MANNER = ("stressAdd", "stressAmp", "stressLength", "speed", "words")
+
+
+def manner_of(voice: str) -> str:
+    """How long and loud a voice's speaker makes stressed syllables, in espeak-ng's own lines."""
+    return _synthesiser().lines_of(voice.partition("+")[2], _MANNER)
 
 
 def _phonemes(events: list[tuple[int, str]], num_samples: int, rate: int) -> tuple[Phoneme, ...]:
@@ -247,6 +264,7 @@ _END_OF_EVENTS, _PHONEME_EVENT = 0, 7
 _RATE, _PITCH, _PITCH_RANGE = 1, 3, 4
 _BY_CHARACTER, _UTF8 = 1, 1
 _NOISE_SEED = 1
+_DRAWN = "drawn"
 
 
 class _Synthesiser:
@@ -256,14 +274,20 @@ class _Synthesiser:
         self._library = library
         self._data = data
         self._lock = threading.Lock()
+        self._with_drawn: tempfile.TemporaryDirectory[str] | None = None
         self.speakers = tuple(sorted(path.name for path in Path(data, "voices", "!v").iterdir()))
         self._languages = frozenset(path.name for path in Path(data, "lang").rglob("*") if path.is_file())
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._new_lock)
 
     def _new_lock(self) -> None:
-        """A fork in the middle of another thread's sentence would leave the child's lock held for ever."""
+        """A fork in the middle of another thread's sentence would leave the child's lock held for ever, and
+        two processes must not share the folder of one drawn speaker.
+        """
         self._lock = threading.Lock()
+        if self._with_drawn is not None:
+            self._with_drawn._finalizer.detach()  # type: ignore[attr-defined]
+            self._with_drawn = None
 
     def resolve(self, voice: str) -> str:
         """espeak-ng's own name of a voice; InputError with near matches when there is none."""
@@ -275,19 +299,44 @@ class _Synthesiser:
         near = difflib.get_close_matches(voice, (*VOICES, *_ALIASES, *sorted(known)), n=3, cutoff=0.6)
         raise InputError(f"There is no voice '{voice}': use for example {', '.join(near or VOICES[:3])}.")
 
+    def lines_of(self, speaker: str, keys: tuple[str, ...]) -> str:
+        """The lines of a speaker's definition that begin with one of `keys`."""
+        if not speaker:
+            return ""
+        definition = Path(self._data, "voices", "!v", speaker).read_text(errors="ignore")
+        return "\n".join(line for line in definition.splitlines() if line.split(" ")[0] in keys)
+
     def synthesise(
-        self, text: str, voice: str, rate: int, pitch: int, pitch_range: int
+        self,
+        text: str,
+        voice: str,
+        rate: int,
+        pitch: int,
+        pitch_range: int,
+        speaker: DrawnSpeaker | None = None,
     ) -> tuple[NDArray[np.int16], list[tuple[int, str]], int]:
         """Samples, (sample, raw IPA) phoneme events, and the sample rate."""
         with self._lock:
+            data = self._data
+            if speaker:
+                data, voice = self._introduce(speaker), f"{voice.partition('+')[0]}+{_DRAWN}"
             library = ctypes.CDLL(self._library)
             try:
-                return self._say(library, text, voice, rate, pitch, pitch_range)
+                return self._say(library, data, text, voice, rate, pitch, pitch_range)
             finally:
                 _unload(library)
 
+    def _introduce(self, speaker: DrawnSpeaker) -> str:
+        """espeak-ng's data with one more speaker, in a folder of this process."""
+        if self._with_drawn is None:
+            self._with_drawn = tempfile.TemporaryDirectory(prefix="eadnet-speakers-")
+            _mirror(Path(self._data), Path(self._with_drawn.name))
+        folder = Path(self._with_drawn.name)
+        (folder / "voices" / "!v" / _DRAWN).write_text(speaker.definition)
+        return str(folder)
+
     def _say(
-        self, library: Any, text: str, voice: str, rate: int, pitch: int, pitch_range: int
+        self, library: Any, data: str, text: str, voice: str, rate: int, pitch: int, pitch_range: int
     ) -> tuple[NDArray[np.int16], list[tuple[int, str]], int]:
         chunks: list[bytes] = []
         events: list[tuple[int, str]] = []
@@ -306,12 +355,10 @@ class _Synthesiser:
 
         callback = _CALLBACK(collect)
         native_rate = library.espeak_Initialize(
-            _SYNCHRONOUS, 200, self._data.encode(), _PHONEME_EVENTS_IN_IPA_NO_EXIT
+            _SYNCHRONOUS, 200, data.encode(), _PHONEME_EVENTS_IN_IPA_NO_EXIT
         )
         if native_rate <= 0:
-            raise InputError(
-                f"espeak-ng cannot start with the data in {self._data}: reinstall espeakng-loader."
-            )
+            raise InputError(f"espeak-ng cannot start with the data in {data}: reinstall espeakng-loader.")
         try:
             library.espeak_ng_SetRandSeed(ctypes.c_long(_NOISE_SEED))
             library.espeak_SetSynthCallback(callback)
@@ -319,11 +366,26 @@ class _Synthesiser:
                 raise InputError(f"espeak-ng cannot load the voice '{voice}': reinstall espeakng-loader.")
             for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_PITCH_RANGE, pitch_range)):
                 library.espeak_SetParameter(parameter, int(value), 0)
-            data = text.replace("\0", " ").encode("utf-8", errors="ignore") + b"\0"
-            library.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, _BY_CHARACTER, 0, _UTF8, None, None)
+            words = text.replace("\0", " ").encode("utf-8", errors="ignore") + b"\0"
+            library.espeak_Synth(words, ctypes.c_size_t(len(words)), 0, _BY_CHARACTER, 0, _UTF8, None, None)
         finally:
             library.espeak_Terminate()
         return np.frombuffer(b"".join(chunks), dtype=np.int16), events, int(native_rate)
+
+
+def _mirror(source: Path, folder: Path) -> None:
+    """Links to everything in `source`, but for the folder of speakers, which is copied; copies where the
+    system makes no links.
+    """
+    for entry in source.iterdir():
+        if entry.name == "voices":
+            shutil.copytree(entry, folder / entry.name)
+            continue
+        try:
+            (folder / entry.name).symlink_to(entry, target_is_directory=entry.is_dir())
+        except OSError:
+            copy = shutil.copytree if entry.is_dir() else shutil.copy2
+            copy(entry, folder / entry.name)
 
 
 def _unload(library: ctypes.CDLL) -> None:

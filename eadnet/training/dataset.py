@@ -7,6 +7,7 @@ A data set is a folder of plain numpy arrays, one row per clip, so that it can b
     params.npy      float32 [N, T, P]         facial parameters (`synthetic.expression.PARAMETERS`)
     openings.npy    float32 [N, T]            true opening of the mouth
     speech.npy      int16   [N, samples]      what the network hears, 16 kHz
+    voices.npy      int16   [N, K, samples]   perhaps: the same said by other speakers (`spoken`)
     texts.json      N descriptions: text, emotion, intensity
     captions.jsonl  perhaps: what `eadnet caption` said of the clips; training then reads these words
 """
@@ -35,6 +36,7 @@ FPS, RATE = 25, 16000
 # Every split draws from its own range of seeds; the synthetic world keeps its people, voices and words apart.
 HELD_HEAD_SHARE = 0.45
 SETTINGS = "made_with.json"
+OTHER_VOICES = "voices.npy"
 HEAD = ("head_yaw", "head_pitch", "head_roll", "head_x", "head_y")
 
 

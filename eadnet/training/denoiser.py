@@ -169,7 +169,7 @@ class DenoiserTask:
         self, data: LatentSet, batch: Batch, drop: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
         count, window = batch.target.shape[:2]
-        waveforms = data.waveforms(batch.clips).to(self.device)
+        waveforms = data.waveforms(batch.clips, drop).to(self.device)
         audio = hear(self.talker.audio_encoder, waveforms, batch.starts, window)
         texts = [data.texts[i]["text"] for i in batch.clips.tolist()]
         if drop is not None:

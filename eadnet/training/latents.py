@@ -12,7 +12,7 @@ from torch import Tensor
 from ..faces.masks import mask_image
 from ..modules.autoencoder import MiniAutoencoder
 from .autoencoder import to_model_range
-from .dataset import ClipSet, read_texts
+from .dataset import OTHER_VOICES, ClipSet, read_texts
 
 
 @torch.no_grad()
@@ -74,13 +74,21 @@ class LatentSet:
         self.params = torch.from_numpy(np.load(clips / "params.npy"))
         self.openings = torch.from_numpy(np.load(clips / "openings.npy"))
         self.speech = torch.from_numpy(np.load(clips / "speech.npy"))
+        others = clips / OTHER_VOICES
+        self.other_voices = torch.from_numpy(np.load(others)) if others.exists() else None
         self.texts = read_texts(clips)
 
     def __len__(self) -> int:
         return len(self.target)
 
-    def waveforms(self, clips: Tensor) -> Tensor:
-        return self.speech[clips].float() / 32767
+    def waveforms(self, clips: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """The clips' speech [B, S] in [-1, 1]; with a `generator`, by any of the speakers who say it."""
+        speech = self.speech[clips]
+        if generator is not None and self.other_voices is not None:
+            who = torch.randint(self.other_voices.shape[1] + 1, (len(clips),), generator=generator)
+            others = self.other_voices[clips, (who - 1).clamp_min(0)]
+            speech = torch.where(who[:, None] > 0, others, speech)
+        return speech.float() / 32767
 
     def draw(self, count: int, window: int, generator: torch.Generator) -> Batch:
         """`count` random windows of `window` frames, each with one of its clip's two references."""

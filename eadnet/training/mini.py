@@ -24,7 +24,7 @@ from ..pipeline import load_model
 from ..presets import PRESETS
 from .autoencoder import to_model_range, train_autoencoder
 from .block import Block
-from .dataset import ClipSet, Shape, render_dataset, render_stills
+from .dataset import OTHER_VOICES, ClipSet, Shape, render_dataset, render_stills
 from .denoiser import DenoiserTask, Diffusion, Schedule, train_denoiser
 from .emotions import EmotionReader
 from .encoders import pretrain_audio, pretrain_text
@@ -43,9 +43,9 @@ from .probe import Targets, train_probe
 from .sampled import bank
 from .samples import SampleVideos
 from .smoother import train_smoother
-from .spoken import SpeechSet, make_speech
+from .spoken import SpeechSet, make_other_voices, make_speech
 from .syncnet import train_syncnet
-from .talker import Talker
+from .talker import Talker, grown
 from .videomae import train_videomae
 
 logger = logging.getLogger(__name__)
@@ -59,13 +59,15 @@ SHEET_CLIPS, SHEET_COLUMNS = 6, 8
 
 @dataclass(frozen=True)
 class Budget:
-    """Sizes and minutes of the stages."""
+    """Sizes and minutes of the stages; clips and speech of training have seeds from `first_seed`."""
 
     people: int = 2000
     clips: int = 1500
     held_out_clips: int = 96
     frames: int = 32
-    spoken: int = 12000
+    spoken: int = 16000
+    voices: int = 3
+    first_seed: int = 0
     autoencoder: float = 35.0
     probe: float = 2.0
     text: float = 5.0
@@ -80,13 +82,26 @@ def render(folder: Path, budget: Budget, workers: int) -> None:
     """Stills for the autoencoder, clips for the denoiser, speech for its encoder; what is there is kept."""
     if not (folder / "stills" / "stills.npy").exists():
         render_stills(folder / "stills", budget.people, workers=workers)
+    first = {"validation": 0, "train": budget.first_seed}
     for split, count in (("validation", budget.held_out_clips), ("train", budget.clips)):
         if not (folder / split / "texts.json").exists():
-            render_dataset(folder / split, split, Shape(count, budget.frames), workers=workers)
+            render_dataset(
+                folder / split, split, Shape(count, budget.frames), first_seed=first[split], workers=workers
+            )
             logger.info("rendered %d %s clips", count, split)
     for split, count in (("validation", HEARD_RECORDINGS), ("train", budget.spoken)):
         if not (folder / "speech" / split / "mouths.npy").exists():
-            make_speech(folder / "speech" / split, split, count, workers=workers)
+            make_speech(folder / "speech" / split, split, count, first_seed=first[split], workers=workers)
+    if budget.voices and not (folder / "train" / OTHER_VOICES).exists():
+        make_other_voices(
+            folder / "train",
+            "train",
+            budget.clips,
+            budget.frames,
+            budget.voices,
+            first_seed=budget.first_seed,
+            workers=workers,
+        )
 
 
 def autoencoder(folder: Path, budget: Budget, start: Path | None = None) -> None:
@@ -110,10 +125,13 @@ def encode(folder: Path) -> None:
 
 
 def new_talker(start: Path | None = None) -> Talker:
-    """The networks of the preset, untrained, or those of the checkpoint `start`."""
+    """The networks of the preset, untrained, or those of the checkpoint `start`, with the depth of
+    the preset.
+    """
     if start:
         parts = load_checkpoint(start)
-        return Talker(*(parts.component(name) for name in ("unet", "audio_encoder", "text_encoder"))).train()
+        unet, audio, text = (parts.component(name) for name in ("unet", "audio_encoder", "text_encoder"))
+        return Talker(unet, grown(audio, PRESETS["mini"].audio_config), text).train()
     torch.manual_seed(0)
     return untrained_talker()
 

@@ -1,7 +1,8 @@
 """Speech without pictures: what the audio encoder learns from before any face is drawn.
 
 A second of speech and the mouth that says it cost a hundredth of a second of rendering, so the encoder hears
-many hours of voices while the clips hold less than one.
+many hours of voices while the clips hold less than one, and most of them are voices that nobody wrote. The
+clips themselves are said again by such speakers, so that a mouth never belongs to one voice.
 
     speech.npy   int16   [N, samples]   what the network hears, 16 kHz
     mouths.npy   float32 [N, T, M]      the mouth of the speech alone (`synthetic.visemes.MOUTH`), no feeling
@@ -10,14 +11,21 @@ many hours of voices while the clips hold less than one.
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .dataset import FPS, RATE
+from .dataset import FPS, OTHER_VOICES
+
+Job = TypeVar("Job")
+Made = TypeVar("Made")
+
+DRAWN_SPEAKERS, FOREIGN_SPEECH = 0.6, 0.4  # shares of the training speech
 
 
 class SpeechSet:
@@ -49,19 +57,55 @@ def make_speech(
     """Write a `SpeechSet` of `count` recordings of `split`, seeds from `first_seed`."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(first_seed + i, split, frames) for i in range(count)]
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        made = list(pool.map(_speak_one, jobs, chunksize=32))
+    made = _all(_speak_one, jobs, workers)
     np.save(folder / "speech.npy", np.stack([speech for speech, _ in made]))
     # Last, as the sign that the set is whole.
     np.save(folder / "mouths.npy", np.stack([mouth for _, mouth in made]))
 
 
+def _all(make: Callable[[Job], Made], jobs: Sequence[Job], workers: int) -> list[Made]:
+    if workers == 1:
+        return [make(job) for job in jobs]
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(make, jobs, chunksize=32))
+
+
 def _speak_one(job: tuple[int, str, int]) -> tuple[np.ndarray, np.ndarray]:
-    from ..synthetic.clips import make_clip
+    from ..synthetic.clips import described
+    from ..synthetic.recordings import FOREIGN_SHARE, record
+    from ..synthetic.speakers import draw_speaker
     from ..synthetic.visemes import mouth_track
 
     seed, split, frames = job
-    clip = make_clip(seed, split, frames)
-    samples = frames * RATE // FPS
-    speech = np.round(np.clip(clip.waveform[:samples], -1, 1) * 32767).astype(np.int16)
-    return speech, mouth_track(clip.phonemes, frames, FPS)
+    rng = np.random.default_rng([seed, 41])
+    drawn = split == "train" and rng.random() < DRAWN_SPEAKERS
+    recording = record(
+        seed,
+        split,
+        described(seed, split),
+        frames,
+        foreign=FOREIGN_SPEECH if split == "train" else FOREIGN_SHARE,
+        speaker=draw_speaker(rng) if drawn else None,
+    )
+    return _as_written(recording.waveform), mouth_track(recording.phonemes, frames, FPS)
+
+
+def make_other_voices(
+    folder: Path, split: str, clips: int, frames: int, count: int, *, first_seed: int = 0, workers: int = 1
+) -> None:
+    """Write `voices.npy` int16 [clips, count, samples]: the speech of rendered clips by other speakers."""
+    jobs = [(first_seed + i, split, frames, count) for i in range(clips)]
+    np.save(folder / OTHER_VOICES, np.stack(_all(_revoice_one, jobs, workers)))
+
+
+def _revoice_one(job: tuple[int, str, int, int]) -> np.ndarray:
+    from ..synthetic.clips import described
+    from ..synthetic.recordings import other_voices
+
+    seed, split, frames, count = job
+    made = other_voices(seed, split, described(seed, split), frames, count)
+    return np.stack([_as_written(waveform) for waveform in made])
+
+
+def _as_written(waveform: np.ndarray) -> np.ndarray:
+    return np.round(np.clip(waveform, -1, 1) * 32767).astype(np.int16)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor, nn
 
 from ..modules.mini_audio import MiniAudioEncoder
@@ -13,6 +16,16 @@ from .dataset import FPS
 def hear(encoder: MiniAudioEncoder, waveforms: Tensor, starts: Tensor, window: int) -> Tensor:
     """Audio tokens [B, window, N, D] of `window` frames from frame `starts` of each waveform [B, S]."""
     return encoder.encode_windows(encoder.log_mel(waveforms), FPS, window, starts)
+
+
+def grown(encoder: MiniAudioEncoder, config: Mapping[str, Any]) -> MiniAudioEncoder:
+    """A deeper encoder that computes what `encoder` does: blocks beyond its own add nothing at first."""
+    deeper = MiniAudioEncoder.from_config({**encoder.config, **config})
+    deeper.load_state_dict({**deeper.state_dict(), **encoder.state_dict()})
+    for name, parameter in deeper.blocks[len(encoder.blocks) :].named_parameters():
+        if name.split(".")[-2] == "conv2":
+            nn.init.zeros_(parameter)
+    return deeper
 
 
 class Talker(nn.Module):

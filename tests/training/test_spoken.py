@@ -11,7 +11,7 @@ import torch
 from eadnet.modules.mini_audio import MiniAudioEncoder
 from eadnet.synthetic.visemes import MOUTH
 from eadnet.training.encoders import mean_correlation, pretrain_audio
-from eadnet.training.spoken import SpeechSet, make_speech
+from eadnet.training.spoken import SpeechSet, make_other_voices, make_speech
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +56,10 @@ def test_the_audio_encoder_learns_the_mouths_of_its_training_speech(spoken: Spee
     rows = [line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines()]
     assert rows[0] == ["step", "loss", "jaw_open", "lip_close"]
     assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] > 2
+
+
+def test_clips_are_said_again_by_others_and_training_hears_any_of_them(tmp_path: Path):
+    make_other_voices(tmp_path, "train", 2, 12, 3)
+    voices = np.load(tmp_path / "voices.npy")
+    assert voices.shape == (2, 3, 12 * 640)
+    assert len({voice.tobytes() for voice in voices[0]}) == 3
