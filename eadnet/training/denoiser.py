@@ -53,7 +53,8 @@ class Schedule:
     minutes: the budget; `steps`, if given, is it instead.
     stda_from, whole_from: shares of the budget after which STDA and whole pictures join; above 1 is never.
     rate: of the U-Net; the encoders' follow it.
-    expression: weight of the expression loss. min_snr: gamma of the min-SNR weighting, 0 is off.
+    expression: weight of the expression loss. mouth: how much more the shapes of speech and the mouth's
+        opening weigh in it than other parameters. min_snr: gamma of the min-SNR weighting, 0 is off.
     clip: largest norm of the gradient.
     device, bf16: where it runs, and whether the networks compute in bfloat16 there (weights stay float32).
     sample_every: steps between sample videos, 0 for none.
@@ -65,6 +66,7 @@ class Schedule:
     whole_from: float = WHOLE_FROM
     rate: float = 8e-4
     expression: float = 0.5
+    mouth: float = 1.0
     min_snr: float = 0.0
     clip: float = 1.0
     device: str = "cpu"
@@ -136,6 +138,7 @@ class DenoiserTask:
         self.keep = latent_mask(mask_image("face", size))
         self.block = Block.around(mask_image("face", size))
         self.min_snr = 0.0
+        self.mouth = 1.0
         self.bf16 = False
 
     def with_talker(self, talker: Talker) -> DenoiserTask:
@@ -215,7 +218,9 @@ class DenoiserTask:
         estimate = self.block.cut(self.diffusion.clean_estimate(noisy, velocity, alpha))
         read = self.probe(estimate.flatten(0, 1))
         wanted = self.targets(batch.params, batch.openings).flatten(0, 1)
-        return {"velocity": error, "expression": F.smooth_l1_loss(read, wanted)}
+        differences = F.smooth_l1_loss(read, wanted, reduction="none")
+        weights = torch.where(self.targets.spoken, self.mouth, 1.0)
+        return {"velocity": error, "expression": (weights * differences).mean()}
 
 
 @torch.no_grad()
@@ -278,7 +283,7 @@ def train_denoiser(
     `on_sample` is called every `how.sample_every` steps.
     """
     task.to(how.device)
-    task.min_snr, task.bf16 = how.min_snr, how.bf16
+    task.min_snr, task.mouth, task.bf16 = how.min_snr, how.mouth, how.bf16
     talker = task.talker
     run = Run(
         folder,

@@ -65,6 +65,15 @@ class Targets:
         values = torch.cat([params[..., self.columns], openings[..., None]], -1)
         return (values - self.mean) / self.std
 
+    @property
+    def spoken(self) -> Tensor:
+        """Which targets the speech moves, bool [len(self)]: the shapes of the mouth, and its opening."""
+        from ..synthetic.expression import PARAMETERS
+        from ..synthetic.visemes import MOUTH
+
+        moved = [PARAMETERS[column] in MOUTH for column in self.columns.tolist()]
+        return torch.tensor([*moved, True], device=self.columns.device)
+
     def __len__(self) -> int:
         return len(self.mean)
 

@@ -8,6 +8,7 @@ import torch
 from eadnet.modules.unet import EADUNet
 from eadnet.presets import PRESETS
 from eadnet.training.denoiser import Diffusion, loss_weight, mixed_noise, switch_stda
+from tests.training.tiny_world import latent_set, tiny_task, write_clips
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +61,19 @@ def test_stda_switched_off_is_the_input_itself_and_back_on_it_is_not():
         again = unet(sample, 500, audio, emotion)
     assert not torch.allclose(on, off)
     assert torch.equal(on, again)
+
+
+def test_a_heavier_mouth_counts_its_shapes_so_much_more_and_nothing_else(tmp_path):
+    data = latent_set(write_clips(tmp_path))
+    task = tiny_task(data)
+    batch = task.on_the_block(task.drawn(data, 2, 4, torch.Generator().manual_seed(0)))
+    noise = torch.zeros_like(batch.target)
+    alpha = torch.ones(2, 1, 1, 1, 1)
+
+    def expression(mouth: float) -> float:
+        task.mouth = mouth
+        return float(task.losses(batch.target, noise, noise, alpha, batch)["expression"])
+
+    even, without = expression(1.0), expression(0.0)
+    assert 0 < without < even
+    assert expression(3.0) == pytest.approx(without + 3 * (even - without), rel=1e-5)

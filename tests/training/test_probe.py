@@ -23,3 +23,12 @@ def test_targets_are_standardised_and_leave_the_pose_of_the_head_out():
 def test_the_probe_reads_the_block_it_is_made_for():
     probe = ExpressionProbe(outputs=35, side=12)
     assert probe(torch.randn(3, 4, 12, 12)).shape == (3, 35)
+
+
+def test_what_speech_moves_is_the_mouth_and_not_the_brows():
+    params = torch.rand(2, 3, len(PARAMETERS))
+    targets = Targets.of(SimpleNamespace(params=params, openings=torch.rand(2, 3)))  # type: ignore[arg-type]
+    names = [PARAMETERS[column] for column in targets.columns.tolist()]
+    spoken = dict(zip([*names, "opening"], targets.spoken.tolist(), strict=True))
+    assert spoken["jaw_open"] and spoken["lip_close"] and spoken["opening"]
+    assert not (spoken["inner_brow_up_l"] or spoken["smile_r"] or spoken["blink_l"])
