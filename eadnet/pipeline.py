@@ -33,7 +33,16 @@ from .media.sound import Sound, SoundFile
 from .media.speech import record_speech
 from .modules.tfrm import TFRM, smooth_stream
 from .produce import Produced, produce
-from .render import CentreSquare, Face, Networks, RenderProgress, Scene, TrackedFace, render
+from .render import (
+    CentreSquare,
+    Face,
+    Networks,
+    RenderProgress,
+    Scene,
+    TrackedFace,
+    render,
+    warn_of_photograph,
+)
 from .sampling import Sampling, SamplingProgress
 
 logger = logging.getLogger(__name__)
@@ -304,7 +313,9 @@ def job(
             null_emotion=null,
             silence_gate=settings.silence_gate,
         )
-        yield Job(model.networks(), scene, settings.sampling(info), sound)
+        networks = model.networks()
+        warn_of_photograph(info.preset, networks, scene)
+        yield Job(networks, scene, settings.sampling(info), sound)
 
 
 def _shown(pictures: Pictures, count: int, on_progress: OnProgress | None) -> Iterator[np.ndarray]:

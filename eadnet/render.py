@@ -6,6 +6,7 @@ part of a clip can be rendered alone, to the bit. That is what continuing after 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from .faces.crops import prepare_portrait, to_pictures
+from .faces.drawn import PHOTOGRAPH, is_photograph
 from .faces.masks import composite, feathered, latent_mask, masked_picture
 from .faces.track import FaceTrack
 from .media.lengths import Length
@@ -26,6 +28,8 @@ from .media.speech import Speech
 from .memory import FewerAtATime
 from .modules.tfrm import TFRM, needed_from, smooth_stream
 from .sampling import Conditions, Sampling, SamplingProgress, stream
+
+logger = logging.getLogger(__name__)
 
 TOGETHER = 8  # frames encoded or decoded at once, counted from the start of the clip
 
@@ -102,6 +106,18 @@ class Scene:
     emotion: Tensor | None = None
     null_emotion: Tensor | None = None
     silence_gate: bool = True
+
+
+@torch.no_grad()
+def warn_of_photograph(preset: str, networks: Networks, scene: Scene) -> None:
+    """Say it when `mini`, which knows drawings only, is to render something else."""
+    if preset != "mini":
+        return
+    first = scene.length.at(0)
+    crop = scene.face.crop(scene.pictures.picture(first)[None], [first])
+    again = networks.decode(networks.encode(crop)).to(crop)
+    if is_photograph((crop + 1) / 2, (again + 1) / 2):
+        logger.warning(PHOTOGRAPH)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import check_pictures, prepare_portrait, to_pictures
-from ..eadnet.faces.drawn import is_photograph
+from ..eadnet.faces.drawn import PHOTOGRAPH, is_photograph
 from ..eadnet.faces.frames import bounce
 from ..eadnet.faces.masks import REGIONS, feathered, latent_mask, mask_image, masked_picture
 from . import host
@@ -113,10 +113,7 @@ def _warn_of_photograph(model: Denoiser, vae: io.Vae.Type, crop: Tensor, latents
         return
     again = vae.decode(latents).to(crop)
     if is_photograph(crop.movedim(-1, 1), again.movedim(-1, 1)):
-        logger.warning(
-            "This looks like a photograph, and mini was trained on drawn heads only: it will paint a drawn "
-            "face over it. Use the public LatentSync weights for photographs."
-        )
+        logger.warning(PHOTOGRAPH)
 
 
 def _encode(vae: io.Vae.Type, crops: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from ..eadnet.media.reader import Pictures, PicturesInMemory, VideoReader
 from ..eadnet.media.sound import Sound, SoundFile, SoundInMemory
 from ..eadnet.media.speech import SpeechFile, record_speech
 from ..eadnet.produce import produce
-from ..eadnet.render import CentreSquare, Networks, Scene
+from ..eadnet.render import CentreSquare, Networks, Scene, warn_of_photograph
 from ..eadnet.render import TrackedFace as FaceInFrames
 from ..eadnet.sampling import Sampling
 from . import host
@@ -226,10 +226,12 @@ class EADNetRenderVideo(io.ComfyNode):
                     null_emotion=None if feeling is None else feeling.null,
                     silence_gate=silence_gate,
                 )
+                networks = _networks(info, model, vae, audio_encoder, tfrm, window)
+                warn_of_photograph(info.preset, networks, scene)
                 film = host.film_path(filename_prefix, key, *pictures.size)
                 produce(
                     film,
-                    _networks(info, model, vae, audio_encoder, tfrm, window),
+                    networks,
                     scene,
                     how,
                     opened.sound,

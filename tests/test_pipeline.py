@@ -153,6 +153,20 @@ def test_a_followed_face_takes_on_the_colours_around_it(model: Model, tmp_path: 
             made(**wrong)
 
 
+@pytest.mark.parametrize(("preset", "times"), [("mini", 1), ("latentsync-1.5", 0)])
+def test_mini_says_when_it_gets_a_photograph_and_other_models_do_not(
+    tmp_path: Path, preset: str, times: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    info = {**PRESETS["mini"].info(), "resolution": RESOLUTION, "preset": preset}
+    save_checkpoint(tmp_path / "m.safetensors", tiny_components(), info)
+    grain = np.random.default_rng(0).integers(0, 255, (RESOLUTION, RESOLUTION, 3), dtype=np.uint8)
+    Image.fromarray(grain).save(tmp_path / "grain.png")
+    sound = recording(tmp_path / "a.wav", 1280)
+    model = load_model(tmp_path / "m.safetensors")
+    generate(sound, "", portrait=tmp_path / "grain.png", model=model, steps=1)
+    assert caplog.text.count("looks like a photograph") == times
+
+
 def test_an_empty_sentence_is_the_null_emotion(model: Model) -> None:
     emotion, null = encode_emotion(model.text_encoder, "  ")
     assert emotion is None and null is not None and null.shape == (8, 12)

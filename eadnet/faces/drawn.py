@@ -19,6 +19,10 @@ from .masks import mask_image
 SIDE = 128
 FLATTEST_PHOTOGRAPH = 7.5  # heads of the world have 8.3 and more
 WORST_DRAWING = 25.0  # dB; heads of the world come back with 26.4 and more
+PHOTOGRAPH = (
+    "This looks like a photograph, and mini was trained on drawn heads only: it will paint a drawn "
+    "face over it. Use the public LatentSync weights for photographs."
+)
 _LUMA = (0.299, 0.587, 0.114)
 _FACE = (slice(40, 110), slice(30, 98))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,21 @@ def test_of_tracked_frames_it_is_the_graph_of_nodes_frame_for_frame(
     film(source=frames, audio=audio, emotion=happy, track=track)
     assert len(before_encoding) == 13
     assert difference(before_encoding, expected) <= 1 / 255
+
+
+def test_mini_says_when_it_gets_a_photograph_and_other_models_do_not(
+    film: Any, picture: torch.Tensor, speech: Any, loaded: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def said(preset: str) -> int:
+        caplog.clear()
+        film(
+            source=picture,
+            audio=speech(0.08),
+            model=replace(loaded.model, info=replace(loaded.model.info, preset=preset)),
+        )
+        return caplog.text.count("looks like a photograph")
+
+    assert said("mini") == 1 and said("latentsync-1.5") == 0
 
 
 def test_the_film_is_saved_with_its_sound_under_the_next_number(film: Any, picture: Any, speech: Any) -> None:
