@@ -19,6 +19,7 @@ import os
 import shutil
 import tempfile
 import threading
+import weakref
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -274,7 +275,8 @@ class _Synthesiser:
         self._library = library
         self._data = data
         self._lock = threading.Lock()
-        self._with_drawn: tempfile.TemporaryDirectory[str] | None = None
+        self._with_drawn: Path | None = None
+        self._removal: weakref.finalize | None = None
         self.speakers = tuple(sorted(path.name for path in Path(data, "voices", "!v").iterdir()))
         self._languages = frozenset(path.name for path in Path(data, "lang").rglob("*") if path.is_file())
         if hasattr(os, "register_at_fork"):
@@ -285,9 +287,9 @@ class _Synthesiser:
         two processes must not share the folder of one drawn speaker.
         """
         self._lock = threading.Lock()
-        if self._with_drawn is not None:
-            self._with_drawn._finalizer.detach()  # type: ignore[attr-defined]
-            self._with_drawn = None
+        if self._removal is not None:
+            self._removal.detach()
+        self._with_drawn = self._removal = None
 
     def resolve(self, voice: str) -> str:
         """espeak-ng's own name of a voice; InputError with near matches when there is none."""
@@ -329,11 +331,11 @@ class _Synthesiser:
     def _introduce(self, speaker: DrawnSpeaker) -> str:
         """espeak-ng's data with one more speaker, in a folder of this process."""
         if self._with_drawn is None:
-            self._with_drawn = tempfile.TemporaryDirectory(prefix="eadnet-speakers-")
-            _mirror(Path(self._data), Path(self._with_drawn.name))
-        folder = Path(self._with_drawn.name)
-        (folder / "voices" / "!v" / _DRAWN).write_text(speaker.definition)
-        return str(folder)
+            self._with_drawn = Path(tempfile.mkdtemp(prefix="eadnet-speakers-"))
+            self._removal = weakref.finalize(self, shutil.rmtree, self._with_drawn, ignore_errors=True)
+            _mirror(Path(self._data), self._with_drawn)
+        (self._with_drawn / "voices" / "!v" / _DRAWN).write_text(speaker.definition)
+        return str(self._with_drawn)
 
     def _say(
         self, library: Any, data: str, text: str, voice: str, rate: int, pitch: int, pitch_range: int

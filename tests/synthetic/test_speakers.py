@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -59,3 +64,31 @@ def test_an_unknown_language_is_refused_with_a_drawn_speaker_too() -> None:
 
 def test_drawn_speakers_are_of_no_split() -> None:
     assert not any("drawn" in voice for voices in VOICES_BY_SPLIT.values() for voice in voices)
+
+
+FOLDERS = """
+import glob, os, tempfile
+import numpy as np
+from eadnet.synthetic.speakers import draw_speaker
+from eadnet.synthetic.speech import speak
+
+def say():
+    speak("Hello", speaker=draw_speaker(np.random.default_rng(0)))
+    return set(glob.glob(os.path.join(tempfile.gettempdir(), "eadnet-speakers-*")))
+
+mine = say()
+if hasattr(os, "fork"):
+    if not (child := os.fork()):
+        assert len(say()) == 2  # a folder of its own
+        raise SystemExit
+    assert os.waitpid(child, 0)[1] == 0
+assert say() == mine, "the child removed its own folder and left this one"
+print(len(mine))
+"""
+
+
+def test_the_folder_of_drawn_speakers_is_removed_at_the_end_and_not_by_a_fork(tmp_path: Path) -> None:
+    elsewhere = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(tmp_path))
+    found = subprocess.run([sys.executable, "-c", FOLDERS], env=elsewhere, capture_output=True, text=True)
+    assert found.returncode == 0 and found.stdout.strip() == "1", found.stderr
+    assert not list(tmp_path.iterdir())
