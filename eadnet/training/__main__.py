@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--folder", type=Path, default=Path(".work/mini"), help="where data, logs and weights go"
     )
-    parser.add_argument("--workers", type=int, default=2, help="processes that render")
+    parser.add_argument("--workers", type=int, default=2, help="processes that render and encode")
     parser.add_argument("--threads", type=int, default=2, help="threads that train")
     parser.add_argument("--out", type=Path, default=Path("eadnet/assets/mini.safetensors"))
     parser.add_argument("--start", type=Path, help="a checkpoint whose networks to go on from")
@@ -89,7 +89,7 @@ def _train(options: argparse.Namespace) -> None:
     stages = {
         "render": lambda: mini.render(folder, budget, options.workers),
         "autoencoder": lambda: mini.autoencoder(folder, budget, options.start),
-        "encode": lambda: mini.encode(folder),
+        "encode": lambda: mini.encode(folder, options.workers),
         "denoiser": lambda: mini.denoiser(folder, budget, options.start, config.denoiser, config.losses),
         "smoother": lambda: mini.smoother(folder, budget, config.smoother.sampled),
         "syncnet": lambda: mini.syncnet(folder, budget),

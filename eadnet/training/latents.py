@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,33 +13,72 @@ import torch
 from torch import Tensor
 
 from ..faces.masks import mask_image
+from ..fingerprints import fingerprint
 from ..modules.autoencoder import MiniAutoencoder
 from .autoencoder import to_model_range
-from .dataset import OTHER_VOICES, ClipSet, read_texts
+from .dataset import OTHER_VOICES, read_texts
+
+ARRAYS = ("target", "masked", "reference")
+MADE_WITH, ROWS = "made_with.txt", "rows.txt"
 
 
-@torch.no_grad()
-def encode_dataset(clips: ClipSet, vae: MiniAutoencoder, folder: Path, batch: int = 64) -> None:
-    """Write `target.npy`, `masked.npy` float16 [N, T, 4, h, w] and `reference.npy` [N, 2, 4, h, w]."""
+def encode_dataset(clips: Path, vae: MiniAutoencoder, folder: Path, workers: int = 1) -> None:
+    """Write `target.npy`, `masked.npy` float16 [N, T, 4, h, w] and `reference.npy` [N, 2, 4, h, w].
+
+    Finished rows are noted, so an interrupted encoding goes on where it stopped, unless the autoencoder or
+    the clips are others by now.
+    """
+    count, frames, size = np.load(clips / "frames.npy", mmap_mode="r").shape[:3]
     folder.mkdir(parents=True, exist_ok=True)
-    count, frames, size = clips.frames.shape[:3]
-    side = size // 8
-    keep = 1 - mask_image("face", size)
-    shapes = {"target": (count, frames), "masked": (count, frames), "reference": (count, 2)}
-    out = {
-        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", "float16", (*lead, 4, side, side))
-        for name, lead in shapes.items()
-    }
-    for i in range(count):
-        pictures = to_model_range(np.array(clips.frames[i]))
-        references = to_model_range(np.array(clips.references[i]))
-        masked = pictures * keep
+    made_with = folder / MADE_WITH
+    key = fingerprint(vae, clips / "texts.json")
+    if not made_with.exists() or made_with.read_text() != key:
+        (folder / ROWS).unlink(missing_ok=True)
+        for name, lead in zip(ARRAYS, ((count, frames), (count, frames), (count, 2)), strict=True):
+            shape = (*lead, 4, size // 8, size // 8)
+            np.lib.format.open_memmap(folder / f"{name}.npy", "w+", "float16", shape)
+        made_with.write_text(key)
+    notes = folder / ROWS
+    finished = set(map(int, notes.read_text().split())) if notes.exists() else set()
+    rows = [row for row in range(count) if row not in finished]
+    with notes.open("a") as file:
+        for row in _encoded(_Encoder(clips, vae, folder), rows, workers):
+            file.write(f"{row}\n")
+            file.flush()
+
+
+def _encoded(encode: _Encoder, rows: Sequence[int], workers: int) -> Iterator[int]:
+    """Encode the rows, and say which is done."""
+    if workers == 1:
+        yield from map(encode, rows)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:
+        yield from pool.map(encode, rows, chunksize=4)
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    """Encodes one clip into its row of the arrays."""
+
+    clips: Path
+    vae: MiniAutoencoder
+    folder: Path
+
+    @torch.no_grad()
+    def __call__(self, row: int) -> int:
+        pictures, references = (
+            to_model_range(np.array(np.load(self.clips / f"{name}.npy", mmap_mode="r")[row]))
+            for name in ("frames", "references")
+        )
+        masked = pictures * (1 - mask_image("face", pictures.shape[-1]))
         if torch.equal(masked, masked[:1].expand_as(masked)):  # a head held still: once is enough
             masked = masked[:1]
-        latents = vae.encode(torch.cat([references, pictures, masked])).half().numpy()
-        out["reference"][i] = latents[:2]
-        out["target"][i] = latents[2 : 2 + frames]
-        out["masked"][i] = latents[2 + frames :]
+        pieces = torch.cat([pictures, masked, references])
+        latents = self.vae.encode(pieces).half().split([len(pictures), len(masked), len(references)])
+        for name, values in zip(ARRAYS, latents, strict=True):
+            np.load(self.folder / f"{name}.npy", mmap_mode="r+")[row] = values.numpy()
+        return row
 
 
 @dataclass(frozen=True)

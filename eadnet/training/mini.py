@@ -118,10 +118,10 @@ def load_autoencoder(folder: Path) -> MiniAutoencoder:
     return model.eval()
 
 
-def encode(folder: Path) -> None:
+def encode(folder: Path, workers: int) -> None:
     vae = load_autoencoder(folder)
     for split in ("validation", "train"):
-        encode_dataset(ClipSet(folder / split), vae, folder / "latents" / split)
+        encode_dataset(folder / split, vae, folder / "latents" / split, workers)
 
 
 def new_talker(start: Path | None = None) -> Talker:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
+from eadnet.modules.autoencoder import MiniAutoencoder
+from eadnet.training.latents import ARRAYS, encode_dataset
 from tests.training.tiny_world import FRAMES, latent_set, write_clips
 
 WHO = torch.zeros(200, dtype=torch.long)
@@ -35,3 +38,66 @@ def test_clips_without_other_voices_are_heard_as_they_are(tmp_path: Path) -> Non
     data = latent_set(write_clips(tmp_path, 2))
     rows = torch.tensor([1, 0])
     torch.testing.assert_close(data.waveforms(rows, torch.Generator().manual_seed(0)), data.waveforms(rows))
+
+
+def tiny_autoencoder(seed: int = 0) -> MiniAutoencoder:
+    torch.manual_seed(seed)
+    return MiniAutoencoder(16, 1, (16, 8, 8), (1, 1, 1)).eval()
+
+
+def encoded(folder: Path) -> dict[str, np.ndarray]:
+    return {name: np.load(folder / f"{name}.npy") for name in ARRAYS}
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_clips(tmp_path_factory.mktemp("clips"), 3, pictures=True)
+    frames = np.load(folder / "frames.npy")
+    frames[1] = frames[1, :1]  # a head held still
+    np.save(folder / "frames.npy", frames)
+    return folder
+
+
+def test_latents_are_those_of_the_autoencoder_with_and_without_the_face(clips: Path, tmp_path: Path) -> None:
+    vae = tiny_autoencoder()
+    encode_dataset(clips, vae, tmp_path)
+    pictures = torch.from_numpy(np.load(clips / "frames.npy")).movedim(-1, 2).float() / 127.5 - 1
+    found = encoded(tmp_path)
+    with torch.no_grad():
+        for row in range(3):
+            torch.testing.assert_close(
+                torch.from_numpy(found["target"][row]).float(), vae.encode(pictures[row]), rtol=0, atol=5e-3
+            )
+    assert (found["masked"][1] == found["masked"][1, :1]).all()
+    assert not np.array_equal(found["masked"][0], found["target"][0])
+    assert found["reference"].shape == (3, 2, 4, 16, 16)
+
+
+def test_an_interrupted_encoding_goes_on_and_ends_with_the_same(clips: Path, tmp_path: Path) -> None:
+    vae = tiny_autoencoder()
+    encode_dataset(clips, vae, tmp_path)
+    whole = encoded(tmp_path)
+    broken = np.load(tmp_path / "target.npy", mmap_mode="r+")
+    broken[2] = 0
+    broken[0] = 7  # finished rows are left alone
+    (tmp_path / "rows.txt").write_text("0\n1\n")
+    encode_dataset(clips, vae, tmp_path)
+    after = encoded(tmp_path)
+    np.testing.assert_array_equal(after["target"][2], whole["target"][2])
+    assert (after["target"][0] == 7).all()
+
+
+def test_another_autoencoder_encodes_everything_anew(clips: Path, tmp_path: Path) -> None:
+    encode_dataset(clips, tiny_autoencoder(0), tmp_path)
+    before = encoded(tmp_path)
+    encode_dataset(clips, tiny_autoencoder(1), tmp_path)
+    after = encoded(tmp_path)
+    assert not any(np.array_equal(before["target"][row], after["target"][row]) for row in range(3))
+
+
+def test_two_workers_encode_the_same(clips: Path, tmp_path: Path) -> None:
+    vae = tiny_autoencoder()
+    encode_dataset(clips, vae, tmp_path / "one")
+    encode_dataset(clips, vae, tmp_path / "two", workers=2)
+    for name, values in encoded(tmp_path / "one").items():
+        np.testing.assert_allclose(values, np.load(tmp_path / "two" / f"{name}.npy"), atol=2e-3)
