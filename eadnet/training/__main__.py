@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=2, help="threads that train")
     parser.add_argument("--out", type=Path, default=Path("eadnet/assets/mini.safetensors"))
     parser.add_argument("--start", type=Path, help="a checkpoint whose networks to go on from")
-    parser.add_argument("--results", type=Path, default=Path("docs/results"), help="where scores go")
+    parser.add_argument("--results", type=Path, default=Path("docs/results/world"), help="where scores go")
     parser.add_argument("--score-clips", type=int, default=mini.TEST_CLIPS, help="held-out clips to score")
     parser.add_argument("--recordings", type=Path, nargs="*", default=[], help="real speech to try as well")
     parser.add_argument("--config", type=Path, metavar="TOML", help="sizes, minutes, schedule and losses")
@@ -95,7 +95,7 @@ def _train(options: argparse.Namespace) -> None:
         "syncnet": lambda: mini.syncnet(folder, budget),
         "assemble": lambda: mini.assemble(folder, options.out, {"budget": dataclasses.asdict(budget)}),
         "evaluate": lambda: mini.evaluate(
-            folder, options.out, options.results, options.score_clips, options.recordings
+            folder, options.out, options.results, options.score_clips, tuple(options.recordings)
         ),
         "pictures": lambda: draw_pictures(options.out, Path("docs/images"), Path("workflows")),
     }

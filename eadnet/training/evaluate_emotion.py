@@ -3,8 +3,7 @@ split.
 
     python -m eadnet.training.evaluate_emotion --checkpoint mini --train .work/mini/train --folder .work/mini
 
-`--folder` holds, or gets, the test clips and the instrument; those of `python -m eadnet.training evaluate` in
-`.work/mini` are used as they are.
+`--folder` holds, or gets, the test clips and the instrument.
 
 Every reading is a difference: the face with the words minus the same portrait, sound and noise with the empty
 text. Controls: other words than those given (shuffled), and the same measure on true renders (the ceiling).

@@ -13,30 +13,18 @@ from torch import Tensor, nn
 
 from ..checkpoints import load_checkpoint, save_checkpoint
 from ..faces.masks import mask_image
-from ..media.images import write_png
 from ..modules.autoencoder import MiniAutoencoder
 from ..modules.mini_audio import MiniAudioEncoder
 from ..modules.mini_syncnet import MiniSyncNet
 from ..modules.text_encoder import MiniTextEncoder
 from ..modules.tfrm import TFRM
 from ..modules.unet import EADUNet
-from ..pipeline import load_model
 from ..presets import PRESETS
 from .autoencoder import to_model_range, train_autoencoder
 from .block import Block
 from .dataset import OTHER_VOICES, ClipSet, Shape, render_dataset, render_stills
 from .denoiser import DenoiserTask, Diffusion, Schedule, train_denoiser
-from .emotions import EmotionReader
 from .encoders import pretrain_audio, pretrain_text
-from .evaluate import (
-    Talking,
-    evaluate_clips,
-    evaluate_recordings,
-    report,
-    score_emotions,
-    score_pictures,
-)
-from .instrument import train_instrument
 from .latents import LatentSet, encode_dataset
 from .losses.weights import Judges, Weights, build
 from .probe import Targets, train_probe
@@ -50,11 +38,9 @@ from .videomae import train_videomae
 
 logger = logging.getLogger(__name__)
 
-TEST_CLIPS, TEST_FRAMES = 32, 48
+TEST_CLIPS = 64
 HEARD_RECORDINGS = 400
-INSTRUMENT_MINUTES = 2.0
 BANK = 64  # windows that the denoiser samples for TFRM
-SHEET_CLIPS, SHEET_COLUMNS = 6, 8
 
 
 @dataclass(frozen=True)
@@ -308,36 +294,18 @@ def assemble(folder: Path, destination: Path, notes: dict[str, Any]) -> None:
     save_checkpoint(destination, components, info)
 
 
-def evaluate(folder: Path, checkpoint: Path, destination: Path, count: int, recordings: list[Path]) -> None:
-    """Score the finished checkpoint on the test split; writes `mini.md` and `mini.png` into `destination`."""
-    render_dataset(folder / "test", "test", Shape(TEST_CLIPS, TEST_FRAMES))
-    clips = ClipSet(folder / "test")
-    instrument = train_instrument(
-        ClipSet(folder / "train"), folder / "instrument", minutes=INSTRUMENT_MINUTES
-    )
-    model = load_model(checkpoint)
-    defaults = model.checkpoint.defaults
-    talk = Talking(model, defaults["steps"], defaults["audio_guidance"], defaults["emotion_guidance"])
-    rows: list[np.ndarray] = []
+def evaluate(
+    folder: Path, checkpoint: Path, destination: Path, count: int, recordings: tuple[Path, ...]
+) -> None:
+    """Score the finished checkpoint on the test world; writes `world.md` and its pictures."""
+    from .world.command import Settings, evaluate_world
 
-    def draw(index: int, portrait: np.ndarray, frames: Tensor) -> None:
-        if len(rows) < 2 * SHEET_CLIPS:
-            moments = np.linspace(0, len(frames) - 1, SHEET_COLUMNS).round().astype(int)
-            pictures = ((frames[moments].permute(0, 2, 3, 1) + 1) * 127.5).round().byte().numpy()
-            rows.append(np.concatenate([portrait, *clips.frames[index][moments]], 1))
-            rows.append(np.concatenate([portrait, *pictures], 1))
-
-    scored = evaluate_clips(talk, instrument, clips, count, draw)
-    reader = EmotionReader(ClipSet(folder / "train"))
-    scored.clips.update(score_emotions(talk, instrument, reader, clips, count))
-    scored.clips.update(score_pictures(talk, instrument, clips, count))
-    spoken = evaluate_recordings(talk, instrument, clips.references[0, 0], recordings) if recordings else {}
-    setting = (
-        f"{count} clips of {TEST_FRAMES} frames: people, voices, sentences and phrasings that no training "
-        f"clip used; one calm portrait, {talk.steps} steps, guidance {talk.audio_guidance:g} (sound) "
-        f"and {talk.emotion_guidance:g} (emotion). Readings come from the instrument of "
-        "`eadnet/training/instrument.py`. Repeat with `python -m eadnet.training evaluate`."
+    settings = Settings(
+        destination,
+        checkpoint=str(checkpoint),
+        work=folder / "world",
+        train=folder / "train",
+        count=count,
+        recordings=recordings,
     )
-    destination.mkdir(parents=True, exist_ok=True)
-    (destination / "mini.md").write_text(report(scored, instrument, clips, spoken, setting))
-    write_png(destination / "mini.png", np.concatenate(rows))
+    evaluate_world(settings)

@@ -209,7 +209,7 @@ def _spoken(spoken: dict[str, dict[str, float]]) -> list[str]:
     if not spoken:
         return []
     lines = ["## Real recordings", "", "r of the mouth's opening with the speech's envelope.", ""]
-    lines += ["| recording | own | another's | best lag, frames |", "|---|---:|---:|---:|"]
+    lines += ["| recording | own | the others', mean | best lag, frames |", "|---|---:|---:|---:|"]
     for name, row in spoken.items():
         lines.append(f"| {name} | {row['own']:.2f} | {row['mismatched']:.2f} | {row['best lag']:.0f} |")
     return [*lines, ""]
