@@ -3,7 +3,8 @@ every frame."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from .sentences import SPLITS
 from .speech import PAUSE, Phoneme
 from .visemes import MOUTH, mouth_track
 
-_PEOPLE, _WORDS, _MOTION = 0, 1, 3  # the recording has the streams between
+_PEOPLE, _WORDS, _MOTION, _TURNS = 0, 1, 3, 6  # the recording has those between
 _BLINK = (0.35, 0.9, 1.0, 0.75, 0.4, 0.12)
 _BLINKS_PER_SECOND = 0.28
 _SACCADES_PER_SECOND = 0.7
@@ -26,7 +27,9 @@ _SACCADES_PER_SECOND = 0.7
 @dataclass(frozen=True)
 class Clip:
     """`params` float32 [T, P] in the order of `expression.PARAMETERS`; `waveform` (as recorded) and `clean`
-    float32 [T * 640] at 16 kHz; `phonemes` with times from the start of the clip."""
+    float32 [T * 640] at 16 kHz; `phonemes` with times from the start of the clip. Where the feeling changes
+    on the way, `change` [T] is the share of `later` that each frame shows.
+    """
 
     seed: int
     split: str
@@ -39,6 +42,8 @@ class Clip:
     params: NDArray[np.float32]
     phonemes: tuple[Phoneme, ...]
     fps: int = FPS
+    later: Description | None = None
+    change: NDArray[np.float32] | None = None
 
 
 def make_clip(seed: int, split: str = "train", num_frames: int = 40) -> Clip:
@@ -70,15 +75,40 @@ def make_clip(seed: int, split: str = "train", num_frames: int = 40) -> Clip:
     )
 
 
+def make_changing_clip(seed: int, split: str = "train", num_frames: int = 40) -> Clip:
+    """The clip of a seed, but for a feeling that turns into another one on the way; errors as `make_clip`."""
+    clip = make_clip(seed, split, num_frames)
+    turns = stream(seed, split, _TURNS)
+    later, change = describe(turns, split), _turn(turns, num_frames)
+    before, after = clip.description.parameters, later.parameters
+    targets = {
+        name: before.get(name, 0.0) + change * (after.get(name, 0.0) - before.get(name, 0.0))
+        for name in {**before, **after}
+    }
+    params = animate(targets, clip.phonemes, num_frames, stream(seed, split, _MOTION))
+    return replace(clip, later=later, change=change, params=params)
+
+
+def _turn(rng: np.random.Generator, num_frames: int) -> NDArray[np.float32]:
+    """From 0 to 1 along a smooth step, anywhere in the clip, within a tenth of a second to one second."""
+    middle, seconds = rng.uniform(0.1, 0.9) * num_frames, rng.uniform(0.1, 1.0)
+    rise = np.clip((np.arange(num_frames) - middle) / (seconds * FPS) + 0.5, 0, 1)
+    return (rise * rise * (3 - 2 * rise)).astype(np.float32)
+
+
 def described(seed: int, split: str) -> Description:
     """The description of the clip of a seed."""
     return describe(stream(seed, split, _WORDS), split)
 
 
 def animate(
-    targets: dict[str, float], phonemes: tuple[Phoneme, ...], num_frames: int, rng: np.random.Generator
+    targets: Mapping[str, float | NDArray[np.floating]],
+    phonemes: tuple[Phoneme, ...],
+    num_frames: int,
+    rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Facial parameters [T, P] of a person who speaks `phonemes` with the face of `targets`.
+    """Facial parameters [T, P] of a person who speaks `phonemes` with the face of `targets`, each a number or
+    one for every frame [T].
 
     The speech owns the opening and closing of the lips; the feeling sets everything else and gives way
     where the two cannot be had together.

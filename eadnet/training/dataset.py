@@ -8,6 +8,7 @@ A data set is a folder of plain numpy arrays, one row per clip, so that it can b
     openings.npy    float32 [N, T]            true opening of the mouth
     speech.npy      int16   [N, samples]      what the network hears, 16 kHz
     voices.npy      int16   [N, K, samples]   perhaps: the same said by other speakers (`spoken`)
+    changes.npy     float32 [N, T]            perhaps: the share of the text `later` that a frame shows
     texts.json      N descriptions: text, emotion, intensity
     captions.jsonl  perhaps: what `eadnet caption` said of the clips; training then reads these words
 """
@@ -37,6 +38,7 @@ FPS, RATE = 25, 16000
 HELD_HEAD_SHARE = 0.45
 SETTINGS = "made_with.json"
 OTHER_VOICES = "voices.npy"
+CHANGES = "changes.npy"
 HEAD = ("head_yaw", "head_pitch", "head_roll", "head_x", "head_y")
 
 
@@ -87,16 +89,16 @@ def _hold_head(params: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return held
 
 
-def _render_one(job: tuple[int, int, str, Shape, Path]) -> dict[str, Any]:
+def _render_one(job: tuple[int, int, str, Shape, Path, bool]) -> dict[str, Any]:
     """Render clip `seed` into row `row` of the arrays in `folder`; returns its entry of `texts.json`."""
     import cv2
 
-    from ..synthetic.clips import make_clip
+    from ..synthetic.clips import make_changing_clip, make_clip
     from ..synthetic.renderer import Renderer, mouth_opening
 
     cv2.setNumThreads(1)
-    row, seed, split, shape, folder = job
-    clip = make_clip(seed, split, shape.frames)
+    row, seed, split, shape, folder, changes = job
+    clip = (make_changing_clip if changes else make_clip)(seed, split, shape.frames)
     rng = np.random.default_rng([seed, 77])
     params = _hold_head(clip.params, rng) if rng.random() < HELD_HEAD_SHARE else clip.params
     renderer = Renderer(clip.identity, size=shape.size)
@@ -111,27 +113,48 @@ def _render_one(job: tuple[int, int, str, Shape, Path]) -> dict[str, Any]:
         "openings": np.array([mouth_opening(frame.landmarks) for frame in rendered], np.float32),
         "speech": np.round(np.clip(speech, -1, 1) * 32767).astype(np.int16),
     }
+    later = {}
+    if clip.later is not None and clip.change is not None:
+        values["changes"] = clip.change
+        later = {"later": clip.later.text}
     for name, value in values.items():
         np.load(folder / f"{name}.npy", mmap_mode="r+")[row] = value
     words = clip.description
-    return {"row": row, "text": words.text, "emotion": words.emotion, "intensity": float(words.intensity)}
+    said = {"text": words.text, "emotion": words.emotion, "intensity": float(words.intensity)}
+    return {"row": row, **said, **later}
 
 
-def render_dataset(folder: Path, split: str, shape: Shape, *, first_seed: int = 0, workers: int = 1) -> None:
-    """Render `shape.clips` clips of `split` (seeds from `first_seed`) into `folder`.
+def render_dataset(
+    folder: Path,
+    split: str,
+    shape: Shape,
+    *,
+    first_seed: int = 0,
+    workers: int = 1,
+    changing: float = 0.0,
+) -> None:
+    """Render `shape.clips` clips of `split` (seeds from `first_seed`) into `folder`; in a share of `changing`
+    the feeling becomes another one on the way.
 
     Finished rows are noted in `rows.jsonl`, so an interrupted rendering goes on where it stopped.
     """
     from ..synthetic.expression import PARAMETERS
 
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (dtype, size) in _arrays(shape, len(PARAMETERS)).items():
+    arrays = _arrays(shape, len(PARAMETERS))
+    if changing > 0:
+        arrays["changes"] = ("float32", (shape.clips, shape.frames))
+    for name, (dtype, size) in arrays.items():
         if not (folder / f"{name}.npy").exists():
             np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, size)
     notes = folder / "rows.jsonl"
     rows = [json.loads(line) for line in notes.read_text().splitlines()] if notes.exists() else []
     finished = {entry["row"] for entry in rows}
-    jobs = [(i, first_seed + i, split, shape, folder) for i in range(shape.clips) if i not in finished]
+    jobs = [
+        (i, first_seed + i, split, shape, folder, _changes(first_seed + i, changing))
+        for i in range(shape.clips)
+        if i not in finished
+    ]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool, notes.open("a") as file:
         for entry in pool.map(_render_one, jobs, chunksize=4):
@@ -140,6 +163,10 @@ def render_dataset(folder: Path, split: str, shape: Shape, *, first_seed: int = 
             file.flush()
     rows.sort(key=lambda entry: entry["row"])
     (folder / "texts.json").write_text(json.dumps(rows))
+
+
+def _changes(seed: int, share: float) -> bool:
+    return bool(np.random.default_rng([seed, 78]).random() < share)
 
 
 def make_dataset(folder: Path, split: str, shape: Shape, *, first_seed: int = 0, workers: int = 1) -> None:

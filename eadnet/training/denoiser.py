@@ -174,14 +174,25 @@ class DenoiserTask:
         count, window = batch.target.shape[:2]
         waveforms = data.waveforms(batch.clips, drop).to(self.device)
         audio = hear(self.talker.audio_encoder, waveforms, batch.starts, window)
-        texts = [data.texts[i]["text"] for i in batch.clips.tolist()]
+        described = [data.texts[i] for i in batch.clips.tolist()]
+        texts = [entry["text"] for entry in described]
+        later = [entry.get("later", entry["text"]) for entry in described]
         if drop is not None:
             share = torch.rand(count, generator=drop)
             no_audio = (share < DROP_AUDIO) | (share > 1 - DROP_BOTH)
             no_text = (share >= DROP_AUDIO) & (share < DROP_AUDIO + DROP_TEXT) | (share > 1 - DROP_BOTH)
             audio = audio * (~no_audio)[:, None, None, None].to(audio.device)
-            texts = ["" if none else text for none, text in zip(no_text.tolist(), texts, strict=True)]
-        return audio, self.talker.text_encoder.encode(texts)
+            texts, later = (
+                ["" if none else text for none, text in zip(no_text.tolist(), given, strict=True)]
+                for given in (texts, later)
+            )
+        emotion = self.talker.text_encoder.encode(texts)
+        if data.changes is None:
+            return audio, emotion
+        # Mixed as `captions.timeline.blend` mixes the sentences of a timeline.
+        share = data.changes_in(batch, window).to(self.device)[..., None, None]
+        change = self.talker.text_encoder.encode(later) - emotion
+        return audio, emotion[:, None] + share * change[:, None]
 
     def velocity(
         self, noisy: Tensor, timesteps: Tensor, batch: Batch, audio: Tensor, emotion: Tensor

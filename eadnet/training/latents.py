@@ -16,7 +16,7 @@ from ..faces.masks import mask_image
 from ..fingerprints import fingerprint
 from ..modules.autoencoder import MiniAutoencoder
 from .autoencoder import to_model_range
-from .dataset import OTHER_VOICES, read_texts
+from .dataset import CHANGES, OTHER_VOICES, read_texts
 
 ARRAYS = ("target", "masked", "reference")
 MADE_WITH, ROWS = "made_with.txt", "rows.txt"
@@ -118,6 +118,8 @@ class LatentSet:
         self.speech = torch.from_numpy(np.load(clips / "speech.npy"))
         others = clips / OTHER_VOICES
         self.other_voices = torch.from_numpy(np.load(others)) if others.exists() else None
+        changes = clips / CHANGES
+        self.changes = torch.from_numpy(np.load(changes)) if changes.exists() else None
         self.texts = read_texts(clips)
 
     def __len__(self) -> int:
@@ -131,6 +133,13 @@ class LatentSet:
             others = self.other_voices[clips, (who - 1).clamp_min(0)]
             speech = torch.where(who[:, None] > 0, others, speech)
         return speech.float() / 32767
+
+    def changes_in(self, batch: Batch, window: int) -> Tensor:
+        """How much of the later text every frame of a batch shows, [B, window]."""
+        frames = batch.starts[:, None] + torch.arange(window)
+        if self.changes is None:
+            return torch.zeros(frames.shape)
+        return self.changes[batch.clips[:, None], frames]
 
     def draw(self, count: int, window: int, generator: torch.Generator) -> Batch:
         """`count` random windows of `window` frames, each with one of its clip's two references."""

@@ -45,7 +45,10 @@ BANK = 64  # windows that the denoiser samples for TFRM
 
 @dataclass(frozen=True)
 class Budget:
-    """Sizes and minutes of the stages; clips and speech of training have seeds from `first_seed`."""
+    """Sizes and minutes of the stages; clips and speech of training have seeds from `first_seed`.
+
+    voices: other speakers who say every training clip. changing: share of clips whose feeling changes.
+    """
 
     people: int = 2000
     clips: int = 1500
@@ -53,6 +56,7 @@ class Budget:
     frames: int = 32
     spoken: int = 16000
     voices: int = 3
+    changing: float = 0.1
     first_seed: int = 0
     autoencoder: float = 35.0
     probe: float = 2.0
@@ -72,7 +76,12 @@ def render(folder: Path, budget: Budget, workers: int) -> None:
     for split, count in (("validation", budget.held_out_clips), ("train", budget.clips)):
         if not (folder / split / "texts.json").exists():
             render_dataset(
-                folder / split, split, Shape(count, budget.frames), first_seed=first[split], workers=workers
+                folder / split,
+                split,
+                Shape(count, budget.frames),
+                first_seed=first[split],
+                workers=workers,
+                changing=budget.changing if split == "train" else 0.0,
             )
             logger.info("rendered %d %s clips", count, split)
     for split, count in (("validation", HEARD_RECORDINGS), ("train", budget.spoken)):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from eadnet.errors import InputError
-from eadnet.synthetic.clips import FPS, animate, make_clip
+from eadnet.synthetic.clips import FPS, animate, make_changing_clip, make_clip
 from eadnet.synthetic.expression import EMOTIONS, INDEX, PARAMETERS, RANGES
 from eadnet.synthetic.sentences import SPLITS, split_of
 from eadnet.synthetic.speech import PAUSE, SAMPLE_RATE, Phoneme, speak
@@ -42,7 +42,7 @@ def test_shapes_and_ranges(num_frames: int) -> None:
 
 def test_the_same_seed_is_the_same_clip_in_another_process() -> None:
     code = inspect.getsource(digest) + "\nprint(digest(11, 'test'))"
-    code = "import hashlib\nfrom eadnet.synthetic.clips import make_clip\n" + code
+    code = "import hashlib\nfrom eadnet.synthetic.clips import make_changing_clip, make_clip\n" + code
     environment = {**os.environ, "PYTHONHASHSEED": "123"}
     other = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
@@ -124,3 +124,22 @@ def test_people_blink_every_few_seconds_and_move_a_little() -> None:
 def test_impossible_clips_are_refused(seed: int, split: str, frames: int) -> None:
     with pytest.raises(InputError):
         make_clip(seed, split, frames)
+
+
+def test_a_changing_clip_begins_as_its_seed_says_and_ends_with_the_later_feeling() -> None:
+    plain, clip = make_clip(3, "train", 50), make_changing_clip(3, "train", 50)
+    assert clip.later is not None and clip.change is not None and plain.later is None
+    np.testing.assert_array_equal(clip.waveform, plain.waveform)
+    assert clip.change.shape == (50,) and np.all(np.diff(clip.change) >= 0)
+    before, after = clip.change == 0, clip.change == 1
+    brows = INDEX["inner_brow_up_l"]
+    np.testing.assert_allclose(clip.params[before, brows], plain.params[before, brows], atol=0.15)
+    wanted = clip.later.parameters.get("inner_brow_up_l", 0.0)
+    assert after.any() and abs(float(clip.params[after, brows].mean()) - wanted) < 0.2
+
+
+def test_changes_lie_anywhere_and_none_jumps() -> None:
+    changes = [make_changing_clip(seed, "train", 32).change for seed in range(24)]
+    middles = [int(np.argmax(change >= 0.5)) for change in changes if change is not None]
+    assert min(middles) < 10 and max(middles) > 22
+    assert max(float(np.diff(change).max()) for change in changes if change is not None) < 0.6

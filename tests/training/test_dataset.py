@@ -54,3 +54,15 @@ def test_references_are_calm_first_and_other_than_the_clip():
     assert not np.array_equal(calm, other)
     held = _hold_head(rng.normal(size=(5, len(INDEX))).astype(np.float32), rng)
     assert all(np.ptp(held[:, INDEX[part]]) == 0 for part in HEAD)
+
+
+def test_a_share_of_the_clips_changes_its_feeling_on_the_way(tmp_path):
+    render_dataset(tmp_path, "train", SHAPE, first_seed=3, changing=1.0)
+    changes, texts = np.load(tmp_path / "changes.npy"), json.loads((tmp_path / "texts.json").read_text())
+    assert changes.shape == (2, 6) and np.all(np.diff(changes, axis=1) >= 0)
+    assert all(entry["later"] and entry["later"] != entry["text"] for entry in texts)
+
+
+def test_without_that_share_nothing_changes(folder):
+    assert not (folder / "changes.npy").exists()
+    assert not any("later" in entry for entry in ClipSet(folder).texts)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
+from eadnet.captions.timeline import blend
 from eadnet.modules.unet import EADUNet
 from eadnet.presets import PRESETS
 from eadnet.training.denoiser import Diffusion, loss_weight, mixed_noise, switch_stda
-from tests.training.tiny_world import latent_set, tiny_task, write_clips
+from tests.training.tiny_world import FRAMES, latent_set, tiny_task, write_clips
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +82,28 @@ def test_a_heavier_mouth_counts_its_shapes_so_much_more_and_nothing_else(tmp_pat
     even, without = expression(1.0), expression(0.0)
     assert 0 < without < even
     assert expression(3.0) == pytest.approx(without + 3 * (even - without), rel=1e-5)
+
+
+def test_a_changing_clip_is_told_frame_by_frame_as_a_timeline_would(tmp_path):
+    folder = write_clips(tmp_path)
+    texts = json.loads((folder / "texts.json").read_text())
+    texts[0]["later"] = "quite another face"
+    (folder / "texts.json").write_text(json.dumps(texts))
+    changes = np.zeros((8, FRAMES), np.float32)
+    changes[0] = np.linspace(0, 1, FRAMES)
+    np.save(folder / "changes.npy", changes)
+    data = latent_set(folder)
+    task = tiny_task(data)
+    batch = replace(
+        data.draw(2, 4, torch.Generator().manual_seed(0)),
+        clips=torch.tensor([0, 1]),
+        starts=torch.tensor([3, 0]),
+    )
+    audio, emotion = task.conditions(data, batch, None)
+    encode = task.talker.text_encoder.encode
+    first, later, other = encode([texts[0]["text"], "quite another face", texts[1]["text"]])
+    wanted = blend(torch.stack([later]), first, torch.from_numpy(changes[0, 3:7, None]))
+    torch.testing.assert_close(emotion[0], wanted)
+    torch.testing.assert_close(emotion[1], other.expand(4, -1, -1))
+    velocity = task.velocity(batch.target, torch.tensor([5, 5]), batch, audio, emotion)
+    assert velocity.shape == batch.target.shape
