@@ -23,6 +23,7 @@ from .pairs import check_clip
 MAX_SHIFT = 15
 MEDIAN_WINDOW = 9
 FPS = 25
+_TOGETHER = 1024  # frames whose distances are computed together
 SILENCE = 1e-4  # -80 dB of full scale
 # About 2 s. In shorter clips other sounds reach any confidence (docs/results/sync.md).
 FEWEST_WINDOWS = 46
@@ -91,10 +92,21 @@ def distances(
         shapes = f"{list(video.shape)} and {list(audio.shape)}"
         raise InputError(f"the sync sweep needs as many video as audio embeddings, not {shapes}.")
     video, audio = video.detach().float().cpu(), audio.detach().float().cpu()
-    around = F.pad(audio, (0, 0, shifts, shifts), value=0.0 if silence_beyond_ends else math.nan)
-    count = video.shape[0]
-    columns = [F.pairwise_distance(video, around[k : k + count]) for k in range(2 * shifts + 1)]
-    return torch.stack(columns, dim=1)
+    count, beyond = video.shape[0], 0.0 if silence_beyond_ends else math.nan
+    table = torch.empty(count, 2 * shifts + 1)
+    for start in range(0, count, _TOGETHER):
+        rows = video[start : start + _TOGETHER]
+        around = _around(audio, start - shifts, start + len(rows) + shifts, beyond)
+        for column in range(2 * shifts + 1):
+            distance = F.pairwise_distance(rows, around[column : column + len(rows)])
+            table[start : start + len(rows), column] = distance
+    return table
+
+
+def _around(audio: Tensor, start: int, stop: int, beyond: float) -> Tensor:
+    """Rows ``start`` to ``stop``; ``beyond`` fills what lies before the first and after the last."""
+    inside = max(0, start), min(len(audio), stop)
+    return F.pad(audio[slice(*inside)], (0, 0, inside[0] - start, stop - inside[1]), value=beyond)
 
 
 def sweep(
@@ -227,7 +239,7 @@ def judge(network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | F
     waveform = check_waveform(waveform)
     if waveform.ndim != 1:
         raise InputError(f"the sound has shape {list(waveform.shape)}; mix it down to one channel first.")
-    if float(waveform.abs().max()) < SILENCE:
+    if max(abs(float(extreme)) for extreme in torch.aminmax(waveform)) < SILENCE:
         raise InputError(
             "the sound is silent, so there is nothing to compare the lips with; check the recording."
         )
