@@ -7,6 +7,7 @@ different networks do not compare.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -88,25 +89,30 @@ def distances(
     Raises:
         InputError: shapes that differ, or no embeddings.
     """
+    return torch.cat(list(_distances(video, audio, range(-shifts, shifts + 1), silence_beyond_ends)))
+
+
+def _distances(
+    video: Tensor, audio: Tensor, shifts: Sequence[int], silence_beyond_ends: bool
+) -> Iterator[Tensor]:
+    """`distances` at consecutive ``shifts`` piece by piece, each [n, len(shifts)]."""
     if video.ndim != 2 or video.shape != audio.shape or video.shape[0] == 0:
         shapes = f"{list(video.shape)} and {list(audio.shape)}"
         raise InputError(f"the sync sweep needs as many video as audio embeddings, not {shapes}.")
     video, audio = video.detach().float().cpu(), audio.detach().float().cpu()
-    count, beyond = video.shape[0], 0.0 if silence_beyond_ends else math.nan
-    table = torch.empty(count, 2 * shifts + 1)
-    for start in range(0, count, _TOGETHER):
+    beyond = 0.0 if silence_beyond_ends else math.nan
+    for start in range(0, len(video), _TOGETHER):
         rows = video[start : start + _TOGETHER]
-        around = _around(audio, start - shifts, start + len(rows) + shifts, beyond)
-        for column in range(2 * shifts + 1):
-            distance = F.pairwise_distance(rows, around[column : column + len(rows)])
-            table[start : start + len(rows), column] = distance
-    return table
+        around = _around(audio, start + shifts[0], start + len(rows) + shifts[-1], beyond)
+        columns = [F.pairwise_distance(rows, around[k : k + len(rows)]) for k in range(len(shifts))]
+        yield torch.stack(columns, dim=1)
 
 
 def _around(audio: Tensor, start: int, stop: int, beyond: float) -> Tensor:
     """Rows ``start`` to ``stop``; ``beyond`` fills what lies before the first and after the last."""
-    inside = max(0, start), min(len(audio), stop)
-    return F.pad(audio[slice(*inside)], (0, 0, inside[0] - start, stop - inside[1]), value=beyond)
+    inside = audio[max(0, start) : max(0, stop)]
+    before = min(max(0, -start), stop - start)
+    return F.pad(inside, (0, 0, before, stop - start - before - len(inside)), value=beyond)
 
 
 def sweep(
@@ -122,13 +128,19 @@ def sweep(
     Raises:
         InputError: shapes that differ, or no embeddings.
     """
-    table = distances(video, audio, shifts, silence_beyond_ends=silence_beyond_ends)
+    searched = range(-shifts, shifts + 1)
+    total, compared = torch.zeros(len(searched), dtype=torch.float64), torch.zeros(len(searched))
+    for piece in _distances(video, audio, searched, silence_beyond_ends):
+        total += piece.nansum(dim=0, dtype=torch.float64)
+        compared += piece.isfinite().sum(dim=0)
     # A shift that leaves less than a quarter of the frames rests on too few to be the best by more than luck.
-    compared = table.isfinite().sum(dim=0)
-    means = table.nanmean(dim=0).where(compared >= max(1, math.ceil(len(table) / 4)), math.nan)
+    enough = compared >= max(1, math.ceil(len(video) / 4))
+    means = (total / compared).float().where(enough, math.nan)
     best = int(means.nan_to_num(nan=math.inf).argmin())
     median = means.nanmedian()
-    fit = median - table[:, best]
+    # Once more at the best shift alone: a table of all shifts would be kept for one column.
+    there = _distances(video, audio, searched[best : best + 1], silence_beyond_ends)
+    fit = median - torch.cat(list(there))[:, 0]
     return SyncScore(
         mean_distances=means,
         offset=shifts - best,
