@@ -222,7 +222,9 @@ def short(bench: Bench) -> list[str]:
     with torch.no_grad():
         heard = [network.embed_audio(speech_log_mel(sound)[None])[0] for sound in judged.sounds]
     for length in (10, 15, 25, 50, 75):
-        own, other, exact = [], [], 0
+        own: list[float] = []
+        other: list[float] = []
+        exact = 0
         for row, video in enumerate(judged.video):
             for column, audio in enumerate(heard):
                 count = min(length - 4, len(video), len(audio))
