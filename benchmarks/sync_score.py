@@ -14,10 +14,10 @@ MEDIA holds real recordings with a MANIFEST.json (file, best_audio_lag_ms), MODE
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import multiprocessing
 import os
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +35,8 @@ from eadnet.faces import yunet
 from eadnet.faces.follow import follow, watch
 from eadnet.faces.yunet import YuNet
 from eadnet.media.audio import load_audio, moved, to_mono_16k
+from eadnet.media.clips import LazyFrames
+from eadnet.media.features import latentsync_mel, mfcc
 from eadnet.media.video import read_frames, video_fps, write_video
 from eadnet.metrics.face_crops import face_crops, judge_track
 from eadnet.metrics.intervals import mean_interval, separation, share_interval
@@ -43,6 +45,8 @@ from eadnet.metrics.sync import SyncScore, judge, sweep
 from eadnet.modules.face_api import FaceApiNetwork, FaceLandmarks68, mouth_opening_of
 from eadnet.modules.mini_audio import speech_log_mel
 from eadnet.modules.mini_syncnet import MiniSyncNet
+from eadnet.modules.stable_syncnet import StableSyncNet
+from eadnet.modules.syncnet_v2 import SyncNetV2
 from eadnet.training.autoencoder import to_model_range
 from eadnet.training.dataset import ClipSet, Shape, render_dataset
 
@@ -62,8 +66,13 @@ class Bench:
         return load_checkpoint(self.options.checkpoint, only={"syncnet"}).component("syncnet")
 
     def clips(self, split: str, count: int = CLIPS) -> ClipSet:
+        """The first ``count`` clips at least; the large set if it is there already."""
+        whole = {"test": CLIPS, "validation": VALIDATION_CLIPS}[split]
         folder = self.options.data / split
-        render_dataset(folder, split, Shape(count, FRAMES))
+        if count < whole and not (folder / "texts.json").exists():
+            folder = self.options.data / f"{split}_{count}"
+            whole = count
+        render_dataset(folder, split, Shape(whole, FRAMES))
         return ClipSet(folder)
 
 
@@ -158,7 +167,7 @@ def codec(bench: Bench) -> list[str]:
         frames = to_model_range(pictures.movedim(1, -1).numpy())
         return torch.cat([vae.decode(vae.encode(part)).clamp(-1, 1) / 2 + 0.5 for part in frames.split(25)])
 
-    judged = Judged(bench.network(), bench.clips("test"), count, coded)
+    judged = Judged(bench.network(), bench.clips("test", count), count, coded)
     return [*TABLE, row_of("through mini's autoencoder", judged)]
 
 
@@ -168,7 +177,8 @@ def tracked(bench: Bench) -> list[str]:
         track = follow(watch(iter(pictures.movedim(1, -1).numpy()), detector), "portrait", 128)
         return face_crops(pictures, judge_track(track, "mini"))[:]
 
-    judged = Judged(bench.network(), bench.clips("test"), bench.options.codec_clips, cropped)
+    count = bench.options.codec_clips
+    judged = Judged(bench.network(), bench.clips("test", count), count, cropped)
     return [*TABLE, row_of("cropped by the tracker", judged)]
 
 
@@ -212,7 +222,9 @@ def short(bench: Bench) -> list[str]:
     with torch.no_grad():
         heard = [network.embed_audio(speech_log_mel(sound)[None])[0] for sound in judged.sounds]
     for length in (10, 15, 25, 50, 75):
-        own, other, exact = [], [], 0
+        own: list[float] = []
+        other: list[float] = []
+        exact = 0
         for row, video in enumerate(judged.video):
             for column, audio in enumerate(heard):
                 count = min(length - 4, len(video), len(audio))
@@ -231,6 +243,53 @@ def _above(values: list[float], bar: float) -> str:
     return f"{100 * hits / len(values):.1f} % ({hits} of {len(values)})"
 
 
+def published(bench: Bench) -> list[str]:
+    """Largest differences from what the published code computes, on weights that are made from key names."""
+    from tests.golden_weights import array, fill, load_golden
+
+    golden, speech = load_golden("syncnet_v2.safetensors"), load_golden("whisper_features.safetensors")
+    samples = speech["waveform"]
+    video = array("syncnet-v2:sweep", 60, 1024)
+    swept = sweep(video, video.roll(-3, 0) + 0.3 * array("syncnet-v2:noise", 60, 1024))
+    network = SyncNetV2.from_config({"dim": 1024})
+    fill(network, "syncnet-v2")
+    lips = (array("syncnet-v2:lip", 2, 3, 5, 224, 224) * 40 + 128).clamp(0, 255)
+    with torch.no_grad():
+        seen, heard = (
+            network.embed_lips(lips),
+            network.embed_audio(array("syncnet-v2:audio", 2, 1, 13, 20) * 10),
+        )
+        tiny = load_golden("stable_syncnet_tiny.safetensors")
+        stable = StableSyncNet.from_config(load_golden("stable_syncnet_tiny.config.json"))
+        fill(stable, "syncnet-tiny")
+        shown, spoken = stable(
+            array("syncnet-tiny:video", 2, 48, 128, 256), array("syncnet-tiny:mel", 2, 1, 80, 52)
+        )
+    pairs = {
+        "sweep: 31 mean distances": (swept.mean_distances, golden["sweep_mean_dists"]),
+        "sweep: smallest distance": (torch.tensor(swept.distance), golden["sweep_min_dist"]),
+        "sweep: confidence": (torch.tensor(swept.confidence), golden["sweep_conf"]),
+        "MFCC of 4 s": (mfcc((samples * 32767).to(torch.int16)), golden["mfcc"]),
+        "LatentSync's mel of 4 s": (latentsync_mel(samples), golden["latentsync_mel"]),
+        "embeddings of lips": (seen, golden["lip_embed"]),
+        "embeddings of sound": (heard, golden["audio_embed"]),
+        "LatentSync's SyncNet in small: embeddings of pictures": (shown, tiny["vision_embeds"]),
+        "LatentSync's SyncNet in small: embeddings of sound": (spoken, tiny["audio_embeds"]),
+    }
+    lines = [
+        "| what | numbers | relative error | largest difference over the largest number |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, (ours, theirs) in pairs.items():
+        gap, theirs = (ours - theirs).double(), theirs.double()
+        lines.append(
+            f"| {name} | {theirs.numel()} | {float(gap.norm() / theirs.norm()):.1e} "
+            f"| {float(gap.abs().max() / theirs.abs().max()):.1e} |"
+        )
+    offset = int(golden["sweep_offset"])
+    return [*lines, "", f"Offset of the sweep: {swept.offset}, published {offset}."]
+
+
 def _measure(job: tuple[str, int, int]) -> tuple[float, float, float]:
     """(seconds, processor seconds, megabytes beyond the clip) of judging random crops, in a process of its
     own."""
@@ -239,57 +298,90 @@ def _measure(job: tuple[str, int, int]) -> tuple[float, float, float]:
     network = load_checkpoint(checkpoint, only={"syncnet"}).component("syncnet")
     random = torch.Generator().manual_seed(0)
     judge(network, torch.zeros(50, 3, 128, 128, dtype=torch.uint8), torch.ones(50 * 640), 25)
-    crops = torch.randint(0, 256, (frames, 3, 128, 128), dtype=torch.uint8, generator=random)
+    # Twenty seconds again and again, so that no clip is held that would hide what the judge takes.
+    shown = torch.randint(0, 256, (500, 3, 128, 128), dtype=torch.uint8, generator=random)
+    crops = LazyFrames((frames, 3, 128, 128), lambda numbers: shown[[n % 500 for n in numbers]])
     sound = 0.1 * torch.randn(frames * 640, generator=random)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    gc.collect()
+    forget_peak()
+    before = peak_and_now()[1]
     start, processor = time.perf_counter(), time.process_time()
     judge(network, crops, sound, 25)
     seconds, processor = time.perf_counter() - start, time.process_time() - processor
-    return seconds, processor, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return seconds, processor, peak_and_now()[0] - before
+
+
+def forget_peak() -> None:
+    """Begin to count the peak anew (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_and_now() -> tuple[float, float]:
+    """(peak since `forget_peak`, current) resident memory in MB."""
+    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+    sizes = {line[0]: int(line[1]) / 1024 for line in lines if line and line[0] in ("VmHWM:", "VmRSS:")}
+    return sizes["VmHWM:"], sizes["VmRSS:"]
 
 
 def speed(bench: Bench) -> list[str]:
     threads = bench.options.threads
     lines = [
-        f"| length | seconds, {threads} thread(s) | processor seconds | memory beyond the clip, MB |",
-        "|---:|---:|---:|---:|",
+        f"| length | seconds, {threads} thread(s) | processor seconds | peak beyond the clip, MB "
+        "| of it embeddings, MB |",
+        "|---:|---:|---:|---:|---:|",
     ]
     context = multiprocessing.get_context("spawn")
-    for length in (60, 240):
+    for length in (60, 240, 960):
         with context.Pool(1) as pool:
             job = (str(bench.options.checkpoint), 25 * length, threads)
             seconds, processor, megabytes = pool.map(_measure, [job])[0]
-        lines.append(f"| {length} s | {seconds:.1f} | {processor:.1f} | {megabytes:.0f} |")
+        embeddings = 25 * length * 2 * 128 * 4 / 2**20
+        lines.append(f"| {length} s | {seconds:.1f} | {processor:.1f} | {megabytes:.0f} | {embeddings:.1f} |")
     return lines
+
+
+def _evaluate(job: tuple[Path, Path, Path]) -> tuple[float, float, float]:
+    """(seconds, processor seconds, peak of the process in MB) of scoring a video after a short one."""
+    torch.set_num_threads(1)
+    checkpoint, warm, path = job
+    judges = find_judges(None, checkpoint)
+    score_clip(warm, None, judges)
+    forget_peak()
+    start, processor = time.perf_counter(), time.process_time()
+    result = score_clip(path, None, judges)
+    assert "mini_confidence" in result.scores
+    return time.perf_counter() - start, time.process_time() - processor, peak_and_now()[0]
 
 
 def streaming(bench: Bench) -> list[str]:
-    """Test clips one after the other as one long video; peaks of one process, which can only grow."""
-    clips, folder = bench.clips("test"), bench.options.data / "long"
+    """Test clips one after the other as one long video, each length in a process of its own."""
+    folder = bench.options.data / "long"
     lines = [
-        "| video, 128 x 128 | seconds, 1 thread | processor seconds | peak beyond that of 5 s, MB "
+        "| video, 128 x 128 | seconds, 1 thread | processor seconds | peak of the process, MB "
         "| its frames would be, MB |",
         "|---:|---:|---:|---:|---:|",
     ]
-    torch.set_num_threads(1)
-    judges = find_judges(None, bench.options.checkpoint)
-    first = 0
-    for length in (5, 15, 60):
-        path = folder / f"{length}.mp4"
-        if not path.exists():
-            frames = (clips.frames[n // FRAMES % CLIPS, n % FRAMES] for n in range(25 * length))
-            sound = np.concatenate([clips.speech[n % CLIPS] for n in range(length // 3 + 1)])
-            waveform = torch.from_numpy(sound[: 16000 * length].astype(np.float32) / 32767)[None]
-            write_video(path, frames, 25, waveform, 16000)
-        start, processor = time.perf_counter(), time.process_time()
-        result = score_clip(path, None, judges)
-        assert "mini_confidence" in result.scores
-        seconds, processor = time.perf_counter() - start, time.process_time() - processor
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        first = first or peak
+    lengths = (5, 15, 60, 240)
+    if missing := [length for length in lengths if not (folder / f"{length}.mp4").exists()]:
+        clips = bench.clips("test", bench.options.codec_clips)
+        for length in missing:
+            _write_long(folder / f"{length}.mp4", clips, length)
+    context = multiprocessing.get_context("spawn")
+    for length in lengths:
+        job = (bench.options.checkpoint, folder / "5.mp4", folder / f"{length}.mp4")
+        with context.Pool(1) as pool:
+            seconds, processor, peak = pool.map(_evaluate, [job])[0]
         whole = length * 25 * 128 * 128 * 3 / 2**20
-        lines.append(f"| {length} s | {seconds:.1f} | {processor:.1f} | {peak - first} | {whole:.0f} |")
+        lines.append(f"| {length} s | {seconds:.1f} | {processor:.1f} | {peak:.0f} | {whole:.0f} |")
     return lines
+
+
+def _write_long(path: Path, clips: ClipSet, length: int) -> None:
+    count = len(clips)
+    frames = (clips.frames[n // FRAMES % count, n % FRAMES] for n in range(25 * length))
+    sound = np.concatenate([clips.speech[n % count] for n in range(length // 3 + 1)])
+    waveform = torch.from_numpy(sound[: 16000 * length].astype(np.float32) / 32767)[None]
+    write_video(path, frames, 25, waveform, 16000)
 
 
 def mouth_openings(path: Path, models: Path) -> Tensor:
@@ -390,11 +482,22 @@ PARTS = {
         f"The first frames of {VALIDATION_CLIPS} test clips; fewer offsets can be searched.",
         short,
     ),
-    "speed": Part("Speed and memory: `mini`", "Random crops of 128 pixels at 25 fps.", speed),
+    "speed": Part(
+        "Speed and memory: `mini`",
+        "Random crops of 128 pixels at 25 fps, each length in a process of its own.",
+        speed,
+    ),
     "streaming": Part(
         "Memory of `eadnet evaluate`",
-        "A whole video file: sync by `mini`, flicker and warped difference, without a detector.",
+        "A whole video file of drawn clips: sync by `mini`, flicker and warped difference, without a "
+        "detector. Each length in a process of its own, after a video of 5 s.",
         streaming,
+    ),
+    "published": Part(
+        "Against the published code",
+        "SyncNet v2 on weights and inputs that are made from names, and the features it and LatentSync hear. "
+        "Relative error: norm of the difference over norm of the published numbers.",
+        published,
     ),
     "meter": Part(
         "Real recordings: the meter without weights",
@@ -438,12 +541,17 @@ def main() -> None:
 
 
 def _page(before: str, sections: Path) -> str:
-    """The page with new sections; what is written above them by hand stays."""
-    lines = [before.partition("\n## ")[0].rstrip(), ""]
+    """The page with new sections; what is written above them by hand, and older sections, stay."""
+    top, *older = before.split("\n## ")
+    known = {title: body.strip() for title, _, body in (block.partition("\n") for block in older)}
+    lines = [top.rstrip(), ""]
     for name, part in PARTS.items():
         kept = sections / f"{name}.md"
-        section = kept.read_text(encoding="utf-8") if kept.is_file() else "Not measured."
-        lines += [f"## {part.title}", "", part.text, "", section, ""]
+        if kept.is_file():
+            body = f"{part.text}\n\n{kept.read_text(encoding='utf-8').strip()}"
+        else:
+            body = known.get(part.title, f"{part.text}\n\nNot measured.")
+        lines += [f"## {part.title}", "", body, ""]
     return "\n".join(lines)
 
 

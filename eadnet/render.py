@@ -202,9 +202,10 @@ class _Pieces:
     def take(self, count: int) -> Tensor:
         while sum(map(len, self._held)) < count:
             self._held.append(next(self._source))
-        whole = torch.cat(self._held)
+        whole = self._held[0] if len(self._held) == 1 else torch.cat(self._held)
         self._held = [whole[count:]]
-        return whole[:count]
+        # A view would keep the whole of it alive, ten seconds of sound, as long as the few frames are needed.
+        return whole[:count].clone()
 
 
 def render(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import InputError
-from ..media.audio import load_audio, to_mono_16k
 from ..media.clips import Frames, changed
+from ..media.sound import SoundFile
+from ..media.speech import record_speech
 from ..metrics.clip_scores import clip_scores, smaller
 from ..metrics.expression import read_expression
 from ..metrics.landmarks import MOUTH_68, landmark_distance
@@ -87,7 +89,7 @@ def _score_sync(
 ) -> list[float]:
     """Scores by every SyncNet into `scores`; returns the first one's curve."""
     try:
-        sound = to_mono_16k(*load_audio(path))
+        sound = _speech(path)
     except InputError as error:
         notes.append(f"No sync score: {error}")
         return []
@@ -105,6 +107,17 @@ def _score_sync(
             curve = verdict.score.mean_distances.tolist()
             notes.extend(verdict.notes)
     return curve
+
+
+def _speech(path: Path) -> Tensor:
+    """The sound of a video [S], mono, 16 kHz; never the whole of it at its own rate and channels.
+
+    Raises:
+        InputError: no sound, or sound that cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="eadnet-") as folder:
+        speech = record_speech(SoundFile(path), Path(folder) / "speech.f32")
+        return speech.read(0, speech.samples)
 
 
 def _score_pair(

@@ -53,7 +53,9 @@ class SpeechFile:
         data = (
             np.fromfile(self.path, np.float32, count, offset=4 * first) if count else np.zeros(0, np.float32)
         )
-        return _placed(torch.from_numpy(data), start, stop)
+        inside = torch.from_numpy(data)
+        # The whole of a long recording may be asked for: it is not copied to put silence around it.
+        return inside if count == stop - start else _placed(inside, start, stop)
 
 
 def _placed(inside: Tensor, start: int, stop: int) -> Tensor:

@@ -7,6 +7,7 @@ different networks do not compare.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -23,6 +24,7 @@ from .pairs import check_clip
 MAX_SHIFT = 15
 MEDIAN_WINDOW = 9
 FPS = 25
+_TOGETHER = 1024  # frames whose distances are computed together
 SILENCE = 1e-4  # -80 dB of full scale
 # About 2 s. In shorter clips other sounds reach any confidence (docs/results/sync.md).
 FEWEST_WINDOWS = 46
@@ -87,14 +89,30 @@ def distances(
     Raises:
         InputError: shapes that differ, or no embeddings.
     """
+    return torch.cat(list(_distances(video, audio, range(-shifts, shifts + 1), silence_beyond_ends)))
+
+
+def _distances(
+    video: Tensor, audio: Tensor, shifts: Sequence[int], silence_beyond_ends: bool
+) -> Iterator[Tensor]:
+    """`distances` at consecutive ``shifts`` piece by piece, each [n, len(shifts)]."""
     if video.ndim != 2 or video.shape != audio.shape or video.shape[0] == 0:
         shapes = f"{list(video.shape)} and {list(audio.shape)}"
         raise InputError(f"the sync sweep needs as many video as audio embeddings, not {shapes}.")
     video, audio = video.detach().float().cpu(), audio.detach().float().cpu()
-    around = F.pad(audio, (0, 0, shifts, shifts), value=0.0 if silence_beyond_ends else math.nan)
-    count = video.shape[0]
-    columns = [F.pairwise_distance(video, around[k : k + count]) for k in range(2 * shifts + 1)]
-    return torch.stack(columns, dim=1)
+    beyond = 0.0 if silence_beyond_ends else math.nan
+    for start in range(0, len(video), _TOGETHER):
+        rows = video[start : start + _TOGETHER]
+        around = _around(audio, start + shifts[0], start + len(rows) + shifts[-1], beyond)
+        columns = [F.pairwise_distance(rows, around[k : k + len(rows)]) for k in range(len(shifts))]
+        yield torch.stack(columns, dim=1)
+
+
+def _around(audio: Tensor, start: int, stop: int, beyond: float) -> Tensor:
+    """Rows ``start`` to ``stop``; ``beyond`` fills what lies before the first and after the last."""
+    inside = audio[max(0, start) : max(0, stop)]
+    before = min(max(0, -start), stop - start)
+    return F.pad(inside, (0, 0, before, stop - start - before - len(inside)), value=beyond)
 
 
 def sweep(
@@ -110,13 +128,19 @@ def sweep(
     Raises:
         InputError: shapes that differ, or no embeddings.
     """
-    table = distances(video, audio, shifts, silence_beyond_ends=silence_beyond_ends)
+    searched = range(-shifts, shifts + 1)
+    total, compared = torch.zeros(len(searched), dtype=torch.float64), torch.zeros(len(searched))
+    for piece in _distances(video, audio, searched, silence_beyond_ends):
+        total += piece.nansum(dim=0, dtype=torch.float64)
+        compared += piece.isfinite().sum(dim=0)
     # A shift that leaves less than a quarter of the frames rests on too few to be the best by more than luck.
-    compared = table.isfinite().sum(dim=0)
-    means = table.nanmean(dim=0).where(compared >= max(1, math.ceil(len(table) / 4)), math.nan)
+    enough = compared >= max(1, math.ceil(len(video) / 4))
+    means = (total / compared).float().where(enough, math.nan)
     best = int(means.nan_to_num(nan=math.inf).argmin())
     median = means.nanmedian()
-    fit = median - table[:, best]
+    # Once more at the best shift alone: a table of all shifts would be kept for one column.
+    there = _distances(video, audio, searched[best : best + 1], silence_beyond_ends)
+    fit = median - torch.cat(list(there))[:, 0]
     return SyncScore(
         mean_distances=means,
         offset=shifts - best,
@@ -227,7 +251,7 @@ def judge(network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | F
     waveform = check_waveform(waveform)
     if waveform.ndim != 1:
         raise InputError(f"the sound has shape {list(waveform.shape)}; mix it down to one channel first.")
-    if float(waveform.abs().max()) < SILENCE:
+    if max(abs(float(extreme)) for extreme in torch.aminmax(waveform)) < SILENCE:
         raise InputError(
             "the sound is silent, so there is nothing to compare the lips with; check the recording."
         )

@@ -52,6 +52,21 @@ def speech_log_mel(waveform: Tensor) -> Tensor:
     return (_decades(power, level.clamp(min=QUIETEST_LEVEL)) + DECADES) / 2.0
 
 
+def speech_level(speech: Speech, frames: int) -> float:
+    """The level of `speech_log_mel` for the first ``frames`` mel frames, in one pass that holds 10 s."""
+    power = amplitude = 0.0
+    for start in range(0, frames, 2 * _BLOCK_ROWS):
+        loudness = mel_power_between(speech, start, min(start + 2 * _BLOCK_ROWS, frames)).mean(dim=0)
+        power += float(loudness.double().sum())
+        amplitude += float(loudness.clamp(min=1e-20).sqrt().double().sum())
+    return max((power / amplitude) ** 2 if amplitude else 0.0, QUIETEST_LEVEL)
+
+
+def log_mel_between(speech: Speech, first: int, last: int, level: float) -> Tensor:
+    """Frames ``first`` to ``last`` of `speech_log_mel` of a recording of this level, [80, last - first]."""
+    return (_decades(mel_power_between(speech, first, last), level) + DECADES) / 2.0
+
+
 class RowNorm(nn.GroupNorm):
     """GroupNorm over the channels of each time step alone; [B, C, R] -> same."""
 
@@ -172,16 +187,7 @@ class MiniAudioEncoder(SpeechEncoder):
     def row_blocks(self, speech: Speech, samples: int, wanted: int) -> tuple[Iterator[Tensor], int]:
         first = wanted // _BLOCK_ROWS * _BLOCK_ROWS
         frames = samples // WHISPER_HOP
-        return self._row_blocks(speech, frames // 2, first, self._level(speech, frames)), first
-
-    def _level(self, speech: Speech, frames: int) -> float:
-        """The level of `log_mel` for a whole recording, in one pass over it."""
-        power = amplitude = 0.0
-        for start in range(0, frames, 2 * _BLOCK_ROWS):
-            loudness = mel_power_between(speech, start, min(start + 2 * _BLOCK_ROWS, frames)).mean(dim=0)
-            power += float(loudness.double().sum())
-            amplitude += float(loudness.clamp(min=1e-20).sqrt().double().sum())
-        return max((power / amplitude) ** 2 if amplitude else 0.0, QUIETEST_LEVEL)
+        return self._row_blocks(speech, frames // 2, first, speech_level(speech, frames)), first
 
     @torch.no_grad()
     def _row_blocks(self, speech: Speech, rows: int, first_row: int, level: float) -> Iterator[Tensor]:
@@ -190,7 +196,6 @@ class MiniAudioEncoder(SpeechEncoder):
         for start in range(first_row, rows, _BLOCK_ROWS):
             stop = min(start + _BLOCK_ROWS, rows)
             left, right = max(0, start - margin), min(rows, stop + margin)
-            power = mel_power_between(speech, 2 * left, 2 * right)
-            log_mel = (_decades(power, level) + DECADES) / 2.0
+            log_mel = log_mel_between(speech, 2 * left, 2 * right, level)
             block = self(log_mel[None].to(self.conv_in.weight))[0]
             yield block[start - left : stop - left, None]

@@ -1,8 +1,8 @@
 """The small SyncNet of the `mini` preset (ours; shaped after Chung and Zisserman, "Out of time", 2016).
 
 Two towers embed five frames of the mouth and the sound around them on one unit sphere, where what belongs
-together lies close. Each frame and each stretch of sound passes its tower once, but for four in 256,
-so scoring is quick and its memory hardly grows with the clip.
+together lies close. Each frame and each stretch of sound passes its tower once, but for four in 64,
+so scoring is quick, and its memory grows by the embeddings alone.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..media.clips import Frames
+from ..media.features import WHISPER_HOP
 from ..media.images import unit_range
-from .mini_audio import RowNorm, speech_log_mel
+from ..media.speech import Speech, SpeechInMemory
+from .mini_audio import RowNorm, log_mel_between, speech_level
 
 FRAMES = 5
 FPS = 25
@@ -122,8 +124,10 @@ class MiniSyncNet(nn.Module):
         return F.normalize(self.sound(padded).transpose(1, 2), dim=-1)
 
     @torch.no_grad()
-    def embed(self, frames: Frames, waveform: Tensor, batch: int = 256) -> tuple[Tensor, Tensor]:
+    def embed(self, frames: Frames, waveform: Tensor, batch: int = 64) -> tuple[Tensor, Tensor]:
         """Embeddings at every frame, ready for `eadnet.metrics.sync.sweep`.
+
+        Nothing but the embeddings themselves grows with the clip: 26 kB a second.
 
         Args:
             frames: [T, 3, H, W], red, green, blue, values 0..1 or uint8, 25 fps; crops framed as
@@ -144,30 +148,36 @@ class MiniSyncNet(nn.Module):
                 f"({FRAMES / FPS:.2f} s) with sound."
             )
         weight = next(self.parameters())
-        last = count + FRAMES - 1
-        video = []
+        speech = SpeechInMemory(waveform)
+        level = speech_level(speech, waveform.shape[-1] // WHISPER_HOP)
+        video = weight.new_empty(count, self.config["dim"])
+        audio = torch.empty_like(video)
         for start in range(0, count, batch):
-            pictures = frames[start : min(count, start + batch) + FRAMES - 1]
-            features = self.frame_features(mouth_of(unit_range(pictures, weight)))
-            video.append(self.embed_video(features[None])[0])
-        log_mel = speech_log_mel(waveform)[None, :, : last * MELS_PER_FRAME]
-        padded = F.pad(log_mel, (MARGIN_MELS, MARGIN_MELS))
-        audio = [
-            self.embed_sound(
-                padded[
-                    ...,
-                    MELS_PER_FRAME * start : MELS_PER_FRAME * (min(count, start + batch) - 1) + MELS_HEARD,
-                ].to(weight)
-            )[0]
-            for start in range(0, count, batch)
-        ]
-        return torch.cat(video), torch.cat(audio)
+            stop = min(count, start + batch)
+            mouths = mouth_of(frames[start : stop + FRAMES - 1], weight)
+            video[start:stop] = self.embed_video(self.frame_features(mouths)[None])[0]
+            heard = _heard(speech, start, stop, count + FRAMES - 1, level).to(weight)
+            audio[start:stop] = self.embed_sound(heard[None])[0]
+        return video, audio
 
 
-def mouth_of(crops: Tensor) -> Tensor:
-    """Crops [N, 3, H, W] in 0..1 -> mouths [N, 3, 40, 48] in -1..1, as the picture tower takes them."""
+def _heard(speech: Speech, start: int, stop: int, frames: int, level: float) -> Tensor:
+    """What the windows ``start`` to ``stop`` of a clip of ``frames`` hear; silence lies around the clip."""
+    first = MELS_PER_FRAME * start - MARGIN_MELS
+    last = MELS_PER_FRAME * (stop - 1) - MARGIN_MELS + MELS_HEARD
+    inside = max(0, first), min(last, MELS_PER_FRAME * frames)
+    return F.pad(log_mel_between(speech, *inside, level), (inside[0] - first, last - inside[1]))
+
+
+def mouth_of(crops: Tensor, like: Tensor | None = None) -> Tensor:
+    """Crops [N, 3, H, W], uint8 or 0..1 -> mouths [N, 3, 40, 48] in -1..1, as the picture tower takes them.
+
+    In the type and on the device of ``like``, of the crops if None (then they are no uint8).
+    """
+    like = crops if like is None else like
     size = (RESOLUTION, RESOLUTION)
     if tuple(crops.shape[-2:]) != size:
-        crops = F.interpolate(crops, size, mode="bilinear", antialias=True)
+        crops = F.interpolate(unit_range(crops, like), size, mode="bilinear", antialias=True)
     top, left, height, width = MOUTH
-    return crops[:, :, top : top + height, left : left + width] * 2.0 - 1.0
+    # Cut out while they are small: a sixth of the picture.
+    return unit_range(crops[:, :, top : top + height, left : left + width], like) * 2.0 - 1.0

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from eadnet.media.clips import LazyFrames, changed, picked, pieces, video_frames
 from eadnet.media.reader import VideoReader
@@ -91,3 +93,35 @@ def test_a_judge_reads_pieces_only() -> None:
     lazy, whole = (judge(network, frames, sound, 25).score for frames in (source.lazy, source.frames))
     torch.testing.assert_close(lazy.mean_distances, whole.mean_distances)
     assert source.most <= 260 and sorted(set(source.read)) == list(range(300))
+
+
+class Largest(TorchDispatchMode):
+    """Notes the bytes of the largest tensor that is made, views left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        given = {t.untyped_storage().data_ptr() for t in tree_leaves(args) if isinstance(t, torch.Tensor)}
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, torch.Tensor) and tensor.untyped_storage().data_ptr() not in given:
+                self.bytes = max(self.bytes, tensor.untyped_storage().nbytes())
+        return made
+
+
+def test_nothing_a_judge_makes_but_embeddings_and_distances_grows_with_the_clip() -> None:
+    network = MiniSyncNet(widths=(8, 8, 8, 8), hidden=16, dim=8)
+
+    shown = Source(10, 128).frames
+
+    def largest(count: int) -> int:
+        frames = LazyFrames((count, 3, 128, 128), lambda numbers: shown[[n % 10 for n in numbers]])
+        sound = 0.1 * torch.randn(count * 640)
+        with Largest() as seen:
+            judge(network, frames, sound, 25)
+        return seen.bytes
+
+    # 3.3 MB are the pictures of one piece; a copy of 60 s of samples alone would be 3.8 MB.
+    assert largest(1500) <= largest(300) < 2**22

@@ -10,6 +10,7 @@ from scipy.signal import medfilt
 
 from eadnet.errors import InputError
 from eadnet.media.clips import Frames
+from eadnet.metrics import sync
 from eadnet.metrics.sync import SyncVerdict, distances, frames_at_25, score, sweep
 from tests.golden_weights import array, load_golden
 
@@ -35,6 +36,21 @@ def test_the_framewise_curve_is_median_filtered_over_nine_frames(
     result = sweep(*embeddings)
     raw = result.mean_distances.median() - distances(*embeddings)[:, 15 - result.offset]
     torch.testing.assert_close(result.framewise, torch.from_numpy(medfilt(raw.numpy(), 9)))
+
+
+@pytest.mark.parametrize("silence", [True, False])
+@pytest.mark.parametrize("together", [1, 7, 60])
+def test_distances_in_pieces_are_those_of_the_whole(
+    embeddings: tuple[torch.Tensor, torch.Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+    together: int,
+    silence: bool,
+) -> None:
+    whole = distances(*embeddings, silence_beyond_ends=silence)
+    monkeypatch.setattr(sync, "_TOGETHER", together)
+    pieces = distances(*embeddings, silence_beyond_ends=silence)
+    torch.testing.assert_close(pieces, whole, rtol=0, atol=0, equal_nan=True)
+    assert whole.isnan().any() == (not silence)
 
 
 @pytest.mark.parametrize("ahead", [-15, -4, 0, 7, 15])

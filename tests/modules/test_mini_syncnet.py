@@ -8,6 +8,7 @@ import torch
 from eadnet.checkpoints import bundled_mini, load_checkpoint, read_info, save_checkpoint
 from eadnet.errors import InputError
 from eadnet.metrics.sync import judge
+from eadnet.modules.mini_audio import speech_log_mel
 from eadnet.modules.mini_syncnet import MELS_HEARD, MOUTH, MiniSyncNet, mouth_of
 
 
@@ -38,6 +39,15 @@ def test_it_is_small_enough_to_travel_with_the_pack(network):
 def test_pieces_give_the_same_embeddings_as_the_whole(network, clip):
     for whole, pieces in zip(network.embed(*clip), network.embed(*clip, batch=3), strict=True):
         torch.testing.assert_close(whole, pieces, atol=1e-4, rtol=1e-3)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("batch", [3, 64])
+def test_sound_heard_in_pieces_is_the_sound(network, clip, batch):
+    frames, sound = clip
+    sound = torch.cat([3.0 * sound, 0.01 * sound[:999]])  # a level of its own, and more sound than pictures
+    whole = network.embed_audio(speech_log_mel(sound)[None, :, : 4 * len(frames)])[0]
+    torch.testing.assert_close(network.embed(frames, sound, batch)[1], whole, atol=1e-4, rtol=1e-3)
 
 
 @torch.no_grad()
