@@ -11,13 +11,16 @@ not ours to give away. The environment variables EADNET_MEDIA and EADNET_MODELS 
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import itertools
 import os
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -316,37 +319,57 @@ def two_people(report: Report, media: Path, models: Path) -> None:
 
 
 def speed(report: Report, media: Path, models: Path) -> None:
-    report.say("", "## Speed and memory, 1080 x 1920", "")
+    """Everything but decoding, by the clock and in processor time, with as many threads as `main` set."""
+    report.say("", "## Speed, 1080 x 1920", "")
     clip = media / "talking" / "hd_portrait_1.mp4"
-    frames = list(itertools.islice(read_frames(clip), 32))
-    report.say("Seconds are this process's processor time on one core, as the machine was shared.", "")
+    frames = list(itertools.islice(read_frames(clip), 24))
+    busy, *_ = os.getloadavg()
     report.say(
+        f"{torch.get_num_threads()} threads on {len(os.sched_getaffinity(0))} processors, load {busy:.1f}. "
+        "Milliseconds for a frame by the clock (and of processor time).",
+        "",
         "| crop | detect and track | crop | composite | colour match too | frames per second |",
         "|---|---|---|---|---|---|",
     )
+    steps(frames[:8], models, 128)  # networks are loaded, memory is touched
     for resolution in (128, 256, 512):
-        start = time.process_time()
-        track = follow(watch(iter(frames), yunet.YuNet(models / yunet.FILE)), "latentsync", resolution)
-        seconds = [time.process_time() - start]
-        batch = torch.from_numpy(np.stack(frames))
-        start = time.process_time()
-        crops = track.crop(batch, range(len(frames)))
-        seconds.append(time.process_time() - start)
-        for match in (0.0, 1.0):
-            start = time.process_time()
-            track.paste(batch, crops, range(len(frames)), "face", colour_match=match)
-            seconds.append(time.process_time() - start)
-        each = [1000 * s / len(frames) for s in seconds]
-        rate = [1000 / (each[0] + each[1] + each[k]) for k in (2, 3)]
-        report.say(
-            f"| {resolution} | {each[0]:.1f} ms | {each[1]:.1f} ms | {each[2]:.1f} ms | {each[3]:.1f} ms "
-            f"| {rate[0]:.1f} ({rate[1]:.1f} with colour match) on one core |"
-        )
-    memory(report, frames[:16], models)
+        rows = steps(frames, models, resolution)
+        cells = [f"{clock:.1f} ({work:.1f})" for clock, work in rows]
+        rates = []
+        for which in (0, 1):
+            each = [row[which] for row in rows]
+            plain, matched = (1000 / (each[0] + each[1] + each[k]) for k in (2, 3))
+            rates.append(f"{plain:.1f}, with colour match {matched:.1f}")
+        report.say(f"| {resolution} | {' | '.join(cells)} | {rates[0]} ({rates[1]}) |")
 
 
-def memory(report: Report, frames: list[np.ndarray], models: Path) -> None:
-    """Everything from detection to the finished frames, in pieces of eight; a short and a long clip."""
+def steps(frames: list[np.ndarray], models: Path, resolution: int) -> list[tuple[float, float]]:
+    """Milliseconds a frame, (by the clock, of processor time), of each column of the table of `speed`."""
+    times = []
+
+    def timed(work: Callable[[], Any]) -> Any:
+        clock, processor = time.perf_counter(), time.process_time()
+        result = work()
+        spent = (time.perf_counter() - clock, time.process_time() - processor)
+        times.append((1000 * spent[0] / len(frames), 1000 * spent[1] / len(frames)))
+        return result
+
+    detector, every = yunet.YuNet(models / yunet.FILE), range(len(frames))
+    batch = torch.from_numpy(np.stack(frames))
+    track = timed(lambda: follow(watch(iter(frames), detector), "latentsync", resolution))
+    crops = timed(lambda: track.crop(batch, every))
+    timed(lambda: track.paste(batch, crops, every, "face"))
+    timed(lambda: track.paste(batch, crops, every, "face", colour_match=1.0))
+    return times
+
+
+def memory(report: Report, media: Path, models: Path) -> None:
+    """Everything from detection to the finished frames, in pieces of eight; a short and a long clip.
+
+    To be run before all else: what another part once took hides what this one takes.
+    """
+    report.say("", "## Memory, 1080 x 1920", "")
+    frames = list(itertools.islice(read_frames(media / "talking" / "hd_portrait_1.mp4"), 16))
     peaks = []
     for repeats in (1, 8):
 
@@ -362,13 +385,13 @@ def memory(report: Report, frames: list[np.ndarray], models: Path) -> None:
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     height, width = frames[0].shape[:2]
     report.say(
-        "",
         f"Peak memory after {len(frames)} and then {8 * len(frames)} frames of {width} x {height}, from "
         f"detection to the finished frames: {peaks[0]:.0f} and {peaks[1]:.0f} MiB.",
     )
 
 
 PARTS = {
+    "memory": memory,
     "speed": speed,
     "people": two_people,
     "lag": lags,
@@ -384,12 +407,15 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=os.environ.get("EADNET_MODELS"))
     parser.add_argument("--frames", type=int, default=100_000, help="at most so many of each clip")
     parser.add_argument("--parts", nargs="+", choices=[*PARTS, "clips"], default=[*PARTS, "clips"])
+    parser.add_argument("--threads", type=int, default=1, help="of torch and OpenCV")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     if options.media is None or options.models is None:
         print("needs recordings and detectors: give --media and --models")
         return
-    torch.set_num_threads(1)
+    torch.set_num_threads(options.threads)
+    with suppress(ImportError):
+        importlib.import_module("cv2").setNumThreads(options.threads)
     report = Report()
     media, models = Path(options.media), Path(options.models)
     for name, part in PARTS.items():

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-# For a head that is still, moves, and moves quickly: half of a motion of 1.3, 2.7 and 5.2 Hz passes at
+# For a head that is still, moves, and moves quickly: half of a motion of 1.1, 2.4 and 4.9 Hz passes at
 # 25 frames per second.
-STILL, MOVING, QUICK = 100.0, 5.0, 0.46
+STILL, MOVING, QUICK = 150.0, 8.0, 0.55
 _OUTLIER = 4.0
 
 

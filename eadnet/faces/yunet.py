@@ -7,6 +7,8 @@ is installed.
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,11 @@ _SEARCH_SIDE = 320  # longer side of the picture that is searched; a face needs 
 # Side of the window in which a found face is looked at again, and that over the face's: the network places
 # points best in faces of more than 200 pixels.
 _FINE_SIDE, _FINE_REACH = 416, 1.5
+# The windows' angles with the upright face in degrees, and whether they are mirrored: the network turns the
+# points of a face by a degree or two, otherwise for each person, tilt and mirror image, and the mean of four
+# such views by less.
+_VIEWS = ((10.0, False), (-10.0, False), (10.0, True), (-10.0, True))
+_GREY = 127
 _FINEST = 3  # as many faces are looked at again
 _DOUBTFUL = 0.8  # scores below this may be a face that lies on its side
 _CELL = 32  # the network's sides are multiples of this
@@ -29,9 +36,10 @@ _PATIENCE = 12  # frames without a face for each that is searched thoroughly
 
 
 class YuNet:
-    """Finds faces in two looks: the whole frame made small, then a window around each of the largest.
+    """Finds faces in two looks: the whole frame made small, then windows around each of the largest.
 
-    The second look, at the window and at its mirror image, places the points better than the first. A
+    The second look, at windows tilted both ways and at their mirror images, places the points better than
+    the first; on several processor cores they are looked at together, as OpenCV's number of threads allows. A
     frame without a face is searched again larger, with room around it (a face that fills it), and turned by
     quarters; on a long stretch without faces only now and then.
     """
@@ -47,14 +55,16 @@ class YuNet:
                 f"The face detector's file {path.name} is missing: get it from {SOURCE}, and put it into "
                 f"{path.parent}."
             )
+        self._path, self._min_score = path, min_score
+        self._own = threading.local()
         try:
-            self._network = self._cv2.FaceDetectorYN.create(
-                str(path), "", (_CELL, _CELL), min_score, 0.3, 500
-            )
+            self._network()
         except self._cv2.error as error:
             raise CheckpointError(
                 f"{path.name} is no YuNet that this OpenCV can read: get it again from {SOURCE}."
             ) from error
+        threads = min(len(_VIEWS), self._cv2.getNumThreads())
+        self._pool = ThreadPoolExecutor(threads, "faces") if threads > 1 else None
         self._search_side = search_side
         self._turns = 0  # quarter turns under which the last face was found
         self._without = 0  # frames since then
@@ -81,7 +91,7 @@ class YuNet:
             return views[turns]
         if faces := self._search(frame, min(1280, max(2 * self._search_side, side)), self._turns):
             return faces
-        padded = np.pad(frame, ((room, room), (room, room), (0, 0)), constant_values=127)
+        padded = np.pad(frame, ((room, room), (room, room), (0, 0)), constant_values=_GREY)
         if faces := self._search(padded, self._search_side, self._turns):
             return [_moved(face, np.array([-room, -room], np.float32)) for face in faces]
         return []
@@ -92,27 +102,30 @@ class YuNet:
         faces = self._look(turned, side / max(turned.shape[:2]))
         return [_unturned(face, turns, frame.shape[:2]) for face in faces] if turns else faces
 
+    def _network(self) -> Any:
+        """This thread's own network: one keeps its input's size and buffers, and cannot be shared."""
+        if not hasattr(self._own, "network"):
+            self._own.network = self._cv2.FaceDetectorYN.create(
+                str(self._path), "", (_CELL, _CELL), self._min_score, 0.3, 500
+            )
+        return self._own.network
+
     def _finer(self, frame: np.ndarray, face: Face) -> Face:
-        """The same face, seen in a window of its own; as it was where the window shows none."""
-        reach = _FINE_REACH * max(face.side, float(np.ptp(face.points, axis=0).max()) * 1.6) / 2
-        corner = np.floor(face.centre - reach).astype(int).clip(0)
-        x, y = corner
-        last_x, last_y = np.ceil(face.centre + reach).astype(int) + 1
-        window = frame[y:last_y, x:last_x]
-        if min(window.shape[:2]) < 2:
-            return face
-        shape = window.shape[:2]
-        scale = _FINE_SIDE / max(shape)
-        window = np.ascontiguousarray(np.rot90(window, self._turns))
-        seen = _averaged(
-            self._look(window, scale),
-            [_mirrored(other, window.shape[1]) for other in self._look(window[:, ::-1], scale)],
-        )
-        if self._turns:
-            seen = [_unturned(other, self._turns, shape) for other in seen]
-        near = [_moved(other, corner.astype(np.float32)) for other in seen]
-        near = [other for other in near if _overlap(other.box, face.box) > 0.4]
-        return max(near, key=lambda other: _overlap(other.box, face.box)) if near else face
+        """The same face, seen in windows of its own; as it was where they show none."""
+        side = _FINE_REACH * max(face.side, float(np.ptp(face.points, axis=0).max()) * 1.6)
+        upright = _roll(face.points)
+        windows = [
+            _Window(face.centre, side, upright + np.deg2rad(tilt), mirrored) for tilt, mirrored in _VIEWS
+        ]
+
+        def seen(window: _Window) -> Face | None:
+            found = [window.in_frame(other) for other in self._look(window.of(self._cv2, frame), 1.0)]
+            best = max(found, key=lambda other: _overlap(other.box, face.box), default=None)
+            return best if best is not None and _overlap(best.box, face.box) > 0.4 else None
+
+        views = self._pool.map(seen, windows) if self._pool else map(seen, windows)
+        faces = [other for other in views if other is not None]
+        return _mean(faces) if faces else face
 
     def _look(self, picture: np.ndarray, scale: float) -> list[Face]:
         """One pass of the network over a picture scaled by ``scale`` -> faces in the picture's pixels."""
@@ -124,9 +137,10 @@ class YuNet:
         seen = self._cv2.resize(np.ascontiguousarray(picture), small, interpolation=method)
         # OpenCV pads to whole cells with black by itself; a grey border is less of an edge.
         right, bottom = -small[0] % _CELL, -small[1] % _CELL
-        seen = np.pad(seen[..., ::-1], ((0, bottom), (0, right), (0, 0)), constant_values=127)
-        self._network.setInputSize((seen.shape[1], seen.shape[0]))
-        _, rows = self._network.detect(np.ascontiguousarray(seen))
+        seen = np.pad(seen[..., ::-1], ((0, bottom), (0, right), (0, 0)), constant_values=_GREY)
+        network = self._network()
+        network.setInputSize((seen.shape[1], seen.shape[0]))
+        _, rows = network.detect(np.ascontiguousarray(seen))
         if rows is None:
             return []
         factor = np.array([width / small[0], height / small[1]], np.float32)
@@ -162,25 +176,52 @@ def _moved(face: Face, by: np.ndarray) -> Face:
     return Face(face.box + np.tile(by, 2), face.points + by, face.score)
 
 
-def _mirrored(face: Face, width: int) -> Face:
-    """A face seen in a mirror image of a picture of this width, as it is in the picture."""
-    left, top, right, bottom = face.box
-    points = face.points[[1, 0, 2, 4, 3]] * np.array([-1, 1], np.float32)
-    points[:, 0] += width - 1
-    return Face(np.array([width - 1 - right, top, width - 1 - left, bottom]), points, face.score)
+def _roll(points: np.ndarray) -> float:
+    """Angle in radians at which the lines of eyes and mouth run, from the person's right to left."""
+    across = points[1] - points[0] + points[4] - points[3]
+    return float(np.arctan2(across[1], across[0]))
 
 
-def _averaged(faces: list[Face], others: list[Face]) -> list[Face]:
-    """The mean of each face and the one in the same place among the others, where there is one."""
-    both = []
-    for face in faces:
-        other = max(others, key=lambda other: _overlap(other.box, face.box), default=None)
-        if other is None or _overlap(other.box, face.box) < 0.5:
-            both.append(face)
-            continue
-        box, points = (face.box + other.box) / 2, (face.points + other.points) / 2
-        both.append(Face(box, points, max(face.score, other.score)))
-    return both
+def _mean(faces: list[Face]) -> Face:
+    box = np.mean([face.box for face in faces], axis=0)
+    return Face(box, np.mean([face.points for face in faces], axis=0), max(face.score for face in faces))
+
+
+class _Window:
+    """A square of a frame, turned, perhaps mirrored, `_FINE_SIDE` pixels wide; grey beyond the frame."""
+
+    def __init__(self, centre: np.ndarray, side: float, angle: float, mirrored: bool) -> None:
+        """Middle [2] and side in the frame's pixels; the window's rows run at ``angle`` (radians)."""
+        self._scale = _FINE_SIDE / side
+        self._angle, self._mirrored = angle, mirrored
+        cosine, sine = np.cos(angle) * self._scale, np.sin(angle) * self._scale
+        self._linear = np.array([[cosine, sine], [-sine, cosine]])
+        if mirrored:
+            self._linear[0] *= -1
+        self._shift = (_FINE_SIDE - 1) / 2 - self._linear @ centre
+
+    def of(self, cv2: Any, frame: np.ndarray) -> np.ndarray:
+        """What a frame uint8 [H, W, 3] shows in the window, uint8 [side, side, 3]."""
+        step = max(1, int(1 / self._scale))  # of a large face no pixels are passed over: drawn larger first
+        matrix = np.concatenate([self._linear, self._shift[:, None]], axis=1) * step
+        matrix[:, 2] += (step - 1) / 2
+        seen: np.ndarray = cv2.warpAffine(
+            frame, matrix, (_FINE_SIDE * step,) * 2, flags=cv2.INTER_LINEAR, borderValue=(_GREY,) * 3
+        )
+        if step > 1:
+            seen = cv2.resize(seen, (_FINE_SIDE, _FINE_SIDE), interpolation=cv2.INTER_AREA)
+        return seen
+
+    def in_frame(self, face: Face) -> Face:
+        """A face in the window, as it is in the frame."""
+        back = np.linalg.inv(self._linear).T
+        points = face.points[[1, 0, 2, 4, 3]] if self._mirrored else face.points
+        points = ((points - self._shift) @ back).astype(np.float32)
+        middle = (face.centre - self._shift) @ back
+        # A face is an ellipse rather than a box, and is as wide turned as the ellipse in its box is.
+        half = (face.box[2:] - face.box[:2]) / 2 / self._scale
+        reach = np.hypot(half * np.cos(self._angle), half[::-1] * np.sin(self._angle))
+        return Face(np.concatenate([middle - reach, middle + reach]).astype(np.float32), points, face.score)
 
 
 def _unturned(face: Face, turns: int, size: tuple[int, int]) -> Face:

@@ -43,5 +43,15 @@ def test_a_mirrored_face_has_mirrored_points() -> None:
     np.testing.assert_allclose(mirrored, alignment_points(points)[[1, 0, 2]] * [-1, 1])
 
 
+def test_a_mouth_that_smiles_or_sneers_neither_widens_nor_turns_the_brows() -> None:
+    rest, face = alignment_points(seen(FIVE, 20, 5, 10)), seen(FIVE, 20, 5, 10)
+    face[3] += [-6.0, -4.0]
+    face[4] += [6.0, 4.0]
+    moved = alignment_points(face)
+    assert np.abs((moved[1] - moved[0]) - (rest[1] - rest[0])).max() < 0.05, "of a mouth 12 pixels wider"
+    # What stays of it is height: a mouth that opens carries the brows' estimate along.
+    np.testing.assert_allclose(moved[:2].mean(axis=0), rest[:2].mean(axis=0), atol=1e-6)
+
+
 def test_any_number_of_faces_is_taken() -> None:
     assert alignment_points(np.zeros((7, 5, 2))).shape == (7, 3, 2)

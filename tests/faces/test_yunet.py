@@ -12,8 +12,9 @@ import torch
 
 from eadnet.errors import CheckpointError, InputError
 from eadnet.faces.choice import Choice
+from eadnet.faces.detectors import Face
 from eadnet.faces.follow import follow, watch
-from eadnet.faces.yunet import FILE, YuNet
+from eadnet.faces.yunet import FILE, YuNet, _Window
 
 MODEL = Path(os.environ.get("EADNET_MODELS", Path(__file__).parents[3] / "shared" / "models")) / FILE
 
@@ -50,6 +51,49 @@ def test_a_picture_on_its_side_is_found(detector: YuNet, turns: int) -> None:
     angle = np.arctan2(*(face.points[1] - face.points[0])[::-1])
     assert abs(abs(np.rad2deg(angle)) - 90) < 15
     assert face.side == pytest.approx(upright.side, rel=0.25)
+
+
+@pytest.mark.parametrize("degrees", [-35, 20])
+def test_the_points_of_a_tilted_head_turn_with_it(detector: YuNet, degrees: float) -> None:
+    cv2 = pytest.importorskip("cv2")
+    matrix = cv2.getRotationMatrix2D((127.5, 127.5), -degrees, 1.0)
+    tilted = cv2.warpAffine(drawn(), matrix, (256, 256), borderMode=cv2.BORDER_REPLICATE)
+    (upright,), (face,) = detector.detect(drawn()), detector.detect(tilted)
+    expected = upright.points @ matrix[:, :2].T + matrix[:, 2]
+    assert np.abs(face.points - expected).max() < 0.04 * upright.side
+    assert face.side == pytest.approx(upright.side, rel=0.15)
+
+
+@pytest.mark.parametrize(("side", "mirrored"), [(90.0, False), (90.0, True), (416.0, True), (1000.0, False)])
+def test_a_window_shows_a_place_where_it_says(side: float, mirrored: bool) -> None:
+    cv2 = pytest.importorskip("cv2")
+    centre = np.array([760.0, 740.0])
+    spots = centre + side * np.array([[-0.2, -0.1], [0.2, -0.1], [0.0, 0.05], [-0.15, 0.2], [0.15, 0.2]])
+    window = _Window(centre, side, np.deg2rad(25), mirrored)
+    y, x = np.mgrid[:1500, :1500]
+    seen = []
+    for spot in spots:
+        lit = 255 * np.exp(-((x - spot[0]) ** 2 + (y - spot[1]) ** 2) / (0.02 * side) ** 2)
+        picture = window.of(cv2, np.repeat(lit[..., None], 3, axis=2).round().astype(np.uint8))[..., 0]
+        picture = picture.astype(float)
+        down, across = np.mgrid[: picture.shape[0], : picture.shape[1]]
+        seen.append([(across * picture).sum() / picture.sum(), (down * picture).sum() / picture.sum()])
+    points = np.array(seen, np.float32)
+    points = points[[1, 0, 2, 4, 3]] if mirrored else points  # the person's right is the mirror image's left
+    face = window.in_frame(Face(np.array([158, 158, 257, 257], np.float32), points))
+    np.testing.assert_allclose(face.points, spots, atol=0.003 * side)
+    np.testing.assert_allclose(face.centre, centre, atol=0.01 * side)
+    assert face.side == pytest.approx(99 * side / 416, rel=0.01)
+
+
+def test_several_threads_see_the_same(detector: YuNet, monkeypatch: pytest.MonkeyPatch) -> None:
+    cv2 = pytest.importorskip("cv2")
+    many = {}
+    for threads in (1, 3):
+        monkeypatch.setattr(cv2, "getNumThreads", lambda threads=threads: threads)
+        many[threads] = YuNet(MODEL).detect(drawn())[0]
+    np.testing.assert_array_equal(many[1].points, many[3].points)
+    np.testing.assert_array_equal(many[1].box, many[3].box)
 
 
 def test_nothing_is_found_in_nothing(detector: YuNet) -> None:
