@@ -8,6 +8,7 @@ opening is known; MINI holds the clips that an instrument is trained on (`train`
 (`validation`). Without it the opening is read from dark pixels alone.
 Seams: the frame-to-frame change where a window begins or ends, and at 30 s and 60 s, against that at the same
 moments of the speech elsewhere.
+Moments: the changes into 30 s and 60 s alone, for speech that begins elsewhere each time.
 Gate: how far the mouth stands open in pauses, with and without; the control is the same mouth while speaking.
 Frames are kept in --work as they are rendered, apart for each model and setting, and the tables are written
 after each part.
@@ -19,7 +20,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -37,7 +38,6 @@ from benchmarks._takes import Takes, rendered  # noqa: E402
 from eadnet.media.audio import load_audio  # noqa: E402
 from eadnet.metrics.mouth import mouth_opening_from_pixels  # noqa: E402
 from eadnet.pipeline import Job, Model, Settings, job, load_model  # noqa: E402
-from eadnet.render import TOGETHER, render  # noqa: E402
 from eadnet.sampling.windows import windows  # noqa: E402
 
 ASSETS = ROOT / "eadnet" / "assets"
@@ -228,7 +228,7 @@ class Bench:
     data: Path | None
     most: int | None = None
     stretches: tuple[Stretch, ...] = ((0, SECONDS * FPS),)
-    seeds: int = 5
+    turns: int = 12
     people: int = 2
     instrument_steps: int = 1500
 
@@ -267,26 +267,51 @@ def seams(bench: Bench) -> list[str]:
 
 
 def moments(bench: Bench) -> list[str]:
-    """The change into 30 s and 60 s, and at the same moments of the speech elsewhere, for several seeds.
+    """The change into 30 s and 60 s over that at the same moment of the speech 4 s before and after.
 
-    Without TFRM, so that few frames are rendered for each. Nothing of it is kept.
+    One change between two frames says little, so the speech begins elsewhere in each turn, with another seed:
+    other moments of it fall on the marks. Without TFRM, so that few frames are rendered for each.
     """
+    rows = ["| change, over others | turns | ratio, median (95 % interval) |", "|---|---|---|"]
     waveform, rate = speech(SECONDS)
-    say = ["| into frame | change in grey levels, by seed | median |", "|---|---|---|"]
-    if bench.most is not None:
-        return ["Not rendered: the number of frames is limited.", ""]
-    with opened(waveform, rate, bench.model, steps=bench.steps) as todo:
-        for place in (750, 850, 950, 1500, 1400, 1300):
-            first = place // TOGETHER * TOGETHER - TOGETHER
-            found = []
-            for seed in range(bench.seeds):
-                how = replace(todo.how, seed=seed)
-                film = render(todo.networks, todo.scene, how, smoothing=0, first_frame=first)
-                pair = np.stack(list(islice(film, place - first + 1))[-2:])
-                found.append(float(change(pair)[0]))
-            shown = ", ".join(f"{value:.2f}" for value in found)
-            say.append(f"| {place} ({place / FPS:g} s) | {shown} | {np.median(found):.3f} |")
-    return [*say, ""]
+    places = sorted({mark + shift for mark in MARKS for shift in (-PERIOD, 0, PERIOD)})
+    found: dict[int, list[float]] = {place: [] for place in places}
+    for turn in range(bench.turns):
+        begun = round(turn * PERIOD / bench.turns) * rate // FPS
+        takes = bench.takes(turn=turn, tfrm=False)
+        opens = partial(opened, waveform.roll(-begun), rate, bench.model, steps=bench.steps, seed=turn)
+        for place in places:
+            pair = takes.frames(f"into_{place}", partial(unsmoothed, opens), place - 1, 2)
+            if len(pair) == 2:
+                found[place].append(float(change(pair)[0]))
+        bench.used(takes)
+    done = min(map(len, found.values()))
+    if done < 2:
+        return ["Too few frames so far.", ""]
+    values = {place: np.array(changes[:done]) for place, changes in found.items()}
+    for mark in MARKS:
+        before, at, after = (values[mark + shift] for shift in (-PERIOD, 0, PERIOD))
+        for name, ratio in (
+            (
+                f"into {mark / FPS:g} s, over the same moment 4 s before and after",
+                at / ((before + after) / 2),
+            ),
+            (f"control: 4 s after {mark / FPS:g} s, over 4 s before", after / before),
+        ):
+            middle, low, high = interval(ratio)
+            rows.append(f"| {name} | {done} | {middle:.3f} ({low:.3f} to {high:.3f}) |")
+    elsewhere = np.concatenate([values[place] for place in places if place not in MARKS])
+    for mark in MARKS:
+        ratio = float(np.median(values[mark]) / np.median(elsewhere))
+        rows.append(f"| into {mark / FPS:g} s, median over the median elsewhere | {done} | {ratio:.3f} |")
+    return [*rows, ""]
+
+
+@contextmanager
+def unsmoothed(opens: Callable[[], AbstractContextManager[Job]]) -> Iterator[Job]:
+    """A render without TFRM."""
+    with opens() as todo:
+        yield replace(todo, networks=replace(todo.networks, tfrm=None))
 
 
 def drift(bench: Bench) -> list[str]:
@@ -373,7 +398,7 @@ def options() -> argparse.Namespace:
         metavar="FIRST:LAST",
         help="frames of the 65 s to render for the seams; each costs `steps` windows more to each side",
     )
-    parser.add_argument("--seeds", type=int, default=5, help="for the moments")
+    parser.add_argument("--turns", type=int, default=12, help="starts of the speech, for the moments")
     parser.add_argument("--people", type=int, default=2, help="for the drift")
     parser.add_argument("--data", type=Path, help="folder with the clips `train` and `validation`")
     parser.add_argument("--instrument-steps", type=int, default=1500, help="to train the instrument for")
@@ -393,7 +418,7 @@ def main() -> None:
         data=given.data,
         most=given.most,
         stretches=tuple(given.stretch),
-        seeds=given.seeds,
+        turns=given.turns,
         people=given.people,
         instrument_steps=given.instrument_steps,
     )

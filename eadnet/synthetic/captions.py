@@ -3,6 +3,10 @@
 A small grammar (`captions.json`) and the lexicon (`lexicon.json`). Emotion words, adverbs, feature phrases
 and sentence frames all belong to one split each, so a model tested on the test split reads phrasings it
 never trained on. The text alone decides the parameters: the same words always mean the same face.
+
+A text encoder may read more than clips show. `TAUGHT` is its own split: what training captions say, the words
+of all splits, and many more phrasings (`phrasings.json`), which were written without sight of those of
+validation and test.
 """
 
 from __future__ import annotations
@@ -34,6 +38,18 @@ KINDS: dict[str, float] = {
 """Kinds of description and their shares: one emotion, any word of the lexicon, single features, an emotion
 with features of its own, and upper and lower face at odds."""
 
+TAUGHT = lexicon.TAUGHT
+"""Sentences for a text encoder alone: no clip is described with them."""
+
+TAUGHT_KINDS: dict[str, float] = {
+    "emotion": 0.36,
+    "word": 0.06,
+    "features": 0.28,
+    "combined": 0.16,
+    "contradiction": 0.14,
+}
+"""`KINDS` for lessons: more of what has many phrasings."""
+
 _UPPER = tuple(
     name
     for name in PARAMETERS
@@ -60,7 +76,8 @@ class Description:
 def describe(rng: np.random.Generator, split: str = "train") -> Description:
     """A random description of a split, of any kind. Raises InputError for an unknown split."""
     _check_split(split)
-    kind = list(KINDS)[int(rng.choice(len(KINDS), p=list(KINDS.values())))]
+    shares = TAUGHT_KINDS if split == TAUGHT else KINDS
+    kind = list(shares)[int(rng.choice(len(shares), p=list(shares.values())))]
     if kind == "word":
         words = lexicon.words(split)
         return describe_word(words[int(rng.integers(len(words)))], rng, split)
@@ -112,8 +129,11 @@ def _emotion_phrase(emotion: str, level: str, rng: np.random.Generator, split: s
 
 def _label(emotion: str, rng: np.random.Generator, split: str) -> str:
     """The emotion's plain name in training; elsewhere another word, so that the label is not a shared
-    phrase."""
-    return emotion if split == "train" else _pick(rng, _grammar()["core"][split][emotion])
+    phrase.
+    """
+    if split == "train" or (split == TAUGHT and rng.random() < 0.5):
+        return emotion
+    return _pick(rng, _grammar()["core"][split][emotion])
 
 
 def describe_word(word: lexicon.Word, rng: np.random.Generator, split: str = "train") -> Description:
@@ -315,7 +335,7 @@ def _level(intensity: str | float) -> str:
 
 
 def _check_split(split: str) -> None:
-    if split not in SPLITS:
+    if split not in (*SPLITS, TAUGHT):
         raise InputError(f"Unknown split '{split}': choose one of {', '.join(SPLITS)}.")
 
 
@@ -325,4 +345,32 @@ def _pick(rng: np.random.Generator, options: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _grammar() -> dict[str, Any]:
-    return json.loads(resources.files(__package__).joinpath("captions.json").read_text("utf-8"))
+    grammar, more = _read("captions.json"), _read("phrasings.json")
+    core = grammar["core"]
+    core[TAUGHT] = {emotion: [w for split in SPLITS for w in core[split][emotion]] for emotion in EMOTIONS}
+    _teach(grammar, more)
+    return grammar
+
+
+def _teach(node: Any, more: Any) -> None:
+    """Give every node of the grammar that has a training split the taught one: the same, and `more`."""
+    if isinstance(node, dict) and "train" in node:
+        if TAUGHT not in node:
+            node[TAUGHT] = _both(node["train"], more)
+    elif isinstance(node, dict):
+        for name, child in node.items():
+            _teach(child, more.get(name, {}))
+    elif isinstance(node, list):
+        for child, extra in zip(node, more, strict=True):
+            _teach(child, extra)
+
+
+def _both(first: Any, second: Any) -> Any:
+    """Lists joined, wherever they are in alike dictionaries."""
+    if isinstance(first, list):
+        return [*first, *(second or ())]
+    return {name: _both(part, second.get(name)) for name, part in first.items()}
+
+
+def _read(name: str) -> Any:
+    return json.loads(resources.files(__package__).joinpath(name).read_text("utf-8"))

@@ -17,6 +17,7 @@ from .expression import EMOTIONS, INDEX, RANGES
 
 FORMS = ("adjectives", "states", "nouns")
 UNSEEN = "unseen"
+TAUGHT = "taught"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def unseen() -> tuple[Word, ...]:
 
 
 def words(split: str, emotion: str | None = None, level: str | None = None) -> tuple[Word, ...]:
-    """Words of a split: all, or the pure ones of an emotion (and level; neutral has one level for all)."""
+    """Words of a split: all, or the pure ones of an emotion (and level; neutral has one level for all). The
+    split "taught" has those of all splits but the unseen.
+    """
     return _index().get((split, emotion, None if emotion == "neutral" else level), ())
 
 
@@ -116,9 +119,10 @@ def _index() -> dict[tuple[str, str | None, str | None], tuple[Word, ...]]:
     """Words by what `words` may be asked for."""
     found: dict[tuple[str, str | None, str | None], list[Word]] = {}
     for word in _entries():
-        keys: list[tuple[str, str | None, str | None]] = [(word.split, None, None)]
-        if word.is_pure:
-            keys += [(word.split, word.emotion, None), (word.split, word.emotion, word.level)]
-        for key in keys:
-            found.setdefault(key, []).append(word)
+        for split in (word.split,) if word.split == UNSEEN else (word.split, TAUGHT):
+            keys: list[tuple[str, str | None, str | None]] = [(split, None, None)]
+            if word.is_pure:
+                keys += [(split, word.emotion, None), (split, word.emotion, word.level)]
+            for key in keys:
+                found.setdefault(key, []).append(word)
     return {key: tuple(words) for key, words in found.items()}

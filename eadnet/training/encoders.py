@@ -20,7 +20,7 @@ from ..modules.mini_audio import MiniAudioEncoder
 from ..modules.slices import ROWS_PER_FRAME
 from ..modules.text_encoder import MiniTextEncoder
 from ..synthetic import lexicon
-from ..synthetic.captions import Description, describe, describe_word
+from ..synthetic.captions import TAUGHT, Description, describe, describe_word
 from ..synthetic.expression import INDEX, PARAMETERS
 from ..synthetic.visemes import MOUTH
 from .probe import Targets
@@ -29,21 +29,24 @@ from .spoken import SpeechSet
 from .talker import hear
 
 WORD_SHARE = 0.3  # of the sentences, each about one word of the whole lexicon
+JUDGED_SENTENCES = 200
 EMPTY_SHARE = 0.03  # the empty sentence means no expression
+RECORDINGS = 24  # in a step
 SCALE_RECORDINGS, HEARD_RECORDINGS = 2000, 100
+AWAY_WEIGHT, COMPARED = 0.1, 6  # of tokens that move, and how many recordings of a step are compared
 
 
 def draw_descriptions(rng: np.random.Generator, count: int) -> list[Description]:
-    """Training phrasings: of everything the grammar says, of every word, and a few that say nothing."""
+    """Taught phrasings: of everything the grammar says, of every word, and a few that say nothing."""
     words = lexicon.entries()
     drawn = []
     for share in rng.random(count):
         if share < EMPTY_SHARE:
             drawn.append(Description("", "neutral", 0.0))
         elif share < EMPTY_SHARE + WORD_SHARE:
-            drawn.append(describe_word(words[int(rng.integers(len(words)))], rng, "train"))
+            drawn.append(describe_word(words[int(rng.integers(len(words)))], rng, TAUGHT))
         else:
-            drawn.append(describe(rng, "train"))
+            drawn.append(describe(rng, TAUGHT))
     return drawn
 
 
@@ -79,6 +82,79 @@ def pretrain_text(
     both.load_state_dict(run.average.weights)
 
 
+def teach_text_on(
+    encoder: MiniTextEncoder,
+    known: MiniTextEncoder,
+    targets: Targets,
+    folder: Path,
+    minutes: float,
+    batch: int = 64,
+) -> None:
+    """Teach an encoder that began as `known` more words, for a denoiser that has learned its tokens.
+
+    As `teach_audio_on`: the head is the best linear reading of `known`'s tokens and stays as it is, and
+    captions as clips have them cost when their tokens move. The log's `held_out` is the loss on validation
+    phrasings, as a share of what the average face leaves.
+    """
+    known = known.eval().requires_grad_(False)
+    scale = targets.std[: len(targets.columns)]
+    head, variance = face_reading(known, targets)
+    run = Run(
+        folder, encoder, torch.optim.AdamW(encoder.parameters(), 7e-4, weight_decay=1e-2), minutes=minutes
+    )
+
+    def faces(descriptions: Sequence[Description]) -> Tensor:
+        return meant_faces(descriptions)[:, targets.columns] / scale
+
+    def read(descriptions: Sequence[Description]) -> Tensor:
+        return head(encoder.encode([description.text for description in descriptions]).mean(1))
+
+    for step in run.steps():
+        rng = np.random.default_rng([run.step, 37])
+        lessons = draw_descriptions(rng, batch)
+        loss = F.mse_loss(read(lessons), faces(lessons))
+        texts = [describe(rng, "train").text for _ in range(batch // 4)]
+        with torch.no_grad():
+            before = known.encode(texts)
+        away = F.mse_loss(encoder.encode(texts), before) / variance
+        run.descend(loss + AWAY_WEIGHT * away)
+        if step % 100 == 0:
+            drawn = np.random.default_rng(0)
+            others = [describe(drawn, "validation") for _ in range(JUDGED_SENTENCES)]
+            with torch.no_grad():
+                wanted = faces(others)
+                left = F.mse_loss(read(others), wanted) / F.mse_loss(wanted.mean(0).expand_as(wanted), wanted)
+            losses = {"loss": float(loss.detach()), "away": float(away.detach()), "held_out": float(left)}
+            run.log.write({"step": step} | losses)
+    encoder.load_state_dict(run.average.weights)
+
+
+@torch.no_grad()
+def face_reading(
+    encoder: MiniTextEncoder, targets: Targets, sentences: int = 4000
+) -> tuple[nn.Linear, float]:
+    """The least-squares map from an encoder's mean token to the standardised face, on captions as clips have
+    them, and the tokens' variance.
+    """
+    rng = np.random.default_rng(41)
+    drawn = [describe(rng, "train") for _ in range(sentences)]
+    wanted = meant_faces(drawn)[:, targets.columns] / targets.std[: len(targets.columns)]
+    parts = [encoder.encode([d.text for d in drawn[i : i + 200]]) for i in range(0, sentences, 200)]
+    variance = float(torch.cat([part.flatten() for part in parts]).var())
+    return least_squares(torch.cat([part.mean(1) for part in parts]), wanted), variance
+
+
+def least_squares(x: Tensor, y: Tensor) -> nn.Linear:
+    """The frozen linear map from rows of `x` to rows of `y`."""
+    x, y = x.double(), y.double()
+    x = torch.cat([x, torch.ones(len(x), 1)], 1)
+    weights = torch.linalg.solve(x.T @ x + 1e-3 * torch.eye(x.shape[1]).double(), x.T @ y).float()
+    head = nn.Linear(len(weights) - 1, weights.shape[1]).requires_grad_(False)
+    head.weight.copy_(weights[:-1].T)
+    head.bias.copy_(weights[-1])
+    return head
+
+
 def pretrain_audio(
     encoder: MiniAudioEncoder, spoken: SpeechSet, held_out: SpeechSet, folder: Path, minutes: float
 ) -> None:
@@ -86,25 +162,87 @@ def pretrain_audio(
 
     The log gives the held-out correlation of the opening jaw and of the closing lips, mean over recordings.
     """
-    scale = torch.from_numpy(np.array(spoken.mouths[:SCALE_RECORDINGS])).flatten(0, 1).std(0).clamp_min(0.02)
+    scale = mouth_scale(spoken)
     head = nn.Linear(ROWS_PER_FRAME * encoder.config["dim"], len(MOUTH))
     both = nn.ModuleDict({"audio": encoder, "head": head})
     run = Run(folder, both, torch.optim.AdamW(both.parameters(), 1.5e-3, weight_decay=1e-2), minutes=minutes)
-
-    def read(speech: Tensor, frames: int) -> Tensor:
-        return head(hear(encoder, speech, torch.zeros(len(speech), dtype=torch.long), frames).flatten(2))
-
     for step in run.steps():
-        speech, mouth = spoken.draw(24, run.generator)
-        loss = F.mse_loss(read(speech, spoken.frames), mouth / scale)
+        speech, mouth = spoken.draw(RECORDINGS, run.generator)
+        loss = F.mse_loss(head(tokens(encoder, speech, spoken.frames)), mouth / scale)
         run.descend(loss)
         if step % 200 == 0:
-            with torch.no_grad():
-                speech, mouth = held_out.take(np.arange(min(HEARD_RECORDINGS, len(held_out))))
-                heard = mean_correlation(read(speech, held_out.frames), mouth)
-            row = {name: float(heard[MOUTH.index(name)]) for name in ("jaw_open", "lip_close")}
+            row = heard(encoder, head, held_out)
             run.log.write({"step": step, "loss": float(loss.detach())} | row)
     both.load_state_dict(run.average.weights)
+
+
+def teach_audio_on(
+    encoder: MiniAudioEncoder,
+    known: MiniAudioEncoder,
+    spoken: SpeechSet,
+    held_out: SpeechSet,
+    folder: Path,
+    minutes: float,
+) -> None:
+    """Teach on an encoder that grew from `known`, so that its tokens keep the meaning a denoiser has learned.
+
+    The head is the best linear reading of `known`'s tokens and stays as it is, and tokens that move far from
+    `known`'s cost: better hearing then needs no other denoiser. The log's `away` is how far they have moved,
+    in variances of `known`'s tokens.
+    """
+    scale = mouth_scale(spoken)
+    known = known.eval().requires_grad_(False)
+    head, variance = linear_reading(known, spoken, scale)
+    run = Run(
+        folder, encoder, torch.optim.AdamW(encoder.parameters(), 1.2e-3, weight_decay=1e-2), minutes=minutes
+    )
+    for step in run.steps():
+        speech, mouth = spoken.draw(RECORDINGS, run.generator)
+        said = tokens(encoder, speech, spoken.frames)
+        loss = F.mse_loss(head(said), mouth / scale)
+        with torch.no_grad():
+            before = tokens(known, speech[:COMPARED], spoken.frames)
+        away = F.mse_loss(said[:COMPARED], before) / variance
+        run.descend(loss + AWAY_WEIGHT * away)
+        if step % 200 == 0:
+            row = heard(encoder, head, held_out)
+            losses = {"loss": float(loss.detach()), "away": float(away.detach())}
+            run.log.write({"step": step} | losses | row)
+    encoder.load_state_dict(run.average.weights)
+
+
+def mouth_scale(spoken: SpeechSet) -> Tensor:
+    """The spread of the shapes of speech [M]."""
+    shapes = torch.from_numpy(np.array(spoken.mouths[:SCALE_RECORDINGS]))
+    return shapes.flatten(0, 1).std(0).clamp_min(0.02)
+
+
+def tokens(encoder: MiniAudioEncoder, speech: Tensor, frames: int) -> Tensor:
+    """The tokens of each frame in a row, [B, T, D]."""
+    return hear(encoder, speech, torch.zeros(len(speech), dtype=torch.long), frames).flatten(2)
+
+
+@torch.no_grad()
+def linear_reading(
+    encoder: MiniAudioEncoder, spoken: SpeechSet, scale: Tensor, recordings: int = 800
+) -> tuple[nn.Linear, float]:
+    """The least-squares map from an encoder's tokens to the mouth over `scale`, and the tokens' variance."""
+    said, shapes = [], []
+    count = min(recordings, len(spoken))
+    for first in range(0, count, RECORDINGS):
+        speech, mouth = spoken.take(np.arange(first, min(first + RECORDINGS, count)))
+        said.append(tokens(encoder, speech, spoken.frames).flatten(0, 1))
+        shapes.append((mouth / scale).flatten(0, 1))
+    x = torch.cat(said)
+    return least_squares(x, torch.cat(shapes)), float(x.var())
+
+
+@torch.no_grad()
+def heard(encoder: MiniAudioEncoder, head: nn.Linear, held_out: SpeechSet) -> dict[str, float]:
+    """r of the opening jaw and the closing lips on held-out recordings."""
+    speech, mouth = held_out.take(np.arange(min(HEARD_RECORDINGS, len(held_out))))
+    found = mean_correlation(head(tokens(encoder, speech, held_out.frames)), mouth)
+    return {name: float(found[MOUTH.index(name)]) for name in ("jaw_open", "lip_close")}
 
 
 def mean_correlation(read: Tensor, truth: Tensor) -> Tensor:

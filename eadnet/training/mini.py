@@ -24,7 +24,7 @@ from .autoencoder import to_model_range, train_autoencoder
 from .block import Block
 from .dataset import OTHER_VOICES, ClipSet, Shape, render_dataset, render_stills
 from .denoiser import DenoiserTask, Diffusion, Schedule, train_denoiser
-from .encoders import pretrain_audio, pretrain_text
+from .encoders import pretrain_audio, pretrain_text, teach_audio_on, teach_text_on
 from .latents import LatentSet, encode_dataset
 from .losses.weights import Judges, Weights, build
 from .probe import Targets, train_probe
@@ -120,8 +120,8 @@ def encode(folder: Path, workers: int) -> None:
 
 
 def new_talker(start: Path | None = None) -> Talker:
-    """The networks of the preset, untrained, or those of the checkpoint `start`, with the depth of
-    the preset.
+    """The networks of the preset, untrained, or those of the checkpoint `start`, with an audio encoder of
+    the preset's size.
     """
     if start:
         parts = load_checkpoint(start)
@@ -151,9 +151,16 @@ def denoiser_task(
     block = Block.around(mask_image(preset.mask_region, preset.resolution))
     probe = train_probe(data, targets, block, folder / "probe", budget.probe)
     talker = new_talker(start)
-    pretrain_text(talker.text_encoder, targets, folder / "text", budget.text)
     spoken, heard = (SpeechSet(folder / "speech" / s) for s in ("train", "validation"))
-    pretrain_audio(talker.audio_encoder, spoken, heard, folder / "audio", budget.audio)
+    words, sounds = folder / "text", folder / "audio"
+    if start:
+        known = load_checkpoint(start, only=["audio_encoder", "text_encoder"])
+        text, audio = (known.component(name) for name in ("text_encoder", "audio_encoder"))
+        teach_text_on(talker.text_encoder, text, targets, words, budget.text)
+        teach_audio_on(talker.audio_encoder, audio, spoken, heard, sounds, budget.audio)
+    else:
+        pretrain_text(talker.text_encoder, targets, words, budget.text)
+        pretrain_audio(talker.audio_encoder, spoken, heard, sounds, budget.audio)
     task = DenoiserTask(
         talker,
         probe,

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..errors import InputError
 from ..modules.mini_audio import MiniAudioEncoder
 from ..modules.text_encoder import MiniTextEncoder
 from ..modules.unet import EADUNet
@@ -19,13 +20,39 @@ def hear(encoder: MiniAudioEncoder, waveforms: Tensor, starts: Tensor, window: i
 
 
 def grown(encoder: MiniAudioEncoder, config: Mapping[str, Any]) -> MiniAudioEncoder:
-    """A deeper encoder that computes what `encoder` does: blocks beyond its own add nothing at first."""
-    deeper = MiniAudioEncoder.from_config({**encoder.config, **config})
-    deeper.load_state_dict({**deeper.state_dict(), **encoder.state_dict()})
-    for name, parameter in deeper.blocks[len(encoder.blocks) :].named_parameters():
-        if name.split(".")[-2] == "conv2":
-            nn.init.zeros_(parameter)
-    return deeper
+    """A deeper or wider encoder that computes what `encoder` does: what is new adds nothing at first.
+
+    Blocks beyond its own end in zeros. Channels beyond its own are normalised in groups of their own, and
+    nothing old reads them until it is trained (as Net2Net, arXiv 1511.05641, with zeros instead of copies).
+
+    Raises:
+        InputError: the configuration is narrower, or its groups are of another size.
+    """
+    larger = MiniAudioEncoder.from_config({**encoder.config, **config})
+    old, new = encoder.config, larger.config
+    if new["width"] < old["width"] or new["width"] * old["groups"] != old["width"] * new["groups"]:
+        raise InputError(
+            f"An audio encoder {old['width']} wide in {old['groups']} groups cannot grow to "
+            f"{new['width']} in {new['groups']}: make it wider by whole groups of "
+            f"{old['width'] // old['groups']}."
+        )
+    ours, theirs = larger.state_dict(), encoder.state_dict()
+    for name, value in ours.items():
+        if name in theirs:
+            _place(theirs[name], value)
+        elif name.split(".")[-2] == "conv2":
+            value.zero_()
+    return larger
+
+
+def _place(old: Tensor, new: Tensor) -> None:
+    """Write `old` into the first rows and columns of `new`; its rows read nothing of the other columns."""
+    rows = slice(0, len(old))
+    if new.ndim > 1:
+        new[rows, old.shape[1] :] = 0
+        new[rows, : old.shape[1]] = old
+    else:
+        new[rows] = old
 
 
 class Talker(nn.Module):

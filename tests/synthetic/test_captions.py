@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib import resources
 from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,27 @@ from eadnet.synthetic.expression import EMOTIONS, INDEX, RANGES
 from eadnet.synthetic.sentences import SPLITS, languages, sentence, split_of
 
 GRAMMAR = json.loads(resources.files("eadnet.synthetic").joinpath("captions.json").read_text("utf-8"))
+
+
+PHRASINGS = json.loads(resources.files("eadnet.synthetic").joinpath("phrasings.json").read_text("utf-8"))
+
+
+def nodes(part: Any) -> Iterator[dict[str, Any]]:
+    """The grammar's nodes that have splits."""
+    if isinstance(part, dict) and "train" in part:
+        yield part
+    elif isinstance(part, dict | list):
+        for child in part.values() if isinstance(part, dict) else part:
+            yield from nodes(child)
+
+
+def strings(node: Any) -> Iterator[str]:
+    """All texts below a node, in lower case."""
+    if isinstance(node, str):
+        yield node.lower()
+    elif isinstance(node, dict | list):
+        for child in node.values() if isinstance(node, dict) else node:
+            yield from strings(child)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -102,6 +125,33 @@ def test_splits_share_no_template_adverb_or_feature_phrase() -> None:
     collected = {split: phrases(split) for split in SPLITS}
     for a, b in combinations(SPLITS, 2):
         assert collected[a] and collected[a].isdisjoint(collected[b])
+
+
+def test_lessons_hold_no_phrasing_of_validation_or_test() -> None:
+    taught = set(strings(PHRASINGS))
+    assert len(taught) > 2000
+    for split in ("validation", "test"):
+        kept = {
+            name: [node[split] for node in nodes(part)] for name, part in GRAMMAR.items() if name != "core"
+        }
+        assert taught.isdisjoint(set(strings(kept)))
+
+
+def test_lessons_say_what_captions_say_and_more() -> None:
+    said = [captions.describe(rng(seed), captions.TAUGHT) for seed in range(800)]
+    assert {d.kind for d in said} == set(captions.KINDS)
+    assert len({d.text for d in said}) > 780
+    for description in said:
+        assert description.text.strip() and "{" not in description.text and "  " not in description.text
+        for name, value in description.parameters.items():
+            low, high = RANGES[INDEX[name]]
+            assert low <= value <= high
+
+
+def test_lessons_never_use_an_unseen_word() -> None:
+    unseen = {word.text for word in lexicon.unseen()}
+    assert unseen.isdisjoint(word.text for word in lexicon.words(captions.TAUGHT))
+    assert {word.text for word in lexicon.words(captions.TAUGHT)} == {w.text for w in lexicon.entries()}
 
 
 def test_splits_share_no_word_of_the_lexicon() -> None:

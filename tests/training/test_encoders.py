@@ -10,7 +10,13 @@ import torch
 from eadnet.modules.text_encoder import MiniTextEncoder
 from eadnet.synthetic import lexicon
 from eadnet.synthetic.expression import INDEX, PARAMETERS
-from eadnet.training.encoders import draw_descriptions, meant_faces, pretrain_text
+from eadnet.training.encoders import (
+    draw_descriptions,
+    face_reading,
+    meant_faces,
+    pretrain_text,
+    teach_text_on,
+)
 from eadnet.training.probe import Targets
 
 
@@ -28,7 +34,7 @@ def test_the_sentences_are_drawn_from_a_seed_and_mean_what_they_say():
     for row, description in enumerate(drawn):
         for name, value in description.parameters.items():
             assert faces[row, INDEX[name]] == np.float32(value)
-    assert (faces != 0).sum() == sum(len(d.parameters) for d in drawn)
+    assert (faces != 0).sum() == sum(value != 0 for d in drawn for value in d.parameters.values())
 
 
 def test_words_that_no_clip_may_use_are_among_them_and_so_is_silence():
@@ -48,3 +54,24 @@ def test_the_text_encoder_learns_from_them(tmp_path: Path):
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     assert state["step"] > 5
     torch.testing.assert_close(encoder.positions.detach(), state["average"]["text.positions"])
+
+
+def test_teaching_on_makes_new_phrasings_mean_what_known_ones_do(tmp_path: Path):
+    torch.manual_seed(0)
+    known = MiniTextEncoder(dim=32, layers=1, buckets=512)
+    pretrain_text(known, targets(), tmp_path / "first", minutes=0.06, batch=32)
+    encoder = MiniTextEncoder(dim=32, layers=1, buckets=512)
+    encoder.load_state_dict(known.state_dict())
+    lessons = draw_descriptions(np.random.default_rng(9), 200)
+    head, _ = face_reading(known, targets(), 400)
+    wanted = meant_faces(lessons)[:, targets().columns] / 0.3
+
+    def error() -> float:
+        with torch.no_grad():
+            read = head(encoder.encode([description.text for description in lessons]).mean(1))
+        return float((read - wanted).square().mean())
+
+    before = error()
+    teach_text_on(encoder, known, targets(), tmp_path / "on", minutes=0.1, batch=32)
+    assert error() < before
+    assert (tmp_path / "on" / "log.csv").read_text().startswith("step,loss,away,held_out")

@@ -10,8 +10,16 @@ import torch
 
 from eadnet.modules.mini_audio import MiniAudioEncoder
 from eadnet.synthetic.visemes import MOUTH
-from eadnet.training.encoders import mean_correlation, pretrain_audio
+from eadnet.training.encoders import (
+    linear_reading,
+    mean_correlation,
+    mouth_scale,
+    pretrain_audio,
+    teach_audio_on,
+    tokens,
+)
 from eadnet.training.spoken import SpeechSet, make_other_voices, make_speech
+from eadnet.training.talker import grown
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +64,27 @@ def test_the_audio_encoder_learns_the_mouths_of_its_training_speech(spoken: Spee
     rows = [line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines()]
     assert rows[0] == ["step", "loss", "jaw_open", "lip_close"]
     assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] > 2
+
+
+def test_teaching_on_hears_better_with_tokens_that_mean_what_they_did(spoken: SpeechSet, tmp_path: Path):
+    torch.manual_seed(0)
+    known = MiniAudioEncoder(width=32, dim=8, groups=4)
+    larger = grown(known, {"width": 48, "groups": 6})
+    scale = mouth_scale(spoken)
+    head, variance = linear_reading(known, spoken, scale)
+    speech, mouth = spoken.take(np.arange(len(spoken)))
+
+    def error() -> float:
+        with torch.no_grad():
+            return float((head(tokens(larger, speech, spoken.frames)) - mouth / scale).square().mean())
+
+    before = error()
+    teach_audio_on(larger, known, spoken, spoken, tmp_path, minutes=0.1)
+    assert error() < before
+    with torch.no_grad():
+        moved = tokens(larger, speech, spoken.frames) - tokens(known, speech, spoken.frames)
+    assert 0 < float(moved.square().mean()) < variance
+    assert "away" in (tmp_path / "log.csv").read_text().splitlines()[0]
 
 
 def test_clips_are_said_again_by_others_and_training_hears_any_of_them(tmp_path: Path):

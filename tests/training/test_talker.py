@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from eadnet.errors import InputError
 from eadnet.modules.mini_audio import MiniAudioEncoder
 from eadnet.training.talker import grown
 
@@ -15,6 +17,29 @@ def test_a_deeper_audio_encoder_begins_as_the_one_it_grew_from() -> None:
     sound = torch.rand(1, 80, 200)
     assert len(deep.blocks) == 4
     torch.testing.assert_close(deep(sound), small(sound), rtol=1e-5, atol=1e-5)
+
+
+def test_a_wider_audio_encoder_begins_as_the_one_it_grew_from() -> None:
+    torch.manual_seed(0)
+    small = MiniAudioEncoder(width=32, dim=8, dilations=(1, 2), groups=4)
+    wide = grown(small, {"width": 48, "groups": 6, "dilations": [1, 2, 4]})
+    sound = torch.rand(1, 80, 200)
+    assert wide.config["width"] == 48 and len(wide.blocks) == 3
+    torch.testing.assert_close(wide(sound), small(sound), rtol=1e-5, atol=1e-5)
+
+
+def test_new_channels_can_learn() -> None:
+    torch.manual_seed(0)
+    wide = grown(MiniAudioEncoder(width=32, dim=8, dilations=(1,), groups=4), {"width": 48, "groups": 6})
+    wide(torch.rand(1, 80, 100)).square().sum().backward()
+    read = dict(wide.named_parameters())["blocks.0.conv2.weight"].grad
+    assert read is not None and read[:32, 32:].abs().max() > 0
+
+
+@pytest.mark.parametrize("config", [{"width": 24, "groups": 3}, {"width": 48}, {"width": 64, "groups": 4}])
+def test_an_encoder_cannot_shrink_or_regroup(config: dict[str, int]) -> None:
+    with pytest.raises(InputError, match="whole groups of 8"):
+        grown(MiniAudioEncoder(width=32, dim=8, dilations=(1,), groups=4), config)
 
 
 def test_what_was_added_can_learn() -> None:
