@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
@@ -29,8 +29,10 @@ logger = logging.getLogger(__name__)
 INSTRUMENT_STEPS = 1500
 
 
-def parts_of(folder: Path, budget: mini.Budget) -> Parts:
-    """What the cells share, from the folder of `mini`'s stages. InputError where a stage is missing."""
+def parts_of(folder: Path, budget: mini.Budget, start: Path | None = None) -> Parts:
+    """What the cells share, from the folder of `mini`'s stages, and the encoders of the checkpoint `start` if
+    there is one. InputError where a stage is missing.
+    """
     for stage, file in (
         ("render", "train/texts.json"),
         ("autoencoder", "vae/model.pt"),
@@ -39,7 +41,9 @@ def parts_of(folder: Path, budget: mini.Budget) -> Parts:
     ):
         if not (folder / file).exists():
             raise InputError(f"{folder} has no {file}: run `python -m eadnet.training {stage}` first.")
-    first, data, held_out = mini.denoiser_task(folder, budget)
+    if start:
+        budget = replace(budget, text=0.0, audio=0.0)
+    first, data, held_out = mini.denoiser_task(folder, budget, start)
     start = {
         name: {k: v.clone() for k, v in getattr(first.talker, name).state_dict().items()}
         for name in ("audio_encoder", "text_encoder")
@@ -107,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, default=Path(".work/mini"), help="of mini's stages")
     parser.add_argument("--root", type=Path, default=Path(".work/ablations"), help="where cells are kept")
     parser.add_argument("--out", type=Path, default=Path("docs/results/ablations.md"))
+    parser.add_argument("--start", type=Path, help="a checkpoint whose encoders all variants begin with")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--only", nargs="*", choices=[v.name for v in VARIANTS], help="these and the full model"
@@ -124,4 +129,6 @@ def main(arguments: list[str] | None = None) -> None:
     protocol = Protocol(**{f.name: getattr(options, f.name) for f in fields(Protocol)})
     protocol.check()
     chosen = tuple(v for v in VARIANTS if not options.only or v.name in (*options.only, VARIANTS[0].name))
-    compare(parts_of(options.folder, mini.Budget()), protocol, options.root, options.out, chosen)
+    compare(
+        parts_of(options.folder, mini.Budget(), options.start), protocol, options.root, options.out, chosen
+    )

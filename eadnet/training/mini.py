@@ -156,8 +156,10 @@ def denoiser_task(
     if start:
         known = load_checkpoint(start, only=["audio_encoder", "text_encoder"])
         text, audio = (known.component(name) for name in ("text_encoder", "audio_encoder"))
-        teach_text_on(talker.text_encoder, text, targets, words, budget.text)
-        teach_audio_on(talker.audio_encoder, audio, spoken, heard, sounds, budget.audio)
+        if budget.text > 0:
+            teach_text_on(talker.text_encoder, text, targets, words, budget.text)
+        if budget.audio > 0:
+            teach_audio_on(talker.audio_encoder, audio, spoken, heard, sounds, budget.audio)
     else:
         pretrain_text(talker.text_encoder, targets, words, budget.text)
         pretrain_audio(talker.audio_encoder, spoken, heard, sounds, budget.audio)

@@ -14,7 +14,7 @@ from scipy.io import wavfile
 
 from benchmarks._drift import difference
 from benchmarks._takes import Takes
-from benchmarks.seams import seam_table
+from benchmarks.seams import Bench, moments, seam_table
 from eadnet.pipeline import Job, Model, Settings, job, load_model
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
@@ -34,6 +34,27 @@ def test_a_seam_at_window_borders_is_told_in_its_size(seam: float) -> None:
         next(line for line in lines if "over the median elsewhere" in line).split("|")[3].split()[0]
     )
     assert ratio == pytest.approx(seam, abs=0.06)
+
+
+class Flickers:
+    """Stands for `Takes`: every pair of frames differs by 20 grey levels, the one into 30 s by 40."""
+
+    left = None
+
+    def frames(self, name: str, opens: object, start: int, count: int) -> np.ndarray:
+        level = np.array([0, 40 if start == 749 else 20], np.uint8)
+        return np.broadcast_to(level[:count, None, None, None], (count, 4, 4, 3))
+
+
+def test_a_seam_at_30_s_is_told_in_its_size(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bench, "takes", lambda self, **settings: Flickers())
+    lines = moments(Bench(model, steps=1, work=tmp_path, data=None, turns=3))
+    told = {line.split("|")[1].strip(): float(line.split("|")[3].split()[0]) for line in lines[2:] if line}
+    assert told["into 30 s, over the same moment 4 s before and after"] == 2.0
+    assert told["into 60 s, over the same moment 4 s before and after"] == 1.0
+    assert told["into 30 s, median over the median elsewhere"] == 2.0
 
 
 def test_no_frames_are_no_error() -> None:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from eadnet.modules.text_encoder import MiniTextEncoder
+from eadnet.checkpoints import bundled_mini, load_checkpoint
 from eadnet.synthetic import lexicon
 from eadnet.synthetic.expression import INDEX, PARAMETERS, RANGES
 from eadnet.training import words
@@ -17,8 +16,8 @@ from eadnet.training import words
 
 @pytest.fixture(scope="module")
 def reader() -> words.Reader:
-    torch.manual_seed(0)
-    return words.Reader.fit(MiniTextEncoder(dim=48, layers=1, buckets=2048).eval(), sentences=500)
+    known = load_checkpoint(bundled_mini(), only=["text_encoder"]).component("text_encoder")
+    return words.Reader.fit(known.eval(), sentences=500)
 
 
 def test_meanings_are_the_lexicons() -> None:
@@ -35,7 +34,7 @@ def test_a_head_reads_taught_words_from_tokens_and_stays_in_range(reader: words.
     assert not faces[:, [INDEX["head_yaw"], INDEX["head_roll"]]].any()
     happy = np.array([word.emotion == "happy" for word in taught])
     smile = faces[:, INDEX["smile_l"]]
-    assert smile[happy].mean() > smile[~happy].mean()
+    assert smile[happy].mean() > smile[~happy].mean() + 0.3
 
 
 def test_an_oracle_scores_one_and_its_control_does_not() -> None:
