@@ -183,7 +183,7 @@ _MINI = Preset(
         "timestep_spacing": "trailing",
         "set_alpha_to_one": True,
     },
-    defaults={"steps": 8, "audio_guidance": 2.5, "emotion_guidance": 2.5, "shared_noise": 0.5},
+    defaults={"steps": 4, "audio_guidance": 2.5, "emotion_guidance": 2.5, "shared_noise": 0.5},
     audio_config={"n_mels": 80, "width": 128, "dim": 64, "dilations": [1, 2, 4, 8, 16, 1, 2]},
     text_config={"dim": _MINI_TEXT_WIDTH},
     tfrm_config={},

@@ -32,7 +32,7 @@ def sampling_widgets(steps: int) -> list[Any]:
             default=steps,
             min=1,
             max=200,
-            tooltip="More steps, finer pictures, more time. mini is good with 8, LatentSync with 20.",
+            tooltip="More steps, finer pictures, more time. mini is good with 4, LatentSync with 20.",
         ),
         io.Float.Input(
             "audio_guidance",

@@ -21,12 +21,15 @@ _SHRINKAGE = 0.1
 
 
 class EmotionReader:
-    """Fitted on a data set; reads a clip's emotion from the means of its readings."""
+    """Fitted on the clips of a data set whose feeling stays; reads a clip's emotion from the means of its
+    readings.
+    """
 
     def __init__(self, clips: ClipSet) -> None:
         self.names = list(EMOTIONS)
-        values = true_values(clips).mean(1).double().numpy()
-        labels = np.array([self.names.index(text["emotion"]) for text in clips.texts])
+        steady = [row for row, text in enumerate(clips.texts) if "later" not in text]
+        values = true_values(clips)[steady].mean(1).double().numpy()
+        labels = np.array([self.names.index(clips.texts[row]["emotion"]) for row in steady])
         self.mean, self.std = values.mean(0), values.std(0).clip(0.02)
         scaled = (values - self.mean) / self.std
         self.centroids = np.stack([scaled[labels == i].mean(0) for i in range(len(self.names))])

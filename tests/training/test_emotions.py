@@ -46,3 +46,13 @@ def test_a_face_at_rest_is_neutral(reader):
 def test_readings_far_from_every_emotion_still_give_one_of_them(reader):
     readings = {name: torch.full((2,), 5.0) for name in truth_of(clips(3, (1, 1), 8), 0)}  # type: ignore[arg-type]
     assert reader(readings) in EMOTIONS
+
+
+def test_clips_whose_feeling_changes_teach_it_nothing(reader):
+    mixed = clips(0, (0.3, 1.0))
+    other = clips(4, (0.3, 1.0))
+    mixed.params = np.concatenate([mixed.params, other.params[::-1]])
+    mixed.openings = np.concatenate([mixed.openings, other.openings])
+    mixed.texts = [*mixed.texts, *({**text, "later": "calm"} for text in other.texts)]
+    again = EmotionReader(mixed)  # type: ignore[arg-type]
+    assert np.array_equal(again.centroids, reader.centroids)
