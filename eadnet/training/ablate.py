@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -30,8 +31,8 @@ INSTRUMENT_STEPS = 1500
 
 
 def parts_of(folder: Path, budget: mini.Budget, start: Path | None = None) -> Parts:
-    """What the cells share, from the folder of `mini`'s stages, and the encoders of the checkpoint `start` if
-    there is one. InputError where a stage is missing.
+    """What the cells share, from the folder of `mini`'s stages; all go on from the checkpoint `start` if
+    there is one, else they have the taught encoders and a new U-Net. InputError where a stage is missing.
     """
     for stage, file in (
         ("render", "train/texts.json"),
@@ -44,35 +45,45 @@ def parts_of(folder: Path, budget: mini.Budget, start: Path | None = None) -> Pa
     if start:
         budget = replace(budget, text=0.0, audio=0.0)
     first, data, held_out = mini.denoiser_task(folder, budget, start)
-    start = {
-        name: {k: v.clone() for k, v in getattr(first.talker, name).state_dict().items()}
-        for name in ("audio_encoder", "text_encoder")
-    }
-
-    def task(seed: int) -> DenoiserTask:
-        """Encoders as they were taught, the same for all; the U-Net's first weights are the seed's."""
-        torch.manual_seed(seed)
-        talker = mini.untrained_talker()
-        for name, weights in start.items():
-            getattr(talker, name).load_state_dict(weights)
-        return first.with_talker(talker)
-
     clips = ClipSet(folder / "train")
     return Parts(
         data=data,
         held_out=held_out,
         frames=ClipSet(folder / "validation"),
-        task=task,
+        task=beginnings(first, whole=start is not None),
         judges=mini.judges(folder, budget, first),
         instrument=train_instrument(clips, folder / "ablation_instrument", steps=INSTRUMENT_STEPS),
         reader=EmotionReader(clips),
     )
 
 
+def beginnings(first: DenoiserTask, whole: bool) -> Callable[[int], DenoiserTask]:
+    """By seed, the task of `first` with a talker of its own: all of `first`'s weights, or its encoders and a
+    U-Net that begins at the seed's random weights.
+    """
+    encoders = ("audio_encoder.", "text_encoder.")
+    shared = {k: v.clone() for k, v in first.talker.state_dict().items() if whole or k.startswith(encoders)}
+
+    def task(seed: int) -> DenoiserTask:
+        torch.manual_seed(seed)
+        talker = mini.untrained_talker()
+        talker.load_state_dict(shared, strict=False)
+        return first.with_talker(talker)
+
+    return task
+
+
 def compare(
-    parts: Parts, protocol: Protocol, root: Path, out: Path, variants: tuple[Variant, ...] = VARIANTS
+    parts: Parts,
+    protocol: Protocol,
+    root: Path,
+    out: Path,
+    variants: tuple[Variant, ...] = VARIANTS,
+    start: str = "",
 ) -> None:
-    """Run every cell, writing the table after each, so that it can be read on the way."""
+    """Run every cell, writing the table after each, so that it can be read on the way. `start` says in words
+    what all went on from.
+    """
     protocol.check()
     same_protocol(root, protocol)
     ceiling_file = root / "ceiling.json"
@@ -85,16 +96,17 @@ def compare(
         results.setdefault(variant.name, {})[seed] = run_cell(parts, protocol, variant, seed, root)
         out.parent.mkdir(parents=True, exist_ok=True)
         table = as_markdown(results, variants, ceiling)
-        out.write_text("\n".join([*_head(protocol), *table]) + "\n", encoding="utf-8")
+        out.write_text("\n".join([*_head(protocol, start), *table]) + "\n", encoding="utf-8")
         logger.info("%s, seed %d is in %s", variant.name, seed, out)
 
 
-def _head(protocol: Protocol) -> list[str]:
+def _head(protocol: Protocol, start: str) -> list[str]:
     return [
         "# What each part is worth",
         "",
-        f"`mini` trained for {protocol.steps} steps from the same taught encoders, with and without each "
-        f"part; {protocol.seeds} seeds are asked for. The full model has STDA from the start, TFRM after "
+        f"`mini` trained for {protocol.steps} steps from {start or 'the same taught encoders'}, with and "
+        f"without each part; {protocol.seeds} seeds are asked for. The full model has STDA from the start, "
+        "TFRM after "
         f"sampling and in the loss (weight {protocol.tfrm:g}), the SyncNet loss ({protocol.sync:g}) and "
         f"TREPA ({protocol.trepa:g}). Measured on {protocol.clips} validation clips whose face is generated "
         f"anew in {protocol.sampling_steps} steps. Intervals are 95 % over seeds.",
@@ -111,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, default=Path(".work/mini"), help="of mini's stages")
     parser.add_argument("--root", type=Path, default=Path(".work/ablations"), help="where cells are kept")
     parser.add_argument("--out", type=Path, default=Path("docs/results/ablations.md"))
-    parser.add_argument("--start", type=Path, help="a checkpoint whose encoders all variants begin with")
+    parser.add_argument("--start", type=Path, help="a checkpoint from which all variants go on")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--only", nargs="*", choices=[v.name for v in VARIANTS], help="these and the full model"
@@ -129,6 +141,6 @@ def main(arguments: list[str] | None = None) -> None:
     protocol = Protocol(**{f.name: getattr(options, f.name) for f in fields(Protocol)})
     protocol.check()
     chosen = tuple(v for v in VARIANTS if not options.only or v.name in (*options.only, VARIANTS[0].name))
-    compare(
-        parts_of(options.folder, mini.Budget(), options.start), protocol, options.root, options.out, chosen
-    )
+    parts = parts_of(options.folder, mini.Budget(), options.start)
+    start = f"`{options.start.name}`" if options.start else ""
+    compare(parts, protocol, options.root, options.out, chosen, start)

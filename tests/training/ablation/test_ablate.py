@@ -13,7 +13,7 @@ from eadnet.modules.autoencoder import MiniAutoencoder
 from eadnet.modules.mini_syncnet import MiniSyncNet
 from eadnet.modules.stda import STDA
 from eadnet.modules.tfrm import TFRM
-from eadnet.training import ablate, denoiser
+from eadnet.training import ablate, denoiser, mini
 from eadnet.training.ablation import cells
 from eadnet.training.ablation.cells import Parts, Protocol, folder_of, train_cell
 from eadnet.training.ablation.table import as_markdown, differences
@@ -87,6 +87,21 @@ def test_every_variant_is_trained_with_every_seed_once_however_often_it_is_stopp
     assert set(result) >= {"mouth", "mouth, mismatched", "emotion", "expression", "PSNR", "jitter"}
     with pytest.raises(InputError, match=r"another protocol \(steps 1\)"):
         ablate.compare(parts, Protocol(steps=2, seeds=2, clips=3, sampling_steps=1), root, out)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_variants_begin_with_the_same_encoders_and_where_asked_the_same_denoiser(
+    parts: Parts, whole: bool
+) -> None:
+    torch.manual_seed(5)
+    first = parts.task(0).with_talker(mini.untrained_talker())
+    begin = ablate.beginnings(first, whole)
+    known, *others = (task.talker.state_dict() for task in (first, begin(0), begin(1)))
+    for weights in others:
+        same = {name for name, value in weights.items() if torch.equal(value, known[name])}
+        assert {name for name in known if name.startswith(("audio_encoder.", "text_encoder."))} <= same
+        assert whole == (same == set(known))
+    assert whole == all(torch.equal(value, others[1][name]) for name, value in others[0].items())
 
 
 def test_what_is_left_out_is_out_in_training_and_in_use(
