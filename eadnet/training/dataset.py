@@ -136,11 +136,13 @@ def render_dataset(
     """Render `shape.clips` clips of `split` (seeds from `first_seed`) into `folder`; in a share of `changing`
     the feeling becomes another one on the way.
 
-    Finished rows are noted in `rows.jsonl`, so an interrupted rendering goes on where it stopped.
+    Finished rows are noted in `rows.jsonl`, so an interrupted rendering goes on where it stopped, and what
+    the rows are in `made_with.json`, from which others learn who is in them.
     """
     from ..synthetic.expression import PARAMETERS
 
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / SETTINGS).write_text(json.dumps(_settings(split, first_seed, shape)))
     arrays = _arrays(shape, len(PARAMETERS))
     if changing > 0:
         arrays["changes"] = ("float32", (shape.clips, shape.frames))
@@ -191,14 +193,15 @@ def make_dataset(folder: Path, split: str, shape: Shape, *, first_seed: int = 0,
             raise InputError(f"The {name} is {value}: give {low} or more.")
     if not 1 <= shape.size <= MAX_SIZE:
         raise InputError(f"The picture size is {shape.size}: give a number of pixels from 1 to {MAX_SIZE}.")
-    settings = {"split": split, "first_seed": first_seed, **dataclasses.asdict(shape)}
-    _check_folder(folder, settings)
+    _check_folder(folder, _settings(split, first_seed, shape))
     arrays = _arrays(shape, len(PARAMETERS))
     needed = sum(np.dtype(kind).itemsize * math.prod(size) for kind, size in arrays.values())
     check_room(folder, needed - _size_of(folder, list(arrays)))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / SETTINGS).write_text(json.dumps(settings))
     render_dataset(folder, split, shape, first_seed=first_seed, workers=workers)
+
+
+def _settings(split: str, first_seed: int, shape: Shape) -> dict[str, Any]:
+    return {"split": split, "first_seed": first_seed, **dataclasses.asdict(shape)}
 
 
 def _check_folder(folder: Path, settings: dict[str, Any]) -> None:

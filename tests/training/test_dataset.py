@@ -10,7 +10,9 @@ import pytest
 pytest.importorskip("cv2", reason="rendering needs the 'synthetic' extra (opencv-python-headless)")
 pytest.importorskip("espeakng_loader", reason="speech needs the 'synthetic' extra (espeakng-loader)")
 
+from eadnet.synthetic.clips import make_clip  # noqa: E402
 from eadnet.training.dataset import HEAD, ClipSet, Shape, render_dataset  # noqa: E402
+from eadnet.training.world.likeness import people  # noqa: E402
 
 SHAPE = Shape(clips=2, frames=6, size=32)
 
@@ -30,6 +32,11 @@ def test_every_row_is_filled_and_described(folder):
     assert all(entry["text"] for entry in clips.texts)
     assert clips.clip_seconds() == pytest.approx(6 / 25)
     assert clips.speech.shape == (2, 6 * 640)
+
+
+def test_it_is_known_who_is_in_every_row(folder):
+    who = people(ClipSet(folder), "train")
+    assert who == [make_clip(seed, "train", SHAPE.frames).identity for seed in (3, 4)]
 
 
 def test_an_interrupted_rendering_ends_with_the_same_files(folder, tmp_path):
