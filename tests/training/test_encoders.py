@@ -72,6 +72,6 @@ def test_teaching_on_makes_new_phrasings_mean_what_known_ones_do(tmp_path: Path)
         return float((read - wanted).square().mean())
 
     before = error()
-    teach_text_on(encoder, known, targets(), tmp_path / "on", minutes=0.1, batch=32)
+    teach_text_on(encoder, known, targets(), tmp_path / "on", minutes=0.3, batch=32)
     assert error() < before
     assert (tmp_path / "on" / "log.csv").read_text().startswith("step,loss,away,held_out")
