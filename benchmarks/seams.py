@@ -278,7 +278,7 @@ def moments(bench: Bench) -> list[str]:
     found: dict[int, list[float]] = {place: [] for place in places}
     for turn in range(bench.turns):
         begun = round(turn * PERIOD / bench.turns) * rate // FPS
-        takes = bench.takes(turn=turn, tfrm=False)
+        takes = bench.takes(turn=turn, begun=begun, tfrm=False)
         opens = partial(opened, waveform.roll(-begun), rate, bench.model, steps=bench.steps, seed=turn)
         for place in places:
             pair = takes.frames(f"into_{place}", partial(unsmoothed, opens), place - 1, 2)

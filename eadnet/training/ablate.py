@@ -67,7 +67,7 @@ def beginnings(first: DenoiserTask, whole: bool) -> Callable[[int], DenoiserTask
     def task(seed: int) -> DenoiserTask:
         torch.manual_seed(seed)
         talker = mini.untrained_talker()
-        talker.load_state_dict(shared, strict=False)
+        talker.load_state_dict(shared, strict=whole)
         return first.with_talker(talker)
 
     return task
@@ -81,11 +81,11 @@ def compare(
     variants: tuple[Variant, ...] = VARIANTS,
     start: str = "",
 ) -> None:
-    """Run every cell, writing the table after each, so that it can be read on the way. `start` says in words
-    what all went on from.
+    """Run every cell, writing the table after each, so that it can be read on the way. `start` is the file
+    that all went on from.
     """
     protocol.check()
-    same_protocol(root, protocol)
+    same_protocol(root, protocol, start)
     ceiling_file = root / "ceiling.json"
     if not ceiling_file.exists():
         found = measure(parts, protocol, None, parts.task(0), None, None)
@@ -101,21 +101,31 @@ def compare(
 
 
 def _head(protocol: Protocol, start: str) -> list[str]:
+    beginning = f"`{start}`" if start else "the same taught encoders"
     return [
         "# What each part is worth",
         "",
-        f"`mini` trained for {protocol.steps} steps from {start or 'the same taught encoders'}, with and "
-        f"without each part; {protocol.seeds} seeds are asked for. The full model has STDA from the start, "
-        "TFRM after "
+        f"`mini` trained for {protocol.steps} steps from {beginning}, with and without each part; "
+        f"{protocol.seeds} seeds are asked for. The full model has STDA from the start, TFRM after "
         f"sampling and in the loss (weight {protocol.tfrm:g}), the SyncNet loss ({protocol.sync:g}) and "
         f"TREPA ({protocol.trepa:g}). Measured on {protocol.clips} validation clips whose face is generated "
         f"anew in {protocol.sampling_steps} steps. Intervals are 95 % over seeds.",
         "",
         "Steps are equal, not minutes: a part also costs time. The confidence comes from the SyncNet that "
         "supervised, so it flatters those it taught; the mouth's r is independent of it. Repeat with "
-        f"`python -m eadnet.training ablate --steps {protocol.steps} --seeds {protocol.seeds}`.",
+        f"`{_command(protocol, start)}`.",
         "",
     ]
+
+
+def _command(protocol: Protocol, start: str) -> str:
+    """What repeats the comparison."""
+    changed = {f.name: getattr(protocol, f.name) for f in fields(Protocol)}
+    changed = {"steps": protocol.steps, "seeds": protocol.seeds} | {
+        name: value for name, value in changed.items() if value != getattr(Protocol, name)
+    }
+    options = [f"--{name.replace('_', '-')} {value:g}" for name, value in changed.items()]
+    return " ".join(["python -m eadnet.training ablate", *options, *([f"--start {start}"] if start else [])])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -142,5 +152,5 @@ def main(arguments: list[str] | None = None) -> None:
     protocol.check()
     chosen = tuple(v for v in VARIANTS if not options.only or v.name in (*options.only, VARIANTS[0].name))
     parts = parts_of(options.folder, mini.Budget(), options.start)
-    start = f"`{options.start.name}`" if options.start else ""
+    start = options.start.name if options.start else ""
     compare(parts, protocol, options.root, options.out, chosen, start)

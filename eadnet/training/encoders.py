@@ -60,13 +60,22 @@ def meant_faces(descriptions: Sequence[Description]) -> Tensor:
 
 
 def pretrain_text(
-    encoder: MiniTextEncoder, targets: Targets, folder: Path, minutes: float, batch: int = 64
+    encoder: MiniTextEncoder,
+    targets: Targets,
+    folder: Path,
+    minutes: float = 0.0,
+    batch: int = 64,
+    steps: int | None = None,
 ) -> None:
-    """Teach the text encoder the faces, through a throw-away linear head on the mean of its tokens."""
+    """Teach the text encoder the faces, through a throw-away linear head on the mean of its tokens.
+
+    The budget is `minutes`, or `steps` if given; so it is for all lessons here.
+    """
     columns = targets.columns
     head = nn.Linear(encoder.dim, len(columns))
     both = nn.ModuleDict({"text": encoder, "head": head})
-    run = Run(folder, both, torch.optim.AdamW(both.parameters(), 1e-3, weight_decay=1e-2), minutes=minutes)
+    optimizer = torch.optim.AdamW(both.parameters(), 1e-3, weight_decay=1e-2)
+    run = Run(folder, both, optimizer, minutes=minutes, steps=steps)
     for step in run.steps():
         rng = np.random.default_rng([run.step, 31])
         descriptions = draw_descriptions(rng, batch)
@@ -87,8 +96,9 @@ def teach_text_on(
     known: MiniTextEncoder,
     targets: Targets,
     folder: Path,
-    minutes: float,
+    minutes: float = 0.0,
     batch: int = 64,
+    steps: int | None = None,
 ) -> None:
     """Teach an encoder that began as `known` more words, for a denoiser that has learned its tokens.
 
@@ -99,9 +109,8 @@ def teach_text_on(
     known = known.eval().requires_grad_(False)
     scale = targets.std[: len(targets.columns)]
     head, variance = face_reading(known, targets)
-    run = Run(
-        folder, encoder, torch.optim.AdamW(encoder.parameters(), 7e-4, weight_decay=1e-2), minutes=minutes
-    )
+    optimizer = torch.optim.AdamW(encoder.parameters(), 7e-4, weight_decay=1e-2)
+    run = Run(folder, encoder, optimizer, minutes=minutes, steps=steps)
 
     def faces(descriptions: Sequence[Description]) -> Tensor:
         return meant_faces(descriptions)[:, targets.columns] / scale
@@ -156,7 +165,12 @@ def least_squares(x: Tensor, y: Tensor) -> nn.Linear:
 
 
 def pretrain_audio(
-    encoder: MiniAudioEncoder, spoken: SpeechSet, held_out: SpeechSet, folder: Path, minutes: float
+    encoder: MiniAudioEncoder,
+    spoken: SpeechSet,
+    held_out: SpeechSet,
+    folder: Path,
+    minutes: float = 0.0,
+    steps: int | None = None,
 ) -> None:
     """Teach the audio encoder the mouth of the speech, through a throw-away linear head.
 
@@ -165,7 +179,8 @@ def pretrain_audio(
     scale = mouth_scale(spoken)
     head = nn.Linear(ROWS_PER_FRAME * encoder.config["dim"], len(MOUTH))
     both = nn.ModuleDict({"audio": encoder, "head": head})
-    run = Run(folder, both, torch.optim.AdamW(both.parameters(), 1.5e-3, weight_decay=1e-2), minutes=minutes)
+    optimizer = torch.optim.AdamW(both.parameters(), 1.5e-3, weight_decay=1e-2)
+    run = Run(folder, both, optimizer, minutes=minutes, steps=steps)
     for step in run.steps():
         speech, mouth = spoken.draw(RECORDINGS, run.generator)
         loss = F.mse_loss(head(tokens(encoder, speech, spoken.frames)), mouth / scale)
@@ -182,7 +197,8 @@ def teach_audio_on(
     spoken: SpeechSet,
     held_out: SpeechSet,
     folder: Path,
-    minutes: float,
+    minutes: float = 0.0,
+    steps: int | None = None,
 ) -> None:
     """Teach on an encoder that grew from `known`, so that its tokens keep the meaning a denoiser has learned.
 
@@ -193,9 +209,8 @@ def teach_audio_on(
     scale = mouth_scale(spoken)
     known = known.eval().requires_grad_(False)
     head, variance = linear_reading(known, spoken, scale)
-    run = Run(
-        folder, encoder, torch.optim.AdamW(encoder.parameters(), 1.2e-3, weight_decay=1e-2), minutes=minutes
-    )
+    optimizer = torch.optim.AdamW(encoder.parameters(), 1.2e-3, weight_decay=1e-2)
+    run = Run(folder, encoder, optimizer, minutes=minutes, steps=steps)
     for step in run.steps():
         speech, mouth = spoken.draw(RECORDINGS, run.generator)
         said = tokens(encoder, speech, spoken.frames)

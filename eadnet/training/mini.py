@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoints import load_checkpoint, save_checkpoint
+from ..errors import InputError
 from ..faces.masks import mask_image
 from ..modules.autoencoder import MiniAutoencoder
 from ..modules.mini_audio import MiniAudioEncoder
@@ -144,7 +145,12 @@ def untrained_talker() -> Talker:
 def denoiser_task(
     folder: Path, budget: Budget, start: Path | None = None
 ) -> tuple[DenoiserTask, LatentSet, LatentSet]:
-    """The talker with its conditions' encoders and the probe ready, and the two data sets."""
+    """The talker with its conditions' encoders and the probe ready, and the two data sets.
+
+    Raises InputError where encoders that begin at nothing would get no minutes.
+    """
+    if not start and not (budget.text > 0 and budget.audio > 0):
+        raise InputError("New encoders need minutes: give `text` and `audio` more than 0, or --start.")
     preset = PRESETS["mini"]
     data, held_out = (LatentSet(folder / "latents" / s, folder / s) for s in ("train", "validation"))
     targets = Targets.of(data)

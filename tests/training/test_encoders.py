@@ -47,19 +47,19 @@ def test_words_that_no_clip_may_use_are_among_them_and_so_is_silence():
 def test_the_text_encoder_learns_from_them(tmp_path: Path):
     torch.manual_seed(0)
     encoder = MiniTextEncoder(dim=32, layers=1, buckets=512)
-    pretrain_text(encoder, targets(), tmp_path, minutes=0.06, batch=32)
+    pretrain_text(encoder, targets(), tmp_path, steps=30, batch=32)
     rows = [line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines()]
     share = rows[0].index("share")
     assert float(rows[1][share]) > 0.8, "at first hardly better than the average face"
     state = torch.load(tmp_path / "state.pt", weights_only=True)
-    assert state["step"] > 5
+    assert state["step"] == 30
     torch.testing.assert_close(encoder.positions.detach(), state["average"]["text.positions"])
 
 
 def test_teaching_on_makes_new_phrasings_mean_what_known_ones_do(tmp_path: Path):
     torch.manual_seed(0)
     known = MiniTextEncoder(dim=32, layers=1, buckets=512)
-    pretrain_text(known, targets(), tmp_path / "first", minutes=0.06, batch=32)
+    pretrain_text(known, targets(), tmp_path / "first", steps=30, batch=32)
     encoder = MiniTextEncoder(dim=32, layers=1, buckets=512)
     encoder.load_state_dict(known.state_dict())
     lessons = draw_descriptions(np.random.default_rng(9), 200)
@@ -72,6 +72,6 @@ def test_teaching_on_makes_new_phrasings_mean_what_known_ones_do(tmp_path: Path)
         return float((read - wanted).square().mean())
 
     before = error()
-    teach_text_on(encoder, known, targets(), tmp_path / "on", minutes=0.3, batch=32)
+    teach_text_on(encoder, known, targets(), tmp_path / "on", steps=120, batch=32)
     assert error() < before
     assert (tmp_path / "on" / "log.csv").read_text().startswith("step,loss,away,held_out")

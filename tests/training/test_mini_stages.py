@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from eadnet.errors import InputError
 from eadnet.modules.autoencoder import MiniAutoencoder
 from eadnet.modules.tfrm import TFRM
 from eadnet.training import denoiser, mini
@@ -64,3 +65,11 @@ def test_the_judges_come_from_their_stages(folder: Path) -> None:
     data = latent_set_of(folder)
     found = mini.judges(folder, mini.Budget(smoother=1e-6), tiny_task(data))
     assert isinstance(found.tfrm(), TFRM) and found.vae() is mini.load_autoencoder(folder)
+
+
+@pytest.mark.parametrize("budget", [mini.Budget(text=0.0), mini.Budget(audio=0.0)])
+def test_new_encoders_without_minutes_are_refused_before_anything_is_read(
+    tmp_path: Path, budget: mini.Budget
+) -> None:
+    with pytest.raises(InputError, match="need minutes"):
+        mini.denoiser_task(tmp_path, budget)

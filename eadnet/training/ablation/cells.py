@@ -213,12 +213,13 @@ def _expression(parts: Parts, readings: list[dict[str, Tensor]]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
-def same_protocol(root: Path, protocol: Protocol) -> None:
-    """Note the protocol in `root`. Raises InputError where other cells there followed another one.
+def same_protocol(root: Path, protocol: Protocol, start: str) -> None:
+    """Note the protocol and what all went on from in `root`. Raises InputError where other cells there
+    followed another one.
 
     More seeds may be added to what is there.
     """
-    notes, now = root / "protocol.json", asdict(replace(protocol, seeds=0))
+    notes, now = root / "protocol.json", {**asdict(replace(protocol, seeds=0)), "start": start}
     if notes.exists() and (before := json.loads(notes.read_text())) != now:
         other = ", ".join(f"{k} {before.get(k)}" for k in now if before.get(k) != now[k])
         raise InputError(f"{root} holds cells of another protocol ({other}): choose a new folder.")

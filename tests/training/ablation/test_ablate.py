@@ -87,6 +87,9 @@ def test_every_variant_is_trained_with_every_seed_once_however_often_it_is_stopp
     assert set(result) >= {"mouth", "mouth, mismatched", "emotion", "expression", "PSNR", "jitter"}
     with pytest.raises(InputError, match=r"another protocol \(steps 1\)"):
         ablate.compare(parts, Protocol(steps=2, seeds=2, clips=3, sampling_steps=1), root, out)
+    with pytest.raises(InputError, match=r"another protocol \(start \)"):
+        ablate.compare(parts, PROTOCOL, root, out, start="mini.safetensors")
+    assert "ablate --steps 1 --seeds 2 --clips 3 --sampling-steps 1`" in out.read_text()
 
 
 @pytest.mark.parametrize("whole", [False, True])
