@@ -1,7 +1,7 @@
 """Train `mini`: `python -m eadnet.training all --folder .work/mini`, or stage by stage.
 
 `--config FILE` reads sizes, minutes, schedule and losses (see `configs/`); options given beside it win.
-`ablate` compares the model with and without its parts.
+`ablate` compares the model with and without its parts; `grow` goes on from a checkpoint on a lent GPU.
 """
 
 from __future__ import annotations
@@ -74,6 +74,10 @@ def main(arguments: list[str] | None = None) -> int:
             from .ablate import main as ablate
 
             ablate(given[1:])
+        elif given[:1] == ["grow"]:
+            from .grow import main as grow
+
+            grow(given[1:])
         else:
             _train(_parser().parse_args(given))
     except (InputError, FloatingPointError) as error:

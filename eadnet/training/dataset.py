@@ -21,6 +21,7 @@ import logging
 import math
 import multiprocessing
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,14 +158,21 @@ def render_dataset(
         for i in range(shape.clips)
         if i not in finished
     ]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool, notes.open("a") as file:
-        for entry in pool.map(_render_one, jobs, chunksize=4):
+    with notes.open("a") as file:
+        for entry in _rendered(jobs, workers):
             rows.append(entry)
             file.write(json.dumps(entry) + "\n")
             file.flush()
     rows.sort(key=lambda entry: entry["row"])
     (folder / "texts.json").write_text(json.dumps(rows))
+
+
+def _rendered(jobs: list[Any], workers: int) -> Iterator[dict[str, Any]]:
+    if workers == 1:
+        yield from map(_render_one, jobs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(_render_one, jobs, chunksize=4)
 
 
 def _changes(seed: int, share: float) -> bool:

@@ -24,6 +24,7 @@ from ..faces.masks import latent_mask, mask_image
 from ..modules.stda import DIRECTIONS, STDA
 from ..modules.unet import EADUNet
 from .block import Block
+from .graphed import Graphed
 from .latents import Batch, LatentSet
 from .losses.snr import min_snr_weight
 from .losses.step import Step, Weighted, total
@@ -35,8 +36,8 @@ logger = logging.getLogger(__name__)
 
 OUTSIDE_WEIGHT, LOWER_FACE_WEIGHT = 0.1, 2.0
 # Long windows teach the temporal modules, short ones show more people and sentences for the same work.
-WINDOWS = (16, 4, 4)
-FRAMES = 48  # in every step, whatever the window
+LONG, SHORT = 16, 4
+FRAMES = 48  # in every step on a processor, whatever the window
 # Shares of the budget. STDA is an identity at first and a quarter of the cost, so it may join later; whole
 # pictures cost twice as much as the face's block and add what little lies outside it.
 STDA_FROM, WHOLE_FROM = 0.5, 0.7
@@ -44,6 +45,9 @@ DROP_AUDIO, DROP_TEXT, DROP_BOTH = 0.06, 0.06, 0.04
 # The text encoder arrives taught by far more sentences than the clips hold: hardly move it.
 AUDIO_RATE, TEXT_RATE = 0.25, 0.03
 JUDGED_EVERY, JUDGED_CLIPS = 500, 24
+# Of the noise's variance, what all frames share while learning. Samples are drawn with all of it shared, as
+# LatentSync's are: then nothing shimmers that the conditions do not move.
+TAUGHT_SHARED_NOISE = 0.5
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class Schedule:
     """How the denoiser is trained.
 
     minutes: the budget; `steps`, if given, is it instead.
+    frames: in every step, whatever the window. A GPU takes ten times as many in hardly more time.
+    short_steps: steps with short windows for each with a long one.
     stda_from, whole_from: shares of the budget after which STDA and whole pictures join; above 1 is never.
     rate: of the U-Net; the encoders' follow it.
     expression: weight of the expression loss. mouth: how much more the shapes of speech and the mouth's
@@ -62,6 +68,8 @@ class Schedule:
 
     minutes: float = 70.0
     steps: int | None = None
+    frames: int = FRAMES
+    short_steps: int = 2
     stda_from: float = STDA_FROM
     whole_from: float = WHOLE_FROM
     rate: float = 8e-4
@@ -140,6 +148,8 @@ class DenoiserTask:
         self.min_snr = 0.0
         self.mouth = 1.0
         self.bf16 = False
+        self.replay: Graphed | None = None
+        self._words: dict[str, dict[str, Tensor]] = {}
 
     def with_talker(self, talker: Talker) -> DenoiserTask:
         """The same task for another talker; all else is shared."""
@@ -186,13 +196,24 @@ class DenoiserTask:
                 ["" if none else text for none, text in zip(no_text.tolist(), given, strict=True)]
                 for given in (texts, later)
             )
-        emotion = self.talker.text_encoder.encode(texts)
+        emotion = self._read(texts)
         if data.changes is None:
             return audio, emotion
         # Mixed as `captions.timeline.blend` mixes the sentences of a timeline.
         share = data.changes_in(batch, window).to(self.device)[..., None, None]
-        change = self.talker.text_encoder.encode(later) - emotion
+        change = self._read(later) - emotion
         return audio, emotion[:, None] + share * change[:, None]
+
+    def _read(self, texts: Sequence[str]) -> Tensor:
+        """Tokens [B, L, D] of sentences that come again and again: each is taken apart once."""
+        encoder = self.talker.text_encoder
+        for text in set(texts) - set(self._words):
+            self._words[text] = encoder.tokenize([text])
+        grams, mask = (
+            torch.cat([self._words[text][part] for text in texts]).to(self.device)
+            for part in ("grams", "mask")
+        )
+        return encoder(grams, mask)
 
     def velocity(
         self, noisy: Tensor, timesteps: Tensor, batch: Batch, audio: Tensor, emotion: Tensor
@@ -205,8 +226,11 @@ class DenoiserTask:
         keep = keep.expand(count, window, *keep.shape)
         reference = batch.reference[:, None].expand_as(noisy)
         sample = torch.cat([noisy, keep, batch.masked, reference], 2).transpose(1, 2)
-        with torch.autocast(noisy.device.type, torch.bfloat16, enabled=self.bf16):
-            velocity = self.talker.unet(sample, timesteps, audio, emotion)
+        if self.replay:
+            velocity = self.replay(sample, timesteps, audio, emotion)
+        else:
+            with torch.autocast(noisy.device.type, torch.bfloat16, enabled=self.bf16):
+                velocity = self.talker.unet(sample, timesteps, audio, emotion)
         return velocity.float().transpose(1, 2)
 
     def _as_large_as(self, latents: Tensor, map: Tensor) -> Tensor:
@@ -276,7 +300,8 @@ def optimiser(talker: Talker, rate: float) -> torch.optim.Optimizer:
         {"params": list(talker.audio_encoder.parameters()), "lr": rate * AUDIO_RATE},
         {"params": list(talker.text_encoder.parameters()), "lr": rate * TEXT_RATE},
     ]
-    return torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=1e-3)
+    on_gpu = next(talker.parameters()).is_cuda
+    return torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=1e-3, fused=on_gpu)
 
 
 def train_denoiser(
@@ -287,15 +312,18 @@ def train_denoiser(
     how: Schedule,
     extra: Sequence[Weighted] = (),
     on_sample: Callable[[int], None] | None = None,
+    before_step: Callable[[], None] | None = None,
 ) -> Talker:
     """Train within the budget, resuming `folder`; returns the averaged model, on the processor.
 
     `extra` losses join the error of the velocity and the expression loss; their values are in the log.
-    `on_sample` is called every `how.sample_every` steps.
+    `on_sample` is called every `how.sample_every` steps, `before_step` before each, where `data` may grow.
     """
     task.to(how.device)
     task.min_snr, task.mouth, task.bf16 = how.min_snr, how.mouth, how.bf16
     talker = task.talker
+    if task.device.type == "cuda" and how.stda_from == 0:
+        task.replay = Graphed(talker.unet, how.bf16)
     run = Run(
         folder,
         talker,
@@ -307,9 +335,11 @@ def train_denoiser(
     )
     ratios: dict[str, float] = {}
     for step in run.steps():
+        if before_step:
+            before_step()
         switch_stda(talker.unet, run.progress >= how.stda_from)
-        window = WINDOWS[step % len(WINDOWS)]
-        drawn = task.drawn(data, FRAMES // window, window, run.generator)
+        window = SHORT if step % (1 + how.short_steps) else LONG
+        drawn = task.drawn(data, how.frames // window, window, run.generator)
         if run.progress < how.whole_from:
             drawn = task.on_the_block(drawn)
         loss, values = step_loss(task, data, drawn, run.generator, how.expression, extra)
@@ -322,6 +352,7 @@ def train_denoiser(
         if on_sample and how.sample_every and step and step % how.sample_every == 0:
             on_sample(step)
     talker.load_state_dict(run.average.weights)
+    task.replay = None
     task.to("cpu")
     return talker.eval()
 

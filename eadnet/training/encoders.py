@@ -199,6 +199,7 @@ def teach_audio_on(
     folder: Path,
     minutes: float = 0.0,
     steps: int | None = None,
+    device: str = "cpu",
 ) -> None:
     """Teach on an encoder that grew from `known`, so that its tokens keep the meaning a denoiser has learned.
 
@@ -209,12 +210,15 @@ def teach_audio_on(
     scale = mouth_scale(spoken)
     known = known.eval().requires_grad_(False)
     head, variance = linear_reading(known, spoken, scale)
+    for network in (encoder, known, head):
+        network.to(device)
     optimizer = torch.optim.AdamW(encoder.parameters(), 1.2e-3, weight_decay=1e-2)
     run = Run(folder, encoder, optimizer, minutes=minutes, steps=steps)
     for step in run.steps():
         speech, mouth = spoken.draw(RECORDINGS, run.generator)
+        speech = speech.to(device)
         said = tokens(encoder, speech, spoken.frames)
-        loss = F.mse_loss(head(said), mouth / scale)
+        loss = F.mse_loss(head(said), (mouth / scale).to(device))
         with torch.no_grad():
             before = tokens(known, speech[:COMPARED], spoken.frames)
         away = F.mse_loss(said[:COMPARED], before) / variance
@@ -224,6 +228,7 @@ def teach_audio_on(
             losses = {"loss": float(loss.detach()), "away": float(away.detach())}
             run.log.write({"step": step} | losses | row)
     encoder.load_state_dict(run.average.weights)
+    encoder.cpu()
 
 
 def mouth_scale(spoken: SpeechSet) -> Tensor:
@@ -256,7 +261,8 @@ def linear_reading(
 def heard(encoder: MiniAudioEncoder, head: nn.Linear, held_out: SpeechSet) -> dict[str, float]:
     """r of the opening jaw and the closing lips on held-out recordings."""
     speech, mouth = held_out.take(np.arange(min(HEARD_RECORDINGS, len(held_out))))
-    found = mean_correlation(head(tokens(encoder, speech, held_out.frames)), mouth)
+    said = tokens(encoder, speech.to(head.weight.device), held_out.frames)
+    found = mean_correlation(head(said).cpu(), mouth)
     return {name: float(found[MOUTH.index(name)]) for name in ("jaw_open", "lip_close")}
 
 

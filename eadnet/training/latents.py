@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..faces.masks import mask_image
 from ..fingerprints import fingerprint
 from ..modules.autoencoder import MiniAutoencoder
@@ -19,6 +20,7 @@ from .autoencoder import to_model_range
 from .dataset import CHANGES, OTHER_VOICES, read_texts
 
 ARRAYS = ("target", "masked", "reference")
+LABELS = (*ARRAYS, "params", "openings", "speech", "other_voices", "changes")
 MADE_WITH, ROWS = "made_with.txt", "rows.txt"
 
 
@@ -26,7 +28,7 @@ def encode_dataset(clips: Path, vae: MiniAutoencoder, folder: Path, workers: int
     """Write `target.npy`, `masked.npy` float16 [N, T, 4, h, w] and `reference.npy` [N, 2, 4, h, w].
 
     Finished rows are noted, so an interrupted encoding goes on where it stopped, unless the autoencoder or
-    the clips are others by now.
+    the clips are others by now. An autoencoder on a GPU works there, with one worker.
     """
     count, frames, size = np.load(clips / "frames.npy", mmap_mode="r").shape[:3]
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,8 +76,8 @@ class _Encoder:
         masked = pictures * (1 - mask_image("face", pictures.shape[-1]))
         if torch.equal(masked, masked[:1].expand_as(masked)):  # a head held still: once is enough
             masked = masked[:1]
-        pieces = torch.cat([pictures, masked, references])
-        latents = self.vae.encode(pieces).half().split([len(pictures), len(masked), len(references)])
+        pieces = torch.cat([pictures, masked, references]).to(self.vae.latent_mean.device)
+        latents = self.vae.encode(pieces).half().cpu().split([len(pictures), len(masked), len(references)])
         for name, values in zip(ARRAYS, latents, strict=True):
             np.load(self.folder / f"{name}.npy", mmap_mode="r+")[row] = values.numpy()
         return row
@@ -124,6 +126,20 @@ class LatentSet:
 
     def __len__(self) -> int:
         return len(self.target)
+
+    def append(self, other: LatentSet) -> None:
+        """Take in another set of the same kind.
+
+        Raises InputError where one of the two has voices or changes and the other has none.
+        """
+        for name in LABELS:
+            mine, others = getattr(self, name), getattr(other, name)
+            if (mine is None) != (others is None):
+                raise InputError(f"Only one of the two sets has {name.replace('_', ' ')}: render both alike.")
+            if mine is not None:
+                setattr(self, name, torch.cat([mine, others]))
+        first = len(self.texts)
+        self.texts += [{**entry, "row": first + entry["row"]} for entry in other.texts]
 
     def waveforms(self, clips: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """The clips' speech [B, S] in [-1, 1]; with a `generator`, by any of the speakers who say it."""

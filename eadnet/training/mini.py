@@ -24,7 +24,7 @@ from ..presets import PRESETS
 from .autoencoder import to_model_range, train_autoencoder
 from .block import Block
 from .dataset import OTHER_VOICES, ClipSet, Shape, render_dataset, render_stills
-from .denoiser import DenoiserTask, Diffusion, Schedule, train_denoiser
+from .denoiser import TAUGHT_SHARED_NOISE, DenoiserTask, Diffusion, Schedule, train_denoiser
 from .encoders import pretrain_audio, pretrain_text, teach_audio_on, teach_text_on
 from .latents import LatentSet, encode_dataset
 from .losses.weights import Judges, Weights, build
@@ -175,7 +175,7 @@ def denoiser_task(
         targets,
         Diffusion.of(preset.scheduler_config),
         size=preset.resolution,
-        shared_noise=preset.defaults["shared_noise"],
+        shared_noise=TAUGHT_SHARED_NOISE,
     )
     return task, data, held_out
 

@@ -79,20 +79,25 @@ class Targets:
 
 
 def train_probe(
-    data: LatentSet, targets: Targets, block: Block, folder: Path, minutes: float
+    data: LatentSet,
+    targets: Targets,
+    block: Block,
+    folder: Path,
+    minutes: float,
+    device: str = "cpu",
 ) -> ExpressionProbe:
-    """Fit the probe on clean and slightly noisy latents, and freeze it."""
+    """Fit the probe on clean and slightly noisy latents, and freeze it; it returns to the processor."""
     torch.manual_seed(1)
-    probe = ExpressionProbe(len(targets), block.side)
+    probe = ExpressionProbe(len(targets), block.side).to(device)
     run = Run(folder, probe, torch.optim.AdamW(probe.parameters(), 2e-3, weight_decay=1e-2), minutes=minutes)
     for step in run.steps():
         batch = data.draw(24, 4, run.generator)
         target = block.cut(batch.target)
         noisy = target + torch.rand(24, 1, 1, 1, 1) * 0.5 * torch.randn_like(target)
         truth = targets(batch.params, batch.openings).flatten(0, 1)
-        loss = F.mse_loss(probe(noisy.flatten(0, 1)), truth)
+        loss = F.mse_loss(probe(noisy.flatten(0, 1).to(device)), truth.to(device))
         run.descend(loss)
         if step % 100 == 0:
             run.log.write({"step": step, "loss": float(loss.detach())})
     probe.load_state_dict(run.average.weights)
-    return probe.eval().requires_grad_(False)
+    return probe.eval().requires_grad_(False).cpu()

@@ -31,12 +31,14 @@ class Average:
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
         decay = min(self.decay, (1 + step) / (10 + step))
+        kept, new = [], []
         for key, value in module.state_dict().items():
-            kept = self.weights[key]
-            if kept.is_floating_point():
-                kept.lerp_(value, 1 - decay)
+            if value.is_floating_point():
+                kept.append(self.weights[key])
+                new.append(value)
             else:
-                kept.copy_(value)
+                self.weights[key].copy_(value)
+        torch._foreach_lerp_(kept, new, 1 - decay)  # one launch on a GPU, not one for each tensor
 
 
 class CsvLog:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from eadnet.errors import InputError
 from eadnet.modules.autoencoder import MiniAutoencoder
 from eadnet.training.latents import ARRAYS, encode_dataset
 from tests.training.tiny_world import FRAMES, latent_set, write_clips
@@ -38,6 +39,29 @@ def test_clips_without_other_voices_are_heard_as_they_are(tmp_path: Path) -> Non
     data = latent_set(write_clips(tmp_path, 2))
     rows = torch.tensor([1, 0])
     torch.testing.assert_close(data.waveforms(rows, torch.Generator().manual_seed(0)), data.waveforms(rows))
+
+
+def test_a_set_takes_in_another_with_its_voices_changes_and_words(tmp_path: Path) -> None:
+    parts = [
+        write_clips(tmp_path / name, count, seed) for seed, (name, count) in enumerate([("a", 2), ("b", 3)])
+    ]
+    for part, count in zip(parts, (2, 3), strict=True):
+        np.save(part / "voices.npy", np.full((count, 1, FRAMES * 640), count, np.int16))
+        np.save(part / "changes.npy", np.full((count, FRAMES), count / 10, np.float32))
+    both, second = (latent_set(part) for part in parts)
+    both.append(second)
+    assert len(both) == 5 and [entry["row"] for entry in both.texts] == [0, 1, 2, 3, 4]
+    torch.testing.assert_close(both.target[2:], second.target)
+    torch.testing.assert_close(both.waveforms(torch.tensor([3])), second.waveforms(torch.tensor([1])))
+    assert both.other_voices is not None and both.other_voices[:, 0, 0].tolist() == [2, 2, 3, 3, 3]
+    assert both.texts[4]["text"] == second.texts[2]["text"]
+
+
+def test_sets_of_different_kinds_do_not_join(tmp_path: Path) -> None:
+    with_voices, without = write_clips(tmp_path / "a", 2), write_clips(tmp_path / "b", 2)
+    np.save(with_voices / "voices.npy", np.ones((2, 1, FRAMES * 640), np.int16))
+    with pytest.raises(InputError, match="Only one of the two sets has other voices"):
+        latent_set(with_voices).append(latent_set(without))
 
 
 def tiny_autoencoder(seed: int = 0) -> MiniAutoencoder:

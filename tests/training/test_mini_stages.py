@@ -29,7 +29,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(mini, "new_smoother", lambda: TFRM(hidden=8, top_k=3))
     data = latent_set_of(tmp_path)
     monkeypatch.setattr(mini, "denoiser_task", lambda *_: (tiny_task(data), data, data))
-    monkeypatch.setattr(denoiser, "FRAMES", 16)
     monkeypatch.setattr(denoiser, "JUDGED_CLIPS", 2)
     monkeypatch.setattr(mini, "BANK", 2)
     return tmp_path
@@ -41,7 +40,7 @@ def latent_set_of(folder: Path) -> LatentSet:
 
 def test_a_weighed_loss_gets_its_judge_trained_first_and_samples_are_written(folder: Path) -> None:
     budget = mini.Budget(smoother=1e-6)
-    how = Schedule(steps=3, sample_every=2)
+    how = Schedule(steps=3, frames=16, sample_every=2)
     mini.denoiser(folder, budget, how=how, weights=Weights(tfrm=0.1, pixel=0.1, frames=2))
     assert (folder / "smoother" / "model.pt").is_file(), "the judge of the TFRM loss"
     header = (folder / "denoiser" / "log.csv").read_text().splitlines()[0]
@@ -57,7 +56,7 @@ def test_a_weighed_loss_gets_its_judge_trained_first_and_samples_are_written(fol
 
 
 def test_without_weights_nothing_else_is_trained(folder: Path) -> None:
-    mini.denoiser(folder, mini.Budget(), how=Schedule(steps=1))
+    mini.denoiser(folder, mini.Budget(), how=Schedule(steps=1, frames=16))
     assert sorted(p.name for p in folder.iterdir()) == ["denoiser", "latents", "train", "validation"]
 
 

@@ -30,8 +30,7 @@ def data(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer frames a step and fewer clips judged."""
-    monkeypatch.setattr(denoiser, "FRAMES", 16)
+    """Fewer clips judged."""
     monkeypatch.setattr(denoiser, "JUDGED_CLIPS", 2)
 
 
@@ -43,7 +42,7 @@ def train(data, folder: Path, **changes) -> dict[str, Tensor]:
     kill_at = changes.pop("kill_at", None)
     extra = changes.pop("extra", ())
     task = tiny_task(data)
-    how = Schedule(steps=4, stda_from=0.5, whole_from=0.75, **changes)
+    how = Schedule(steps=4, frames=16, stda_from=0.5, whole_from=0.75, **changes)
 
     def on_sample(step: int) -> None:
         if step == kill_at:

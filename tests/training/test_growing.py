@@ -1,0 +1,78 @@
+"""A set that grows under the trainer: parts appear whole, are taken in once, are the clips of their seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("cv2", reason="rendering needs the 'synthetic' extra (opencv-python-headless)")
+pytest.importorskip("espeakng_loader", reason="speech needs the 'synthetic' extra (espeakng-loader)")
+
+from eadnet.modules.autoencoder import MiniAutoencoder  # noqa: E402
+from eadnet.training import growing  # noqa: E402
+from eadnet.training.dataset import Shape, render_dataset  # noqa: E402
+from eadnet.training.growing import Growing, Plan  # noqa: E402
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    monkeypatch.setattr(growing, "PART", 2)
+    return Plan(tmp_path / "parts", frames=4, size=32, first_seed=10, changing=0.5, voices=1)
+
+
+def autoencoder() -> MiniAutoencoder:
+    torch.manual_seed(0)
+    return MiniAutoencoder(16, 1, (16, 8, 8), (1, 1, 1)).eval()
+
+
+def test_a_part_holds_the_clips_of_its_seeds_and_is_made_once(plan: Plan, tmp_path: Path) -> None:
+    plan.make(1)
+    made = plan.part(1)
+    render_dataset(tmp_path / "same", "train", Shape(2, 4, 32), first_seed=12, changing=0.5)
+    for name in ("frames", "speech", "changes"):
+        expected = np.load(tmp_path / "same" / f"{name}.npy")
+        np.testing.assert_array_equal(np.load(made / f"{name}.npy"), expected)
+    stamp = (made / "frames.npy").stat().st_mtime_ns
+    plan.make(1)
+    assert (made / "frames.npy").stat().st_mtime_ns == stamp
+    assert [p.name for p in plan.folder.iterdir()] == ["part-00001"]
+
+
+def test_what_is_finished_is_taken_in_and_its_pictures_go(plan: Plan) -> None:
+    plan.folder.mkdir()
+    growing_set = Growing(plan, autoencoder(), workers=1)
+    for index in range(2):
+        plan.make(index)
+        growing_set._take_in()
+        growing_set._take_in()
+    data = growing_set.data
+    assert data is not None and len(data) == 4 and len(data.texts) == 4
+    assert data.target.shape == (4, 4, 4, 4, 4) and data.changes is not None
+    assert not list(plan.folder.glob("*/frames.npy"))
+
+
+def test_looking_costs_nothing_until_its_time_has_come(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    growing_set = Growing(plan, autoencoder(), workers=1)
+    looks: list[int] = []
+    monkeypatch.setattr(growing_set, "_take_in", lambda: looks.append(1))
+    for _ in range(5):
+        growing_set.look()
+    assert len(looks) == 1
+
+
+@dataclass
+class Dead:
+    def is_alive(self) -> bool:
+        return False
+
+
+def test_renderers_that_have_all_died_are_an_error_and_no_endless_wait(plan: Plan) -> None:
+    growing_set = Growing(plan, autoencoder(), workers=1)
+    growing_set._drawing = [Dead()]  # type: ignore[list-item]
+    plan.folder.mkdir()
+    with pytest.raises(RuntimeError, match="renderers of training clips have died"):
+        growing_set.at_least(1)
