@@ -183,10 +183,16 @@ _MINI = Preset(
         "timestep_spacing": "trailing",
         "set_alpha_to_one": True,
     },
-    defaults={"steps": 4, "audio_guidance": 2.5, "emotion_guidance": 2.5, "shared_noise": 0.5},
-    audio_config={"n_mels": 80, "width": 128, "dim": 64, "dilations": [1, 2, 4, 8, 16, 1, 2]},
+    defaults={"steps": 2, "audio_guidance": 1.5, "emotion_guidance": 1.5, "shared_noise": 1.0},
+    audio_config={
+        "n_mels": 80,
+        "width": 192,
+        "dim": 64,
+        "dilations": [1, 2, 4, 8, 16, 1, 2, 1, 2],
+        "groups": 12,
+    },
     text_config={"dim": _MINI_TEXT_WIDTH},
-    tfrm_config={},
+    tfrm_config={"local": True},
     framing="portrait",
 )
 

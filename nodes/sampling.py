@@ -32,7 +32,7 @@ def sampling_widgets(steps: int) -> list[Any]:
             default=steps,
             min=1,
             max=200,
-            tooltip="More steps, finer pictures, more time. mini is good with 4, LatentSync with 20.",
+            tooltip="More steps, finer pictures, more time. mini is good with 2, LatentSync with 20.",
         ),
         io.Float.Input(
             "audio_guidance",
@@ -40,8 +40,8 @@ def sampling_widgets(steps: int) -> list[Any]:
             min=0.0,
             max=20.0,
             step=0.1,
-            tooltip="How strictly the mouth follows the sound. 1 is no guidance; 1.5 is usual for "
-            "LatentSync, 2.5 for mini; above 3 exaggerates.",
+            tooltip="How strictly the mouth follows the sound. 1 is no guidance; 1.5 is usual; above 3 "
+            "exaggerates.",
         ),
         io.Float.Input(
             "emotion_guidance",
@@ -49,7 +49,7 @@ def sampling_widgets(steps: int) -> list[Any]:
             min=0.0,
             max=20.0,
             step=0.1,
-            tooltip="How strongly the sentence shows. 0 ignores it, 1 is no guidance, 2.5 is usual for mini; "
+            tooltip="How strongly the sentence shows. 0 ignores it, 1 is no guidance, 1.5 is usual for mini; "
             "above 3 exaggerates. The same value for both guidances saves a third of the time.",
         ),
         io.Combo.Input(

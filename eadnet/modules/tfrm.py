@@ -45,7 +45,9 @@ class TFRM(nn.Module):
 
     phi and out are 1x1 convolutions, so messages stay in place. They carry differences between frames
     (the graph Laplacian), which leaves a still clip and a single frame untouched whatever was learned.
-    `out` starts at zero: untrained, the module is an exact identity.
+    `out` starts at zero: untrained, the module is an exact identity. With `local`, the gate also depends on
+    the place: on what a frame shows there and how the frames around it differ, through two 3x3 convolutions.
+    Without it a frame is smoothed as much where the lips move as where a cheek only shimmers.
 
     Args:
         channels: channels of the latents.
@@ -54,6 +56,7 @@ class TFRM(nn.Module):
         layers: graph convolutions.
         temporal_prior: whether scores include b. Without it the module does not see the order of the frames.
         max_distance: distances from this one on share one entry of b.
+        local: whether the gate also depends on the place.
         reach: how far apart frames may be to share an edge; None is any distance. It bounds what a frame
             depends on, so that clips of any length can be refined in pieces (see `smooth_stream`).
     """
@@ -67,6 +70,7 @@ class TFRM(nn.Module):
         temporal_prior: bool = True,
         max_distance: int = 64,
         reach: int | None = 16,
+        local: bool = False,
     ) -> None:
         super().__init__()
         _check_top_k(top_k)
@@ -78,6 +82,7 @@ class TFRM(nn.Module):
             "temporal_prior": temporal_prior,
             "max_distance": max_distance,
             "reach": reach,
+            "local": local,
         }
         self.channels = channels
         self.top_k = top_k
@@ -95,6 +100,15 @@ class TFRM(nn.Module):
         self.prior = nn.Parameter(-0.25 * torch.arange(max_distance + 1.0)) if temporal_prior else None
         self.graph = nn.ModuleList(GraphConvolution(hidden) for _ in range(layers))
         self.to_gate = nn.Linear(hidden, hidden)
+        self.local_gate = (
+            nn.Sequential(
+                nn.Conv2d(2 * channels, hidden, kernel_size=3, padding=1),
+                nn.SiLU(),
+                nn.Conv2d(hidden, hidden, kernel_size=3, padding=1),
+            )
+            if local
+            else None
+        )
         self.phi = nn.Conv2d(channels, hidden, kernel_size=1, bias=False)
         self.out = nn.Conv2d(hidden, channels, kernel_size=1, bias=False)
         nn.init.zeros_(self.out.weight)
@@ -146,6 +160,9 @@ class TFRM(nn.Module):
         pixels = frames.flatten(2)
         differences = (adjacency @ pixels - pixels).view(frames.shape)
         messages = self.phi(differences.flatten(0, 1)) * gate.flatten(0, 1)[:, :, None, None]
+        if self.local_gate is not None:
+            seen = torch.cat([frames, differences], 2).flatten(0, 1)
+            messages = messages * torch.sigmoid(self.local_gate(seen))
         residual = self.out(messages).unflatten(0, frames.shape[:2]).transpose(1, 2)
         return latents + strength * residual.to(latents.dtype), adjacency
 

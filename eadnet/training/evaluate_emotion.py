@@ -412,16 +412,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results/emotion.md"))
     parser.add_argument("--clips", type=int, default=10, help="held-out people; time grows with it")
     parser.add_argument("--frames", type=int, default=4, help="frames of one measurement")
-    parser.add_argument("--instrument-minutes", type=float, default=2.0)
+    parser.add_argument("--instrument-steps", type=int, default=1500, help="to train the instrument for")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     started = time.monotonic()
     render_dataset(options.folder / "test", "test", Shape(options.clips, _SPOKEN_FRAMES))
-    instrument = train_instrument(
-        ClipSet(options.train), options.folder / "instrument", minutes=options.instrument_minutes
-    )
+    trained = ClipSet(options.train)
+    instrument = train_instrument(trained, options.folder / "instrument", steps=options.instrument_steps)
     model = load_model(options.checkpoint)
     defaults = model.checkpoint.defaults
     talk = Talking(model, defaults["steps"], defaults["audio_guidance"], defaults["emotion_guidance"])
@@ -431,10 +430,10 @@ def main(arguments: list[str] | None = None) -> None:
         f"{options.clips} held-out people and voices, {talk.steps} steps, guidance "
         f"{talk.audio_guidance:g} (sound) and "
         f"{talk.emotion_guidance:g} (emotion), read by the instrument of "
-        "`eadnet/training/instrument.py` (mean R² on true renders of these people: "
-        f"{np.nanmean([trust[name] for name in READ]):.2f}). Repeat with\n"
-        "`python -m eadnet.training.evaluate_emotion --checkpoint mini --train .work/mini/train "
-        "--folder .work/mini`."
+        f"`eadnet/training/instrument.py` ({options.instrument_steps} steps on {len(trained)} clips; mean R² "
+        f"on true renders of these people: {np.nanmean([trust[name] for name in READ]):.2f}). Repeat with\n"
+        f"`python -m eadnet.training.evaluate_emotion --checkpoint mini --train .work/mini/train "
+        f"--folder .work/mini --instrument-steps {options.instrument_steps}`."
     )
     studio = Studio(talk, instrument, clips)
     measure(studio, options.clips, options.frames, head, options.out)

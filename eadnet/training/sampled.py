@@ -10,10 +10,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..presets import PRESETS
 from .denoiser import DenoiserTask, mixed_noise
 from .latents import Batch, LatentSet
 
-DEEPEST = 700  # of 1000 timesteps
+DEEPEST = 900  # of 1000 timesteps
 WINDOW = 16
 
 
@@ -26,7 +27,8 @@ def sampled_back(
     audio, text = task.conditions(data, batch, None)
     times = torch.linspace(start, 0, steps + 1).round().long().tolist()
     alphas = [*(float(task.diffusion.alphas[t]) for t in times[:-1]), 1.0]
-    noise = mixed_noise(batch.target.shape, task.shared_noise, generator).to(task.device)
+    shared = PRESETS["mini"].defaults["shared_noise"]
+    noise = mixed_noise(batch.target.shape, shared, generator).to(task.device)
     timesteps = torch.full((count,), start, dtype=torch.long, device=task.device)
     latents, _, _ = task.diffusion.noised(batch.target, noise, timesteps)
     for time, alpha, after in zip(times, alphas, alphas[1:], strict=False):

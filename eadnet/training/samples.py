@@ -69,6 +69,6 @@ class SampleVideos:
             audio_guidance=preset.defaults["audio_guidance"],
             emotion_guidance=preset.defaults["emotion_guidance"],
             seed=clip,
-            shared_noise=self.task.shared_noise,
+            shared_noise=preset.defaults["shared_noise"],
         )
         return target, made.cpu()

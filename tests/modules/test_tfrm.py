@@ -32,6 +32,30 @@ def test_untrained_it_changes_no_bit(frames: int) -> None:
     assert torch.equal(TFRM()(x)[0], x)
 
 
+def test_with_a_local_gate_it_starts_as_an_identity_and_leaves_a_still_clip_alone() -> None:
+    x = array("x", 2, 4, 6, 5, 7)
+    assert torch.equal(TFRM(local=True)(x)[0], x)
+    still = clip(frames=1).expand(-1, -1, 6, -1, -1)
+    torch.testing.assert_close(trained(local=True)(still)[0], still)
+
+
+def test_a_local_gate_smooths_one_place_and_not_another() -> None:
+    """What a mouth needs: motion is kept where the gate is shut, shimmer goes where it is open."""
+    tfrm = trained(local=True)
+    assert tfrm.local_gate is not None
+    first, last = (m for m in tfrm.local_gate if isinstance(m, torch.nn.Conv2d))
+    for conv in (first, last):
+        for parameter in conv.parameters():
+            parameter.data.zero_()
+    first.weight.data[:, 0, 1, 1] = 50.0
+    last.weight.data[:, :, 1, 1] = -50.0
+    x = clip()
+    x[:, 0] = 0.0
+    x[:, 0, :, :, 4:] = 1.0
+    moved = (tfrm(x)[0] - x).abs().amax(dim=(0, 1, 2, 3))
+    assert float(moved[5:].max()) < 1e-6 < 1e-3 < float(moved[:3].min())
+
+
 @pytest.mark.parametrize("top_k", [1, 2, 5, 6, 50])
 def test_rows_of_the_graph_sum_to_one_and_keep_top_k_edges(top_k: int) -> None:
     _, adjacency = trained()(clip(), top_k=top_k)

@@ -147,7 +147,7 @@ def generated(
         audio_guidance=preset.defaults["audio_guidance"],
         emotion_guidance=preset.defaults["emotion_guidance"] if felt else 1.0,
         seed=clip,
-        shared_noise=task.shared_noise,
+        shared_noise=preset.defaults["shared_noise"],
     )
 
 
