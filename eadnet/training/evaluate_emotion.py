@@ -197,8 +197,8 @@ def requests(studio: Studio, people: Sequence[int], frames: int) -> Section:
         "region, in the "
         "parameters' own units (a full movement is 0.8 to 0.95).",
         "",
-        "| request | asked | other regions, most | which | true render: asked |",
-        "|---|---:|---:|---|---:|",
+        "| request | asked | other regions, most | which | true render: asked | other regions, most |",
+        "|---|---:|---:|---|---:|---:|",
     ]
     moves, stays = 0, 0
     for text, targets in REQUESTS.items():
@@ -207,11 +207,16 @@ def requests(studio: Studio, people: Sequence[int], frames: int) -> Section:
         moved = np.mean(faces, axis=0)
         change = dict(zip(READ, moved, strict=True))
         region = next(s for s in REGIONS.values() if targets[0].startswith(s))
-        other = max((n for n in READ if not n.startswith(region)), key=lambda n: abs(change[n]))
+        elsewhere = [n for n in READ if not n.startswith(region)]
+        other = max(elsewhere, key=lambda n: abs(change[n]))
         asked = float(np.mean([change[t] for t in targets]))
         trues = [studio.truth(p, [_params({}), _params({t: 0.9 for t in targets})]) for p in people]
-        best = float(np.mean([float(true[t][1] - true[t][0]) for true in trues for t in targets]))
-        lines.append(f"| {text} | {asked:+.2f} | {change[other]:+.2f} | {other} | {best:+.2f} |")
+        shown = {n: float(np.mean([float(true[n][1] - true[n][0]) for true in trues])) for n in READ}
+        best = float(np.mean([shown[t] for t in targets]))
+        strayed = shown[max(elsewhere, key=lambda n: abs(shown[n]))]
+        lines.append(
+            f"| {text} | {asked:+.2f} | {change[other]:+.2f} | {other} | {best:+.2f} | {strayed:+.2f} |"
+        )
         moves += asked > best / 2
         stays += asked > 2 * abs(change[other])
     logger.info("requests are measured")
@@ -388,7 +393,7 @@ def measure(studio: Studio, clips: int, frames: int, head: str, out: Path) -> No
             partial(following, studio, title, texts, frames)
             for title, texts in descriptions(2 * clips).items()
         ),
-        partial(requests, studio, few, frames),
+        partial(requests, studio, people, frames),
         partial(strengths, studio, few, frames),
         partial(timeline, studio, few, _TIMELINE_FRAMES),
         partial(lip_sync, studio, people),
