@@ -5,8 +5,9 @@ only.
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
+from ..memory import free_cached, is_out_of_memory
+
+logger = logging.getLogger(__name__)
 
 SD_VAE: dict[str, Any] = {
     "in_channels": 3,
@@ -34,7 +38,11 @@ _OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", "
 
 
 class SDAutoencoder(nn.Module):
-    """Pictures in [-1, 1] to scaled latents and back, with the interface of `MiniAutoencoder`."""
+    """Pictures in [-1, 1] to scaled latents and back, with the interface of `MiniAutoencoder`.
+
+    When memory runs out for a single picture larger than `sample_size`, it goes on in tiles of that side,
+    from then on, and a message says so: results differ a little, since normalisation sees a tile alone.
+    """
 
     def __init__(self, config: Mapping[str, Any] = SD_VAE) -> None:
         from diffusers import AutoencoderKL
@@ -83,11 +91,25 @@ class SDAutoencoder(nn.Module):
         The mean of the posterior, where LatentSync draws a sample: its spread is tiny and results stay
         repeatable.
         """
-        return self.model.encode(pictures).latent_dist.mean * _SCALE
+        return self._or_in_tiles(lambda: self.model.encode(pictures).latent_dist.mean * _SCALE, pictures)
 
     def decode(self, latents: Tensor) -> Tensor:
         """[B, 4, h, w] to pictures [B, 3, 8h, 8w], not clamped."""
-        return self.model.decode(latents / _SCALE).sample
+        return self._or_in_tiles(lambda: self.model.decode(latents / _SCALE).sample, latents)
+
+    def _or_in_tiles(self, run: Callable[[], Tensor], batch: Tensor) -> Tensor:
+        """``run()`` on a batch; callers with more than one picture try fewer before it comes to tiles."""
+        try:
+            return run()
+        except Exception as error:
+            if len(batch) > 1 or self.model.use_tiling or not is_out_of_memory(error):
+                raise
+        # Outside the handler, where the failed attempt's tensors are no longer referenced.
+        free_cached()
+        self.model.enable_tiling()
+        side = self.model.tile_sample_min_size
+        logger.warning("EAD-Net ran out of memory: the autoencoder goes on in tiles of %d pixels.", side)
+        return run()
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.decode(self.encode(pictures))

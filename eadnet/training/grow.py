@@ -37,11 +37,10 @@ FIRST_CLIPS = 512  # with which learning begins
 LAST_SECONDS = 15.0  # for the average, the curves and the file
 
 
-def grow(
-    folder: Path, out: Path, start: Path, config: Config, *, minutes: float, workers: int
-) -> dict[str, float]:
-    """Go on from the checkpoint `start` for `minutes` in all and write `out`; returns how many clips and
-    steps it was.
+def grow(folder: Path, out: Path, start: Path, config: Config, *, minutes: float, workers: int) -> None:
+    """Go on from the checkpoint `start` for `minutes` in all and write `out`.
+
+    A run that was killed goes on from what `folder`, which belongs to one `start`, holds.
 
     Raises InputError when the time is over before the denoiser has begun.
     """
@@ -77,7 +76,6 @@ def grow(
         train_denoiser(task, data, held_out, folder / "denoiser", how, before_step=growing.look)
     torch.save(talker.state_dict(), folder / "denoiser" / "model.pt")
     write(talker, start, out)
-    return {"clips": len(data)}
 
 
 def _teach_hearing(talker: Talker, start: Path, folder: Path, minutes: float, device: str) -> None:
@@ -120,7 +118,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, required=True, help="the checkpoint to go on from")
     parser.add_argument("--minutes", type=float, required=True, help="for everything together")
     parser.add_argument("--config", type=Path, help="sizes, minutes, schedule")
-    parser.add_argument("--folder", type=Path, default=Path(".work/grow"), help="for data, logs and weights")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(".work/grow"), help="data, logs and weights of one run"
+    )
     parser.add_argument("--out", type=Path, default=Path(".work/grow/model.safetensors"))
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1))
     options = parser.parse_args(arguments)

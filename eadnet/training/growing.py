@@ -10,7 +10,6 @@ import itertools
 import logging
 import multiprocessing
 import os
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,13 +74,13 @@ class Growing:
         plan: what to draw.
         vae: encodes parts where it is, in the trainer's process.
         workers: processes that draw.
-        keep_pictures: keep frames after they are encoded, 1.6 MB a clip.
+
+    Frames, 1.6 MB a clip, go once they are encoded; what they became stays, so a run that was killed takes it
+    in again.
     """
 
-    def __init__(
-        self, plan: Plan, vae: MiniAutoencoder, workers: int, *, keep_pictures: bool = False
-    ) -> None:
-        self.plan, self.vae, self.keep_pictures = plan, vae, keep_pictures
+    def __init__(self, plan: Plan, vae: MiniAutoencoder, workers: int) -> None:
+        self.plan, self.vae = plan, vae
         self.data: LatentSet | None = None
         self._taken: set[Path] = set()
         self._looked = -TAKEN_EVERY
@@ -125,14 +124,12 @@ class Growing:
     def _take_in(self) -> None:
         new = sorted(set(self.plan.folder.glob("part-?????")) - self._taken)
         for part in new:
-            encode_dataset(part, self.vae, part / "latents")
+            if (part / "frames.npy").exists():
+                encode_dataset(part, self.vae, part / "latents")
+                (part / "frames.npy").unlink()
         for first in range(0, len(new), 16):
             self._append([LatentSet(part / "latents", part) for part in new[first : first + 16]])
-        for part in new:
-            self._taken.add(part)
-            if not self.keep_pictures:
-                (part / "frames.npy").unlink()
-                shutil.rmtree(part / "latents")
+        self._taken.update(new)
         if new and self.data:
             logger.info("%d clips", len(self.data))
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from eadnet.errors import CheckpointError
+from eadnet.memory import FewerAtATime
 from eadnet.modules.vae import SDAutoencoder
 
 SMALL = {
@@ -76,3 +78,62 @@ def test_an_autoencoder_of_another_shape_is_named(tmp_path: Path) -> None:
     (path / "config.json").write_text(json.dumps({**small().config, "block_out_channels": [8, 8]}))
     with pytest.raises(CheckpointError, match="is not a Stable Diffusion 1.x autoencoder"):
         SDAutoencoder.from_file(path)
+
+
+class Cramped(nn.Module):
+    """A part of the autoencoder that runs out of memory with more than ``room`` places [B, H, W] at once."""
+
+    def __init__(self, inside: nn.Module, room: int) -> None:
+        super().__init__()
+        self.inside, self.room, self.shapes = inside, room, list[torch.Size]()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.shapes.append(x.shape)
+        if x[:, 0].numel() > self.room:
+            raise RuntimeError("MPS backend out of memory")
+        return self.inside(x)
+
+
+def cramped(room: int) -> SDAutoencoder:
+    """With tiles of 16 pixels, 8 latents."""
+    torch.manual_seed(0)
+    vae = SDAutoencoder.from_config({**SMALL, "sample_size": 16}).eval()
+    vae.model.encoder = Cramped(vae.model.encoder, room * 4)
+    vae.model.decoder = Cramped(vae.model.decoder, room)
+    return vae
+
+
+def alike(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1])
+
+
+@torch.no_grad()
+def test_one_picture_for_which_memory_runs_out_goes_on_in_tiles(caplog: pytest.LogCaptureFixture) -> None:
+    vae, roomy = cramped(8 * 8), cramped(10**6)
+    latents = 0.18215 * torch.randn(1, 4, 16, 24, generator=torch.Generator().manual_seed(0))
+    tiled, whole = vae.decode(latents), roomy.decode(latents)
+    assert tiled.shape == whole.shape == (1, 3, 32, 48)
+    # Random weights and tiles of 8 latents: normalisation differs more than it does in a real autoencoder.
+    assert alike(tiled, whole) > 0.5 and alike(tiled.flip(-1), whole) < 0.3, "every tile in its place"
+    assert "goes on in tiles of 16 pixels" in caplog.text
+    assert vae.encode(whole).shape == roomy.encode(whole).shape == latents.shape
+    vae.model.decoder.shapes.clear()
+    vae.decode(latents)
+    assert max(shape[-1] for shape in vae.model.decoder.shapes) == 8, "it does not try again what failed"
+
+
+@torch.no_grad()
+def test_several_pictures_are_fewer_before_they_are_tiles() -> None:
+    vae = cramped(16 * 24)
+    latents = torch.randn(4, 4, 16, 24)
+    made = FewerAtATime(vae.decode, 4, "decoding")(latents)
+    assert not vae.model.use_tiling
+    torch.testing.assert_close(
+        made, torch.cat([vae.model.decode(z / 0.18215).sample for z in latents.split(1)])
+    )
+
+
+@torch.no_grad()
+def test_a_tile_that_does_not_fit_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="out of memory"):
+        cramped(8)(torch.zeros(1, 3, 64, 64))

@@ -55,6 +55,16 @@ def test_what_is_finished_is_taken_in_and_its_pictures_go(plan: Plan) -> None:
     assert not list(plan.folder.glob("*/frames.npy"))
 
 
+def test_a_run_that_was_killed_takes_in_again_what_it_had(plan: Plan) -> None:
+    plan.folder.mkdir()
+    plan.make(0)
+    killed, again = (Growing(plan, autoencoder(), workers=1) for _ in range(2))
+    killed._take_in()
+    again._take_in()
+    assert killed.data is not None and again.data is not None and len(again.data) == 2
+    assert torch.equal(again.data.target, killed.data.target)
+
+
 def test_looking_costs_nothing_until_its_time_has_come(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     growing_set = Growing(plan, autoencoder(), workers=1)
     looks: list[int] = []
