@@ -412,7 +412,7 @@ def options() -> argparse.Namespace:
         metavar="FIRST:LAST",
         help="frames of the 65 s to render for the seams; each costs `steps` windows more to each side",
     )
-    parser.add_argument("--turns", type=int, default=12, help="starts of the speech, for the moments")
+    parser.add_argument("--turns", type=int, default=36, help="starts of the speech, for the moments")
     parser.add_argument("--people", type=int, default=2, help="for the drift")
     parser.add_argument("--data", type=Path, help="folder with the clips `train` and `validation`")
     parser.add_argument("--instrument-steps", type=int, default=1500, help="to train the instrument for")
