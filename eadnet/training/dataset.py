@@ -293,18 +293,41 @@ class ClipSet:
 MOMENTS_PER_STILL_PERSON = 6
 
 
+class StillSet:
+    """Rendered stills of any expression, memory-mapped.
+
+    stills.npy    uint8   [N, S, S, 3]   `MOMENTS_PER_STILL_PERSON` of each person
+    params.npy    float32 [N, P]         facial parameters
+    openings.npy  float32 [N]            true opening of the mouth
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.stills = np.load(folder / "stills.npy", mmap_mode="r")
+        self.params = np.load(folder / "params.npy")
+        self.openings = np.load(folder / "openings.npy")
+
+    def __len__(self) -> int:
+        return len(self.stills)
+
+
 def render_stills(
     folder: Path, people: int, *, size: int = 128, first_seed: int = 0, workers: int = 1
 ) -> None:
-    """`stills.npy` uint8 [6 * people, S, S, 3]: any expression of many people, for the autoencoder."""
+    """Write a `StillSet` of many people, seeds from `first_seed`."""
     folder.mkdir(parents=True, exist_ok=True)
     count = people * MOMENTS_PER_STILL_PERSON
     stills = np.lib.format.open_memmap(folder / "stills.npy.partial", "w+", "uint8", (count, size, size, 3))
+    params, openings = [], []
     jobs = [(first_seed + i, size) for i in range(people)]
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for i, pictures in enumerate(pool.map(_render_stills_of_one, jobs, chunksize=8)):
+        for i, (pictures, moments, gaps) in enumerate(pool.map(_render_stills_of_one, jobs, chunksize=8)):
             stills[i * MOMENTS_PER_STILL_PERSON : (i + 1) * MOMENTS_PER_STILL_PERSON] = pictures
+            params.append(moments)
+            openings.append(gaps)
     stills.flush()
+    np.save(folder / "params.npy", np.concatenate(params))
+    np.save(folder / "openings.npy", np.concatenate(openings))
+    # Last, as the sign that the set is whole.
     (folder / "stills.npy.partial").rename(folder / "stills.npy")
 
 
@@ -318,14 +341,18 @@ def _any_moment(rng: np.random.Generator) -> np.ndarray:
     return np.where(chosen, rng.uniform(low, high), params).astype(np.float32)
 
 
-def _render_stills_of_one(job: tuple[int, int]) -> np.ndarray:
+def _render_stills_of_one(job: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pictures, parameters and openings of the mouth at random moments of one person."""
     import cv2
 
     from ..synthetic.identity import sample_identity
-    from ..synthetic.renderer import Renderer
+    from ..synthetic.renderer import Renderer, mouth_opening
 
     cv2.setNumThreads(1)
     seed, size = job
     rng = np.random.default_rng([seed, 991])
     renderer = Renderer(sample_identity(rng), size=size)
-    return np.stack([renderer.render(_any_moment(rng)).image for _ in range(MOMENTS_PER_STILL_PERSON)])
+    moments = np.stack([_any_moment(rng) for _ in range(MOMENTS_PER_STILL_PERSON)])
+    rendered = [renderer.render(moment) for moment in moments]
+    gaps = np.array([mouth_opening(frame.landmarks) for frame in rendered], np.float32)
+    return np.stack([frame.image for frame in rendered]), moments, gaps

@@ -3,7 +3,7 @@ split.
 
     python -m eadnet.training.evaluate_emotion --checkpoint mini --train .work/mini/train --folder .work/mini
 
-`--folder` holds, or gets, the test clips and the instrument.
+`--folder` holds, or gets, the test clips, the instrument and the stills that it learns from.
 
 Every reading is a difference: the face with the words minus the same portrait, sound and noise with the empty
 text. Controls: other words than those given (shuffled), and the same measure on true renders (the ceiling).
@@ -30,7 +30,7 @@ from ..synthetic import expression as world
 from ..synthetic import lexicon
 from ..synthetic.captions import Description, describe, describe_word
 from .autoencoder import to_model_range
-from .dataset import FPS, RATE, ClipSet, Shape, render_dataset
+from .dataset import FPS, RATE, ClipSet, Shape, StillSet, render_dataset, render_stills
 from .evaluate import OPENING, Talking, mean_interval
 from .instrument import NAMES, Instrument, explained_variance, train_instrument
 
@@ -65,6 +65,7 @@ _SPOKEN_FRAMES = 48
 # Windows of 16 frames share 4: these lengths waste none.
 _TIMELINE_FRAMES = 40
 _LIP_FRAMES = 28
+_STILL_PEOPLE, _FIRST_STILL_SEED = 4000, 100_000  # who never appears in the autoencoder's stills
 
 
 @dataclass(frozen=True)
@@ -409,6 +410,12 @@ def measure(studio: Studio, clips: int, frames: int, head: str, out: Path) -> No
         out.write_text("\n".join(page), encoding="utf-8")
 
 
+def _stills(folder: Path) -> StillSet:
+    if not (folder / "stills.npy").exists():
+        render_stills(folder, _STILL_PEOPLE, first_seed=_FIRST_STILL_SEED)
+    return StillSet(folder)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m eadnet.training.evaluate_emotion", description=__doc__)
     parser.add_argument("--checkpoint", default="mini", help="a file, or mini for the bundled one")
@@ -424,8 +431,10 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     started = time.monotonic()
     render_dataset(options.folder / "test", "test", Shape(options.clips, _SPOKEN_FRAMES))
-    trained = ClipSet(options.train)
-    instrument = train_instrument(trained, options.folder / "instrument", steps=options.instrument_steps)
+    trained, stills = ClipSet(options.train), _stills(options.folder / "stills")
+    instrument = train_instrument(
+        trained, options.folder / "instrument", steps=options.instrument_steps, stills=stills
+    )
     model = load_model(options.checkpoint)
     defaults = model.checkpoint.defaults
     talk = Talking(model, defaults["steps"], defaults["audio_guidance"], defaults["emotion_guidance"])
@@ -435,8 +444,9 @@ def main(arguments: list[str] | None = None) -> None:
         f"{options.clips} held-out people and voices, {talk.steps} steps, guidance "
         f"{talk.audio_guidance:g} (sound) and "
         f"{talk.emotion_guidance:g} (emotion), read by the instrument of "
-        f"`eadnet/training/instrument.py` ({options.instrument_steps} steps on {len(trained)} clips; mean R² "
-        f"on true renders of these people: {np.nanmean([trust[name] for name in READ]):.2f}). Repeat with\n"
+        f"`eadnet/training/instrument.py` ({options.instrument_steps} steps on {len(trained)} clips and "
+        f"{len(stills)} stills; mean R² on true renders of these people: "
+        f"{np.nanmean([trust[name] for name in READ]):.2f}). Repeat with\n"
         f"`python -m eadnet.training.evaluate_emotion --checkpoint mini --train .work/mini/train "
         f"--folder .work/mini --instrument-steps {options.instrument_steps}`."
     )
