@@ -53,7 +53,7 @@ def reconstruction_loss(output: Tensor, target: Tensor, weight: Tensor) -> Tenso
     return loss + COLOUR_WEIGHT * (F.avg_pool2d(weight, 2) * torch.sub(*colours).abs()).mean()
 
 
-def _detail_weight(target: Tensor, region: Tensor) -> Tensor:
+def detail_weight(target: Tensor, region: Tensor) -> Tensor:
     """The face counts three times, and its busy pixels (eyes, lips, brows) more than its cheeks."""
     local = F.avg_pool2d(target.mean(1, keepdim=True), 9, 1, 4, count_include_pad=False)
     busy = (target.mean(1, keepdim=True) - local).abs().clamp(max=0.5)
@@ -65,17 +65,22 @@ def draw_crops(
 ) -> tuple[Tensor, Tensor]:
     """`count` crops [count, 3, CROP, CROP], mostly of the face, and their parts of the region [1, H, W].
 
-    Rows 0 ... 63 of the data are held out. Corners lie on the latents' grid.
+    Rows 0 ... 63 of the data are held out.
     """
     rows = torch.randint(64, len(data), (count,), generator=generator).tolist()
-    cells = (data.shape[1] - CROP) // 8
-    # The face lies in the lower middle.
-    share = torch.rand(count, 3, generator=generator)
-    first = torch.where(share[:, 2:] < 0.75, torch.tensor([2.0, 1.0]), torch.zeros(2))
-    corners = (8 * (first + share[:, :2] * (cells - first)).round().long()).tolist()
+    corners = draw_corners(data.shape[1], count, generator)
     crops = [data[r, y : y + CROP, x : x + CROP] for r, (y, x) in zip(rows, corners, strict=True)]
     parts = [region[:, y : y + CROP, x : x + CROP] for y, x in corners]
     return to_model_range(np.stack(crops)), torch.stack(parts)
+
+
+def draw_corners(size: int, count: int, generator: torch.Generator) -> list[list[int]]:
+    """Upper left corners (y, x) of crops, mostly of the face, on the latents' grid."""
+    cells = (size - CROP) // 8
+    # The face lies in the lower middle.
+    share = torch.rand(count, 3, generator=generator)
+    first = torch.where(share[:, 2:] < 0.75, torch.tensor([2.0, 1.0]), torch.zeros(2))
+    return (8 * (first + share[:, :2] * (cells - first)).round().long()).tolist()
 
 
 def psnr(output: Tensor, target: Tensor, region: Tensor) -> float:
@@ -120,7 +125,7 @@ def train_autoencoder(
         target, part = draw_crops(data, region, batch, run.generator)
         latents = model.encode(target)
         output = model.decode(latents + LATENT_NOISE * torch.randn_like(latents))
-        loss = reconstruction_loss(output, target, _detail_weight(target, part))
+        loss = reconstruction_loss(output, target, detail_weight(target, part))
         norm = run.descend(loss + LATENT_PENALTY * latents.square().mean())
         if step % 100 == 0:
             judge.load_state_dict(run.average.weights)

@@ -296,15 +296,17 @@ MOMENTS_PER_STILL_PERSON = 6
 class StillSet:
     """Rendered stills of any expression, memory-mapped.
 
-    stills.npy    uint8   [N, S, S, 3]   `MOMENTS_PER_STILL_PERSON` of each person
+    stills.npy    uint8   [N, S, S, 3]   `MOMENTS_PER_STILL_PERSON` of each person in a row
     params.npy    float32 [N, P]         facial parameters
     openings.npy  float32 [N]            true opening of the mouth
+    calm.npy      uint8   [people, S, S, 3]  each person at rest
     """
 
     def __init__(self, folder: Path) -> None:
         self.stills = np.load(folder / "stills.npy", mmap_mode="r")
         self.params = np.load(folder / "params.npy")
         self.openings = np.load(folder / "openings.npy")
+        self.calm = np.load(folder / "calm.npy", mmap_mode="r")
 
     def __len__(self) -> int:
         return len(self.stills)
@@ -317,16 +319,16 @@ def render_stills(
     folder.mkdir(parents=True, exist_ok=True)
     count = people * MOMENTS_PER_STILL_PERSON
     stills = np.lib.format.open_memmap(folder / "stills.npy.partial", "w+", "uint8", (count, size, size, 3))
-    params, openings = [], []
+    others: dict[str, list[np.ndarray]] = {"params": [], "openings": [], "calm": []}
     jobs = [(first_seed + i, size) for i in range(people)]
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for i, (pictures, moments, gaps) in enumerate(pool.map(_render_stills_of_one, jobs, chunksize=8)):
-            stills[i * MOMENTS_PER_STILL_PERSON : (i + 1) * MOMENTS_PER_STILL_PERSON] = pictures
-            params.append(moments)
-            openings.append(gaps)
+        for i, made in enumerate(pool.map(_render_stills_of_one, jobs, chunksize=8)):
+            stills[i * MOMENTS_PER_STILL_PERSON : (i + 1) * MOMENTS_PER_STILL_PERSON] = made.pop("stills")
+            for name, values in made.items():
+                others[name].append(values)
     stills.flush()
-    np.save(folder / "params.npy", np.concatenate(params))
-    np.save(folder / "openings.npy", np.concatenate(openings))
+    for name, parts in others.items():
+        np.save(folder / f"{name}.npy", np.concatenate(parts))
     # Last, as the sign that the set is whole.
     (folder / "stills.npy.partial").rename(folder / "stills.npy")
 
@@ -341,10 +343,11 @@ def _any_moment(rng: np.random.Generator) -> np.ndarray:
     return np.where(chosen, rng.uniform(low, high), params).astype(np.float32)
 
 
-def _render_stills_of_one(job: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pictures, parameters and openings of the mouth at random moments of one person."""
+def _render_stills_of_one(job: tuple[int, int]) -> dict[str, np.ndarray]:
+    """The rows of a `StillSet` that one person fills."""
     import cv2
 
+    from ..synthetic.expression import neutral
     from ..synthetic.identity import sample_identity
     from ..synthetic.renderer import Renderer, mouth_opening
 
@@ -354,5 +357,9 @@ def _render_stills_of_one(job: tuple[int, int]) -> tuple[np.ndarray, np.ndarray,
     renderer = Renderer(sample_identity(rng), size=size)
     moments = np.stack([_any_moment(rng) for _ in range(MOMENTS_PER_STILL_PERSON)])
     rendered = [renderer.render(moment) for moment in moments]
-    gaps = np.array([mouth_opening(frame.landmarks) for frame in rendered], np.float32)
-    return np.stack([frame.image for frame in rendered]), moments, gaps
+    return {
+        "stills": np.stack([frame.image for frame in rendered]),
+        "params": moments,
+        "openings": np.array([mouth_opening(frame.landmarks) for frame in rendered], np.float32),
+        "calm": renderer.render(neutral()).image[None],
+    }

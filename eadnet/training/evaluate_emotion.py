@@ -30,9 +30,10 @@ from ..synthetic import expression as world
 from ..synthetic import lexicon
 from ..synthetic.captions import Description, describe, describe_word
 from .autoencoder import to_model_range
+from .comparer import Comparer, train_comparer
 from .dataset import FPS, RATE, ClipSet, Shape, StillSet, render_dataset, render_stills
 from .evaluate import OPENING, Talking, mean_interval
-from .instrument import NAMES, Instrument, explained_variance, train_instrument
+from .instrument import NAMES, r_squared, true_values
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class Studio:
     """A model with its instrument and the held-out people and recordings."""
 
     talk: Talking
-    instrument: Instrument
+    instrument: Comparer
     clips: ClipSet
     _calm: dict[tuple[int, int], np.ndarray] = field(default_factory=dict, init=False)
 
@@ -105,7 +106,12 @@ class Studio:
         talk = replace(self.talk, model=replace(self.talk.model, text_encoder=Given(tokens, self.tokens(""))))
         samples = self.clips.speech[person][: frames * RATE // FPS]
         speech = torch.from_numpy(samples.astype(np.float32) / 32767)
-        return self.instrument.read(talk(self.clips.references[person, 0], speech, "given", frames, person))
+        pictures = talk(self.clips.references[person, 0], speech, "given", frames, person)
+        return self.instrument.read(pictures, self.portrait(person))
+
+    def portrait(self, person: int) -> Tensor:
+        """The calm portrait [3, S, S] that the person's face is made from and read beside."""
+        return to_model_range(self.clips.references[person, 0])
 
     def face(self, person: int, tokens: Tensor, frames: int) -> np.ndarray:
         """Means over the clip of the readings `READ`."""
@@ -126,7 +132,8 @@ class Studio:
 
         rng = np.random.default_rng([SPLITS.index("test"), 0, person])  # as `make_clip` draws its person
         renderer = Renderer(sample_identity(rng), size=self.clips.references.shape[2])
-        return self.instrument.read(to_model_range(np.stack([renderer.render(p).image for p in params])))
+        rendered = to_model_range(np.stack([renderer.render(p).image for p in params]))
+        return self.instrument.read(rendered, self.portrait(person))
 
 
 def vector(parameters: dict[str, float]) -> np.ndarray:
@@ -410,6 +417,15 @@ def measure(studio: Studio, clips: int, frames: int, head: str, out: Path) -> No
         out.write_text("\n".join(page), encoding="utf-8")
 
 
+def explained_variance(instrument: Comparer, clips: ClipSet) -> dict[str, float]:
+    """R² per reading on true renders: how far a score on that reading can be trusted."""
+    read = [
+        torch.stack(list(instrument.read(to_model_range(clip), to_model_range(references[0])).values()), 1)
+        for clip, references in zip(clips.frames, clips.references, strict=True)
+    ]
+    return r_squared(torch.cat(read), true_values(clips).flatten(0, 1))
+
+
 def _stills(folder: Path) -> StillSet:
     if not (folder / "stills.npy").exists():
         render_stills(folder, _STILL_PEOPLE, first_seed=_FIRST_STILL_SEED)
@@ -432,9 +448,7 @@ def main(arguments: list[str] | None = None) -> None:
     started = time.monotonic()
     render_dataset(options.folder / "test", "test", Shape(options.clips, _SPOKEN_FRAMES))
     trained, stills = ClipSet(options.train), _stills(options.folder / "stills")
-    instrument = train_instrument(
-        trained, options.folder / "instrument", steps=options.instrument_steps, stills=stills
-    )
+    instrument = train_comparer(trained, stills, options.folder / "comparer", steps=options.instrument_steps)
     model = load_model(options.checkpoint)
     defaults = model.checkpoint.defaults
     talk = Talking(model, defaults["steps"], defaults["audio_guidance"], defaults["emotion_guidance"])
@@ -444,7 +458,7 @@ def main(arguments: list[str] | None = None) -> None:
         f"{options.clips} held-out people and voices, {talk.steps} steps, guidance "
         f"{talk.audio_guidance:g} (sound) and "
         f"{talk.emotion_guidance:g} (emotion), read by the instrument of "
-        f"`eadnet/training/instrument.py` ({options.instrument_steps} steps on {len(trained)} clips and "
+        f"`eadnet/training/comparer.py` ({options.instrument_steps} steps on {len(trained)} clips and "
         f"{len(stills)} stills; mean R² on true renders of these people: "
         f"{np.nanmean([trust[name] for name in READ]):.2f}). Repeat with\n"
         f"`python -m eadnet.training.evaluate_emotion --checkpoint mini --train .work/mini/train "

@@ -1,14 +1,11 @@
 """The instrument: a regressor from pixels to facial parameters and mouth opening, its own error published.
 
-It is trained on true renders, slightly blurred and noisy, so that it reads generated frames fairly, and it
-is independent of the latent probe that supervises the denoiser. In clips lids narrow where brows come down,
-and a reader taught by clips alone takes the one for the other; stills, where every parameter goes its own
-way, teach it to tell them apart.
+It is trained on true renders, slightly blurred and noisy, so that it reads generated frames fairly, and it is
+independent of the latent probe that supervises the denoiser.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +21,15 @@ from .run import Run
 READ = tuple(i for i, name in enumerate(PARAMETERS) if not name.startswith("head_"))
 NAMES = (*(PARAMETERS[i] for i in READ), "mouth_opening")
 
-Draw = Callable[[int, torch.Generator], tuple[np.ndarray, Tensor]]
-"""Random pictures uint8 [count, S, S, 3] and their truth [count, len(NAMES)]."""
-
 
 class Regressor(nn.Module):
-    """Pictures [B, 3, 128, 128] in [-1, 1] to `outputs` standardised numbers [B, outputs]."""
+    """Pictures [B, channels, 128, 128] in [-1, 1] to `outputs` standardised numbers [B, outputs]."""
 
-    def __init__(self, outputs: int) -> None:
+    def __init__(self, outputs: int, channels: int = 3) -> None:
         super().__init__()
         widths = (24, 48, 64, 96)
         layers: list[nn.Module] = [nn.PixelUnshuffle(2)]
-        before = 12
+        before = 4 * channels
         for width in widths:
             layers += [nn.Conv2d(before, width, 3, stride=2, padding=1), nn.GroupNorm(8, width), nn.SiLU()]
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.GroupNorm(8, width), nn.SiLU()]
@@ -81,28 +75,23 @@ def roughened(pictures: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def train_instrument(
-    clips: ClipSet,
-    folder: Path,
-    minutes: float = 0.0,
-    batch: int = 48,
-    steps: int | None = None,
-    stills: StillSet | None = None,
+    clips: ClipSet, folder: Path, minutes: float = 0.0, batch: int = 48, steps: int | None = None
 ) -> Instrument:
-    """Train within the budget of minutes, or of steps if given, resuming `folder`; `stills`, if any, are half
-    of every batch.
-    """
+    """Train within the budget of minutes, or of steps if given, resuming `folder`."""
     torch.manual_seed(2)
     model = Instrument()
     truth = true_values(clips)
     model.mean.copy_(truth.flatten(0, 1).mean(0))
     model.std.copy_(truth.flatten(0, 1).std(0).clamp_min(0.02))
-    draws = [_draw_frames(clips)] if stills is None else [_draw_frames(clips), _draw_stills(stills)]
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)
     run = Run(folder, model, optimizer, minutes=minutes, steps=steps)
     for step in run.steps():
-        drawn = [draw(batch // len(draws), run.generator) for draw in draws]
-        pictures = to_model_range(np.concatenate([shown for shown, _ in drawn]))
-        wanted = (torch.cat([values for _, values in drawn]) - model.mean) / model.std
+        rows = torch.randint(len(clips), (batch,), generator=run.generator)
+        frames = torch.randint(truth.shape[1], (batch,), generator=run.generator)
+        pictures = to_model_range(
+            np.stack([clips.frames[r, f] for r, f in zip(rows.tolist(), frames.tolist(), strict=True)])
+        )
+        wanted = (truth[rows, frames] - model.mean) / model.std
         loss = F.smooth_l1_loss(model(roughened(pictures, run.generator)), wanted)
         run.descend(loss)
         if step % 100 == 0:
@@ -111,40 +100,16 @@ def train_instrument(
     return model.eval()
 
 
-def _draw_frames(clips: ClipSet) -> Draw:
-    truth = true_values(clips)
-
-    def draw(count: int, generator: torch.Generator) -> tuple[np.ndarray, Tensor]:
-        rows = torch.randint(len(clips), (count,), generator=generator)
-        frames = torch.randint(truth.shape[1], (count,), generator=generator)
-        shown = [clips.frames[r, f] for r, f in zip(rows.tolist(), frames.tolist(), strict=True)]
-        return np.stack(shown), truth[rows, frames]
-
-    return draw
-
-
-def _draw_stills(stills: StillSet) -> Draw:
-    truth = true_values(stills)
-
-    def draw(count: int, generator: torch.Generator) -> tuple[np.ndarray, Tensor]:
-        rows = torch.randint(len(stills), (count,), generator=generator)
-        return np.stack([stills.stills[r] for r in rows.tolist()]), truth[rows]
-
-    return draw
-
-
 def explained_variance(model: Instrument, clips: ClipSet) -> dict[str, float]:
     """R² per reading on true renders: how far a score on that reading can be trusted."""
-    truth = true_values(clips).flatten(0, 1)
     # Clip by clip: all frames at once would fill the memory.
     read = torch.cat([model.values(to_model_range(clip)) for clip in clips.frames])
-    readings = dict(zip(NAMES, read.T, strict=True))
-    result = {}
-    for i, name in enumerate(NAMES):
-        spread = truth[:, i].var()
-        result[name] = (
-            float(1 - (readings[name] - truth[:, i]).square().mean() / spread)
-            if spread > 1e-6
-            else float("nan")
-        )
-    return result
+    return r_squared(read, true_values(clips).flatten(0, 1))
+
+
+def r_squared(read: Tensor, truth: Tensor) -> dict[str, float]:
+    """R² by name of readings [N, len(NAMES)]; NaN where the truth does not change."""
+    spread = truth.var(0)
+    left = (read - truth).square().mean(0) / spread
+    found = torch.where(spread > 1e-6, 1 - left, torch.nan)
+    return dict(zip(NAMES, found.tolist(), strict=True))

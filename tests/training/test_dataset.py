@@ -11,7 +11,15 @@ pytest.importorskip("cv2", reason="rendering needs the 'synthetic' extra (opencv
 pytest.importorskip("espeakng_loader", reason="speech needs the 'synthetic' extra (espeakng-loader)")
 
 from eadnet.synthetic.clips import make_clip  # noqa: E402
-from eadnet.training.dataset import HEAD, ClipSet, Shape, render_dataset  # noqa: E402
+from eadnet.training.dataset import (  # noqa: E402
+    HEAD,
+    MOMENTS_PER_STILL_PERSON,
+    ClipSet,
+    Shape,
+    StillSet,
+    render_dataset,
+    render_stills,
+)
 from eadnet.training.world.likeness import people  # noqa: E402
 
 SHAPE = Shape(clips=2, frames=6, size=32)
@@ -73,3 +81,21 @@ def test_a_share_of_the_clips_changes_its_feeling_on_the_way(tmp_path):
 def test_without_that_share_nothing_changes(folder):
     assert not (folder / "changes.npy").exists()
     assert not any("later" in entry for entry in ClipSet(folder).texts)
+
+
+def test_stills_come_with_their_truth_and_the_calm_person(tmp_path):
+    from eadnet.synthetic.expression import RANGES
+
+    render_stills(tmp_path, 3, size=32, first_seed=5)
+    stills = StillSet(tmp_path)
+    assert stills.stills.shape == (3 * MOMENTS_PER_STILL_PERSON, 32, 32, 3) and len(stills) == len(
+        stills.params
+    )
+    assert stills.calm.shape == (3, 32, 32, 3)
+    assert np.all(stills.params >= RANGES[:, 0]) and np.all(stills.params <= RANGES[:, 1])
+    assert np.ptp(stills.openings) > 0
+    render_stills(tmp_path / "again", 1, size=32, first_seed=6)
+    again = StillSet(tmp_path / "again")
+    own = slice(MOMENTS_PER_STILL_PERSON, 2 * MOMENTS_PER_STILL_PERSON)
+    assert np.array_equal(again.stills, stills.stills[own])
+    assert np.array_equal(again.calm[0], stills.calm[1])

@@ -181,7 +181,9 @@ def test_a_real_model_is_asked_with_tokens_for_the_clip_and_for_every_frame(tmp_
         speech=rng.integers(-3000, 3000, (1, 16000)).astype(np.int16),
     )
     instrument: Any = SimpleNamespace(
-        read=lambda pictures: {name: pictures.mean((1, 2, 3)) for name in measured.READ}
+        read=lambda pictures, portrait: {
+            name: (pictures - portrait).mean((1, 2, 3)) for name in measured.READ
+        }
     )
     studio = measured.Studio(Talking(model, 1, 1.5, 3.0), instrument, clips)
     furious, null = studio.tokens("furious"), studio.tokens("")
@@ -202,7 +204,7 @@ def test_true_renders_are_of_the_clips_own_person() -> None:
 
     seen: list[Tensor] = []
 
-    def read(pictures: Tensor) -> dict[str, Tensor]:
+    def read(pictures: Tensor, portrait: Tensor) -> dict[str, Tensor]:
         seen.append(pictures)
         return {}
 
