@@ -93,7 +93,7 @@ def _train(options: argparse.Namespace) -> None:
     stages = {
         "render": lambda: mini.render(folder, budget, options.workers),
         "autoencoder": lambda: mini.autoencoder(folder, budget, options.start),
-        "encode": lambda: mini.encode(folder, options.workers),
+        "encode": lambda: mini.encode(folder, budget, options.workers),
         "denoiser": lambda: mini.denoiser(folder, budget, options.start, config.denoiser, config.losses),
         "smoother": lambda: mini.smoother(folder, budget, config.smoother.sampled),
         "syncnet": lambda: mini.syncnet(folder, budget),

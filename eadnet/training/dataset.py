@@ -16,12 +16,13 @@ A data set is a folder of plain numpy arrays, one row per clip, so that it can b
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import logging
 import math
 import multiprocessing
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,9 +134,10 @@ def render_dataset(
     first_seed: int = 0,
     workers: int = 1,
     changing: float = 0.0,
+    kind: str | None = None,
 ) -> None:
     """Render `shape.clips` clips of `split` (seeds from `first_seed`) into `folder`; in a share of `changing`
-    the feeling becomes another one on the way.
+    the feeling becomes another one on the way. With a `kind`, only seeds whose description is of it.
 
     Finished rows are noted in `rows.jsonl`, so an interrupted rendering goes on where it stopped, and what
     the rows are in `made_with.json`, from which others learn who is in them.
@@ -143,7 +145,9 @@ def render_dataset(
     from ..synthetic.expression import PARAMETERS
 
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / SETTINGS).write_text(json.dumps(_settings(split, first_seed, shape)))
+    settings = _settings(split, first_seed, shape) | ({"kind": kind} if kind else {})
+    (folder / SETTINGS).write_text(json.dumps(settings))
+    seeds = seeds_of(settings)
     arrays = _arrays(shape, len(PARAMETERS))
     if changing > 0:
         arrays["changes"] = ("float32", (shape.clips, shape.frames))
@@ -154,8 +158,8 @@ def render_dataset(
     rows = [json.loads(line) for line in notes.read_text().splitlines()] if notes.exists() else []
     finished = {entry["row"] for entry in rows}
     jobs = [
-        (i, first_seed + i, split, shape, folder, _changes(first_seed + i, changing))
-        for i in range(shape.clips)
+        (i, seed, split, shape, folder, _changes(seed, changing))
+        for i, seed in enumerate(seeds)
         if i not in finished
     ]
     with notes.open("a") as file:
@@ -165,6 +169,15 @@ def render_dataset(
             file.flush()
     rows.sort(key=lambda entry: entry["row"])
     (folder / "texts.json").write_text(json.dumps(rows))
+
+
+def seeds_of(settings: Mapping[str, Any]) -> list[int]:
+    """The seed of each row, from what a data set's `made_with.json` holds."""
+    from ..synthetic.clips import described
+
+    kind, seeds = settings.get("kind"), itertools.count(settings["first_seed"])
+    wanted = (s for s in seeds if kind is None or described(s, settings["split"]).kind == kind)
+    return list(itertools.islice(wanted, settings["clips"]))
 
 
 def _rendered(jobs: list[Any], workers: int) -> Iterator[dict[str, Any]]:

@@ -52,7 +52,7 @@ class Plan:
         first = self.first_seed + index * PART
         render_dataset(partial, "train", shape, first_seed=first, changing=self.changing)
         if self.voices:
-            make_other_voices(partial, "train", PART, self.frames, self.voices, first_seed=first)
+            make_other_voices(partial, self.voices)
         os.replace(partial, done)
 
     def part(self, index: int) -> Path:

@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 TEST_CLIPS = 64
 HEARD_RECORDINGS = 400
+FEATURES = "features"
 BANK = 64  # windows that the denoiser samples for TFRM
 
 
@@ -49,6 +50,7 @@ class Budget:
     """Sizes and minutes of the stages; clips and speech of training have seeds from `first_seed`.
 
     voices: other speakers who say every training clip. changing: share of clips whose feeling changes.
+    features: clips more, with sentences that name single features and no feeling.
     """
 
     people: int = 2000
@@ -58,6 +60,7 @@ class Budget:
     spoken: int = 16000
     voices: int = 3
     changing: float = 0.1
+    features: int = 0
     first_seed: int = 0
     autoencoder: float = 35.0
     probe: float = 2.0
@@ -73,31 +76,41 @@ def render(folder: Path, budget: Budget, workers: int) -> None:
     """Stills for the autoencoder, clips for the denoiser, speech for its encoder; what is there is kept."""
     if not (folder / "stills" / "stills.npy").exists():
         render_stills(folder / "stills", budget.people, workers=workers)
-    first = {"validation": 0, "train": budget.first_seed}
-    for split, count in (("validation", budget.held_out_clips), ("train", budget.clips)):
-        if not (folder / split / "texts.json").exists():
-            render_dataset(
-                folder / split,
-                split,
-                Shape(count, budget.frames),
-                first_seed=first[split],
-                workers=workers,
-                changing=budget.changing if split == "train" else 0.0,
-            )
-            logger.info("rendered %d %s clips", count, split)
+    first, changing = budget.first_seed, budget.changing
+    _render_clips(folder / "validation", "validation", Shape(budget.held_out_clips, budget.frames), workers)
+    _render_clips(folder / "train", "train", Shape(budget.clips, budget.frames), workers, first, changing)
+    if budget.features:
+        shape = Shape(budget.features, budget.frames)
+        beyond = first + budget.clips
+        _render_clips(folder / FEATURES, "train", shape, workers, beyond, changing, kind="features")
     for split, count in (("validation", HEARD_RECORDINGS), ("train", budget.spoken)):
         if not (folder / "speech" / split / "mouths.npy").exists():
-            make_speech(folder / "speech" / split, split, count, first_seed=first[split], workers=workers)
-    if budget.voices and not (folder / "train" / OTHER_VOICES).exists():
-        make_other_voices(
-            folder / "train",
-            "train",
-            budget.clips,
-            budget.frames,
-            budget.voices,
-            first_seed=budget.first_seed,
-            workers=workers,
+            seed = first if split == "train" else 0
+            make_speech(folder / "speech" / split, split, count, first_seed=seed, workers=workers)
+    for name in _taught(budget):
+        if budget.voices and not (folder / name / OTHER_VOICES).exists():
+            make_other_voices(folder / name, budget.voices, workers=workers)
+
+
+def _render_clips(
+    folder: Path,
+    split: str,
+    shape: Shape,
+    workers: int,
+    first_seed: int = 0,
+    changing: float = 0.0,
+    kind: str | None = None,
+) -> None:
+    if not (folder / "texts.json").exists():
+        render_dataset(
+            folder, split, shape, first_seed=first_seed, workers=workers, changing=changing, kind=kind
         )
+        logger.info("rendered %d clips into %s", shape.clips, folder)
+
+
+def _taught(budget: Budget) -> tuple[str, ...]:
+    """Folders of the clips that the denoiser learns from."""
+    return ("train", FEATURES) if budget.features else ("train",)
 
 
 def autoencoder(folder: Path, budget: Budget, start: Path | None = None) -> None:
@@ -114,9 +127,9 @@ def load_autoencoder(folder: Path) -> MiniAutoencoder:
     return model.eval()
 
 
-def encode(folder: Path, workers: int) -> None:
+def encode(folder: Path, budget: Budget, workers: int) -> None:
     vae = load_autoencoder(folder)
-    for split in ("validation", "train"):
+    for split in ("validation", *_taught(budget)):
         encode_dataset(folder / split, vae, folder / "latents" / split, workers)
 
 
@@ -152,7 +165,11 @@ def denoiser_task(
     if not start and not (budget.text > 0 and budget.audio > 0):
         raise InputError("New encoders need minutes: give `text` and `audio` more than 0, or --start.")
     preset = PRESETS["mini"]
-    data, held_out = (LatentSet(folder / "latents" / s, folder / s) for s in ("train", "validation"))
+    held_out, data, *more = (
+        LatentSet(folder / "latents" / s, folder / s) for s in ("validation", *_taught(budget))
+    )
+    for other in more:
+        data.append(other)
     targets = Targets.of(data)
     block = Block.around(mask_image(preset.mask_region, preset.resolution))
     probe = train_probe(data, targets, block, folder / "probe", budget.probe)

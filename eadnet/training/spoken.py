@@ -10,6 +10,7 @@ clips themselves are said again by such speakers, so that a mouth never belongs 
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .dataset import FPS, OTHER_VOICES
+from .dataset import FPS, OTHER_VOICES, SETTINGS, seeds_of
 
 Job = TypeVar("Job")
 Made = TypeVar("Made")
@@ -90,11 +91,10 @@ def _speak_one(job: tuple[int, str, int]) -> tuple[np.ndarray, np.ndarray]:
     return _as_written(recording.waveform), mouth_track(recording.phonemes, frames, FPS)
 
 
-def make_other_voices(
-    folder: Path, split: str, clips: int, frames: int, count: int, *, first_seed: int = 0, workers: int = 1
-) -> None:
-    """Write `voices.npy` int16 [clips, count, samples]: the speech of rendered clips by other speakers."""
-    jobs = [(first_seed + i, split, frames, count) for i in range(clips)]
+def make_other_voices(folder: Path, count: int, *, workers: int = 1) -> None:
+    """Write `voices.npy` int16 [clips, count, samples] into a rendered set: its speech by other speakers."""
+    settings = json.loads((folder / SETTINGS).read_text())
+    jobs = [(seed, settings["split"], settings["frames"], count) for seed in seeds_of(settings)]
     np.save(folder / OTHER_VOICES, np.stack(_all(_revoice_one, jobs, workers)))
 
 

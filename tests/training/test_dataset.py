@@ -19,6 +19,7 @@ from eadnet.training.dataset import (  # noqa: E402
     StillSet,
     render_dataset,
     render_stills,
+    seeds_of,
 )
 from eadnet.training.world.likeness import people  # noqa: E402
 
@@ -81,6 +82,17 @@ def test_a_share_of_the_clips_changes_its_feeling_on_the_way(tmp_path):
 def test_without_that_share_nothing_changes(folder):
     assert not (folder / "changes.npy").exists()
     assert not any("later" in entry for entry in ClipSet(folder).texts)
+
+
+def test_a_set_of_one_kind_says_who_is_in_it(tmp_path):
+    from eadnet.synthetic.clips import described
+
+    render_dataset(tmp_path, "train", SHAPE, first_seed=3, kind="features")
+    settings = json.loads((tmp_path / "made_with.json").read_text())
+    seeds = seeds_of(settings)
+    assert len(seeds) == SHAPE.clips and all(described(seed, "train").kind == "features" for seed in seeds)
+    assert [entry["text"] for entry in ClipSet(tmp_path).texts] == [described(s, "train").text for s in seeds]
+    assert people(ClipSet(tmp_path), "train") == [make_clip(s, "train", 2).identity for s in seeds]
 
 
 def test_stills_come_with_their_truth_and_the_calm_person(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,9 @@ def test_teaching_on_hears_better_with_tokens_that_mean_what_they_did(spoken: Sp
 
 
 def test_clips_are_said_again_by_others_and_training_hears_any_of_them(tmp_path: Path):
-    make_other_voices(tmp_path, "train", 2, 12, 3)
+    settings = {"split": "train", "first_seed": 0, "clips": 2, "frames": 12}
+    (tmp_path / "made_with.json").write_text(json.dumps(settings))
+    make_other_voices(tmp_path, 3)
     voices = np.load(tmp_path / "voices.npy")
     assert voices.shape == (2, 3, 12 * 640)
     assert len({voice.tobytes() for voice in voices[0]}) == 3

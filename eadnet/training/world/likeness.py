@@ -20,7 +20,7 @@ from ...synthetic.identity import Identity
 from ...synthetic.renderer import landmarks_of
 from ...synthetic.studio import person
 from ..autoencoder import to_model_range
-from ..dataset import SETTINGS, ClipSet
+from ..dataset import SETTINGS, ClipSet, seeds_of
 from ..instrument import Regressor, roughened
 from ..run import Run
 
@@ -74,8 +74,10 @@ def landmarks(identity: Identity, params: np.ndarray, size: int) -> np.ndarray:
 def people(clips: ClipSet, split: str) -> list[Identity]:
     """Who is in each row of a data set that was rendered from `split`."""
     notes = clips.folder / SETTINGS
-    first = json.loads(notes.read_text())["first_seed"] if notes.exists() else 0
-    return [person(first + row, split) for row in range(len(clips))]
+    settings = {"split": split, "first_seed": 0, "clips": len(clips)}
+    if notes.exists():
+        settings |= json.loads(notes.read_text())
+    return [person(seed, split) for seed in seeds_of(settings)[: len(clips)]]
 
 
 class Likeness(Regressor):
