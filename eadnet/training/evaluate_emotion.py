@@ -6,7 +6,8 @@ split.
 `--folder` holds, or gets, the test clips, the instrument and the stills that it learns from.
 
 Every reading is a difference: the face with the words minus the same portrait, sound and noise with the empty
-text. Controls: other words than those given (shuffled), and the same measure on true renders (the ceiling).
+text, or with "calm" where single features are asked of a calm face. Controls: other words than those given
+(shuffled), and the same measure on true renders (the ceiling).
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ REQUESTS: dict[str, tuple[str, ...]] = {
     "nose wrinkled": ("nose_wrinkle",),
 }
 """Single features, and the readings that should move."""
+CALM = "calm"
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 TIMELINE = "0.0 calm\n1.0 furious, brows pulled down, lips pressed"
@@ -95,7 +97,7 @@ class Studio:
     talk: Talking
     instrument: Comparer
     clips: ClipSet
-    _calm: dict[tuple[int, int], np.ndarray] = field(default_factory=dict, init=False)
+    _faces: dict[tuple[int, str, int], np.ndarray] = field(default_factory=dict, init=False)
 
     def tokens(self, text: str) -> Tensor:
         with torch.no_grad():
@@ -118,11 +120,15 @@ class Studio:
         reading = self.read(person, tokens, frames)
         return np.array([float(reading[name].mean()) for name in READ])
 
-    def calm(self, person: int, frames: int) -> np.ndarray:
-        """`face` with the empty text, generated once."""
-        if (person, frames) not in self._calm:
-            self._calm[person, frames] = self.face(person, self.tokens(""), frames)
-        return self._calm[person, frames]
+    def told(self, person: int, text: str, frames: int) -> np.ndarray:
+        """`face` with a text, generated once."""
+        if (person, text, frames) not in self._faces:
+            self._faces[person, text, frames] = self.face(person, self.tokens(text), frames)
+        return self._faces[person, text, frames]
+
+    def untold(self, person: int, frames: int) -> np.ndarray:
+        """`told` the empty text."""
+        return self.told(person, "", frames)
 
     def truth(self, person: int, params: Sequence[np.ndarray]) -> dict[str, Tensor]:
         """Readings of true renders of the same person: one frame for each vector of parameters."""
@@ -166,7 +172,7 @@ def following(studio: Studio, title: str, texts: Sequence[Description], frames: 
     people = [i % len(studio.clips) for i in range(len(texts))]
     rows, ceilings = [], []
     for person, text in zip(people, texts, strict=True):
-        rows.append(studio.face(person, studio.tokens(text.text), frames) - studio.calm(person, frames))
+        rows.append(studio.face(person, studio.tokens(text.text), frames) - studio.untold(person, frames))
         true = studio.truth(person, [_params({}), _params(text.parameters)])
         ceilings.append(np.array([float(true[name][1] - true[name][0]) for name in READ]))
     moved, ceiling = np.stack(rows), np.stack(ceilings)
@@ -197,38 +203,39 @@ def following(studio: Studio, title: str, texts: Sequence[Description], frames: 
 
 
 def requests(studio: Studio, people: Sequence[int], frames: int) -> Section:
-    """Single features: does that one move, and do the others stay?"""
+    """Single features: does that one move, and do the others stay, in the face that `CALM` gives?
+
+    So does the true render: it differs from the calm face in that feature alone. The empty text is no calm
+    face, it leaves the face open; the page says what it shows.
+    """
+    faces = {text: np.stack([studio.told(p, text, frames) for p in people]) for text in (*REQUESTS, CALM, "")}
+    shown = {text: _shown(studio, people, targets) for text, targets in REQUESTS.items()}
     lines = [
         f"## One feature at a time ({len(people)} people)",
         "",
-        "Mean change of the asked readings, and the largest mean change of a reading in another "
-        "region, in the "
-        "parameters' own units (a full movement is 0.8 to 0.95).",
+        f'Mean change of the asked readings from the face that "{CALM}" gives, and the largest mean change '
+        "of a reading in another region, in the parameters' own units (a full movement is 0.8 to 0.95).",
         "",
         "| request | asked | other regions, most | which | true render: asked | other regions, most |",
         "|---|---:|---:|---|---:|---:|",
     ]
-    moves, stays = 0, 0
-    for text, targets in REQUESTS.items():
-        tokens = studio.tokens(text)
-        faces = [studio.face(p, tokens, frames) - studio.calm(p, frames) for p in people]
-        moved = np.mean(faces, axis=0)
-        change = dict(zip(READ, moved, strict=True))
-        region = next(s for s in REGIONS.values() if targets[0].startswith(s))
-        elsewhere = [n for n in READ if not n.startswith(region)]
-        other = max(elsewhere, key=lambda n: abs(change[n]))
-        asked = float(np.mean([change[t] for t in targets]))
-        trues = [studio.truth(p, [_params({}), _params({t: 0.9 for t in targets})]) for p in people]
-        shown = {n: float(np.mean([float(true[n][1] - true[n][0]) for true in trues])) for n in READ}
-        best = float(np.mean([shown[t] for t in targets]))
-        strayed = shown[max(elsewhere, key=lambda n: abs(shown[n]))]
-        lines.append(
-            f"| {text} | {asked:+.2f} | {change[other]:+.2f} | {other} | {best:+.2f} | {strayed:+.2f} |"
+    for text in REQUESTS:
+        (asked, other, which), (best, strayed, _) = (
+            _asked_and_other(text, change) for change in ((faces[text] - faces[CALM]).mean(0), shown[text])
         )
-        moves += asked > best / 2
-        stays += asked > 2 * abs(change[other])
-    logger.info("requests are measured")
+        lines.append(f"| {text} | {asked:+.2f} | {other:+.2f} | {which} | {best:+.2f} | {strayed:+.2f} |")
+    moves, stays = _kept(faces, shown, CALM)
+    open_moves, open_stays = _kept(faces, shown, "")
+    left_open = (faces[""] - faces[CALM]).mean(0)
+    most = sorted(range(len(READ)), key=lambda i: -abs(left_open[i]))[:4]
+    listed = ", ".join(f"{READ[i]} {left_open[i]:+.2f}" for i in most)
     total = len(REQUESTS)
+    lines += [
+        "",
+        f'The empty text, which leaves the face open, differs from "{CALM}" most in {listed}. Counted from '
+        f"there, {open_moves} of {total} features move and {open_stays} of {total} leave the others alone.",
+    ]
+    logger.info("requests are measured")
     return Section(
         [*lines, ""],
         [
@@ -240,6 +247,34 @@ def requests(studio: Studio, people: Sequence[int], frames: int) -> Section:
             ("No other region moves half as far as the asked one", f"{stays} of {total}", stays == total),
         ],
     )
+
+
+def _shown(studio: Studio, people: Sequence[int], targets: Sequence[str]) -> np.ndarray:
+    """Mean change of `READ` when true renders go from a calm face to one with `targets` alone."""
+    changes = []
+    for person in people:
+        true = studio.truth(person, [_params({}), _params({target: 0.9 for target in targets})])
+        changes.append([float(true[name][1] - true[name][0]) for name in READ])
+    return np.mean(changes, axis=0)
+
+
+def _asked_and_other(text: str, change: np.ndarray) -> tuple[float, float, str]:
+    """Of a change of `READ`: the mean of the asked readings, the largest in another region, its name."""
+    targets, moved = REQUESTS[text], dict(zip(READ, change, strict=True))
+    region = next(s for s in REGIONS.values() if targets[0].startswith(s))
+    other = max((n for n in READ if not n.startswith(region)), key=lambda n: abs(moved[n]))
+    return float(np.mean([moved[target] for target in targets])), float(moved[other]), other
+
+
+def _kept(faces: dict[str, np.ndarray], shown: dict[str, np.ndarray], base: str) -> tuple[int, int]:
+    """How many requests move what they ask, and how many leave other regions alone, from the face of `base`."""
+    moves, stays = 0, 0
+    for text in REQUESTS:
+        asked, other, _ = _asked_and_other(text, (faces[text] - faces[base]).mean(0))
+        best, _, _ = _asked_and_other(text, shown[text])
+        moves += asked > best / 2
+        stays += asked > 2 * abs(other)
+    return moves, stays
 
 
 def _projection(moved: np.ndarray, wanted: np.ndarray) -> float:
@@ -261,7 +296,7 @@ def strengths(studio: Studio, people: Sequence[int], frames: int) -> Section:
     verdicts = []
     for emotion in ("happy", "angry"):
         tokens, wanted = studio.tokens(f"very {emotion}"), vector(world.EMOTIONS[emotion])
-        shown = [np.mean([studio.calm(p, frames) for p in people], axis=0)]
+        shown = [np.mean([studio.untold(p, frames) for p in people], axis=0)]
         for share in STRENGTHS[1:]:
             mixed = blend(tokens[None], null, torch.tensor([[share]]))[0]
             shown.append(np.mean([studio.face(p, mixed, frames) for p in people], axis=0))

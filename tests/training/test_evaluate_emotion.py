@@ -108,10 +108,23 @@ def test_requests_tell_the_asked_feature_from_the_others() -> None:
     assert kept(measured.requests(Obedient(obedience=0.0), [0], 4)) == [False, False]
 
 
+def test_requests_start_from_the_calm_face_and_say_what_the_empty_text_shows() -> None:
+    class Smiling(Obedient):
+        def tokens(self, text: str) -> Tensor:
+            smile = measured.vector({"smile_l": 0.5}) if text == "" else measured.vector(MEANING[text])
+            return torch.from_numpy(smile)[None].float()
+
+    section = measured.requests(Smiling(), [0], 4)
+    assert kept(section) == [True, True]
+    page = "\n".join(section.lines)
+    assert "smile_l +0.50" in page
+    assert "2 of 8 leave the others alone" in page
+
+
 def test_requests_notice_a_face_that_moves_all_at_once() -> None:
     class Whole(Obedient):
         def tokens(self, text: str) -> Tensor:
-            return torch.full((1, len(measured.READ)), 0.9 if text else 0.0)
+            return torch.full((1, len(measured.READ)), 0.9 if text in measured.REQUESTS else 0.0)
 
     assert kept(measured.requests(Whole(), [0], 4)) == [True, False]
 
@@ -189,7 +202,7 @@ def test_a_real_model_is_asked_with_tokens_for_the_clip_and_for_every_frame(tmp_
     furious, null = studio.tokens("furious"), studio.tokens("")
     steady = studio.read(0, furious, 6)[measured.READ[0]]
     assert steady.shape == (6,)
-    np.testing.assert_allclose(studio.calm(0, 6), studio.face(0, null, 6))
+    np.testing.assert_allclose(studio.untold(0, 6), studio.face(0, null, 6))
     changing = torch.stack([null] * 3 + [furious] * 3)
     curve = studio.read(0, changing, 6)[measured.READ[0]]
     assert curve.shape == (6,) and not torch.allclose(curve, steady)
