@@ -267,7 +267,7 @@ def _asked_and_other(text: str, change: np.ndarray) -> tuple[float, float, str]:
 
 
 def _kept(faces: dict[str, np.ndarray], shown: dict[str, np.ndarray], base: str) -> tuple[int, int]:
-    """How many requests move what they ask, and how many leave other regions alone, from the face of `base`."""
+    """How many requests move what they ask, and how many leave the rest alone, from the face of `base`."""
     moves, stays = 0, 0
     for text in REQUESTS:
         asked, other, _ = _asked_and_other(text, (faces[text] - faces[base]).mean(0))
