@@ -155,6 +155,14 @@ def untrained_talker() -> Talker:
     )
 
 
+def lessons(folder: Path, budget: Budget) -> LatentSet:
+    """All clips that the denoiser learns from, as one set."""
+    data, *more = (LatentSet(folder / "latents" / name, folder / name) for name in _taught(budget))
+    for other in more:
+        data.append(other)
+    return data
+
+
 def denoiser_task(
     folder: Path, budget: Budget, start: Path | None = None
 ) -> tuple[DenoiserTask, LatentSet, LatentSet]:
@@ -165,11 +173,8 @@ def denoiser_task(
     if not start and not (budget.text > 0 and budget.audio > 0):
         raise InputError("New encoders need minutes: give `text` and `audio` more than 0, or --start.")
     preset = PRESETS["mini"]
-    held_out, data, *more = (
-        LatentSet(folder / "latents" / s, folder / s) for s in ("validation", *_taught(budget))
-    )
-    for other in more:
-        data.append(other)
+    data = lessons(folder, budget)
+    held_out = LatentSet(folder / "latents" / "validation", folder / "validation")
     targets = Targets.of(data)
     block = Block.around(mask_image(preset.mask_region, preset.resolution))
     probe = train_probe(data, targets, block, folder / "probe", budget.probe)

@@ -66,6 +66,13 @@ def test_the_judges_come_from_their_stages(folder: Path) -> None:
     assert isinstance(found.tfrm(), TFRM) and found.vae() is mini.load_autoencoder(folder)
 
 
+def test_clips_that_name_single_features_join_the_lessons(folder: Path) -> None:
+    write_clips(folder / mini.FEATURES, 2)
+    (folder / mini.FEATURES / "latents").rename(folder / "latents" / mini.FEATURES)
+    assert len(mini.lessons(folder, mini.Budget())) == 3
+    assert len(mini.lessons(folder, mini.Budget(features=2))) == 5
+
+
 @pytest.mark.parametrize("budget", [mini.Budget(text=0.0), mini.Budget(audio=0.0)])
 def test_new_encoders_without_minutes_are_refused_before_anything_is_read(
     tmp_path: Path, budget: mini.Budget
