@@ -23,6 +23,7 @@ from .pictures import draw_pictures
 STAGES = (
     "render",
     "autoencoder",
+    "decoder",
     "encode",
     "denoiser",
     "smoother",
@@ -93,6 +94,7 @@ def _train(options: argparse.Namespace) -> None:
     stages = {
         "render": lambda: mini.render(folder, budget, options.workers),
         "autoencoder": lambda: mini.autoencoder(folder, budget, options.start),
+        "decoder": lambda: mini.decoder(folder, budget),
         "encode": lambda: mini.encode(folder, budget, options.workers),
         "denoiser": lambda: mini.denoiser(folder, budget, options.start, config.denoiser, config.losses),
         "smoother": lambda: mini.smoother(folder, budget, config.smoother.sampled),

@@ -107,7 +107,7 @@ def parse_config(tables: dict[str, Any], name: str) -> Config:
     return config
 
 
-MINUTES = ("autoencoder", "probe", "text", "audio", "denoiser", "smoother", "syncnet", "videomae")
+MINUTES = ("autoencoder", "decoder", "probe", "text", "audio", "denoiser", "smoother", "syncnet", "videomae")
 
 
 def within(budget: Budget, minutes: float, stages: tuple[str, ...] = MINUTES) -> Budget:

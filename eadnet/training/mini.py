@@ -24,6 +24,7 @@ from ..presets import PRESETS
 from .autoencoder import to_model_range, train_autoencoder
 from .block import Block
 from .dataset import OTHER_VOICES, ClipSet, Shape, render_dataset, render_stills
+from .decoder import teach_decoder_on
 from .denoiser import TAUGHT_SHARED_NOISE, DenoiserTask, Diffusion, Schedule, train_denoiser
 from .encoders import pretrain_audio, pretrain_text, teach_audio_on, teach_text_on
 from .latents import LatentSet, encode_dataset
@@ -63,6 +64,7 @@ class Budget:
     features: int = 0
     first_seed: int = 0
     autoencoder: float = 35.0
+    decoder: float = 14.0
     probe: float = 2.0
     text: float = 5.0
     audio: float = 15.0
@@ -118,6 +120,15 @@ def autoencoder(folder: Path, budget: Budget, start: Path | None = None) -> None
     first = load_checkpoint(start, only=["vae"]).component("vae") if start else None
     stills = folder / "stills" / "stills.npy"
     model = train_autoencoder(stills, folder / "vae", minutes=budget.autoencoder, start=first)
+    torch.save(model.state_dict(), folder / "vae" / "model.pt")
+
+
+def decoder(folder: Path, budget: Budget) -> None:
+    """Teach the decoder of the autoencoder on with clips; latents stay what they were."""
+    clips, held_out = ClipSet(folder / "train"), ClipSet(folder / "validation")
+    model = teach_decoder_on(
+        load_autoencoder(folder), clips, held_out, folder / "decoder", minutes=budget.decoder
+    )
     torch.save(model.state_dict(), folder / "vae" / "model.pt")
 
 
