@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..faces.masks import mask_image
+from ..metrics.temporal import STILL
 from ..modules.autoencoder import MiniAutoencoder
 from .run import Run
 
@@ -87,6 +88,16 @@ def psnr(output: Tensor, target: Tensor, region: Tensor) -> float:
     """Peak signal-to-noise ratio in dB of pictures in [-1, 1] within `region` [1, H, W]."""
     squared = ((output.clamp(-1, 1) - target) ** 2 * region).sum() / (region.sum() * 3 * len(output))
     return float(10 * torch.log10(4 / squared))
+
+
+def flicker(output: Tensor, target: Tensor, region: Tensor) -> float:
+    """Mean change from frame to frame where the target in `region` [1, H, W] holds still, of full range 1.
+
+    `eadnet.metrics.temporal.flicker` of frames [T, 3, H, W] in [-1, 1]; NaN where nothing holds still.
+    """
+    calm = (target.diff(dim=0).abs().mean(1) / 2 <= STILL) & (region[0] > 0.5)
+    change = output.diff(dim=0).abs().mean(1) / 2
+    return float(change[calm].mean()) if bool(calm.any()) else float("nan")
 
 
 @torch.no_grad()

@@ -55,9 +55,7 @@ def train_comparer(
     """
     torch.manual_seed(2)
     model = Comparer()
-    truth = true_values(clips)
-    model.mean.copy_(truth.flatten(0, 1).mean(0))
-    model.std.copy_(truth.flatten(0, 1).std(0).clamp_min(0.02))
+    model.standardise(true_values(clips))
     draws = (_draw_frames(clips), _draw_stills(stills))
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)
     run = Run(folder, model, optimizer, minutes=minutes, steps=steps)

@@ -172,10 +172,16 @@ def render_dataset(
 
 
 def seeds_of(settings: Mapping[str, Any]) -> list[int]:
-    """The seed of each row, from what a data set's `made_with.json` holds."""
+    """The seed of each row, from what a data set's `made_with.json` holds.
+
+    Raises InputError for a kind of description that there is not.
+    """
+    from ..synthetic.captions import KINDS
     from ..synthetic.clips import described
 
     kind, seeds = settings.get("kind"), itertools.count(settings["first_seed"])
+    if kind is not None and kind not in KINDS:
+        raise InputError(f"Unknown kind of description '{kind}': choose one of {', '.join(KINDS)}.")
     wanted = (s for s in seeds if kind is None or described(s, settings["split"]).kind == kind)
     return list(itertools.islice(wanted, settings["clips"]))
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..faces.masks import mask_image
-from ..metrics.temporal import STILL
 from ..modules.autoencoder import MiniAutoencoder
 from .autoencoder import (
     CROP,
     LATENT_NOISE,
     detail_weight,
     draw_corners,
+    flicker,
     psnr,
     reconstruction_loss,
     to_model_range,
@@ -28,7 +29,7 @@ from .run import Run
 
 RATE = 6e-4
 MOTION_WEIGHT = 4.0
-JUDGED_CLIPS, JUDGED_FRAMES = 16, 8
+JUDGED_EVERY, JUDGED_CLIPS, JUDGED_FRAMES = 250, 16, 8
 
 
 def teach_decoder_on(
@@ -64,7 +65,7 @@ def teach_decoder_on(
         likeness = reconstruction_loss(output, flat, weight)
         motion = motion_loss(output.unflatten(0, (pairs, 2)), target, part)
         norm = run.descend(likeness + MOTION_WEIGHT * motion)
-        if step % 100 == 0:
+        if step % JUDGED_EVERY == 0:
             judge.load_state_dict(run.average.weights)
             losses = {"likeness": float(likeness.detach()), "motion": float(motion.detach()), "norm": norm}
             run.log.write(
@@ -96,13 +97,11 @@ def motion_loss(output: Tensor, target: Tensor, part: Tensor) -> Tensor:
 
 @torch.no_grad()
 def judged(model: MiniAutoencoder, clips: ClipSet, region: Tensor) -> dict[str, float]:
-    quality, ours, theirs = [], 0.0, 0.0
+    """Means over held-out clips: PSNR in the face, and flicker as a multiple of the true renders'."""
+    quality, multiples = [], []
     for row in range(min(JUDGED_CLIPS, len(clips))):
         truth = to_model_range(clips.frames[row, :JUDGED_FRAMES])
         coded = model(truth).clamp(-1, 1)
         quality.append(psnr(coded, truth, region))
-        true_change = truth.diff(dim=0).abs().mean(1) / 2
-        calm = (true_change <= STILL) & (region[0] > 0.5)
-        ours += float((coded.diff(dim=0).abs().mean(1) / 2)[calm].sum())
-        theirs += float(true_change[calm].sum())
-    return {"psnr_face": sum(quality) / len(quality), "flicker": ours / max(theirs, 1e-6)}
+        multiples.append(flicker(coded, truth, region) / max(flicker(truth, truth, region), 1e-6))
+    return {"psnr_face": float(np.mean(quality)), "flicker": float(np.nanmean(multiples))}

@@ -41,6 +41,12 @@ class Regressor(nn.Module):
         self.mean: Tensor
         self.std: Tensor
 
+    def standardise(self, truth: Tensor, least: float = 0.02) -> None:
+        """Take mean and spread, at least `least`, from what is true [..., outputs]."""
+        values = truth.flatten(0, -2)
+        self.mean.copy_(values.mean(0))
+        self.std.copy_(values.std(0).clamp_min(least))
+
     def forward(self, pictures: Tensor) -> Tensor:
         return self.layers(pictures)
 
@@ -81,8 +87,7 @@ def train_instrument(
     torch.manual_seed(2)
     model = Instrument()
     truth = true_values(clips)
-    model.mean.copy_(truth.flatten(0, 1).mean(0))
-    model.std.copy_(truth.flatten(0, 1).std(0).clamp_min(0.02))
+    model.standardise(truth)
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)
     run = Run(folder, model, optimizer, minutes=minutes, steps=steps)
     for step in run.steps():

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("cv2", reason="rendering needs the 'synthetic' extra (opencv-python-headless)")
 pytest.importorskip("espeakng_loader", reason="speech needs the 'synthetic' extra (espeakng-loader)")
 
+from eadnet.errors import InputError  # noqa: E402
 from eadnet.synthetic.clips import make_clip  # noqa: E402
 from eadnet.training.dataset import (  # noqa: E402
     HEAD,
@@ -93,6 +94,11 @@ def test_a_set_of_one_kind_says_who_is_in_it(tmp_path):
     assert len(seeds) == SHAPE.clips and all(described(seed, "train").kind == "features" for seed in seeds)
     assert [entry["text"] for entry in ClipSet(tmp_path).texts] == [described(s, "train").text for s in seeds]
     assert people(ClipSet(tmp_path), "train") == [make_clip(s, "train", 2).identity for s in seeds]
+
+
+def test_a_kind_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(InputError, match="emotion, word, features"):
+        render_dataset(tmp_path, "train", SHAPE, kind="feature")
 
 
 def test_stills_come_with_their_truth_and_the_calm_person(tmp_path):

@@ -66,6 +66,18 @@ def test_the_judges_come_from_their_stages(folder: Path) -> None:
     assert isinstance(found.tfrm(), TFRM) and found.vae() is mini.load_autoencoder(folder)
 
 
+def test_the_decoder_is_taught_on_where_the_other_stages_find_it(tmp_path: Path) -> None:
+    for split in ("train", "validation"):
+        write_clips(tmp_path / split, 2, pictures=True)
+    (tmp_path / "vae").mkdir()
+    before = MiniAutoencoder()
+    torch.save(before.state_dict(), tmp_path / "vae" / "model.pt")
+    mini.decoder(tmp_path, mini.Budget(decoder=1e-6))
+    taught, untaught = mini.load_autoencoder(tmp_path).state_dict(), before.state_dict()
+    assert torch.equal(taught["encoder.1.weight"], untaught["encoder.1.weight"])
+    assert not torch.equal(taught["decoder.0.weight"], untaught["decoder.0.weight"])
+
+
 def test_clips_that_name_single_features_join_the_lessons(folder: Path) -> None:
     write_clips(folder / mini.FEATURES, 2)
     (folder / mini.FEATURES / "latents").rename(folder / "latents" / mini.FEATURES)

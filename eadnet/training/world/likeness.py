@@ -113,8 +113,7 @@ def train_likeness(clips: ClipSet, split: str, folder: Path, steps: int, batch: 
     model = Likeness()
     moments = np.linspace(0, clips.params.shape[1] - 1, MOMENTS).round().astype(int).tolist()
     truth = _examples(clips, people(clips, split), moments)
-    model.mean.copy_(truth.flatten(0, 1).mean(0))
-    model.std.copy_(truth.flatten(0, 1).std(0).clamp_min(1e-3))
+    model.standardise(truth, least=1e-3)
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)
     run = Run(folder, model, optimizer, minutes=0, steps=steps)
     for step in run.steps():

@@ -14,10 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from ...faces.masks import feathered, mask_image
-from ...metrics.temporal import STILL
 from ...synthetic.clips import Clip, animate, make_clip
 from ...synthetic.renderer import Renderer
-from ..autoencoder import psnr, to_model_range
+from ..autoencoder import flicker, psnr, to_model_range
 from ..dataset import FPS, ClipSet
 from ..evaluate import Talking, acceleration
 from ..instrument import Instrument
@@ -140,8 +139,8 @@ class Stage:
             "psnr": np.array(psnr(coded, truth, region)),
             "psnr_copy": np.array(psnr(portrait.expand_as(truth), truth, region)),
             "acceleration": np.array(acceleration(coded, region) / acceleration(truth, region)),
-            "flicker": np.array(_flicker(coded, truth, region)),
-            "flicker_truth": np.array(_flicker(truth, truth, region)),
+            "flicker": np.array(flicker(coded, truth, region)),
+            "flicker_truth": np.array(flicker(truth, truth, region)),
         }
 
     def _revoiced(self, index: int) -> Take:
@@ -161,7 +160,7 @@ class Stage:
         return self._readings(pictures) | {
             "psnr": np.array(psnr(pictures, truth, region)),
             "acceleration": np.array(acceleration(pictures, region) / acceleration(truth, region)),
-            "flicker": np.array(_flicker(pictures, truth, region)),
+            "flicker": np.array(flicker(pictures, truth, region)),
             "kept_outside": np.array(kept),
         }
 
@@ -179,13 +178,3 @@ class Stage:
             "identity": identity.numpy(),
             "pictures": shown.numpy(),
         }
-
-
-def _flicker(pictures: Tensor, truth: Tensor, region: Tensor) -> float:
-    """Mean change from frame to frame where the true face within the region holds still, of full range 1.
-
-    `eadnet.metrics.temporal.flicker`, within the region; NaN where the true face never holds still.
-    """
-    calm = (truth.diff(dim=0).abs().mean(1) / 2 <= STILL) & (region[0] > 0.5)
-    change = pictures.diff(dim=0).abs().mean(1) / 2
-    return float(change[calm].mean()) if bool(calm.any()) else float("nan")
