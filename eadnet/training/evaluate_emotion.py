@@ -497,7 +497,7 @@ def main(arguments: list[str] | None = None) -> None:
         f"{len(stills)} stills; mean R² on true renders of these people: "
         f"{np.nanmean([trust[name] for name in READ]):.2f}). Repeat with\n"
         f"`python -m eadnet.training.evaluate_emotion --checkpoint mini --train .work/mini/train "
-        f"--folder .work/mini --instrument-steps {options.instrument_steps}`."
+        f"--folder .work/mini --clips {options.clips} --instrument-steps {options.instrument_steps}`."
     )
     studio = Studio(talk, instrument, clips)
     measure(studio, options.clips, options.frames, head, options.out)
