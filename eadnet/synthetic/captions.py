@@ -38,6 +38,8 @@ KINDS: dict[str, float] = {
 """Kinds of description and their shares: one emotion, any word of the lexicon, single features, an emotion
 with features of its own, and upper and lower face at odds."""
 
+_CLEAR = 0.3  # an action that anyone sees
+
 TAUGHT = lexicon.TAUGHT
 """Sentences for a text encoder alone: no clip is described with them."""
 
@@ -198,6 +200,22 @@ def _contradiction(rng: np.random.Generator, split: str) -> Description:
     )
     parameters = lexicon.scale(parameters, 0.85)
     return Description(_finish(text, rng), nearest_emotion(parameters), 0.85, parameters, "contradiction")
+
+
+def shows_one(description: Description, one: str, other: str) -> bool:
+    """Whether the face shows one of two actions, on both sides where it has sides, and nothing of the other.
+
+    Actions that emotions show together can be told apart by such faces alone. Raises InputError for an
+    action that there is not.
+    """
+    shown = []
+    for action in (one, other):
+        names = lexicon.sided({action: 1.0})
+        if not names.keys() <= INDEX.keys():
+            raise InputError(f"Unknown facial action '{action}': see eadnet.synthetic.expression.PARAMETERS.")
+        shown.append([description.parameters.get(name, 0.0) for name in names])
+    first, second = shown
+    return min(first) >= _CLEAR and not any(second) or min(second) >= _CLEAR and not any(first)
 
 
 def nearest_emotion(parameters: Mapping[str, float]) -> str:

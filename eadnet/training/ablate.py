@@ -38,6 +38,7 @@ def parts_of(folder: Path, budget: mini.Budget, start: Path | None = None) -> Pa
         ("render", "train/texts.json"),
         ("autoencoder", "vae/model.pt"),
         ("encode", "latents/train/target.npy"),
+        ("encode", "latents/stills/stills.npy"),
         ("syncnet", "syncnet/model.pt"),
     ):
         if not (folder / file).exists():

@@ -135,9 +135,11 @@ def render_dataset(
     workers: int = 1,
     changing: float = 0.0,
     kind: str | None = None,
+    apart: tuple[str, str] | None = None,
 ) -> None:
     """Render `shape.clips` clips of `split` (seeds from `first_seed`) into `folder`; in a share of `changing`
-    the feeling becomes another one on the way. With a `kind`, only seeds whose description is of it.
+    the feeling becomes another one on the way. With a `kind`, only seeds whose description is of it; with two
+    actions `apart`, only those whose face shows one of them and nothing of the other.
 
     Finished rows are noted in `rows.jsonl`, so an interrupted rendering goes on where it stopped, and what
     the rows are in `made_with.json`, from which others learn who is in them.
@@ -145,7 +147,8 @@ def render_dataset(
     from ..synthetic.expression import PARAMETERS
 
     folder.mkdir(parents=True, exist_ok=True)
-    settings = _settings(split, first_seed, shape) | ({"kind": kind} if kind else {})
+    chosen = {"kind": kind} if kind else {}
+    settings = _settings(split, first_seed, shape) | chosen | ({"apart": apart} if apart else {})
     (folder / SETTINGS).write_text(json.dumps(settings))
     seeds = seeds_of(settings)
     arrays = _arrays(shape, len(PARAMETERS))
@@ -174,16 +177,22 @@ def render_dataset(
 def seeds_of(settings: Mapping[str, Any]) -> list[int]:
     """The seed of each row, from what a data set's `made_with.json` holds.
 
-    Raises InputError for a kind of description that there is not.
+    Raises InputError for a kind of description or a facial action that there is not.
     """
-    from ..synthetic.captions import KINDS
+    from ..synthetic.captions import KINDS, Description, shows_one
     from ..synthetic.clips import described
 
-    kind, seeds = settings.get("kind"), itertools.count(settings["first_seed"])
+    kind, apart = settings.get("kind"), settings.get("apart")
     if kind is not None and kind not in KINDS:
         raise InputError(f"Unknown kind of description '{kind}': choose one of {', '.join(KINDS)}.")
-    wanted = (s for s in seeds if kind is None or described(s, settings["split"]).kind == kind)
-    return list(itertools.islice(wanted, settings["clips"]))
+
+    def wanted(description: Description) -> bool:
+        return (not kind or description.kind == kind) and (not apart or shows_one(description, *apart))
+
+    anyone = not kind and not apart
+    seeds = itertools.count(settings["first_seed"])
+    found = (seed for seed in seeds if anyone or wanted(described(seed, settings["split"])))
+    return list(itertools.islice(found, settings["clips"]))
 
 
 def _rendered(jobs: list[Any], workers: int) -> Iterator[dict[str, Any]]:

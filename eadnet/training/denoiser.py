@@ -251,8 +251,8 @@ class DenoiserTask:
             squared = min_snr_weight(alpha, self.min_snr) * squared
         error = squared.mean()
         estimate = self.block.cut(self.diffusion.clean_estimate(noisy, velocity, alpha))
-        read = self.probe(estimate.flatten(0, 1))
-        wanted = self.targets(batch.params, batch.openings).flatten(0, 1)
+        read = self.probe(estimate, self.block.cut(batch.reference))
+        wanted = self.targets(batch.params, batch.openings)
         differences = F.smooth_l1_loss(read, wanted, reduction="none")
         weights = torch.where(self.targets.spoken, self.mouth, 1.0)
         return {"velocity": error, "expression": (weights * differences).mean()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,9 @@ from ..faces.masks import mask_image
 from ..fingerprints import fingerprint
 from ..modules.autoencoder import MiniAutoencoder
 from .autoencoder import to_model_range
-from .dataset import CHANGES, OTHER_VOICES, read_texts
+from .dataset import CHANGES, MOMENTS_PER_STILL_PERSON, OTHER_VOICES, StillSet, read_texts
 
+CHANNELS = 4  # of every latent
 ARRAYS = ("target", "masked", "reference")
 LABELS = (*ARRAYS, "params", "openings", "speech", "other_voices", "changes")
 MADE_WITH, ROWS = "made_with.txt", "rows.txt"
@@ -81,6 +82,64 @@ class _Encoder:
         for name, values in zip(ARRAYS, latents, strict=True):
             np.load(self.folder / f"{name}.npy", mmap_mode="r+")[row] = values.numpy()
         return row
+
+
+STILL_ARRAYS = ("calm", "stills")
+_STILLS_AT_ONCE = 256
+
+
+@torch.no_grad()
+def encode_stills(stills: Path, vae: MiniAutoencoder, folder: Path) -> None:
+    """Write `stills.npy` and `calm.npy` float16 [N, 4, h, w], unless this autoencoder has made them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key = fingerprint(vae, stills / "params.npy")
+    made_with = folder / MADE_WITH
+    if made_with.exists() and made_with.read_text() == key:
+        return
+    pictures = StillSet(stills)
+    for name in STILL_ARRAYS:
+        shown = getattr(pictures, name)
+        pieces = [
+            vae.encode(to_model_range(shown[first : first + _STILLS_AT_ONCE]).to(vae.latent_mean.device))
+            for first in range(0, len(shown), _STILLS_AT_ONCE)
+        ]
+        np.save(folder / f"{name}.npy", torch.cat(pieces).half().cpu().numpy())
+    made_with.write_text(key)  # last, as the sign that the set is whole
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Single faces: latents and references [N, 4, h, w], params [N, P], openings [N]."""
+
+    target: Tensor
+    reference: Tensor
+    params: Tensor
+    openings: Tensor
+
+    @classmethod
+    def joined(cls, parts: Sequence[Faces]) -> Faces:
+        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+
+class LatentStills:
+    """Encoded stills of any expression, each beside its person at rest, held in memory."""
+
+    def __init__(self, latents: Path, stills: Path) -> None:
+        self.calm, self.stills = (torch.from_numpy(np.load(latents / f"{n}.npy")) for n in STILL_ARRAYS)
+        self.params = torch.from_numpy(np.load(stills / "params.npy"))
+        self.openings = torch.from_numpy(np.load(stills / "openings.npy"))
+
+    def __len__(self) -> int:
+        return len(self.stills)
+
+    def draw(self, count: int, generator: torch.Generator) -> Faces:
+        rows = torch.randint(len(self), (count,), generator=generator)
+        return Faces(
+            self.stills[rows].float(),
+            self.calm[rows // MOMENTS_PER_STILL_PERSON].float(),
+            self.params[rows],
+            self.openings[rows],
+        )
 
 
 @dataclass(frozen=True)

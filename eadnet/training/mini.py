@@ -27,7 +27,7 @@ from .dataset import OTHER_VOICES, ClipSet, Shape, render_dataset, render_stills
 from .decoder import teach_decoder_on
 from .denoiser import TAUGHT_SHARED_NOISE, DenoiserTask, Diffusion, Schedule, train_denoiser
 from .encoders import pretrain_audio, pretrain_text, teach_audio_on, teach_text_on
-from .latents import LatentSet, encode_dataset
+from .latents import LatentSet, LatentStills, encode_dataset, encode_stills
 from .losses.weights import Judges, Weights, build
 from .probe import Targets, train_probe
 from .sampled import bank
@@ -42,7 +42,8 @@ logger = logging.getLogger(__name__)
 
 TEST_CLIPS = 64
 HEARD_RECORDINGS = 400
-FEATURES = "features"
+FEATURES, APART = "features", "apart"
+ALIKE = ("lid_tighten", "cheek_raise")  # both narrow the eye, and most emotions show both or none
 BANK = 64  # windows that the denoiser samples for TFRM
 
 
@@ -52,6 +53,7 @@ class Budget:
 
     voices: other speakers who say every training clip. changing: share of clips whose feeling changes.
     features: clips more, with sentences that name single features and no feeling.
+    apart: clips more of that kind, with narrowed eyes or raised cheeks and never both.
     """
 
     people: int = 2000
@@ -62,10 +64,11 @@ class Budget:
     voices: int = 3
     changing: float = 0.1
     features: int = 0
+    apart: int = 0
     first_seed: int = 0
     autoencoder: float = 35.0
     decoder: float = 14.0
-    probe: float = 2.0
+    probe: float = 6.0
     text: float = 5.0
     audio: float = 15.0
     denoiser: float = 70.0
@@ -85,6 +88,10 @@ def render(folder: Path, budget: Budget, workers: int) -> None:
         shape = Shape(budget.features, budget.frames)
         beyond = first + budget.clips
         _render_clips(folder / FEATURES, "train", shape, workers, beyond, changing, kind="features")
+    if budget.apart:
+        shape = Shape(budget.apart, budget.frames)
+        beyond = first + budget.clips + 10 * budget.features  # one sentence in seven is of that kind
+        _render_clips(folder / APART, "train", shape, workers, beyond, changing, kind="features", apart=ALIKE)
     for split, count in (("validation", HEARD_RECORDINGS), ("train", budget.spoken)):
         if not (folder / "speech" / split / "mouths.npy").exists():
             seed = first if split == "train" else 0
@@ -102,17 +109,26 @@ def _render_clips(
     first_seed: int = 0,
     changing: float = 0.0,
     kind: str | None = None,
+    apart: tuple[str, str] | None = None,
 ) -> None:
     if not (folder / "texts.json").exists():
         render_dataset(
-            folder, split, shape, first_seed=first_seed, workers=workers, changing=changing, kind=kind
+            folder,
+            split,
+            shape,
+            first_seed=first_seed,
+            workers=workers,
+            changing=changing,
+            kind=kind,
+            apart=apart,
         )
         logger.info("rendered %d clips into %s", shape.clips, folder)
 
 
 def _taught(budget: Budget) -> tuple[str, ...]:
     """Folders of the clips that the denoiser learns from."""
-    return ("train", FEATURES) if budget.features else ("train",)
+    more = {FEATURES: budget.features, APART: budget.apart}
+    return ("train", *(name for name, count in more.items() if count))
 
 
 def autoencoder(folder: Path, budget: Budget, start: Path | None = None) -> None:
@@ -142,6 +158,7 @@ def encode(folder: Path, budget: Budget, workers: int) -> None:
     vae = load_autoencoder(folder)
     for split in ("validation", *_taught(budget)):
         encode_dataset(folder / split, vae, folder / "latents" / split, workers)
+    encode_stills(folder / "stills", vae, folder / "latents" / "stills")
 
 
 def new_talker(start: Path | None = None) -> Talker:
@@ -188,7 +205,8 @@ def denoiser_task(
     held_out = LatentSet(folder / "latents" / "validation", folder / "validation")
     targets = Targets.of(data)
     block = Block.around(mask_image(preset.mask_region, preset.resolution))
-    probe = train_probe(data, targets, block, folder / "probe", budget.probe)
+    stills = LatentStills(folder / "latents" / "stills", folder / "stills")
+    probe = train_probe(data, targets, block, folder / "probe", budget.probe, stills=stills)
     talker = new_talker(start)
     spoken, heard = (SpeechSet(folder / "speech" / s) for s in ("train", "validation"))
     words, sounds = folder / "text", folder / "audio"

@@ -179,6 +179,25 @@ def test_one_sided_phrases_move_one_side() -> None:
     assert plain and all(d.parameters.get("smile_l", 0) > d.parameters.get("smile_r", 0) for d in plain)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "told_apart"),
+    [
+        ({"lid_tighten_l": 0.8, "lid_tighten_r": 0.8, "smile_l": 0.9}, True),
+        ({"cheek_raise_l": 0.4, "cheek_raise_r": 0.4}, True),
+        ({"lid_tighten_l": 0.8, "blink_l": 0.25}, False),
+        ({"lid_tighten_l": 0.1, "lid_tighten_r": 0.1}, False),
+        ({"cheek_raise_l": 0.9, "cheek_raise_r": 0.9, "lid_tighten_l": 0.1, "lid_tighten_r": 0.1}, False),
+        ({}, False),
+    ],
+)
+def test_a_face_shows_one_of_two_actions_clearly_on_both_sides_and_nothing_of_the_other(
+    parameters: dict[str, float], told_apart: bool
+) -> None:
+    description = captions.Description("", "neutral", 0.0, parameters)
+    assert captions.shows_one(description, "lid_tighten", "cheek_raise") is told_apart
+    assert captions.shows_one(description, "cheek_raise", "lid_tighten") is told_apart
+
+
 def test_contradictions_join_the_eyes_of_one_emotion_to_the_mouth_of_another() -> None:
     for seed in range(400):
         said = captions.describe(rng(seed))

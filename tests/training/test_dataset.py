@@ -101,6 +101,20 @@ def test_a_kind_that_there_is_not_is_refused(tmp_path):
         render_dataset(tmp_path, "train", SHAPE, kind="feature")
 
 
+def test_a_set_of_faces_that_show_one_of_two_actions():
+    from eadnet.synthetic.clips import described
+
+    settings = {"split": "train", "first_seed": 0, "clips": 4, "apart": ["lid_tighten", "cheek_raise"]}
+    faces = [described(seed, "train").parameters for seed in seeds_of({**settings, "kind": "features"})]
+    lids, cheeks = (["lid_tighten_l" in face for face in faces], ["cheek_raise_l" in face for face in faces])
+    assert len(faces) == 4 and all(a != b for a, b in zip(lids, cheeks, strict=True))
+
+
+def test_an_action_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(InputError, match="facial action 'eyes'"):
+        render_dataset(tmp_path, "train", SHAPE, apart=("eyes", "cheek_raise"))
+
+
 def test_stills_come_with_their_truth_and_the_calm_person(tmp_path):
     from eadnet.synthetic.expression import RANGES
 

@@ -10,7 +10,8 @@ import torch
 
 from eadnet.errors import InputError
 from eadnet.modules.autoencoder import MiniAutoencoder
-from eadnet.training.latents import ARRAYS, encode_dataset
+from eadnet.training.dataset import MOMENTS_PER_STILL_PERSON
+from eadnet.training.latents import ARRAYS, Faces, LatentStills, encode_dataset, encode_stills
 from tests.training.tiny_world import FRAMES, latent_set, write_clips
 
 WHO = torch.zeros(200, dtype=torch.long)
@@ -125,3 +126,51 @@ def test_two_workers_encode_the_same(clips: Path, tmp_path: Path) -> None:
     encode_dataset(clips, vae, tmp_path / "two", workers=2)
     for name, values in encoded(tmp_path / "one").items():
         np.testing.assert_allclose(values, np.load(tmp_path / "two" / f"{name}.npy"), atol=2e-3)
+
+
+@pytest.fixture
+def stills(tmp_path: Path) -> Path:
+    """Two people, each in one colour of their own, darker at rest."""
+    folder = tmp_path / "stills"
+    folder.mkdir()
+    count = 2 * MOMENTS_PER_STILL_PERSON
+    shades = np.repeat([[60], [180]], MOMENTS_PER_STILL_PERSON)
+    np.save(
+        folder / "stills.npy",
+        np.broadcast_to(shades[:, None, None, None], (count, 32, 32, 3)).astype("uint8"),
+    )
+    np.save(
+        folder / "calm.npy",
+        np.broadcast_to(np.reshape([50, 170], (2, 1, 1, 1)), (2, 32, 32, 3)).astype("uint8"),
+    )
+    np.save(folder / "params.npy", shades[:, None].astype(np.float32))
+    np.save(folder / "openings.npy", shades.astype(np.float32))
+    return folder
+
+
+def test_a_still_comes_beside_its_own_person_at_rest(stills: Path, tmp_path: Path) -> None:
+    vae = tiny_autoencoder()
+    encode_stills(stills, vae, tmp_path / "latents")
+    encoded = LatentStills(tmp_path / "latents", stills)
+    faces = encoded.draw(20, torch.Generator().manual_seed(0))
+    assert len(encoded) == 12 and faces.target.shape == (20, 4, 4, 4)
+    for target, reference, params in zip(faces.target, faces.reference, faces.params, strict=True):
+        for latents, shade in ((target, float(params[0])), (reference, float(params[0]) - 10)):
+            with torch.no_grad():
+                wanted = vae.encode(torch.full((1, 3, 32, 32), shade / 127.5 - 1))[0]
+            torch.testing.assert_close(latents, wanted, rtol=0, atol=5e-3)
+
+
+def test_stills_are_encoded_once_for_an_autoencoder(stills: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "latents"
+    encode_stills(stills, tiny_autoencoder(0), folder)
+    (folder / "calm.npy").write_bytes(b"kept")
+    encode_stills(stills, tiny_autoencoder(0), folder)
+    assert (folder / "calm.npy").read_bytes() == b"kept"
+    encode_stills(stills, tiny_autoencoder(1), folder)
+    assert (folder / "calm.npy").read_bytes() != b"kept"
+
+
+def test_faces_join_in_order() -> None:
+    one, two = (Faces(*(torch.full((n, 1), float(n)) for _ in range(4))) for n in (1, 2))
+    assert Faces.joined([one, two]).openings.flatten().tolist() == [1, 2, 2]

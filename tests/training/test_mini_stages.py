@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from eadnet.errors import InputError
 from eadnet.modules.autoencoder import MiniAutoencoder
 from eadnet.modules.tfrm import TFRM
 from eadnet.training import denoiser, mini
+from eadnet.training.dataset import Shape, seeds_of
 from eadnet.training.denoiser import Schedule
 from eadnet.training.latents import LatentSet
 from eadnet.training.losses.weights import Weights
@@ -79,10 +81,31 @@ def test_the_decoder_is_taught_on_where_the_other_stages_find_it(tmp_path: Path)
 
 
 def test_clips_that_name_single_features_join_the_lessons(folder: Path) -> None:
-    write_clips(folder / mini.FEATURES, 2)
-    (folder / mini.FEATURES / "latents").rename(folder / "latents" / mini.FEATURES)
+    for name in (mini.FEATURES, mini.APART):
+        write_clips(folder / name, 2)
+        (folder / name / "latents").rename(folder / "latents" / name)
     assert len(mini.lessons(folder, mini.Budget())) == 3
     assert len(mini.lessons(folder, mini.Budget(features=2))) == 5
+    assert len(mini.lessons(folder, mini.Budget(features=2, apart=2))) == 7
+
+
+def test_no_clip_of_features_comes_again_among_those_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: dict[str, list[int]] = {}
+
+    def note(folder: Path, split: str, shape: Shape, **how: Any) -> None:
+        chosen = {name: how[name] for name in ("kind", "apart") if how[name]}
+        seeds[folder.name] = seeds_of(
+            {"split": split, "clips": shape.clips, **chosen} | {"first_seed": how["first_seed"]}
+        )
+
+    monkeypatch.setattr(mini, "render_dataset", note)
+    for name in ("render_stills", "make_speech", "make_other_voices"):
+        monkeypatch.setattr(mini, name, lambda *_, **__: None)
+    mini.render(tmp_path, mini.Budget(clips=20, features=30, apart=10, held_out_clips=1), workers=1)
+    assert len(seeds[mini.FEATURES]) == 30 and len(seeds[mini.APART]) == 10
+    assert not set(seeds[mini.FEATURES]) & set(seeds[mini.APART]) and min(seeds[mini.FEATURES]) >= 20
 
 
 @pytest.mark.parametrize("budget", [mini.Budget(text=0.0), mini.Budget(audio=0.0)])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 
 from eadnet.synthetic.expression import PARAMETERS
-from eadnet.training.probe import ExpressionProbe, Targets
+from eadnet.training.latents import Batch, Faces
+from eadnet.training.probe import ExpressionProbe, Targets, train_probe
+from tests.training.tiny_world import BLOCK
 
 
 def test_targets_are_standardised_and_leave_the_pose_of_the_head_out():
@@ -20,9 +23,51 @@ def test_targets_are_standardised_and_leave_the_pose_of_the_head_out():
     torch.testing.assert_close(flat.std(0), torch.ones(len(targets)), atol=1e-3, rtol=0)
 
 
-def test_the_probe_reads_the_block_it_is_made_for():
-    probe = ExpressionProbe(outputs=35, side=12)
-    assert probe(torch.randn(3, 4, 12, 12)).shape == (3, 35)
+def test_the_probe_reads_single_faces_and_windows_beside_their_people():
+    probe = ExpressionProbe(outputs=35, side=12).eval()
+    windows, references = torch.randn(3, 2, 4, 12, 12), torch.randn(3, 4, 12, 12)
+    read = probe(windows, references)
+    assert read.shape == (3, 2, 35)
+    torch.testing.assert_close(read[:, 1], probe(windows[:, 1], references), atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(read, probe(windows, references.roll(1, 0)), atol=1e-3)
+
+
+class OneFace:
+    """A set of clips or stills of one face each, which says how often it was drawn from."""
+
+    def __init__(self, value: float, per_clip: int | None) -> None:
+        self.value, self.per_clip, self.drawn = value, per_clip, 0
+
+    def draw(self, count: int, *rest: Any) -> Batch | Faces:
+        self.drawn += 1
+        frames = rest[:-1]
+        face = torch.full((count, *frames, 4, 16, 16), self.value)
+        params = torch.full((count, *frames, len(PARAMETERS)), self.value)
+        opening = torch.full((count, *frames), self.value)
+        reference = torch.zeros(count, 4, 16, 16)
+        if not self.per_clip:
+            return Faces(face, reference, params, opening)
+        rows = torch.zeros(count, dtype=torch.long)
+        return Batch(face, face, reference, params, opening, rows, rows)
+
+
+def test_the_probe_learns_from_clips_and_from_stills(tmp_path):
+    targets = Targets.of(SimpleNamespace(params=torch.rand(6, 9, len(PARAMETERS)), openings=torch.rand(6, 9)))  # type: ignore[arg-type]
+    clips, stills = OneFace(0.0, per_clip=4), OneFace(1.0, per_clip=None)
+    taught = train_probe(clips, targets, BLOCK, tmp_path / "both", 0.05, stills=stills)  # type: ignore[arg-type]
+    assert clips.drawn == stills.drawn > 0
+    assert not taught.training and not any(p.requires_grad for p in taught.parameters())
+    alone = train_probe(clips, targets, BLOCK, tmp_path / "alone", 1e-6)  # type: ignore[arg-type]
+    assert isinstance(alone, ExpressionProbe)
+    face, wanted = (
+        torch.ones(1, 4, BLOCK.side, BLOCK.side),
+        targets(torch.ones(1, len(PARAMETERS)), torch.ones(1)),
+    )
+
+    def error(probe: ExpressionProbe) -> float:
+        return float((probe(face, torch.zeros_like(face)) - wanted).abs().mean())
+
+    assert error(taught) < error(alone)
 
 
 def test_what_speech_moves_is_the_mouth_and_not_the_brows():

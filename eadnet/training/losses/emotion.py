@@ -28,8 +28,7 @@ class EmotionLoss:
         self.columns = [k for k, name in enumerate(names) if name not in _FLEETING]
 
     def __call__(self, step: Step) -> Tensor | None:
-        lead = step.estimate.shape[:2]
-        read = self.probe(self.block.cut(step.estimate).flatten(0, 1)).unflatten(0, lead)
+        read = self.probe(self.block.cut(step.estimate), self.block.cut(step.batch.reference))
         wanted = self.targets(step.batch.params, step.batch.openings)
         error = (read.mean(1) - wanted.mean(1))[:, self.columns].square()
         return by_signal(error, step.alpha)

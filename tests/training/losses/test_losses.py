@@ -119,8 +119,8 @@ class FirstNumbers(nn.Module):
         super().__init__()
         self.count = count
 
-    def forward(self, latents: Tensor) -> Tensor:
-        return latents.flatten(1)[:, : self.count]
+    def forward(self, latents: Tensor, reference: Tensor) -> Tensor:
+        return latents.flatten(2)[..., : self.count]
 
 
 def test_emotion_is_judged_by_the_windows_mean_and_without_what_speech_owns(data):
