@@ -16,6 +16,7 @@ WORKFLOWS = [
     "emotion_timeline",
     "revoice_video",
     "render_long_video",
+    "lipsync_with_latentsync",
 ]
 every_workflow = pytest.mark.parametrize("name", WORKFLOWS)
 
