@@ -147,8 +147,8 @@ def render_dataset(
     from ..synthetic.expression import PARAMETERS
 
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = {"kind": kind} if kind else {}
-    settings = _settings(split, first_seed, shape) | chosen | ({"apart": apart} if apart else {})
+    chosen = {name: value for name, value in (("kind", kind), ("apart", apart)) if value}
+    settings = _settings(split, first_seed, shape) | chosen
     (folder / SETTINGS).write_text(json.dumps(settings))
     seeds = seeds_of(settings)
     arrays = _arrays(shape, len(PARAMETERS))
@@ -179,20 +179,21 @@ def seeds_of(settings: Mapping[str, Any]) -> list[int]:
 
     Raises InputError for a kind of description or a facial action that there is not.
     """
-    from ..synthetic.captions import KINDS, Description, shows_one
+    from ..synthetic.captions import KINDS, shows_one
     from ..synthetic.clips import described
 
     kind, apart = settings.get("kind"), settings.get("apart")
     if kind is not None and kind not in KINDS:
         raise InputError(f"Unknown kind of description '{kind}': choose one of {', '.join(KINDS)}.")
 
-    def wanted(description: Description) -> bool:
+    def wanted(seed: int) -> bool:
+        if not kind and not apart:
+            return True
+        description = described(seed, settings["split"])
         return (not kind or description.kind == kind) and (not apart or shows_one(description, *apart))
 
-    anyone = not kind and not apart
-    seeds = itertools.count(settings["first_seed"])
-    found = (seed for seed in seeds if anyone or wanted(described(seed, settings["split"])))
-    return list(itertools.islice(found, settings["clips"]))
+    seeds = filter(wanted, itertools.count(settings["first_seed"]))
+    return list(itertools.islice(seeds, settings["clips"]))
 
 
 def _rendered(jobs: list[Any], workers: int) -> Iterator[dict[str, Any]]:

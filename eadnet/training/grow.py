@@ -22,11 +22,11 @@ from ..presets import PRESETS
 from . import mini
 from .block import Block
 from .config import Config, read_config
-from .dataset import Shape, render_dataset
+from .dataset import Shape, render_dataset, render_stills
 from .denoiser import TAUGHT_SHARED_NOISE, DenoiserTask, Diffusion, train_denoiser
 from .encoders import teach_audio_on
 from .growing import Growing, Plan
-from .latents import LatentSet, encode_dataset
+from .latents import LatentSet, LatentStills, encode_dataset, encode_stills
 from .probe import Targets, train_probe
 from .spoken import SpeechSet, make_speech
 from .talker import Talker
@@ -52,9 +52,12 @@ def grow(folder: Path, out: Path, start: Path, config: Config, *, minutes: float
     make_speech(folder / "speech" / "validation", "validation", mini.HEARD_RECORDINGS, workers=workers)
     shape = Shape(budget.held_out_clips, budget.frames)
     render_dataset(folder / "validation", "validation", shape, workers=workers)
-    logger.info("speech and validation clips are there, %.0f s left", ends - time.monotonic())
+    logger.info("speech, validation clips and stills are there, %.0f s left", ends - time.monotonic())
     vae = load_checkpoint(start, only=["vae"]).component("vae").to(how.device)
     encode_dataset(folder / "validation", vae, folder / "latents" / "validation")
+    if not (folder / "stills" / "stills.npy").exists():
+        render_stills(folder / "stills", budget.people, workers=workers)
+    encode_stills(folder / "stills", vae, folder / "latents" / "stills")
     held_out = LatentSet(folder / "latents" / "validation", folder / "validation")
     plan = Plan(
         folder / "parts",
@@ -90,9 +93,10 @@ def _task(talker: Talker, data: LatentSet, folder: Path, minutes: float, device:
     preset = PRESETS["mini"]
     block = Block.around(mask_image(preset.mask_region, preset.resolution))
     targets = Targets.of(data)
+    stills = LatentStills(folder / "latents" / "stills", folder / "stills")
     return DenoiserTask(
         talker,
-        train_probe(data, targets, block, folder / "probe", minutes, device),
+        train_probe(data, stills, targets, block, folder / "probe", minutes, device),
         targets,
         Diffusion.of(preset.scheduler_config),
         size=preset.resolution,

@@ -38,7 +38,7 @@ def encode_dataset(clips: Path, vae: MiniAutoencoder, folder: Path, workers: int
     if not made_with.exists() or made_with.read_text() != key:
         (folder / ROWS).unlink(missing_ok=True)
         for name, lead in zip(ARRAYS, ((count, frames), (count, frames), (count, 2)), strict=True):
-            shape = (*lead, 4, size // 8, size // 8)
+            shape = (*lead, CHANNELS, size // 8, size // 8)
             np.lib.format.open_memmap(folder / f"{name}.npy", "w+", "float16", shape)
         made_with.write_text(key)
     notes = folder / ROWS
@@ -122,9 +122,16 @@ class Faces:
 
 
 class LatentStills:
-    """Encoded stills of any expression, each beside its person at rest, held in memory."""
+    """Encoded stills of any expression, each beside its person at rest, held in memory.
+
+    Raises InputError where they are not encoded.
+    """
 
     def __init__(self, latents: Path, stills: Path) -> None:
+        if not (latents / MADE_WITH).exists():
+            raise InputError(
+                f"{latents} has no encoded stills: run `python -m eadnet.training encode` first."
+            )
         self.calm, self.stills = (torch.from_numpy(np.load(latents / f"{n}.npy")) for n in STILL_ARRAYS)
         self.params = torch.from_numpy(np.load(stills / "params.npy"))
         self.openings = torch.from_numpy(np.load(stills / "openings.npy"))

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 TEST_CLIPS = 64
 HEARD_RECORDINGS = 400
 FEATURES, APART = "features", "apart"
-ALIKE = ("lid_tighten", "cheek_raise")  # both narrow the eye, and most emotions show both or none
+ALIKE = ("lid_tighten", "cheek_raise")  # both narrow the eye, and clips of emotions hardly tell which did
 BANK = 64  # windows that the denoiser samples for TFRM
 
 
@@ -206,7 +206,7 @@ def denoiser_task(
     targets = Targets.of(data)
     block = Block.around(mask_image(preset.mask_region, preset.resolution))
     stills = LatentStills(folder / "latents" / "stills", folder / "stills")
-    probe = train_probe(data, targets, block, folder / "probe", budget.probe, stills=stills)
+    probe = train_probe(data, stills, targets, block, folder / "probe", budget.probe)
     talker = new_talker(start)
     spoken, heard = (SpeechSet(folder / "speech" / s) for s in ("train", "validation"))
     words, sounds = folder / "text", folder / "audio"

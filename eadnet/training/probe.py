@@ -18,7 +18,7 @@ from .block import Block
 from .latents import CHANNELS, Batch, Faces, LatentSet, LatentStills
 from .run import Run
 
-CLIPS, FRAMES = 12, 4  # in a step
+CLIPS, FRAMES = 12, 4  # in a step, and as many stills as frames
 
 
 class ExpressionProbe(nn.Module):
@@ -93,25 +93,23 @@ class Targets:
 
 def train_probe(
     data: LatentSet,
+    stills: LatentStills,
     targets: Targets,
     block: Block,
     folder: Path,
     minutes: float,
     device: str = "cpu",
-    stills: LatentStills | None = None,
 ) -> ExpressionProbe:
     """Fit the probe on clean and slightly noisy latents, and freeze it; it returns to the processor.
 
-    Half of every batch are `stills` where there are any.
+    Half of every batch are stills.
     """
     torch.manual_seed(1)
     probe = ExpressionProbe(len(targets), block.side).to(device)
     run = Run(folder, probe, torch.optim.AdamW(probe.parameters(), 2e-3, weight_decay=1e-2), minutes=minutes)
     for step in run.steps():
-        parts = [_of_clips(data.draw(CLIPS, FRAMES, run.generator))]
-        if stills:
-            parts.append(stills.draw(CLIPS * FRAMES, run.generator))
-        faces = Faces.joined(parts)
+        moving = _of_clips(data.draw(CLIPS, FRAMES, run.generator))
+        faces = Faces.joined([moving, stills.draw(CLIPS * FRAMES, run.generator)])
         target, reference = block.cut(faces.target), block.cut(faces.reference)
         noisy = target + torch.rand(len(target), 1, 1, 1) * 0.5 * torch.randn_like(target)
         truth = targets(faces.params, faces.openings)

@@ -20,7 +20,15 @@ from tests.training.tiny_world import tiny_talker  # noqa: E402
 
 SMALL = Config(
     budget=mini.Budget(
-        clips=2, held_out_clips=2, frames=16, spoken=4, voices=1, audio=1e-6, probe=1e-6, changing=0.5
+        people=2,
+        clips=2,
+        held_out_clips=2,
+        frames=16,
+        spoken=4,
+        voices=1,
+        audio=1e-6,
+        probe=1e-6,
+        changing=0.5,
     ),
     denoiser=Schedule(frames=16, stda_from=0.0),
 )

@@ -171,6 +171,11 @@ def test_stills_are_encoded_once_for_an_autoencoder(stills: Path, tmp_path: Path
     assert (folder / "calm.npy").read_bytes() != b"kept"
 
 
+def test_stills_that_are_not_encoded_are_refused_with_what_to_do(stills: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="eadnet.training encode"):
+        LatentStills(tmp_path / "latents", stills)
+
+
 def test_faces_join_in_order() -> None:
     one, two = (Faces(*(torch.full((n, 1), float(n)) for _ in range(4))) for n in (1, 2))
     assert Faces.joined([one, two]).openings.flatten().tolist() == [1, 2, 2]

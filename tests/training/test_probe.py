@@ -35,8 +35,8 @@ def test_the_probe_reads_single_faces_and_windows_beside_their_people():
 class OneFace:
     """A set of clips or stills of one face each, which says how often it was drawn from."""
 
-    def __init__(self, value: float, per_clip: int | None) -> None:
-        self.value, self.per_clip, self.drawn = value, per_clip, 0
+    def __init__(self, value: float, in_clips: bool) -> None:
+        self.value, self.in_clips, self.drawn = value, in_clips, 0
 
     def draw(self, count: int, *rest: Any) -> Batch | Faces:
         self.drawn += 1
@@ -45,7 +45,7 @@ class OneFace:
         params = torch.full((count, *frames, len(PARAMETERS)), self.value)
         opening = torch.full((count, *frames), self.value)
         reference = torch.zeros(count, 4, 16, 16)
-        if not self.per_clip:
+        if not self.in_clips:
             return Faces(face, reference, params, opening)
         rows = torch.zeros(count, dtype=torch.long)
         return Batch(face, face, reference, params, opening, rows, rows)
@@ -53,12 +53,11 @@ class OneFace:
 
 def test_the_probe_learns_from_clips_and_from_stills(tmp_path):
     targets = Targets.of(SimpleNamespace(params=torch.rand(6, 9, len(PARAMETERS)), openings=torch.rand(6, 9)))  # type: ignore[arg-type]
-    clips, stills = OneFace(0.0, per_clip=4), OneFace(1.0, per_clip=None)
-    taught = train_probe(clips, targets, BLOCK, tmp_path / "both", 0.05, stills=stills)  # type: ignore[arg-type]
+    clips, stills = OneFace(0.0, in_clips=True), OneFace(1.0, in_clips=False)
+    taught = train_probe(clips, stills, targets, BLOCK, tmp_path / "long", 0.05)  # type: ignore[arg-type]
     assert clips.drawn == stills.drawn > 0
     assert not taught.training and not any(p.requires_grad for p in taught.parameters())
-    alone = train_probe(clips, targets, BLOCK, tmp_path / "alone", 1e-6)  # type: ignore[arg-type]
-    assert isinstance(alone, ExpressionProbe)
+    hardly = train_probe(clips, stills, targets, BLOCK, tmp_path / "short", 1e-6)  # type: ignore[arg-type]
     face, wanted = (
         torch.ones(1, 4, BLOCK.side, BLOCK.side),
         targets(torch.ones(1, len(PARAMETERS)), torch.ones(1)),
@@ -67,7 +66,7 @@ def test_the_probe_learns_from_clips_and_from_stills(tmp_path):
     def error(probe: ExpressionProbe) -> float:
         return float((probe(face, torch.zeros_like(face)) - wanted).abs().mean())
 
-    assert error(taught) < error(alone)
+    assert error(taught) < error(hardly)
 
 
 def test_what_speech_moves_is_the_mouth_and_not_the_brows():
