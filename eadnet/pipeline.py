@@ -32,8 +32,7 @@ from .media.reader import Pictures, PicturesInMemory, VideoReader
 from .media.sound import Sound, SoundFile
 from .media.speech import record_speech
 from .modules.tfrm import TFRM, smooth_stream
-from .produce import Produced, produce
-from .render import (
+from .rendering.frames import (
     CentreSquare,
     Face,
     Networks,
@@ -43,6 +42,7 @@ from .render import (
     render,
     warn_of_photograph,
 )
+from .rendering.to_file import Produced, produce
 from .sampling import Sampling, SamplingProgress
 
 logger = logging.getLogger(__name__)

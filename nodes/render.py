@@ -19,9 +19,9 @@ from ..eadnet.media.lengths import LENGTH_MODES, Length, choose_length
 from ..eadnet.media.reader import Pictures, PicturesInMemory, VideoReader
 from ..eadnet.media.sound import Sound, SoundFile, SoundInMemory
 from ..eadnet.media.speech import SpeechFile, record_speech
-from ..eadnet.produce import produce
-from ..eadnet.render import CentreSquare, Networks, Scene, warn_of_photograph
-from ..eadnet.render import TrackedFace as FaceInFrames
+from ..eadnet.rendering.frames import CentreSquare, Networks, Scene, warn_of_photograph
+from ..eadnet.rendering.frames import TrackedFace as FaceInFrames
+from ..eadnet.rendering.to_file import produce
 from ..eadnet.sampling import Sampling
 from . import host
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem

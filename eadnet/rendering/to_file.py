@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .errors import InputError
-from .media.behind import Behind
-from .media.film import Film, discard_partial, most_waiting, partial_path
-from .media.sound import Sound
-from .memory import free_cached, is_out_of_memory
-from .preflight import estimate
-from .render import Networks, RenderProgress, Scene, render
-from .sampling import Sampling
+from ..errors import InputError
+from ..media.behind import Behind
+from ..media.film import Film, discard_partial, most_waiting, partial_path
+from ..media.sound import Sound
+from ..memory import free_cached, is_out_of_memory
+from ..sampling import Sampling
+from .estimate import estimate
+from .frames import Networks, RenderProgress, Scene, render
 
 logger = logging.getLogger(__name__)
 

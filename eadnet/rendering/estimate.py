@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
-from .errors import InputError
-from .media.film import GROUP, most_waiting
-from .media.silence import quiet_tokens
-from .render import Networks, Scene
-from .sampling import Conditions, Sampling, sample
-from .sampling.windows import windows
+from ..errors import InputError
+from ..media.film import GROUP, most_waiting
+from ..media.silence import quiet_tokens
+from ..sampling import Conditions, Sampling, sample
+from ..sampling.windows import windows
+from .frames import Networks, Scene
 
 # What H.264 needs at most for a pixel of a talking face at our quality, in bytes; measured 0.02 to 0.1.
 _BYTES_PER_PIXEL = 0.1

@@ -21,7 +21,7 @@ from eadnet.faces.manual import ManualDetector, parse_face
 from eadnet.media.film import GROUP, partial_path
 from eadnet.media.video import read_video, write_video
 from eadnet.pipeline import Model, Settings, generate, generate_file, job, load_model
-from eadnet.render import render
+from eadnet.rendering.frames import render
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from . import __version__
-from .errors import CheckpointError, InputError
+from .. import __version__
+from ..errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
-    from .captions.base import Captioner
-    from .faces.detectors import FaceDetector
-    from .pipeline import Progress
+    from ..captions.base import Captioner
+    from ..faces.detectors import FaceDetector
+    from ..pipeline import Progress
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class ProgressLine:
 
 
 def _generate_arguments(parser: argparse.ArgumentParser) -> None:
-    from .media.lengths import LENGTH_MODES
-    from .sampling.schedulers import SCHEDULERS
+    from ..media.lengths import LENGTH_MODES
+    from ..sampling.schedulers import SCHEDULERS
 
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--portrait", type=Path, metavar="IMG", help="the face, as a picture")
@@ -116,12 +116,12 @@ def _generate(options: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
-    from .faces.choice import Choice
-    from .media.images import contact_sheet, write_png
-    from .media.reader import VideoReader
-    from .pipeline import generate_file, load_model
+    from ..faces.choice import Choice
+    from ..media.images import contact_sheet, write_png
+    from ..media.reader import VideoReader
+    from ..pipeline import generate_file, load_model
 
-    logging.getLogger("eadnet.produce").setLevel(logging.INFO)  # what the render will need
+    logging.getLogger("eadnet.rendering.to_file").setLevel(logging.INFO)  # what the render will need
     model = load_model(
         options.checkpoint,
         audio_encoder=options.audio_encoder,
@@ -166,9 +166,9 @@ def _generate(options: argparse.Namespace) -> None:
 
 def _detector(file: Path | None, by_hand: str | None) -> FaceDetector | None:
     """What finds the face in a video; None leaves the centred square."""
-    from .faces.manual import ManualDetector, parse_face
-    from .faces.mediapipe import MediaPipe
-    from .faces.yunet import YuNet
+    from ..faces.manual import ManualDetector, parse_face
+    from ..faces.mediapipe import MediaPipe
+    from ..faces.yunet import YuNet
 
     if by_hand is not None:
         return ManualDetector(parse_face(by_hand))
@@ -183,7 +183,7 @@ def _info_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _info(options: argparse.Namespace) -> None:
-    from .checkpoints import bundled_mini, count_parameters, read_info
+    from ..checkpoints import bundled_mini, count_parameters, read_info
 
     path = bundled_mini() if options.checkpoint == "mini" else Path(options.checkpoint)
     info = read_info(path)
@@ -212,7 +212,7 @@ def _convert_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _convert(options: argparse.Namespace) -> None:
-    from .convert import convert
+    from ..convert import convert
 
     print(convert(options.source, options.target, resolution=options.resolution, preset=options.preset))
 
@@ -225,8 +225,8 @@ def _sheet_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _sheet(options: argparse.Namespace) -> None:
-    from .media.images import contact_sheet, write_png
-    from .media.video import read_video
+    from ..media.images import contact_sheet, write_png
+    from ..media.video import read_video
 
     frames = read_video(options.video).frames
     write_png(options.out, contact_sheet(frames, options.count, options.columns))
@@ -258,8 +258,8 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate_world(options: argparse.Namespace) -> None:
-    from .pipeline import Progress
-    from .training.world.command import Settings, evaluate_world
+    from ..pipeline import Progress
+    from ..training.world.command import Settings, evaluate_world
 
     line = ProgressLine(sys.stderr)
     settings = Settings(
@@ -279,7 +279,7 @@ def _evaluate_world(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from .evaluation.folder import evaluate
+    from ..evaluation.folder import evaluate
 
     if (options.world is None) == (options.generated is None):
         raise InputError("Name a folder of videos to score, or --world for the synthetic world: one of them.")
@@ -315,7 +315,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _caption_arguments(parser: argparse.ArgumentParser) -> None:
-    from .captions.schema import EMOTIONS
+    from ..captions.schema import EMOTIONS
 
     parser.add_argument("folder", type=Path, metavar="DIR", help="clips, in folders of any depth")
     parser.add_argument("--out", type=Path, required=True, metavar="JSONL", help="goes on where it stopped")
@@ -341,15 +341,15 @@ def _caption_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _captioner(options: argparse.Namespace) -> Captioner:
     if options.backend == "template":
-        from .captions.template import TemplateCaptioner
+        from ..captions.template import TemplateCaptioner
 
         return TemplateCaptioner(options.label)
     if options.backend == "endpoint":
-        from .captions.endpoint import EndpointCaptioner
+        from ..captions.endpoint import EndpointCaptioner
 
         return EndpointCaptioner(options.url, options.model, timeout=options.timeout)
     if options.backend == "local":
-        from .captions.local_vlm import LocalCaptioner, LocalVLM
+        from ..captions.local_vlm import LocalCaptioner, LocalVLM
 
         if not options.model:
             raise InputError("No model is given: name its folder with --model.")
@@ -361,7 +361,7 @@ def _captioner(options: argparse.Namespace) -> Captioner:
             raise InputError(
                 f"The device {options.device} cannot be used: choose cpu or another one."
             ) from error
-    from .captions.measured import MeasuredCaptioner
+    from ..captions.measured import MeasuredCaptioner
 
     if options.task is None:
         raise InputError("Measuring needs MediaPipe's face landmarker: name the .task file with --task.")
@@ -369,8 +369,8 @@ def _captioner(options: argparse.Namespace) -> Captioner:
 
 
 def _caption(options: argparse.Namespace) -> None:
-    from .captions.dataset import Shard, caption_folder, skip_list
-    from .pipeline import Progress
+    from ..captions.dataset import Shard, caption_folder, skip_list
+    from ..pipeline import Progress
 
     line = ProgressLine(sys.stderr)
     done, skipped = caption_folder(
@@ -389,13 +389,13 @@ def _caption(options: argparse.Namespace) -> None:
 
 
 def _synth_arguments(parser: argparse.ArgumentParser) -> None:
-    from .synthetic import commands
+    from ..synthetic import commands
 
     commands.arguments(parser)
 
 
 def _synth(options: argparse.Namespace) -> None:
-    from .synthetic import commands
+    from ..synthetic import commands
 
     try:
         print(commands.run(options))

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from scipy.io import wavfile
 
-from eadnet.cli import COMMANDS, Command, ProgressLine, build_parser, main
+from eadnet.cli.main import COMMANDS, Command, ProgressLine, build_parser, main
 from eadnet.media.video import read_video, write_video
 from eadnet.pipeline import Progress
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
@@ -180,7 +180,7 @@ def test_the_module_is_the_command_and_help_needs_no_network_libraries() -> None
         "except SystemExit as end: assert end.code == 0\n"
         "assert not {'diffusers', 'transformers', 'torchvision', 'cv2'} & set(sys.modules)"
     )
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     ended = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from eadnet.render import _Pieces
+from eadnet.rendering.frames import _Pieces
 
 
 def test_pieces_are_the_source_in_other_lengths() -> None:

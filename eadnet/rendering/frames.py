@@ -17,17 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .faces.crops import prepare_portrait, to_pictures
-from .faces.drawn import PHOTOGRAPH, is_photograph
-from .faces.masks import composite, feathered, latent_mask, masked_picture
-from .faces.track import FaceTrack
-from .media.lengths import Length
-from .media.reader import Pictures
-from .media.silence import gated, quiet_tokens, speech_gate
-from .media.speech import Speech
-from .memory import FewerAtATime
-from .modules.tfrm import TFRM, needed_from, smooth_stream
-from .sampling import Conditions, Sampling, SamplingProgress, stream
+from ..faces.crops import prepare_portrait, to_pictures
+from ..faces.drawn import PHOTOGRAPH, is_photograph
+from ..faces.masks import composite, feathered, latent_mask, masked_picture
+from ..faces.track import FaceTrack
+from ..media.lengths import Length
+from ..media.reader import Pictures
+from ..media.silence import gated, quiet_tokens, speech_gate
+from ..media.speech import Speech
+from ..memory import FewerAtATime
+from ..modules.tfrm import TFRM, needed_from, smooth_stream
+from ..sampling import Conditions, Sampling, SamplingProgress, stream
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""From pictures, sound and text to pixels."""
