@@ -14,10 +14,8 @@ from .types import EmotionTokens, ModelInfo
 MOST_FRAMES = 64  # in a window
 
 
-def sampling_widgets(steps: int) -> list[Any]:
-    """Seed, steps, guidances, scheduler, window and overlap, in the order of saved workflows; ``steps`` is
-    the default.
-    """
+def sampling_widgets() -> list[Any]:
+    """Seed, steps, guidances, scheduler, window and overlap, in the order of saved workflows."""
     return [
         io.Int.Input(
             "seed",
@@ -29,10 +27,11 @@ def sampling_widgets(steps: int) -> list[Any]:
         ),
         io.Int.Input(
             "steps",
-            default=steps,
-            min=1,
+            default=0,
+            min=0,
             max=200,
-            tooltip="More steps, finer pictures, more time. mini is good with 2, LatentSync with 20.",
+            tooltip="0 takes the checkpoint's own number: 2 for mini, 20 for LatentSync. More steps, finer "
+            "pictures, more time.",
         ),
         io.Float.Input(
             "audio_guidance",
