@@ -17,7 +17,7 @@ from .errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
     from .captions.base import Captioner
-    from .faces.detectors import FaceDetector
+    from .faces.face import FaceDetector
     from .pipeline import Progress
 
 
@@ -166,9 +166,9 @@ def _generate(options: argparse.Namespace) -> None:
 
 def _detector(file: Path | None, by_hand: str | None) -> FaceDetector | None:
     """What finds the face in a video; None leaves the centred square."""
-    from .faces.manual import ManualDetector, parse_face
-    from .faces.mediapipe import MediaPipe
-    from .faces.yunet import YuNet
+    from .faces.detectors.manual import ManualDetector, parse_face
+    from .faces.detectors.mediapipe import MediaPipe
+    from .faces.detectors.yunet import YuNet
 
     if by_hand is not None:
         return ManualDetector(parse_face(by_hand))

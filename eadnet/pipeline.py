@@ -21,7 +21,7 @@ from .checkpoints import Checkpoint, bundled_mini, load_checkpoint
 from .errors import CheckpointError, InputError
 from .faces.choice import Choice
 from .faces.crops import without_alpha
-from .faces.detectors import FaceDetector
+from .faces.face import FaceDetector
 from .faces.follow import follow, watch
 from .faces.masks import mask_image, masked_picture
 from .faces.track import FaceTrack

@@ -12,16 +12,16 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..eadnet.errors import InputError
-from ..eadnet.faces import mediapipe, yunet
 from ..eadnet.faces.choice import CHOICES, ORDERS, Choice
 from ..eadnet.faces.comfy_landmarks import GivenLandmarks
 from ..eadnet.faces.crops import check_pictures, to_pictures, without_alpha
-from ..eadnet.faces.detectors import FaceDetector
+from ..eadnet.faces.detectors import mediapipe, yunet
+from ..eadnet.faces.detectors.manual import ManualDetector, parse_face
 from ..eadnet.faces.drawing import draw_track, strip_height
+from ..eadnet.faces.face import FaceDetector
 from ..eadnet.faces.follow import FALLBACKS, follow, watch
 from ..eadnet.faces.frames import bounce
 from ..eadnet.faces.framing import FRAMINGS
-from ..eadnet.faces.manual import ManualDetector, parse_face
 from ..eadnet.faces.masks import REGIONS
 from ..eadnet.media.images import unit_range
 from . import host
