@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .faces.choice import Choice
-from .faces.detectors import FaceDetector
+from .faces.face import FaceDetector
 from .rendering import (
     Model,
     OnProgress,

@@ -88,7 +88,7 @@ class EADNetPrepare(io.ComfyNode):
         needed = images[: int(order.max()) + 1]
         resolution = model.info.resolution
         region = mask_image(model.info.mask_region if mask_region == AUTO else mask_region, resolution)
-        progress = host.Progress(len(needed), cls.hidden.unique_id)
+        progress = host.NodeProgress(len(needed), cls.hidden.unique_id)
         crops: list[Tensor] = []
         whole: list[Tensor] = []
         masked: list[Tensor] = []

@@ -30,12 +30,12 @@ from .types import (
     Denoiser,
     Emotion,
     EmotionTokens,
-    Face,
+    FaceTrackSocket,
     GraphSmoother,
     Model,
     ModelInfo,
     Smoother,
-    TrackedFace,
+    TrackAndRegion,
     schema,
 )
 
@@ -144,7 +144,7 @@ class EADNetRenderVideo(io.ComfyNode):
                     tooltip="From EAD-Net Encode Emotion or EAD-Net Emotion Timeline.",
                 ),
                 Smoother.Input("tfrm", optional=True, tooltip="From EAD-Net Load Checkpoint."),
-                Face.Input(
+                FaceTrackSocket.Input(
                     "track",
                     optional=True,
                     tooltip="From EAD-Net Track Face, for the same frames: the result shows the whole "
@@ -187,7 +187,7 @@ class EADNetRenderVideo(io.ComfyNode):
         audio: dict[str, Any] | None = None,
         emotion: Any = None,
         tfrm: GraphSmoother | None = None,
-        track: TrackedFace | None = None,
+        track: TrackAndRegion | None = None,
     ) -> io.NodeOutput:
         info = model.info
         region = mask_image(info.mask_region if mask_region == AUTO else mask_region, info.resolution)
@@ -244,7 +244,7 @@ class EADNetRenderVideo(io.ComfyNode):
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=ui.PreviewVideo([saved]))
 
 
-def _face(track: TrackedFace | None, region: Tensor, colour_match: float, feather: float) -> Any:
+def _face(track: TrackAndRegion | None, region: Tensor, colour_match: float, feather: float) -> Any:
     if track is None:
         return CentreSquare(region)
     return FaceInFrames(track.track, region, colour_match, round(feather * region.shape[-1]))

@@ -98,10 +98,10 @@ class Watcher:
     def __init__(self, info: ModelInfo, node_id: str | None) -> None:
         self._node_id = node_id
         self._preview = host.latent_previewer(info.latent_rgb)
-        self._progress: host.Progress | None = None
+        self._progress: host.NodeProgress | None = None
 
     def __call__(self, done: int, total: int, denoised: Tensor | None) -> None:
         """``done`` of ``total`` windows' steps; clean latents [n, 4, h, w] where a window is finished."""
         if self._progress is None or done == 1:
-            self._progress = host.Progress(total, self._node_id)
+            self._progress = host.NodeProgress(total, self._node_id)
         self._progress.update(done, None if denoised is None else self._preview(denoised))

@@ -26,7 +26,7 @@ Smoother = io.Custom("EADNET_TFRM")
 SyncNet = io.Custom("EADNET_SYNCNET")
 Audio = io.Custom("EADNET_AUDIO")
 Emotion = io.Custom("EADNET_EMOTION")
-Face = io.Custom("EADNET_FACE_TRACK")
+FaceTrackSocket = io.Custom("EADNET_FACE_TRACK")
 # ComfyUI's own, in versions that have it; here it is only read.
 FaceLandmarks = io.Custom("FACE_LANDMARKS")
 
@@ -148,7 +148,7 @@ class EmotionTokens:
 
 
 @dataclass(frozen=True)
-class TrackedFace:
+class TrackAndRegion:
     """EADNET_FACE_TRACK: where the face is in every frame, and the part of it that the model generates."""
 
     track: FaceTrack

@@ -14,7 +14,7 @@ from scipy.io import wavfile
 
 from eadnet.checkpoints import save_checkpoint
 from eadnet.errors import CheckpointError, InputError
-from eadnet.faces.manual import ManualDetector, face_in_box, parse_face
+from eadnet.faces.detectors.manual import ManualDetector, face_in_box, parse_face
 from eadnet.faces.masks import mask_image
 from eadnet.media.video import write_video
 from eadnet.pipeline import Model, Progress, encode_emotion, generate, load_model, smooth

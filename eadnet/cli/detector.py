@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..faces.detectors import FaceDetector
+    from ..faces.face import FaceDetector
 
 
 def face_detector(file: Path | None, by_hand: str | None) -> FaceDetector | None:
     """What finds the face in a video; None leaves the centred square."""
-    from ..faces.manual import ManualDetector, parse_face
-    from ..faces.mediapipe import MediaPipe
-    from ..faces.yunet import YuNet
+    from ..faces.detectors.manual import ManualDetector, parse_face
+    from ..faces.detectors.mediapipe import MediaPipe
+    from ..faces.detectors.yunet import YuNet
 
     if by_hand is not None:
         return ManualDetector(parse_face(by_hand))

@@ -18,7 +18,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..faces.choice import Choice
 from ..faces.crops import without_alpha
-from ..faces.detectors import FaceDetector
+from ..faces.face import FaceDetector
 from ..faces.follow import follow, watch
 from ..faces.masks import mask_image
 from ..media.audio import RATE

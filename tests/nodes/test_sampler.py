@@ -100,7 +100,9 @@ class TestHost:
         self, sample: Sample, host: Any, monkeypatch: Any
     ) -> None:
         updates = []
-        monkeypatch.setattr(host.Progress, "update", lambda self, done, preview=None: updates.append(done))
+        monkeypatch.setattr(
+            host.NodeProgress, "update", lambda self, done, preview=None: updates.append(done)
+        )
         sample()
         assert updates == [1, 2, 3, 4], "two steps of two windows"
 
@@ -108,14 +110,14 @@ class TestHost:
         import comfy.model_management as management
 
         done = []
-        update = host.Progress.update
+        update = host.NodeProgress.update
 
         def press_cancel(self: Any, at: int, preview: Any = None) -> None:
             done.append(at)
             management.interrupt_current_processing()
             update(self, at, preview)
 
-        monkeypatch.setattr(host.Progress, "update", press_cancel)
+        monkeypatch.setattr(host.NodeProgress, "update", press_cancel)
         with pytest.raises(management.InterruptProcessingException):
             sample()
         assert done == [1]

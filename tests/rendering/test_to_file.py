@@ -17,7 +17,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 from eadnet.errors import InputError
-from eadnet.faces.manual import ManualDetector, parse_face
+from eadnet.faces.detectors.manual import ManualDetector, parse_face
 from eadnet.media.film import GROUP, partial_path
 from eadnet.media.video import read_video, write_video
 from eadnet.pipeline import Model, Settings, generate, generate_file, job, load_model

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CheckpointError, InputError
-from .detectors import Face, is_sound, unturned
+from ...errors import CheckpointError, InputError
+from ..face import Face, is_sound, unturned
 
 FILE = "face_detection_yunet_2023mar.onnx"
 SOURCE = "github.com/opencv/opencv_zoo, folder models/face_detection_yunet"
