@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .conditions import TOGETHER
 from .croppers import CentreCropper, Cropper, TrackCropper
-from .estimate import Estimate, estimate
+from .estimate import Estimate, estimate_render
 from .frames import render_frames
 from .inputs import Sources, open_scene, scene_in_memory, speech_of
 from .model import Model, load_model
@@ -34,7 +34,7 @@ __all__ = [
     "Sources",
     "StageProgress",
     "TrackCropper",
-    "estimate",
+    "estimate_render",
     "load_model",
     "open_scene",
     "render_frames",

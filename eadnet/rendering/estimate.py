@@ -56,7 +56,7 @@ class Estimate:
         return f"{self.frames} frames:{time} {_size(self.memory)} of memory and {_size(self.disk)} of disk"
 
 
-def estimate(networks: Networks, scene: Scene, sampling: Sampling) -> Estimate:
+def estimate_render(networks: Networks, scene: Scene, sampling: Sampling) -> Estimate:
     """What a render will need, before it starts."""
     frames, (width, height) = scene.length.frames, scene.pictures.size
     side = scene.region.shape[-1] // 8

@@ -21,13 +21,13 @@ from ..faces.crops import without_alpha
 from ..faces.face import FaceDetector
 from ..faces.follow import follow, watch
 from ..faces.masks import mask_image
+from ..faces.track import FaceTrack
 from ..media.audio import RATE
 from ..media.images import read_image
 from ..media.lengths import Length, choose_length
 from ..media.reader import Pictures, PicturesInMemory, VideoReader
 from ..media.sound import Sound, SoundFile, SoundInMemory
-from ..media.speech import SpeechFile, SpeechInMemory, record_speech
-from .croppers import CentreCropper
+from ..media.speech import Speech, SpeechFile, SpeechInMemory, record_speech
 from .model import Model
 from .photograph import warn_of_photograph
 from .progress import OnProgress, StageProgress
@@ -60,6 +60,34 @@ class Sources:
             mode = "cut_off"
         available = None if self.is_portrait else self.pictures.count
         return choose_length(mode, seconds, self.pictures.fps, available)
+
+    def scene(
+        self,
+        speech: Speech,
+        length: Length,
+        region: Tensor,
+        settings: RenderSettings,
+        *,
+        track: FaceTrack | None = None,
+        emotion: Tensor | None = None,
+        null_emotion: Tensor | None = None,
+        reference: Tensor | None = None,
+    ) -> Scene:
+        """A scene of these, with the speech of the recording; for the rest see `Scene`."""
+        return Scene(
+            sources=self.identity,
+            pictures=self.pictures,
+            cropper=settings.cropper(region, track),
+            region=region,
+            sound=self.sound,
+            speech=speech,
+            fps=self.pictures.fps,
+            length=length,
+            emotion=emotion,
+            null_emotion=null_emotion,
+            silence_gate=settings.silence_gate,
+            reference=reference,
+        )
 
 
 @contextmanager
@@ -105,18 +133,8 @@ def open_scene(
             shown = _shown(sources.pictures, min(sources.pictures.count, length.frames), on_progress)
             track = follow(watch(shown, detector), info.framing, info.resolution, choice)
         tokens, null = model.encode_emotion(emotion)
-        scene = Scene(
-            sources=sources.identity,
-            pictures=sources.pictures,
-            cropper=settings.cropper(region, track),
-            region=region,
-            sound=sources.sound,
-            speech=speech,
-            fps=sources.pictures.fps,
-            length=length,
-            emotion=tokens,
-            null_emotion=null,
-            silence_gate=settings.silence_gate,
+        scene = sources.scene(
+            speech, length, region, settings, track=track, emotion=tokens, null_emotion=null
         )
         networks = model.networks()
         warn_of_photograph(
@@ -181,7 +199,6 @@ def scene_in_memory(
     settings = settings or RenderSettings()
     info = model.checkpoint
     region = mask_image(info.mask_region, info.resolution)
-    cropper = CentreCropper(region)
     is_portrait = pictures.ndim == 3
     source = PicturesInMemory(pictures[None] if is_portrait else pictures, settings.fps or info.fps)
     sources = Sources(source, SoundInMemory(waveform, RATE), (waveform, pictures), is_portrait)
@@ -192,17 +209,7 @@ def scene_in_memory(
         else Length(frames, source.count, settings.length)
     )
     tokens, null = model.encode_emotion(emotion)
-    return Scene(
-        sources=sources.identity,
-        pictures=source,
-        cropper=cropper,
-        region=region,
-        sound=sources.sound,
-        speech=speech,
-        fps=source.fps,
-        length=length,
-        emotion=tokens,
-        null_emotion=null,
-        silence_gate=settings.silence_gate,
-        reference=None if reference is None else cropper.crop(reference[None], [0])[0],
+    person = None if reference is None else settings.cropper(region).crop(reference[None], [0])[0]
+    return sources.scene(
+        speech, length, region, settings, emotion=tokens, null_emotion=null, reference=person
     )

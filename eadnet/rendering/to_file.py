@@ -12,7 +12,7 @@ from ..media.behind import Behind
 from ..media.film import Film, discard_partial, most_waiting, partial_path
 from ..memory import with_less
 from ..sampling import Sampling
-from .estimate import estimate
+from .estimate import estimate_render
 from .frames import render_frames
 from .networks import Networks
 from .progress import OnProgress
@@ -58,7 +58,7 @@ def render_to_file(
     """
     path = Path(path)
     begun = time.monotonic()
-    plan = estimate(networks, scene, sampling)
+    plan = estimate_render(networks, scene, sampling)
     folder = next(parent for parent in path.absolute().parents if parent.is_dir())
     logger.info("Rendering %s.", plan)
     for warning in plan.warnings(folder):

@@ -24,10 +24,7 @@ from .memory import (
     OnDemand,
     compute_device,
     result_device,
-    tfrm_memory,
     unet_dtype,
-    unet_memory,
-    with_less,
 )
 from .progress import NodeProgress, latent_previewer, sleep
 from .text import clip_reader, encode_texts, is_clip
@@ -65,11 +62,8 @@ __all__ = [
     "result_device",
     "sleep",
     "temporary_folder",
-    "tfrm_memory",
     "unet_dtype",
-    "unet_memory",
     "user_file_names",
     "vae_network",
     "video_part",
-    "with_less",
 ]

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import comfy.model_patcher
 import torch
 from comfy import model_management
-from torch import Tensor, nn
+from torch import nn
 
 from ...eadnet.errors import InputError
-from ...eadnet.memory import is_out_of_memory
-from ...eadnet.modules.tfrm import PIECE
-
-logger = logging.getLogger(__name__)
 
 _DTYPES = [torch.float16, torch.bfloat16, torch.float32]
 
@@ -109,39 +104,3 @@ class Missing:
 
     def get_ram_usage(self) -> int:
         return 0
-
-
-def with_less(run: Callable[[int], Tensor], size: int, smallest: int, what: str) -> Tensor:
-    """`run(size)`; when memory runs out, again with half the size, down to `smallest`, and say so."""
-    while True:
-        try:
-            return run(size)
-        except Exception as error:
-            if size <= smallest or not is_out_of_memory(error):
-                raise
-        # Outside the handler, where the failed attempt's tensors are no longer referenced.
-        size = max(smallest, size // 2)
-        model_management.soft_empty_cache()
-        logger.warning("EAD-Net ran out of memory and tries again with %d %s.", size, what)
-
-
-def unet_memory(unet: Any, frames: int, side: int) -> float:
-    """Bytes a denoiser needs beside its weights for one window of ``frames`` of latents with this ``side``.
-
-    Counted on the network itself: at its peak 24 values live per first-level channel and latent site, in
-    every size from mini to 512 pixels. The rest of the 40 is room for convolution workspaces. Three
-    evaluations of the network may run at once (see `eadnet.sampling.guidance`).
-    """
-    dtype = next(unet.parameters()).dtype
-    return 3 * 40 * unet.config["block_out_channels"][0] * frames * side * side * dtype.itemsize
-
-
-def tfrm_memory(tfrm: Any, shape: Sequence[int]) -> float:
-    """Bytes TFRM needs beside its weights for latents [T, 4, h, w]: the latents, and features and a few
-    graphs of the frames that are refined together.
-    """
-    frames, channels, height, width = shape
-    together = frames if tfrm.halo is None else min(frames, PIECE + 2 * tfrm.halo)
-    return 4 * (
-        2 * channels * frames * height * width + 8 * 64 * together * height * width + 8 * together * together
-    )

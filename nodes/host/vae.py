@@ -11,7 +11,9 @@ from comfy import model_management
 from torch import Tensor, nn
 
 from ...eadnet.errors import InputError
-from .memory import Held, result_device, with_less
+from ...eadnet.memory import with_less
+from ...eadnet.rendering.memory import vae_memory
+from .memory import Held, result_device
 
 
 class HeldVAE(comfy.sd.VAE):
@@ -54,8 +56,7 @@ class HeldVAE(comfy.sd.VAE):
         return self.decode(samples)
 
     def _in_batches(self, samples: Tensor, run: Callable[[Any, Tensor], Tensor], pixels: int) -> Tensor:
-        # What ComfyUI reckons for Stable Diffusion's autoencoder, the largest there can be here.
-        bytes_each = 2178 * pixels * 4
+        bytes_each = vae_memory(pixels)
         module = self.held.use(lambda _: bytes_each)
         most = max(1, int(model_management.get_free_memory(self.device) / bytes_each))
 
