@@ -158,6 +158,59 @@ def test_memory_that_runs_out_is_answered_with_a_smaller_window(
     assert "goes on with 8 frames in a window" in caplog.text
 
 
+def test_a_film_of_another_window_is_not_continued(
+    model: Model, portrait: Path, sound: Sounds, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {"portrait": portrait, "model": model, "steps": 1}
+    recording = sound(120)
+    with pytest.raises(Stopped):
+        generate_file(tmp_path / "a.mp4", recording, **given, on_progress=stop_after(9))
+    assert generate_file(tmp_path / "a.mp4", recording, **given, window=12, resume=True).continued == 0
+
+
+def test_a_film_whose_window_memory_made_smaller_is_continued_with_that(
+    model: Model, portrait: Path, sound: Sounds, tmp_path: Path, monkeypatch: Any
+) -> None:
+    given: dict[str, Any] = {"portrait": portrait, "model": model, "steps": 1}
+    recording = sound(120)
+    generate_file(tmp_path / "whole.mp4", recording, **given, window=8, overlap=4)
+    forward = model.unet.forward
+
+    def small_only(batch: torch.Tensor, *others: Any) -> torch.Tensor:
+        if batch.shape[2] > 8:
+            raise torch.OutOfMemoryError("out of memory")
+        return forward(batch, *others)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model.unet, "forward", small_only)
+        with pytest.raises(Stopped):
+            generate_file(tmp_path / "a.mp4", recording, **given, on_progress=stop_after(22))
+    made = generate_file(tmp_path / "a.mp4", recording, **given, resume=True)
+    assert made.continued == GROUP and made.window == 8
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+
+
+def test_a_place_that_cannot_be_written_costs_no_unfinished_film(
+    model: Model, portrait: Path, sound: Sounds, tmp_path: Path, monkeypatch: Any
+) -> None:
+    given: dict[str, Any] = {"portrait": portrait, "model": model, "steps": 1}
+    recording = sound(120)
+    with pytest.raises(Stopped):
+        generate_file(tmp_path / "a.mp4", recording, **given, on_progress=stop_after(9))
+    partial = partial_path(tmp_path / "a.mp4")
+    before = partial.read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("eadnet.media.film.tempfile.TemporaryFile", full)
+        with pytest.raises(InputError, match="cannot be written"):
+            generate_file(tmp_path / "a.mp4", recording, **given, resume=True)
+    assert partial.read_bytes() == before
+    assert generate_file(tmp_path / "a.mp4", recording, **given, resume=True).continued == GROUP
+
+
 def test_decoding_goes_on_with_fewer_frames_when_memory_runs_out_at_any_time(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path, monkeypatch: Any, caplog: Any
 ) -> None:
