@@ -184,7 +184,7 @@ def test_a_film_whose_window_memory_made_smaller_is_continued_with_that(
     with monkeypatch.context() as patch:
         patch.setattr(model.unet, "forward", small_only)
         with pytest.raises(Stopped):
-            generate_file(tmp_path / "a.mp4", recording, **given, on_progress=stop_after(22))
+            generate_file(tmp_path / "a.mp4", recording, **given, on_progress=stop_after(28))
     made = generate_file(tmp_path / "a.mp4", recording, **given, resume=True)
     assert made.continued == GROUP and made.window == 8
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
