@@ -1,7 +1,7 @@
 """Train `mini`: `python -m eadnet.training all --folder .work/mini`, or stage by stage.
 
 `--config FILE` reads sizes, minutes, schedule and losses (see `configs/`); options given beside it win.
-`ablate` compares the model with and without its parts; `grow` goes on from a checkpoint on a lent GPU.
+`grow` goes on from a checkpoint on a lent GPU.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import torch
 from ..errors import InputError
 from . import mini
 from .config import MINUTES, Config, read_config, within
-from .pictures import draw_pictures
 
 STAGES = (
     "render",
@@ -29,8 +28,6 @@ STAGES = (
     "smoother",
     "syncnet",
     "assemble",
-    "evaluate",
-    "pictures",
 )
 
 
@@ -44,9 +41,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=2, help="threads that train")
     parser.add_argument("--out", type=Path, default=Path("eadnet/assets/mini.safetensors"))
     parser.add_argument("--start", type=Path, help="a checkpoint whose networks to go on from")
-    parser.add_argument("--results", type=Path, default=Path("docs/results/world"), help="where scores go")
-    parser.add_argument("--score-clips", type=int, default=mini.TEST_CLIPS, help="held-out clips to score")
-    parser.add_argument("--recordings", type=Path, nargs="*", default=[], help="real speech to try as well")
     parser.add_argument("--config", type=Path, metavar="TOML", help="sizes, minutes, schedule and losses")
     parser.add_argument("--minutes", type=float, help="time limit: of the stage, or of all that are trained")
     for field in dataclasses.fields(mini.Budget):
@@ -71,11 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
-        if given[:1] == ["ablate"]:
-            from .ablate import main as ablate
-
-            ablate(given[1:])
-        elif given[:1] == ["grow"]:
+        if given[:1] == ["grow"]:
             from .grow import main as grow
 
             grow(given[1:])
@@ -100,10 +90,6 @@ def _train(options: argparse.Namespace) -> None:
         "smoother": lambda: mini.smoother(folder, budget, config.smoother.sampled),
         "syncnet": lambda: mini.syncnet(folder, budget),
         "assemble": lambda: mini.assemble(folder, options.out, {"budget": dataclasses.asdict(budget)}),
-        "evaluate": lambda: mini.evaluate(
-            folder, options.out, options.results, options.score_clips, tuple(options.recordings)
-        ),
-        "pictures": lambda: draw_pictures(options.out, Path("docs/images"), Path("workflows")),
     }
     for name in STAGES if options.stage == "all" else (options.stage,):
         started = time.monotonic()

@@ -40,7 +40,6 @@ from .videomae import train_videomae
 
 logger = logging.getLogger(__name__)
 
-TEST_CLIPS = 64
 HEARD_RECORDINGS = 400
 FEATURES, APART = "features", "apart"
 ALIKE = ("lid_tighten", "cheek_raise")  # both narrow the eye, and clips of emotions hardly tell which did
@@ -367,20 +366,3 @@ def assemble(folder: Path, destination: Path, notes: dict[str, Any]) -> None:
         "training": notes,
     }
     save_checkpoint(destination, components, info)
-
-
-def evaluate(
-    folder: Path, checkpoint: Path, destination: Path, count: int, recordings: tuple[Path, ...]
-) -> None:
-    """Score the finished checkpoint on the test world; writes `world.md` and its pictures."""
-    from .world.command import Settings, evaluate_world
-
-    settings = Settings(
-        destination,
-        checkpoint=str(checkpoint),
-        work=folder / "world",
-        train=folder / "train",
-        count=count,
-        recordings=recordings,
-    )
-    evaluate_world(settings)

@@ -1,0 +1,1 @@
+"""What writes `docs/results`: each experiment is a module with a `main(argv)`."""
