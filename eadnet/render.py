@@ -95,7 +95,11 @@ class Networks:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is rendered: pictures, speech, and how long; emotion as in `Conditions`."""
+    """What is rendered: pictures, speech, and how long; emotion as in `Conditions`.
+
+    ``reference`` is a crop [3, R, R] in [-1, 1] that shows what the person looks like; None lets every frame
+    be its own reference.
+    """
 
     pictures: Pictures
     face: Face
@@ -106,6 +110,7 @@ class Scene:
     emotion: Tensor | None = None
     null_emotion: Tensor | None = None
     silence_gate: bool = True
+    reference: Tensor | None = None
 
 
 @torch.no_grad()
@@ -173,7 +178,9 @@ class _Source:
     @torch.no_grad()
     def _encoded(self, frames: np.ndarray, numbers: list[int]) -> tuple[Tensor, Tensor]:
         crops = self.scene.face.crop(frames, numbers)
-        whole = self.networks.encode(crops)
+        reference = self.scene.reference
+        whole = self.networks.encode(crops if reference is None else reference[None])
+        whole = whole.expand(len(crops), -1, -1, -1)
         return self.networks.encode(masked_picture(crops, self.scene.region)), whole
 
     def _tokens(self, first: int) -> Iterator[Tensor]:

@@ -1,113 +1,97 @@
-"""What every evaluation of a finished checkpoint uses: the model as a function, and a few measures."""
+"""A finished model as a function from pictures, speech and text to pictures, by the one render path."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from eadnet.faces.masks import composite, feathered, latent_mask, mask_image
-from eadnet.media.audio import load_audio, num_frames, to_mono_16k
-from eadnet.metrics.mouth import correlation, lag_curve, speech_envelope
-from eadnet.pipeline import Model, encode_crops, encode_emotion, smooth
-from eadnet.sampling import Conditions, sample
+from eadnet.faces.masks import mask_image
+from eadnet.media.lengths import Length
+from eadnet.media.reader import PicturesInMemory
+from eadnet.media.speech import Speech, SpeechInMemory
+from eadnet.pipeline import Model, Settings, encode_emotion
+from eadnet.render import CentreSquare, Scene, render
 from eadnet.training.autoencoder import to_model_range
-from eadnet.training.dataset import FPS, RATE
-from eadnet.training.instrument import Instrument
-
-OPENING = "mouth_opening"
+from eadnet.training.dataset import FPS
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean over clips and half the width of its 95 % interval (normal approximation)."""
-    array = np.asarray(values, float)
-    return float(array.mean()), float(1.96 * array.std(ddof=1) / np.sqrt(len(array)))
+class NoAudio:
+    """An audio encoder that gives zeros, which the denoiser takes for "no audio"."""
+
+    def __init__(self, encoder: Any) -> None:
+        self.encoder = encoder
+
+    def stream_speech(
+        self, speech: Speech, fps: float | Fraction, num_frames: int, first_frame: int = 0
+    ) -> Iterator[Tensor]:
+        """Zeros [n, N, D] in the pieces of the encoder itself."""
+        for tokens in self.encoder.stream_speech(speech, fps, num_frames, first_frame):
+            yield torch.zeros_like(tokens)
 
 
 @dataclass(frozen=True)
-class Talking:
-    """The model with fixed settings, as a function of portrait, sound and sentence."""
+class ClipRenderer:
+    """A model with fixed settings, whose clips are short enough to lie in memory.
+
+    The silence gate is off: what is measured is how the networks themselves answer the sound.
+    """
 
     model: Model
-    steps: int
-    audio_guidance: float
-    emotion_guidance: float
+    settings: Settings = Settings(silence_gate=False)
 
-    @torch.no_grad()
     def __call__(
         self,
-        portrait: np.ndarray,
-        waveform: Tensor,
-        text: str,
+        pictures: np.ndarray,
+        speech: Tensor,
+        emotion: str | Tensor,
         frames: int,
         seed: int,
-        video: np.ndarray | None = None,
+        reference: np.ndarray | None = None,
     ) -> Tensor:
-        """Portrait uint8 [R, R, 3] and speech [S] at 16 kHz to pictures [T, 3, R, R] in [-1, 1].
+        """The finished pictures [frames, 3, R, R] in [-1, 1], in the 256 levels of a video.
 
-        With a `video` uint8 [T, R, R, 3] its face is generated anew and the rest is its own; the portrait
-        then only says what the person looks like.
+        Args:
+            pictures: a portrait uint8 [R, R, 3], or a video input uint8 [T, R, R, 3] whose face is generated
+                anew while the rest stays.
+            speech: [S] at 16 kHz.
+            emotion: a text, or ready tokens, [L, D] or [frames, L, D].
+            frames: to render, from the beginning.
+            seed: of the noise.
+            reference: what the person looks like, uint8 [R, R, 3]; None is the pictures themselves.
         """
-        model, info = self.model, self.model.checkpoint
+        info = self.model.checkpoint
         region = mask_image(info.mask_region, info.resolution)
-        source = torch.from_numpy(portrait.copy())[None]
-        original = source if video is None else torch.from_numpy(video[:frames].copy())
-        masked, _ = encode_crops(model.vae, original, region)
-        _, whole = encode_crops(model.vae, source, region)
-        emotion, null = encode_emotion(model.text_encoder, text)
-        conditions = Conditions(
-            masked_latents=masked.expand(frames, -1, -1, -1),
-            mask=latent_mask(region)[None].expand(frames, -1, -1, -1),
-            reference_latents=whole.expand(frames, -1, -1, -1),
-            audio=model.audio_encoder.encode_speech(waveform, FPS, frames),
-            emotion=emotion,
+        shown = pictures[None] if pictures.ndim == 3 else pictures[:frames]
+        tokens, null = encode_emotion(self.model.text_encoder, emotion if isinstance(emotion, str) else "")
+        scene = Scene(
+            pictures=PicturesInMemory(np.array(shown), FPS),
+            face=CentreSquare(region),
+            region=region,
+            speech=SpeechInMemory(speech),
+            fps=Fraction(FPS),
+            length=Length(frames, len(shown), "bounce"),
+            emotion=tokens if isinstance(emotion, str) else emotion,
             null_emotion=null,
+            silence_gate=self.settings.silence_gate,
+            reference=None if reference is None else to_model_range(reference.copy()),
         )
-        latents = sample(
-            model.unet,
-            conditions,
-            scheduler_config=info.scheduler_config,
-            steps=self.steps,
-            audio_guidance=self.audio_guidance,
-            emotion_guidance=self.emotion_guidance,
-            seed=seed,
-            shared_noise=info.defaults.get("shared_noise", 0.0),
-        )
-        generated = model.vae.decode(smooth(model.tfrm, latents, 1.0)).clamp(-1, 1)
-        weight = feathered(region, info.resolution // 32)
-        return composite(generated, to_model_range(original.numpy()), weight)
+        how = replace(self.settings, seed=seed).sampling(info)
+        made = render(self.model.networks(), scene, how, smoothing=self.settings.smoothing)
+        return to_model_range(np.stack(list(made)))
 
+    def without_audio(self) -> ClipRenderer:
+        """The same model without the sound, and without its guidance."""
+        model = replace(self.model, audio_encoder=NoAudio(self.model.audio_encoder))
+        return replace(self, model=model, settings=replace(self.settings, audio_guidance=1.0))
 
-def acceleration(frames: Tensor, region: Tensor) -> float:
-    """Mean absolute second difference over time within the region."""
-    second = frames[2:] - 2 * frames[1:-1] + frames[:-2]
-    return float((second.abs() * region).sum() / (region.sum() * 3 * len(second)))
-
-
-def evaluate_recordings(
-    talk: Talking, instrument: Instrument, portrait: np.ndarray, paths: Sequence[Path], seconds: float = 6.0
-) -> dict[str, dict[str, float]]:
-    """Mouth opening against the loudness of real recordings, and against the others' as control (mean)."""
-    reads, envelopes = [], []
-    for path in paths:
-        waveform, rate = load_audio(path)
-        mono = to_mono_16k(waveform, rate)[: round(seconds * RATE)]
-        frames = num_frames(len(mono) / RATE, FPS)
-        reads.append(instrument.read(talk(portrait, mono, "", frames, seed=0))[OPENING])
-        envelopes.append(speech_envelope(mono, RATE, frames, FPS))
-    result = {}
-    for i, path in enumerate(paths):
-        others = [
-            correlation(reads[i][: len(other)], other[: len(reads[i])])
-            for other in envelopes[:i] + envelopes[i + 1 :]
-        ]
-        result[path.name] = {
-            "own": correlation(reads[i], envelopes[i]),
-            "mismatched": float(np.mean(others)),
-            "best lag": lag_curve(reads[i], envelopes[i], 5).best_lag,
-        }
-    return result
+    def described(self) -> str:
+        """The settings in words."""
+        how = self.settings.sampling(self.model.checkpoint)
+        guidance = f"{how.audio_guidance:g} (sound) and {how.emotion_guidance:g} (emotion)"
+        return f"{how.steps} steps, guidance {guidance}"

@@ -1,4 +1,4 @@
-"""Which of the eight emotions a face shows, from the instrument's readings: a score of generated clips.
+"""Which of the eight emotions a face shows, from a regressor's readings: a score of generated clips.
 
 Linear discriminant analysis (Fisher 1936) on the mean readings of clips. It is fitted on the true parameters
 of training clips, so its own errors, the ceiling, are those of low intensities and of mixtures.
@@ -15,13 +15,14 @@ from torch import Tensor
 
 from eadnet.synthetic.expression import EMOTIONS
 from eadnet.training.dataset import ClipSet
-from eadnet.training.instrument import NAMES, true_values
+from eadnet.training.instrument import true_values
+from experiments.readings import NAMES
 
 _SHRINKAGE = 0.1
 
 
-class EmotionReader:
-    """Fitted on the clips of a data set whose feeling stays; reads a clip's emotion from the means of its
+class EmotionClassifier:
+    """Fitted on the clips of a data set whose emotion stays; tells a clip's emotion from the means of its
     readings.
     """
 

@@ -7,31 +7,36 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from eadnet.checkpoints import Checkpoint
 from eadnet.errors import InputError
-from eadnet.faces.masks import mask_image
+from eadnet.faces.masks import composite, feathered, mask_image
 from eadnet.metrics.mouth import correlation
 from eadnet.metrics.sync import sweep
 from eadnet.modules.mini_syncnet import FRAMES as SYNC_FRAMES
 from eadnet.modules.tfrm import TFRM
-from eadnet.pipeline import smooth
+from eadnet.pipeline import Model, Settings
 from eadnet.presets import PRESETS
-from eadnet.sampling import Conditions, sample
 from eadnet.training.autoencoder import psnr, to_model_range
-from eadnet.training.dataset import FPS, ClipSet
+from eadnet.training.dataset import ClipSet
 from eadnet.training.denoiser import DenoiserTask, Schedule, switch_stda, train_denoiser
-from eadnet.training.instrument import Instrument
+from eadnet.training.instrument import Instrument, true_values
 from eadnet.training.latents import LatentSet
 from eadnet.training.losses.weights import Judges, Weights, build
 from eadnet.training.talker import Talker
-from experiments.ablation.variants import Variant, as_read_by
-from experiments.clip_renderer import OPENING, acceleration
-from experiments.emotion_classifier import EmotionReader
+from experiments.ablation.variants import Variant, as_read_by, text_for
+from experiments.clip_renderer import ClipRenderer
+from experiments.data import speech_of
+from experiments.emotion_classifier import EmotionClassifier
+from experiments.measures import acceleration
+from experiments.readings import OPENING
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +64,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Parts:
-    """What the cells share. `task` makes the talker of a seed with its encoders taught, ready to train;
+    """What the cells share. `task` makes the model of a seed with its encoders trained, ready to train;
     `frames` are the held-out clips as rendered.
     """
 
@@ -67,9 +72,9 @@ class Parts:
     held_out: LatentSet
     frames: ClipSet
     task: Callable[[int], DenoiserTask]
-    judges: Judges
-    instrument: Instrument
-    reader: EmotionReader
+    networks: Judges
+    regressor: Instrument
+    classifier: EmotionClassifier
 
 
 def cells(variants: tuple[Variant, ...], protocol: Protocol) -> Iterator[tuple[Variant, int]]:
@@ -91,19 +96,16 @@ def run_cell(parts: Parts, protocol: Protocol, variant: Variant, seed: int, root
         kept: dict[str, float] = json.loads(result.read_text())
         return kept
     logger.info("%s, seed %d", variant.name, seed)
-    talker, task = train_cell(parts, protocol, variant, seed, folder)
-    tfrm = parts.judges.tfrm() if variant.tfrm else None
-    found = measure(parts, protocol, variant, task, talker, tfrm)
-    partial = result.with_suffix(".partial")
-    partial.write_text(json.dumps(found, indent=1))
-    os.replace(partial, result)
+    model = train_cell(parts, protocol, variant, seed, folder)
+    found = measure(parts, protocol, partial(rendered, parts, protocol, variant, model))
+    unfinished = result.with_suffix(".partial")
+    unfinished.write_text(json.dumps(found, indent=1))
+    os.replace(unfinished, result)
     return found
 
 
-def train_cell(
-    parts: Parts, protocol: Protocol, variant: Variant, seed: int, folder: Path
-) -> tuple[Talker, DenoiserTask]:
-    """The variant's talker after the protocol's steps. Equal steps and batches, whatever a step costs."""
+def train_cell(parts: Parts, protocol: Protocol, variant: Variant, seed: int, folder: Path) -> Talker:
+    """The variant's model after the protocol's steps. Equal steps and batches, whatever a step costs."""
     task = parts.task(seed)
     weights = Weights(
         sync=protocol.sync if variant.sync else 0.0,
@@ -117,99 +119,96 @@ def train_cell(
         seed=seed,
     )
     data, held_out = (as_read_by(variant, x) for x in (parts.data, parts.held_out))
-    extra = build(weights, task, parts.judges)
-    talker = train_denoiser(task, data, held_out, folder / "denoiser", how, extra)
-    switch_stda(talker.unet, variant.stda)
-    return talker, task
+    extra = build(weights, task, parts.networks)
+    model = train_denoiser(task, data, held_out, folder / "denoiser", how, extra)
+    switch_stda(model.unet, variant.stda)
+    return model
 
 
-@torch.no_grad()
-def generated(
-    protocol: Protocol, variant: Variant, task: DenoiserTask, talker: Talker, data: LatentSet, clip: int
-) -> Tensor:
-    """Latents [T, 4, h, w] of a held-out clip whose face is generated anew from its own sound and text."""
-    preset, frames = PRESETS["mini"], data.target.shape[1]
-    emotion, null = talker.text_encoder.encode([data.texts[clip]["text"], ""])
-    felt = variant.texts != "none"
-    conditions = Conditions(
-        masked_latents=data.masked[clip].float(),
-        mask=task.keep[None].expand(frames, -1, -1, -1),
-        reference_latents=data.reference[clip, 0].float()[None].expand(frames, -1, -1, -1),
-        audio=talker.audio_encoder.encode_speech(data.waveforms(torch.tensor([clip]))[0], FPS, frames),
-        emotion=emotion if felt else None,
-        null_emotion=null,
+def renderer_of(
+    protocol: Protocol, variant: Variant, model: Talker, vae: nn.Module, tfrm: TFRM | None
+) -> ClipRenderer:
+    """The trained variant as a finished model with the settings of the protocol."""
+    finished = Model(
+        checkpoint=Checkpoint(Path("ablation"), PRESETS["mini"].info(), {}),
+        unet=model.unet,
+        vae=vae,
+        audio_encoder=model.audio_encoder,
+        text_encoder=model.text_encoder,
+        tfrm=tfrm,
     )
-    return sample(
-        talker.unet,
-        conditions,
-        scheduler_config=preset.scheduler_config,
-        steps=protocol.sampling_steps,
-        audio_guidance=preset.defaults["audio_guidance"],
-        emotion_guidance=preset.defaults["emotion_guidance"] if felt else 1.0,
+    guidance = 1.0 if variant.texts == "none" else None
+    return ClipRenderer(
+        finished, Settings(steps=protocol.sampling_steps, emotion_guidance=guidance, silence_gate=False)
+    )
+
+
+def rendered(parts: Parts, protocol: Protocol, variant: Variant, model: Talker, clip: int) -> Tensor:
+    """A held-out clip [T, 3, S, S] whose face is generated anew from its own sound and text."""
+    clips, tfrm = parts.frames, parts.networks.tfrm() if variant.tfrm else None
+    entry = clips.texts[clip]
+    return renderer_of(protocol, variant, model, parts.networks.vae().eval(), tfrm)(
+        clips.frames[clip],
+        speech_of(clips, clip),
+        text_for(variant, entry["text"], entry["emotion"]),
+        clips.params.shape[1],
         seed=clip,
-        shared_noise=preset.defaults["shared_noise"],
+        reference=clips.references[clip, 0],
     )
 
 
 @torch.no_grad()
-def measure(
-    parts: Parts,
-    protocol: Protocol,
-    variant: Variant | None,
-    task: DenoiserTask,
-    talker: Talker | None,
-    tfrm: TFRM | None,
-) -> dict[str, float]:
-    """Means over held-out clips; without a variant those of the true clips, coded: the ceiling."""
-    held_out = parts.held_out if variant is None else as_read_by(variant, parts.held_out)
-    count = min(protocol.clips, len(held_out))
-    vae, judge = parts.judges.vae().eval(), parts.judges.syncnet().eval()
+def measure(parts: Parts, protocol: Protocol, render: Callable[[int], Tensor] | None) -> dict[str, float]:
+    """Means over held-out clips of what `render` makes of each, pictures [T, 3, S, S] in [-1, 1]; without it
+    those of the true clips through the autoencoder: the ceiling.
+    """
+    clips = parts.frames
+    count = min(protocol.clips, len(clips))
+    vae, syncnet = parts.networks.vae().eval(), parts.networks.syncnet().eval()
     readings, rows = [], []
     for clip in range(count):
-        latents = held_out.target[clip].float()
-        if variant is not None and talker is not None:
-            latents = generated(protocol, variant, task, talker, held_out, clip)
-            latents = smooth(tfrm, latents, 1.0)
-        pictures = torch.cat([vae.decode(part).clamp(-1, 1) for part in latents.split(16)])
-        truth = to_model_range(np.array(parts.frames.frames[clip]))
+        truth = to_model_range(clips.frames[clip])
         region = mask_image("face", truth.shape[-1])
-        pictures = truth * (1 - region) + pictures * region
-        read = parts.instrument.read(pictures)
+        pictures = _coded(truth, vae, region) if render is None else render(clip)
+        read = parts.regressor.read(pictures)
         readings.append(read)
-        speech = held_out.waveforms(torch.tensor([clip]))[0]
-        opening, other = (held_out.openings[i % count] for i in (clip, clip + 1))
+        opening, other = (torch.from_numpy(clips.openings[i % count]) for i in (clip, clip + 1))
         rows.append(
             {
                 "mouth": correlation(read[OPENING], opening),
                 "mouth, mismatched": correlation(read[OPENING], other),
-                "emotion": float(parts.reader(read) == held_out.texts[clip]["emotion"]),
+                "emotion": float(parts.classifier(read) == clips.texts[clip]["emotion"]),
                 "PSNR": psnr(pictures, truth, region),
                 "jitter": acceleration(pictures, region) / acceleration(truth, region),
-                "sync confidence": _confidence(judge, pictures, speech),
+                "sync confidence": _confidence(syncnet, pictures, speech_of(clips, clip)),
             }
         )
     means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
     return means | {"expression": _expression(parts, readings)}
 
 
-def _confidence(judge: torch.nn.Module, pictures: Tensor, speech: Tensor) -> float:
-    """What mini's SyncNet thinks; it supervised some variants, which flatters them."""
+def _coded(truth: Tensor, vae: Any, region: Tensor) -> Tensor:
+    """True pictures whose region went through the autoencoder."""
+    coded = torch.cat([vae.decode(vae.encode(part)).clamp(-1, 1) for part in truth.split(16)])
+    return composite(coded, truth, feathered(region, truth.shape[-1] // 32))
+
+
+def _confidence(syncnet: Any, pictures: Tensor, speech: Tensor) -> float:
+    """The confidence of mini's SyncNet; it supervised some variants, which flatters them."""
     if len(pictures) < SYNC_FRAMES:
         return float("nan")
-    video, audio = judge.embed((pictures + 1) / 2, speech)  # type: ignore[operator]
+    video, audio = syncnet.embed((pictures + 1) / 2, speech)
     return float(sweep(video, audio, silence_beyond_ends=False).confidence)
 
 
 def _expression(parts: Parts, readings: list[dict[str, Tensor]]) -> float:
     """Mean over readings of r over clips between a clip's mean reading and the truth, what varies only."""
-    from eadnet.training.instrument import true_values
-
     truth = true_values(parts.frames)[: len(readings)].mean(1)
     values = []
     for column, name in enumerate(readings[0]):
-        wanted = truth[:, column]
-        if name != OPENING and float(wanted.std()) > 0.02:
-            values.append(correlation(torch.stack([r[name].mean() for r in readings]), wanted.float()))
+        target = truth[:, column]
+        if name != OPENING and float(target.std()) > 0.02:
+            values.append(correlation(torch.stack([r[name].mean() for r in readings]), target.float()))
     return float(np.mean(values)) if values else float("nan")
 
 

@@ -1,6 +1,6 @@
-"""`python -m eadnet.training ablate`: the ablations, on what the stages of `--folder` have made.
+"""`python -m experiments ablation`: the ablations, on what the stages of training have made in `--folder`.
 
-Needs the stages render, autoencoder, encode and syncnet there; the video encoder and TFRM are taught if they
+Needs the stages render, autoencoder, encode and syncnet there; the video encoder and TFRM are trained if they
 are missing. Cells that are finished are kept, so it can be stopped and started again, and seeds can be added.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -23,16 +23,17 @@ from eadnet.training.instrument import train_instrument
 from experiments.ablation.cells import Parts, Protocol, cells, measure, run_cell, same_protocol
 from experiments.ablation.table import as_markdown
 from experiments.ablation.variants import VARIANTS, Variant
-from experiments.emotion_classifier import EmotionReader
+from experiments.emotion_classifier import EmotionClassifier
+from experiments.paths import RESULTS
 
 logger = logging.getLogger(__name__)
 
-INSTRUMENT_STEPS = 1500
+REGRESSOR_STEPS = 1500
 
 
 def parts_of(folder: Path, budget: mini.Budget, start: Path | None = None) -> Parts:
     """What the cells share, from the folder of `mini`'s stages; all go on from the checkpoint `start` if
-    there is one, else they have the taught encoders and a new U-Net. InputError where a stage is missing.
+    there is one, else they have the trained encoders and a new U-Net. InputError where a stage is missing.
     """
     for stage, file in (
         ("render", "train/texts.json"),
@@ -52,14 +53,14 @@ def parts_of(folder: Path, budget: mini.Budget, start: Path | None = None) -> Pa
         held_out=held_out,
         frames=ClipSet(folder / "validation"),
         task=beginnings(first, whole=start is not None),
-        judges=mini.judges(folder, budget, first),
-        instrument=train_instrument(clips, folder / "ablation_instrument", steps=INSTRUMENT_STEPS),
-        reader=EmotionReader(clips),
+        networks=mini.judges(folder, budget, first),
+        regressor=train_instrument(clips, folder / "ablation_instrument", steps=REGRESSOR_STEPS),
+        classifier=EmotionClassifier(clips),
     )
 
 
 def beginnings(first: DenoiserTask, whole: bool) -> Callable[[int], DenoiserTask]:
-    """By seed, the task of `first` with a talker of its own: all of `first`'s weights, or its encoders and a
+    """By seed, the task of `first` with a model of its own: all of `first`'s weights, or its encoders and a
     U-Net that begins at the seed's random weights.
     """
     encoders = ("audio_encoder.", "text_encoder.")
@@ -67,9 +68,9 @@ def beginnings(first: DenoiserTask, whole: bool) -> Callable[[int], DenoiserTask
 
     def task(seed: int) -> DenoiserTask:
         torch.manual_seed(seed)
-        talker = mini.untrained_talker()
-        talker.load_state_dict(shared, strict=whole)
-        return first.with_talker(talker)
+        model = mini.untrained_talker()
+        model.load_state_dict(shared, strict=whole)
+        return first.with_talker(model)
 
     return task
 
@@ -89,7 +90,7 @@ def compare(
     same_protocol(root, protocol, start)
     ceiling_file = root / "ceiling.json"
     if not ceiling_file.exists():
-        found = measure(parts, protocol, None, parts.task(0), None, None)
+        found = measure(parts, protocol, None)
         ceiling_file.write_text(json.dumps(found))
     ceiling = json.loads(ceiling_file.read_text())
     results: dict[str, dict[int, dict[str, float]]] = {}
@@ -102,18 +103,18 @@ def compare(
 
 
 def _head(protocol: Protocol, start: str) -> list[str]:
-    beginning = f"`{start}`" if start else "the same taught encoders"
+    beginning = f"`{start}`" if start else "the same trained encoders"
     return [
         "# What each part is worth",
         "",
         f"`mini` trained for {protocol.steps} steps from {beginning}, with and without each part; "
-        f"{protocol.seeds} seeds are asked for. The full model has STDA from the start, TFRM after "
+        f"{protocol.seeds} seeds in all. The full model has STDA from the start, TFRM after "
         f"sampling and in the loss (weight {protocol.tfrm:g}), the SyncNet loss ({protocol.sync:g}) and "
         f"TREPA ({protocol.trepa:g}). Measured on {protocol.clips} validation clips whose face is generated "
         f"anew in {protocol.sampling_steps} steps. Intervals are 95 % over seeds.",
         "",
         "Steps are equal, not minutes: a part also costs time. The confidence comes from the SyncNet that "
-        "supervised, so it flatters those it taught; the mouth's r is independent of it. Repeat with "
+        "supervised, so it flatters those it trained; the mouth's r is independent of it. Repeat with "
         f"`{_command(protocol, start)}`.",
         "",
     ]
@@ -126,14 +127,14 @@ def _command(protocol: Protocol, start: str) -> str:
         name: value for name, value in changed.items() if value != getattr(Protocol, name)
     }
     options = [f"--{name.replace('_', '-')} {value:g}" for name, value in changed.items()]
-    return " ".join(["python -m eadnet.training ablate", *options, *([f"--start {start}"] if start else [])])
+    return " ".join(["python -m experiments ablation", *options, *([f"--start {start}"] if start else [])])
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m eadnet.training ablate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m experiments ablation", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path(".work/mini"), help="of mini's stages")
     parser.add_argument("--root", type=Path, default=Path(".work/ablations"), help="where cells are kept")
-    parser.add_argument("--out", type=Path, default=Path("docs/results/ablations.md"))
+    parser.add_argument("--out", type=Path, default=RESULTS / "ablations.md")
     parser.add_argument("--start", type=Path, help="a checkpoint from which all variants go on")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
@@ -145,9 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Raises InputError for settings that make no sense and for stages that are missing."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(argv)
     torch.set_num_threads(options.threads)
     protocol = Protocol(**{f.name: getattr(options, f.name) for f in fields(Protocol)})
     protocol.check()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from eadnet.media.charts import THEMES, Panel, Picture, finite_range
 from eadnet.metrics.intervals import Interval, mean_interval, share_interval
 from experiments.world.measures import MAX_LAG, Measured, expression_r
-from experiments.world.takes import Stage
+from experiments.world.takes import TakeStore
 
 _WIDTH, _HEIGHT, _GAP = 560, 300, 14
 _SHEET_CLIPS = 6
@@ -66,8 +66,8 @@ def accuracies(measured: Measured) -> list[tuple[str, Interval, float]]:
     """(name, share with interval, ceiling) of the emotions, overall and by level."""
     rows = []
     for column, words, levels in (
-        ("emotion", "own sentence", measured.levels),
-        ("asked", "another's sentence", measured.asked_levels),
+        ("emotion", "own text", measured.levels),
+        ("swapped text", "swapped text", measured.swapped_levels),
     ):
         for level in ("", "low", "medium", "high"):
             chosen = [r for r, found in zip(measured.rows, levels, strict=True) if level in ("", found)]
@@ -105,11 +105,11 @@ def _bars(
         picture.line([(x(ceiling), y - 2), (x(ceiling), y + step * 0.6 + 2)], theme.bad, 2)
 
 
-def sheet(stage: Stage, done: Sequence[int]) -> NDArray[np.uint8]:
+def sheet(store: TakeStore, done: Sequence[int]) -> NDArray[np.uint8]:
     """Clips behind their portrait: true frames above, generated ones below."""
     rows = []
     for index in done[:_SHEET_CLIPS]:
-        portrait = stage.clips.references[index, 0]
-        for name in ("truth", "own"):
-            rows.append(np.concatenate([portrait, *stage.take(name, index)["pictures"]], 1))
+        portrait = store.clips.references[index, 0]
+        for name in ("truth", "text"):
+            rows.append(np.concatenate([portrait, *store.take(name, index)["pictures"]], 1))
     return np.concatenate(rows)

@@ -1,4 +1,4 @@
-"""The table: every number with its interval, its ceiling, its controls, and whether it is what was wanted."""
+"""The table: every number with its interval, its ceiling, its controls, and its acceptance criterion."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ CHANCE = 1 / 8
 
 @dataclass(frozen=True)
 class Line:
-    """One row: `wanted` in words, `met` None where nothing was wanted."""
+    """One row: the acceptance `criterion` in words, `met` None where there is none or it cannot be told."""
 
     name: str
     value: Interval
     ceiling: float | None = None
     controls: str = ""
-    wanted: str = ""
+    criterion: str = ""
     met: bool | None = None
     digits: int = 3
 
 
 def _share(values: Sequence[float]) -> Interval:
-    told = [value for value in values if math.isfinite(value)]
-    return share_interval(round(sum(told)), len(told))
+    finite = [value for value in values if math.isfinite(value)]
+    return share_interval(round(sum(finite)), len(finite))
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -73,7 +73,7 @@ def _mouth(m: Measured) -> list[Line]:
             "opening, r with the truth",
             own,
             ceiling,
-            f"re-voiced {_mean(m.column('mouth, re-voiced')):.3f}",
+            f"video input {_mean(m.column('mouth, video input')):.3f}",
             "0.92 of the ceiling",
             _reaches(own.mean, 0.92, ceiling),
         ),
@@ -111,32 +111,32 @@ def _expression(m: Measured) -> list[Line]:
     for level in ("low", "medium", "high"):
         rows = [i for i, found in enumerate(m.levels) if found == level]
         if rows:
-            lines.append(
-                _accuracy(f"own sentence, {level} intensity ({len(rows)} clips)", m, "emotion", rows)
-            )
-    lines.append(_accuracy("another emotion's sentence: followed", m, "asked", range(len(m.rows)), 0.85))
+            lines.append(_accuracy(f"own text, {level} intensity ({len(rows)} clips)", m, "emotion", rows))
+    lines.append(_accuracy("swapped text: its emotion read", m, "swapped text", range(len(m.rows)), 0.85))
     for level in ("low", "medium", "high"):
-        rows = [i for i, found in enumerate(m.asked_levels) if found == level]
+        rows = [i for i, found in enumerate(m.swapped_levels) if found == level]
         if rows:
-            lines.append(_accuracy(f"another's, {level} intensity ({len(rows)} clips)", m, "asked", rows))
-    after_all = _share(m.column("asked: the voice's emotion after all"))
+            lines.append(
+                _accuracy(f"swapped text, {level} intensity ({len(rows)} clips)", m, "swapped text", rows)
+            )
+    own = _share(m.column("swapped text: own emotion"))
     lines.append(
         Line(
-            "another's sentence: own emotion after all",
-            after_all,
+            "swapped text: the clip's own emotion read",
+            own,
             None,
             f"chance {CHANCE:.3f}",
             "chance",
-            after_all.low <= CHANCE,
+            own.low <= CHANCE,
         )
     )
-    phrasing = _differences(m.column("asked"), m.column("asked, seen phrasing"))
+    phrasing = _differences(m.column("swapped text"), m.column("swapped text, seen phrasing"))
     lines.append(
         Line(
             "held-out phrasing less seen phrasing",
             phrasing,
             None,
-            f"seen {_mean(m.column('asked, seen phrasing')):.3f}",
+            f"seen {_mean(m.column('swapped text, seen phrasing')):.3f}",
             "-0.05 or more",
             phrasing.mean >= -0.05,
         )
@@ -161,7 +161,7 @@ def _accuracy(
     chosen = [m.rows[i] for i in rows]
     value = _share([row[column] for row in chosen])
     ceiling = _share([row[f"{column}, ceiling"] for row in chosen]).mean
-    controls = f"no sentence {_share([row[f'{column}, no sentence'] for row in chosen]).mean:.2f}"
+    controls = f"no text {_share([row[f'{column}, no text'] for row in chosen]).mean:.2f}"
     if column == "emotion":
         controls += f", still portrait {_share([row['emotion, still portrait'] for row in chosen]).mean:.2f}"
     if absolute is None:
@@ -171,10 +171,10 @@ def _accuracy(
 
 
 def _together(m: Measured) -> list[Line]:
-    off = _mean(m.column("mouth, no sentence"))
-    loss = [b - a for a, b in zip(m.column("mouth"), m.column("mouth, no sentence"), strict=True)]
+    off = _mean(m.column("mouth, no text"))
+    loss = [b - a for a, b in zip(m.column("mouth"), m.column("mouth, no text"), strict=True)]
     share = mean_interval([value / off for value in loss])
-    deaf = _differences(m.column("asked, no sound"), m.column("asked"))
+    loss_with_sound = _differences(m.column("swapped text, no audio"), m.column("swapped text"))
     return [
         Line(
             "mouth r lost when the emotion is on, share",
@@ -186,11 +186,11 @@ def _together(m: Measured) -> list[Line]:
         ),
         Line(
             "emotion accuracy lost when the sound is on",
-            deaf,
+            loss_with_sound,
             None,
-            f"sound off {_mean(m.column('asked, no sound')):.3f}",
+            f"sound off {_mean(m.column('swapped text, no audio')):.3f}",
             "0.05 or less",
-            deaf.mean <= 0.05,
+            loss_with_sound.mean <= 0.05,
         ),
     ]
 
@@ -253,7 +253,7 @@ def _speed(m: Measured) -> list[Line]:
 def as_markdown(lines: dict[str, list[Line]]) -> list[str]:
     """The table as lines of Markdown."""
     text = [
-        "| measure | mean | 95 % | ceiling | controls | wanted | met |",
+        "| measure | mean | 95 % | ceiling | controls | criterion | met |",
         "|---|---:|---:|---:|---|---|---|",
     ]
     for heading, rows in lines.items():
@@ -269,5 +269,5 @@ def _row(line: Line) -> str:
     between = f"{line.value.low:.{digits}f} … {line.value.high:.{digits}f}"
     return (
         f"| {line.name} | {line.value.mean:.{digits}f} | {between} | {ceiling} | {line.controls} | "
-        f"{line.wanted} | {met} |"
+        f"{line.criterion} | {met} |"
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from eadnet.faces.masks import feathered, mask_image
 from eadnet.synthetic.clips import Clip, animate, make_clip
@@ -19,32 +18,23 @@ from eadnet.synthetic.renderer import Renderer
 from eadnet.training.autoencoder import flicker, psnr, to_model_range
 from eadnet.training.dataset import FPS, ClipSet
 from eadnet.training.instrument import Instrument
-from experiments.clip_renderer import Talking, acceleration
-from experiments.world.likeness import Likeness
-from experiments.world.plan import SHORT, Request, request
+from experiments.clip_renderer import ClipRenderer
+from experiments.data import speech_of
+from experiments.measures import acceleration
+from experiments.world.identity import IdentityRegressor
+from experiments.world.plan import SHORT, SwappedText, swapped_text
 
 MOMENTS = 8  # of a take, kept to look at
 Take = dict[str, np.ndarray]
 
 
-class Deaf(nn.Module):
-    """An audio encoder that hears nothing: the zeros that mean "no sound given" to the denoiser."""
-
-    def __init__(self, encoder: Any) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def encode_speech(self, waveform: Tensor, fps: float, frames: int) -> Tensor:
-        return torch.zeros_like(self.encoder.encode_speech(waveform, fps, frames))
-
-
 @dataclass(frozen=True)
-class Stage:
-    """A model with the instruments and the held-out clips; `folder` keeps the takes."""
+class TakeStore:
+    """A model with the regressors that read its pictures and the held-out clips; `folder` keeps the takes."""
 
-    talk: Talking
-    instrument: Instrument
-    likeness: Likeness
+    renderer: ClipRenderer
+    regressor: Instrument
+    identity: IdentityRegressor
     clips: ClipSet
     split: str
     folder: Path
@@ -69,71 +59,67 @@ class Stage:
         """The clip's phonemes and parameters as the world makes them."""
         return make_clip(index, self.split, self.clips.params.shape[1])
 
-    def request(self, index: int) -> Request:
-        return request(index, self.clips.texts[index]["emotion"])
+    def swapped_text(self, index: int) -> SwappedText:
+        return swapped_text(index, self.clips.texts[index]["emotion"])
+
+    def region(self) -> Tensor:
+        """Where pixels are generated, [1, R, R]."""
+        info = self.renderer.model.checkpoint
+        return mask_image(info.mask_region, info.resolution)
 
     def _path(self, name: str, index: int) -> Path:
         return self.folder / f"{index:04}" / f"{name}.npz"
 
     def _make(self, name: str, index: int) -> Take:
+        whole = self.clips.params.shape[1]
         makers: dict[str, Callable[[int], Take]] = {
             "truth": self._truth,
-            "own": lambda i: self._spoken(i, self.clips.texts[i]["text"], self.clips.params.shape[1]),
-            "plain": lambda i: self._spoken(i, "", self.clips.params.shape[1]),
-            "revoiced": self._revoiced,
-            "asked": lambda i: self._spoken(i, self.request(i).held_out.text, SHORT),
-            "seen": lambda i: self._spoken(i, self.request(i).seen.text, SHORT),
-            "deaf": self._deaf,
-            "meant": self._meant,
+            "text": lambda i: self._spoken(i, self.clips.texts[i]["text"], whole),
+            "no_text": lambda i: self._spoken(i, "", whole),
+            "video_input": self._video_input,
+            "swapped_text": lambda i: self._spoken(i, self.swapped_text(i).held_out.text, SHORT),
+            "swapped_text_seen": lambda i: self._spoken(i, self.swapped_text(i).seen.text, SHORT),
+            "no_audio": self._no_audio,
+            "target": self._target,
         }
         with torch.no_grad():
             return makers[name](index)
 
-    def _waveform(self, index: int) -> Tensor:
-        return torch.from_numpy(self.clips.speech[index].astype(np.float32) / 32767)
+    def _render(self, renderer: ClipRenderer, index: int, text: str, frames: int) -> Tensor:
+        """The calm portrait with the clip's sound."""
+        return renderer(self.clips.references[index, 0], speech_of(self.clips, index), text, frames, index)
 
     def _spoken(self, index: int, text: str, frames: int) -> Take:
         started, clock = time.process_time(), time.monotonic()
-        portrait = self.clips.references[index, 0]
-        pictures = self.talk(portrait, self._waveform(index), text, frames, seed=index)
+        pictures = self._render(self.renderer, index, text, frames)
         spent = {
             "processor_seconds": np.array((time.process_time() - started) / (frames / FPS)),
             "seconds": np.array((time.monotonic() - clock) / (frames / FPS)),
         }
         return self._readings(pictures) | spent
 
-    def _deaf(self, index: int) -> Take:
-        model = self.talk.model
-        deaf = replace(
-            self.talk, model=replace(model, audio_encoder=Deaf(model.audio_encoder)), audio_guidance=1.0
-        )
-        pictures = deaf(
-            self.clips.references[index, 0],
-            self._waveform(index),
-            self.request(index).held_out.text,
-            SHORT,
-            seed=index,
-        )
-        return self._readings(pictures)
+    def _no_audio(self, index: int) -> Take:
+        text = self.swapped_text(index).held_out.text
+        return self._readings(self._render(self.renderer.without_audio(), index, text, SHORT))
 
-    def _meant(self, index: int) -> Take:
-        """The face that the held-out sentence means, on the person who speaks, rendered."""
+    def _target(self, index: int) -> Take:
+        """The face that the held-out text describes, on the person who speaks, rendered."""
         clip = self.world_clip(index)
         rng = np.random.default_rng([index, 23])
-        params = animate(self.request(index).held_out.parameters, clip.phonemes, SHORT, rng)
+        params = animate(self.swapped_text(index).held_out.parameters, clip.phonemes, SHORT, rng)
         renderer = Renderer(clip.identity, self.clips.frames.shape[2])
         return self._readings(self._coded(to_model_range(renderer.render_clip(params))))
 
     def _coded(self, pictures: Tensor) -> Tensor:
         """Through the autoencoder and back."""
-        vae = self.talk.model.vae
+        vae = self.renderer.model.vae
         return torch.cat([vae.decode(vae.encode(part)).clamp(-1, 1) for part in pictures.split(16)])
 
     def _truth(self, index: int) -> Take:
         truth = to_model_range(self.clips.frames[index])
         portrait = to_model_range(self.clips.references[index, 0])[None]
         coded, region = self._coded(truth), self.region()
-        still = self.instrument.values(portrait)[0].numpy()
+        still = self.regressor.values(portrait)[0].numpy()
         return self._readings(coded) | {
             "still": still,
             "psnr": np.array(psnr(coded, truth, region)),
@@ -143,20 +129,19 @@ class Stage:
             "flicker_truth": np.array(flicker(truth, truth, region)),
         }
 
-    def _revoiced(self, index: int) -> Take:
+    def _video_input(self, index: int) -> Take:
         video = self.clips.frames[index]
-        pictures = self.talk(
-            self.clips.references[index, 0],
-            self._waveform(index),
+        pictures = self.renderer(
+            video,
+            speech_of(self.clips, index),
             self.clips.texts[index]["text"],
             len(video),
             seed=index,
-            video=video,
+            reference=self.clips.references[index, 0],
         )
         truth, region = to_model_range(video), self.region()
         outside = feathered(region, truth.shape[-1] // 32)[0] == 0
-        written = ((pictures + 1) * 127.5).round().clamp(0, 255).byte().movedim(1, -1)
-        kept = (written == torch.from_numpy(np.array(video)))[:, outside].float().mean()
+        kept = (_as_bytes(pictures) == torch.from_numpy(np.array(video)))[:, outside].float().mean()
         return self._readings(pictures) | {
             "psnr": np.array(psnr(pictures, truth, region)),
             "acceleration": np.array(acceleration(pictures, region) / acceleration(truth, region)),
@@ -164,17 +149,17 @@ class Stage:
             "kept_outside": np.array(kept),
         }
 
-    def region(self) -> Tensor:
-        info = self.talk.model.checkpoint
-        return mask_image(info.mask_region, info.resolution)
-
     def _readings(self, pictures: Tensor) -> Take:
-        landmarks, identity = self.likeness.read(pictures)
+        landmarks, identity = self.identity.read(pictures)
         moments = np.linspace(0, len(pictures) - 1, MOMENTS).round().astype(int)
-        shown = ((pictures[moments].movedim(1, -1) + 1) * 127.5).round().clamp(0, 255).byte()
         return {
-            "readings": self.instrument.values(pictures).numpy(),
+            "readings": self.regressor.values(pictures).numpy(),
             "landmarks": landmarks.numpy(),
             "identity": identity.numpy(),
-            "pictures": shown.numpy(),
+            "pictures": _as_bytes(pictures[moments]).numpy(),
         }
+
+
+def _as_bytes(pictures: Tensor) -> Tensor:
+    """[T, 3, R, R] in [-1, 1] to uint8 [T, R, R, 3]."""
+    return ((pictures.movedim(1, -1) + 1) * 127.5).round().clamp(0, 255).byte()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from eadnet.synthetic.expression import EMOTIONS, emotion_expression
-from experiments.emotion_classifier import EmotionReader, truth_of
+from experiments.emotion_classifier import EmotionClassifier, truth_of
 
 
 def clips(seed: int, intensities: tuple[float, float], count: int = 160) -> SimpleNamespace:
@@ -27,8 +27,8 @@ def clips(seed: int, intensities: tuple[float, float], count: int = 160) -> Simp
 
 
 @pytest.fixture(scope="module")
-def reader() -> EmotionReader:
-    return EmotionReader(clips(0, (0.3, 1.0)))  # type: ignore[arg-type]
+def reader() -> EmotionClassifier:
+    return EmotionClassifier(clips(0, (0.3, 1.0)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("intensities", "right"), [((0.9, 1.0), 1.0), ((0.4, 0.7), 0.95)])
@@ -54,5 +54,5 @@ def test_clips_whose_feeling_changes_teach_it_nothing(reader):
     mixed.params = np.concatenate([mixed.params, other.params[::-1]])
     mixed.openings = np.concatenate([mixed.openings, other.openings])
     mixed.texts = [*mixed.texts, *({**text, "later": "calm"} for text in other.texts)]
-    again = EmotionReader(mixed)  # type: ignore[arg-type]
+    again = EmotionClassifier(mixed)  # type: ignore[arg-type]
     assert np.array_equal(again.centroids, reader.centroids)

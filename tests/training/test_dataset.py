@@ -22,7 +22,7 @@ from eadnet.training.dataset import (  # noqa: E402
     render_stills,
     seeds_of,
 )
-from experiments.world.likeness import people  # noqa: E402
+from experiments.world.identity import people  # noqa: E402
 
 SHAPE = Shape(clips=2, frames=6, size=32)
 

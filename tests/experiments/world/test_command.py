@@ -12,12 +12,12 @@ pytest.importorskip("cv2", reason="rendering needs the 'synthetic' extra (opencv
 pytest.importorskip("espeakng_loader", reason="speech needs the 'synthetic' extra (espeakng-loader)")
 
 from eadnet.checkpoints import save_checkpoint  # noqa: E402
-from eadnet.cli import main  # noqa: E402
 from eadnet.errors import InputError  # noqa: E402
 from eadnet.presets import PRESETS  # noqa: E402
 from eadnet.synthetic.expression import EMOTIONS, INDEX, PARAMETERS  # noqa: E402
+from experiments.__main__ import main  # noqa: E402
 from experiments.world import command, takes  # noqa: E402
-from experiments.world.command import Settings, evaluate_world  # noqa: E402
+from experiments.world.command import WorldSettings, evaluate_world  # noqa: E402
 from experiments.world.plan import TAKES  # noqa: E402
 from tests.tiny import tiny_components, write_tiny_checkpoint  # noqa: E402
 
@@ -54,36 +54,35 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_evaluation_goes_on_and_ends_with_a_page(
     checkpoint: Path, train: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(
+    settings = WorldSettings(
         tmp_path / "out",
         checkpoint=str(checkpoint),
         work=tmp_path / "work",
         train=train,
         count=2,
         frames=16,
-        instrument_steps=1,
+        regressor_steps=1,
     )
 
     class Killed(BaseException):
         pass
 
-    def kill(done: int, total: int) -> None:
-        assert total == 2 * len(TAKES)
-        if done == len(TAKES) + 2:
-            raise Killed
-
-    with pytest.raises(Killed):
-        evaluate_world(settings, kill)
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("0*/*.npz")}
-    assert len(kept) == len(TAKES) + 2
     made: list[str] = []
-    make = takes.Stage._make
+    make = takes.TakeStore._make
 
-    def counted(self: takes.Stage, name: str, index: int) -> takes.Take:
+    def counted(self: takes.TakeStore, name: str, index: int) -> takes.Take:
+        if len(made) == len(TAKES) + 2 and not (tmp_path / "killed").exists():
+            (tmp_path / "killed").touch()
+            raise Killed
         made.append(name)
         return make(self, name, index)
 
-    monkeypatch.setattr(takes.Stage, "_make", counted)
+    monkeypatch.setattr(takes.TakeStore, "_make", counted)
+    with pytest.raises(Killed):
+        evaluate_world(settings)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("0*/*.npz")}
+    assert len(kept) == len(TAKES) + 2
+    made.clear()
     page = evaluate_world(settings)
     assert len(made) == len(TAKES) - 2, "only what was missing is generated"
     assert all(path.stat().st_mtime_ns == at for path, at in kept.items())
@@ -103,28 +102,22 @@ def test_a_killed_evaluation_goes_on_and_ends_with_a_page(
         ({"world": "train"}, "choose test or validation"),
         ({"count": 1}, "number of clips is 1"),
         ({"frames": 8}, "number of frames is 8"),
-        ({"instrument_steps": 0}, "steps is 0"),
+        ({"regressor_steps": 0}, "steps is 0"),
         ({"train": Path("nowhere")}, "no rendered clips"),
         ({"recordings": (Path("gone.wav"),)}, "no recording gone.wav"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_at_once(tmp_path: Path, changes: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        evaluate_world(Settings(tmp_path / "out", work=tmp_path / "work", **changes))
+        evaluate_world(WorldSettings(tmp_path / "out", work=tmp_path / "work", **changes))
     assert not list(tmp_path.iterdir())
 
 
 def test_models_of_another_size_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = write_tiny_checkpoint(tmp_path / "small.safetensors")
     words = ["--checkpoint", str(small), "--work", str(tmp_path / "w"), "--out", str(tmp_path / "o")]
-    assert main(["evaluate", "--world", "test", *words]) == 2
+    assert main(["world", *words]) == 2
     assert "resolution of 32" in capsys.readouterr().err
-
-
-def test_a_folder_or_the_world_but_not_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", "--out", str(tmp_path)]) == 2
-    assert main(["evaluate", str(tmp_path), "--world", "test", "--out", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.count("one of them") == 2
 
 
 def test_takes_of_another_checkpoint_or_setting_have_another_name(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ PERFECT = {
     "mouth, ceiling": 0.98,
     "mouth, mismatched": 0.02,
     "mouth, loudness alone": 0.45,
-    "mouth, no sentence": 0.96,
-    "mouth, re-voiced": 0.94,
+    "mouth, no text": 0.96,
+    "mouth, video input": 0.94,
     "lag": 0.0,
     "closed": 0.9,
     "closed, ceiling": 0.97,
@@ -28,14 +28,14 @@ PERFECT = {
     "width, ceiling": 0.9,
     "emotion": 1.0,
     "emotion, ceiling": 1.0,
-    "emotion, no sentence": 0.0,
+    "emotion, no text": 0.0,
     "emotion, still portrait": 0.0,
-    "asked": 1.0,
-    "asked, ceiling": 1.0,
-    "asked: the voice's emotion after all": 0.0,
-    "asked, seen phrasing": 1.0,
-    "asked, no sound": 1.0,
-    "asked, no sentence": 0.0,
+    "swapped text": 1.0,
+    "swapped text, ceiling": 1.0,
+    "swapped text: own emotion": 0.0,
+    "swapped text, seen phrasing": 1.0,
+    "swapped text, no audio": 1.0,
+    "swapped text, no text": 0.0,
     "psnr": 25.0,
     "psnr, ceiling": 30.0,
     "psnr, copied portrait": 19.0,
@@ -58,9 +58,9 @@ WORSE = {
     "closed": 0.5,
     "width": 0.4,
     "emotion": 0.0,
-    "asked": 0.0,
-    "asked: the voice's emotion after all": 1.0,
-    "asked, no sound": 1.0,
+    "swapped text": 0.0,
+    "swapped text: own emotion": 1.0,
+    "swapped text, no audio": 1.0,
     "psnr": 21.0,
     "identity": 0.9,
     "kept outside": 0.99,
@@ -79,20 +79,21 @@ def measured(changes: dict[str, float], agree: bool = True, count: int = 24) -> 
         found.clips.append(index)
         found.rows.append({name: value + 1e-9 * index for name, value in (PERFECT | changes).items()})
         found.levels.append(("low", "medium", "high")[index % 3])
-        found.asked_levels.append(("low", "medium", "high")[index // 8])
+        found.swapped_levels.append(("low", "medium", "high")[index // 8])
         lags = np.linspace(-1, 1, 11)
         found.lags["own"].append(0.9 - (lags if agree else lags - 0.4) ** 2)
         found.lags["mismatched"].append(np.zeros(11))
         truth = rng.normal(size=len(NAMES))
         found.means["truth"].append(truth)
         found.means["ceiling"].append(truth + 0.01 * rng.normal(size=len(NAMES)))
-        found.means["own"].append(truth if agree else rng.normal(size=len(NAMES)))
+        found.means["generated"].append(truth if agree else rng.normal(size=len(NAMES)))
         found.curves.append((np.sin(np.arange(20.0)), np.sin(np.arange(20.0))))
     found.rows = [
         {
             k: (
                 round(v)
-                if k.startswith(("emotion", "asked", "kept outside")) and (PERFECT | changes)[k] in (0, 1)
+                if k.startswith(("emotion", "swapped text", "kept outside"))
+                and (PERFECT | changes)[k] in (0, 1)
                 else v
             )
             for k, v in r.items()
@@ -121,12 +122,12 @@ def test_a_model_that_does_everything_meets_every_goal():
         ("closed", "lips shut on p, b, m"),
         ("width", "width, r with the truth"),
         ("emotion", "emotion read off the face"),
-        ("emotion", "own sentence, low intensity (8 clips)"),
-        ("asked", "another emotion's sentence: followed"),
-        ("asked", "another's, high intensity (8 clips)"),
-        ("asked", "held-out phrasing less seen phrasing"),
-        ("asked", "emotion accuracy lost when the sound is on"),
-        ("asked: the voice's emotion after all", "another's sentence: own emotion after all"),
+        ("emotion", "own text, low intensity (8 clips)"),
+        ("swapped text", "swapped text: its emotion read"),
+        ("swapped text", "swapped text, high intensity (8 clips)"),
+        ("swapped text", "held-out phrasing less seen phrasing"),
+        ("swapped text", "emotion accuracy lost when the sound is on"),
+        ("swapped text: own emotion", "swapped text: the clip's own emotion read"),
         ("psnr", "PSNR in the mask, dB"),
         ("psnr", "the same above the copied portrait, dB"),
         ("identity", "identity error, spreads"),
@@ -171,6 +172,6 @@ def test_the_mean_r_has_an_interval_around_it():
 
 def test_the_charts_are_drawn_with_and_without_a_level():
     found = measured({})
-    assert [name for name, _, _ in accuracies(found)][:2] == ["own sentence", "own sentence low"]
+    assert [name for name, _, _ in accuracies(found)][:2] == ["own text", "own text low"]
     picture = charts(found)
     assert picture.dtype == np.uint8 and picture.std() > 10

@@ -14,14 +14,14 @@ from eadnet.synthetic.expression import PARAMETERS, neutral  # noqa: E402
 from eadnet.synthetic.renderer import Renderer  # noqa: E402
 from eadnet.synthetic.studio import person  # noqa: E402
 from eadnet.training.dataset import SETTINGS  # noqa: E402
-from experiments.world.likeness import (  # noqa: E402
+from experiments.world.identity import (  # noqa: E402
     FACTORS,
-    Likeness,
+    IdentityRegressor,
     factors,
     identity_error,
     landmarks,
     people,
-    train_likeness,
+    train_identity_regressor,
 )
 
 
@@ -54,9 +54,9 @@ def test_it_learns_in_the_stated_number_of_steps(tmp_path):
     clips.folder = tmp_path
     clips.frames = rng.integers(0, 255, (4, 4, 128, 128, 3), dtype=np.uint8)
     clips.params = np.zeros((4, 4, len(PARAMETERS)), np.float32)
-    model = train_likeness(clips, "train", tmp_path / "likeness", steps=3, batch=4)
+    model = train_identity_regressor(clips, "train", tmp_path / "likeness", steps=3, batch=4)
     points, who = model.read(torch.zeros(2, 3, 128, 128))
     assert points.shape == (2, 68, 2) and who.shape == (2, len(FACTORS))
     assert torch.load(tmp_path / "likeness" / "state.pt", weights_only=True)["step"] == 3
     assert 20 < float(points.mean()) < 110, "untrained it reads about the mean face, in pixels"
-    assert isinstance(model, Likeness)
+    assert isinstance(model, IdentityRegressor)

@@ -1,6 +1,6 @@
-"""A second instrument, for what does not move: who the person is, and where the 68 landmarks are.
+"""A second regressor, for what does not move: who the person is, and where the 68 landmarks are.
 
-Like the first it learns from true renders, roughened, and its own error is published.
+Like the first it learns from true renders, degraded, and its own error is published.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def people(clips: ClipSet, split: str) -> list[Identity]:
     return [person(seed, split) for seed in seeds_of(settings)[: len(clips)]]
 
 
-class Likeness(Regressor):
+class IdentityRegressor(Regressor):
     """Reads landmarks and identity."""
 
     def __init__(self) -> None:
@@ -107,10 +107,12 @@ def _examples(clips: ClipSet, identities: Sequence[Identity], moments: Sequence[
     return torch.from_numpy(np.stack(rows).astype(np.float32))
 
 
-def train_likeness(clips: ClipSet, split: str, folder: Path, steps: int, batch: int = 48) -> Likeness:
+def train_identity_regressor(
+    clips: ClipSet, split: str, folder: Path, steps: int, batch: int = 48
+) -> IdentityRegressor:
     """Train for so many steps on a data set rendered from `split`, resuming `folder`."""
     torch.manual_seed(3)
-    model = Likeness()
+    model = IdentityRegressor()
     moments = np.linspace(0, clips.params.shape[1] - 1, MOMENTS).round().astype(int).tolist()
     truth = _examples(clips, people(clips, split), moments)
     model.standardise(truth, least=1e-3)

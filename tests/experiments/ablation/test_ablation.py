@@ -23,7 +23,7 @@ from experiments.ablation import command as ablate
 from experiments.ablation.cells import Parts, Protocol, folder_of, train_cell
 from experiments.ablation.table import as_markdown, differences
 from experiments.ablation.variants import FULL, VARIANTS, Variant, as_read_by
-from experiments.emotion_classifier import EmotionReader
+from experiments.emotion_classifier import EmotionClassifier
 from tests.training.tiny_world import latent_set, tiny_task, write_clips
 
 PROTOCOL = Protocol(steps=1, seeds=2, clips=3, sampling_steps=1)
@@ -43,9 +43,9 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
         held_out=latent_set(held_out),
         frames=ClipSet(held_out),
         task=lambda seed: tiny_task(data, seed),
-        judges=Judges(lambda: vae, lambda: syncnet, lambda: videomae, lambda: tfrm),
-        instrument=Instrument().eval(),
-        reader=EmotionReader(ClipSet(train)),
+        networks=Judges(lambda: vae, lambda: syncnet, lambda: videomae, lambda: tfrm),
+        regressor=Instrument().eval(),
+        classifier=EmotionClassifier(ClipSet(train)),
     )
 
 
@@ -90,7 +90,7 @@ def test_every_variant_is_trained_with_every_seed_once_however_often_it_is_stopp
         ablate.compare(parts, Protocol(steps=2, seeds=2, clips=3, sampling_steps=1), root, out)
     with pytest.raises(InputError, match=r"another protocol \(start \)"):
         ablate.compare(parts, PROTOCOL, root, out, start="mini.safetensors")
-    assert "ablate --steps 1 --seeds 2 --clips 3 --sampling-steps 1`" in out.read_text()
+    assert "ablation --steps 1 --seeds 2 --clips 3 --sampling-steps 1`" in out.read_text()
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -121,8 +121,8 @@ def test_what_is_left_out_is_out_in_training_and_in_use(
     monkeypatch.setattr(cells, "train_denoiser", watched)
     stda = {}
     for variant in VARIANTS:
-        talker, _ = train_cell(parts, PROTOCOL, variant, 0, tmp_path / variant.name)
-        stda[variant.name] = any(m.directions for m in talker.unet.modules() if isinstance(m, STDA))
+        model = train_cell(parts, PROTOCOL, variant, 0, tmp_path / variant.name)
+        stda[variant.name] = any(m.directions for m in model.unet.modules() if isinstance(m, STDA))
     assert seen["full"] == (["sync", "trepa", "tfrm"], ["looking neutral indeed", "looking happy indeed"])
     assert seen["without SyncNet loss"][0] == ["trepa", "tfrm"]
     assert seen["without TREPA"][0] == ["sync", "tfrm"]
