@@ -1,7 +1,7 @@
 """Measured captions against the labels of acted clips, and the calibration of the blend shapes.
 
-    python -m eadnet.training.evaluate_captions calibrate TASK CLIPS...   # clips without labels
-    python -m eadnet.training.evaluate_captions table TASK CLIPS... --out docs/results/measured.md
+    python -m experiments captions calibrate TASK CLIPS...   # clips without labels
+    python -m experiments captions table TASK CLIPS... --out docs/results/measured.md
 
 A clip's label is the emotion that its file name contains. Calibration and table must not share clips. The
 rules that were settled on labelled clips are chosen anew for every person from the others' clips, which
@@ -149,13 +149,17 @@ def table(paths: Sequence[Path], shapes: Sequence[Sequence[Mapping[str, float] |
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m eadnet.training.evaluate_captions", description=__doc__)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments captions",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("what", choices=("calibrate", "table"))
     parser.add_argument("task", type=Path)
     parser.add_argument("clips", type=Path, nargs="+")
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(argv)
     shapes = [shapes_of(path, options.task) for path in options.clips]
     if options.what == "calibrate":
         text = json.dumps(calibration(shapes), indent=1)
@@ -165,7 +169,3 @@ def main(arguments: list[str] | None = None) -> None:
         options.out.write_text(text, encoding="utf-8")
     else:
         sys.stdout.write(text)
-
-
-if __name__ == "__main__":
-    main()

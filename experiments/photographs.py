@@ -1,6 +1,6 @@
 """How well photographs are told from drawings, so that `mini` can say when it gets one.
 
-    python -m eadnet.training.evaluate_photographs STILLS... --drawn .work/mini/validation
+    python -m experiments photographs STILLS... --drawn .work/mini/validation
 
 `--drawn` is a folder of rendered clips (`eadnet synth make`), whose portraits are the drawings.
 """
@@ -20,6 +20,7 @@ from eadnet.faces.crops import prepare_portrait
 from eadnet.faces.drawn import FLATTEST_PHOTOGRAPH, WORST_DRAWING, line_contrast, returned
 from eadnet.media.images import read_image
 from eadnet.modules.autoencoder import MiniAutoencoder
+from experiments.paths import RESULTS
 
 
 @torch.no_grad()
@@ -64,22 +65,20 @@ def page(drawn: Tensor, stills: Tensor, names: Sequence[str], vae: MiniAutoencod
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m eadnet.training.evaluate_photographs", description=__doc__
+        prog="python -m experiments photographs",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("stills", type=Path, nargs="+", help="photographs, the face in the middle")
     parser.add_argument("--drawn", type=Path, required=True, help="rendered clips")
     parser.add_argument("--count", type=int, default=96, help="drawings")
-    parser.add_argument("--out", type=Path, default=Path("docs/results/photographs.md"))
-    options = parser.parse_args(arguments)
+    parser.add_argument("--out", type=Path, default=RESULTS / "photographs.md")
+    options = parser.parse_args(argv)
     vae = load_checkpoint(bundled_mini(), only=["vae"]).component("vae")
     references = np.load(options.drawn / "references.npy", mmap_mode="r")[: options.count]
     drawn = torch.from_numpy(np.array(references[:, 0])).movedim(-1, 1).float() / 255
     stills = [prepare_portrait(read_image(path)[None, ..., :3], 128) for path in options.stills]
     names = [path.name for path in options.stills]
     options.out.write_text(page(drawn, (torch.cat(stills) + 1) / 2, names, vae), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,11 @@
-"""The pictures of the README and of the first workflow, made by the bundled model itself."""
+"""`python -m experiments pictures`: the pictures of the README and of the first workflow, made by a model
+itself.
+"""
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from eadnet.media.audio import load_audio, to_mono_16k
 from eadnet.pipeline import Model, generate, load_model
-from experiments.paths import ASSETS
+from experiments.paths import ASSETS, ROOT
 
 SENTENCES = (
     "happy, a broad smile, cheeks raised",
@@ -67,8 +71,13 @@ def hero(model: Model, sentences: tuple[str, ...] = SENTENCES) -> Image.Image:
     return picture
 
 
-def draw_pictures(checkpoint: Path, images: Path, workflows: Path) -> None:
-    """Write `hero.png` into ``images`` and `talking_portrait.jpg` into ``workflows``."""
-    model = load_model(checkpoint)
-    hero(model).save(images / "hero.png", optimize=True)
-    hero(model, SENTENCES[:2]).save(workflows / "talking_portrait.jpg", quality=88)
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write `hero.png` into --images and `talking_portrait.jpg` into --workflows."""
+    parser = argparse.ArgumentParser(prog="python -m experiments pictures", description=__doc__)
+    parser.add_argument("--checkpoint", default="mini", help="a file, or mini for the bundled one")
+    parser.add_argument("--images", type=Path, default=ROOT / "docs" / "images", metavar="DIR")
+    parser.add_argument("--workflows", type=Path, default=ROOT / "workflows", metavar="DIR")
+    options = parser.parse_args(argv)
+    model = load_model(options.checkpoint)
+    hero(model).save(options.images / "hero.png", optimize=True)
+    hero(model, SENTENCES[:2]).save(options.workflows / "talking_portrait.jpg", quality=88)

@@ -1,10 +1,10 @@
-"""A hundred words that nothing is taught with: the faces they mean, and those a text encoder makes of them.
+"""A hundred words that no training text uses: the faces they mean, and those a text encoder makes of them.
 
-    python -m eadnet.training.words --out docs/results                     # what the words mean
-    python -m eadnet.training.words --out docs/results --checkpoint mini   # and what mini makes of them
+    python -m experiments words                     # what the words mean
+    python -m experiments words --checkpoint mini   # and what mini makes of them
 
-The encoder's faces are read by a linear head on the mean of its tokens, fitted on sentences of the kind it
-was taught with. Controls: the same readings against other words' faces, and words that it was taught.
+The encoder's faces are read by a linear probe on the mean of its tokens, fitted on sentences of the kind it
+was trained on. Controls: the same readings against other words' faces, and words that it was trained on.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from eadnet.modules.text_encoder import MiniTextEncoder
+from eadnet.pipeline import load_model
 from eadnet.synthetic import lexicon
 from eadnet.synthetic.captions import nearest_emotion
 from eadnet.synthetic.expression import EMOTIONS, PARAMETERS, RANGES
@@ -28,6 +29,7 @@ from eadnet.synthetic.gallery import person
 from eadnet.synthetic.lexicon import Word
 from eadnet.synthetic.renderer import Renderer
 from eadnet.training.encoders import draw_descriptions, meant_faces
+from experiments.paths import RESULTS
 
 FACE = tuple(i for i, name in enumerate(PARAMETERS) if not name.startswith("head_"))
 """Columns of the parameters that words may move."""
@@ -49,15 +51,15 @@ def meanings(words: Sequence[Word]) -> Array:
 
 
 @dataclass(frozen=True)
-class Reader:
+class LinearProbe:
     """Sentences to facial parameters: an encoder and a linear map of its mean token [dim + 1, len(FACE)]."""
 
     encoder: MiniTextEncoder
     weights: Array
 
     @classmethod
-    def fit(cls, encoder: MiniTextEncoder, sentences: int = SENTENCES, seed: int = 0) -> Reader:
-        """By ridge regression on taught sentences and the faces that they mean."""
+    def fit(cls, encoder: MiniTextEncoder, sentences: int = SENTENCES, seed: int = 0) -> LinearProbe:
+        """By ridge regression on training sentences and the faces that they mean."""
         drawn = draw_descriptions(np.random.default_rng(seed), sentences)
         x = _tokens(encoder, [description.text for description in drawn])
         y = meant_faces(drawn).double().numpy()[:, FACE]
@@ -80,9 +82,9 @@ def _tokens(encoder: MiniTextEncoder, texts: Sequence[str], batch: int = 256) ->
     return np.concatenate([means, np.ones((len(means), 1))], 1)
 
 
-def agreement(made: Array, meant: Array) -> float:
+def agreement(made: Array, target: Array) -> float:
     """r over words and parameters, each parameter centred over the words: the average face scores 0."""
-    a, b = made - made.mean(0), meant - meant.mean(0)
+    a, b = made - made.mean(0), target - target.mean(0)
     return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-12))
 
 
@@ -91,12 +93,12 @@ def emotions_of(faces: Array) -> list[str]:
     return [nearest_emotion(dict(zip(PARAMETERS, face, strict=True))) for face in faces]
 
 
-def has_relative(word: Word, taught: frozenset[str]) -> bool:
-    """Whether a taught word begins like one of this word's own ("hysteria", "hysterical")."""
-    return not _stems(word.text).isdisjoint(taught)
+def has_relative(word: Word, trained: frozenset[str]) -> bool:
+    """Whether a training word begins like one of this word's own ("hysteria", "hysterical")."""
+    return not _stems(word.text).isdisjoint(trained)
 
 
-def taught_stems() -> frozenset[str]:
+def training_stems() -> frozenset[str]:
     return frozenset(stem for word in lexicon.entries() for stem in _stems(word.text))
 
 
@@ -107,7 +109,7 @@ def _stems(text: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Score:
-    """How a group of words is read: r with the meant faces, and how often the nearest emotion is the meant
+    """How a group of words is read: r with the target faces, and how often the nearest emotion is the target
     one; beside each the mean of the same over pairings with other words' faces.
     """
 
@@ -119,37 +121,37 @@ class Score:
     emotion_shuffled: float
 
 
-def score(name: str, made: Array, meant: Array) -> Score:
+def score(name: str, made: Array, target: Array) -> Score:
     """Of words of one group, [N, P] both, N at least 3."""
-    seen, asked = emotions_of(made), emotions_of(meant)
+    read, intended = emotions_of(made), emotions_of(target)
     shifts = range(1, len(made))
 
     def same(shift: int) -> float:
-        return float(np.mean([seen[i] == asked[(i + shift) % len(asked)] for i in range(len(seen))]))
+        return float(np.mean([read[i] == intended[(i + shift) % len(intended)] for i in range(len(read))]))
 
     return Score(
         name,
         len(made),
-        agreement(made, meant),
-        float(np.mean([agreement(made, np.roll(meant, -shift, 0)) for shift in shifts])),
+        agreement(made, target),
+        float(np.mean([agreement(made, np.roll(target, -shift, 0)) for shift in shifts])),
         same(0),
         float(np.mean([same(shift) for shift in shifts])),
     )
 
 
-def scores(reader: Reader) -> list[Score]:
-    """Of the unseen words, of those with and without taught relatives, and of taught words of the test
+def scores(probe: LinearProbe) -> list[Score]:
+    """Of the unseen words, of those with and without relatives in training, and of training words of the test
     split.
     """
-    unseen, stems = lexicon.unseen(), taught_stems()
+    unseen, stems = lexicon.unseen(), training_stems()
     groups = {
         "unseen": unseen,
-        "unseen, a relative is taught": [word for word in unseen if has_relative(word, stems)],
+        "unseen, a relative is in training": [word for word in unseen if has_relative(word, stems)],
         "unseen, no relative": [word for word in unseen if not has_relative(word, stems)],
-        "in no clip, but taught to the encoder": lexicon.words("test"),
+        "in no clip, but in the encoder's training": lexicon.words("test"),
     }
     return [
-        score(name, reader([word.text for word in words]), meanings(words)) for name, words in groups.items()
+        score(name, probe([word.text for word in words]), meanings(words)) for name, words in groups.items()
     ]
 
 
@@ -210,9 +212,9 @@ def page(words: Sequence[Word], made: Array | None = None, measured: Sequence[Sc
     lines = [
         "# A hundred unseen words",
         "",
-        "Words and set phrases of the lexicon that no clip's caption and no sentence of the text encoder's "
-        "lessons uses (`lexicon.unseen`). The faces are those that the lexicon gives them: the project's own "
-        "reading of the words. Repeat with `python -m eadnet.training.words --out docs/results`; with "
+        "Words and set phrases of the lexicon that no clip's caption and no training sentence of the text "
+        "encoder uses (`lexicon.unseen`). The faces are those that the lexicon gives them: the project's own "
+        "reading of the words. Repeat with `python -m experiments words`; with "
         "`--checkpoint mini` the faces that its text encoder makes of them stand beside.",
         "",
         "![The words and their faces](words.png)",
@@ -220,9 +222,9 @@ def page(words: Sequence[Word], made: Array | None = None, measured: Sequence[Sc
     ]
     if measured:
         lines += [
-            "The encoder's faces (right of each pair) are read by a linear map fitted on taught sentences. "
+            "The encoder's faces (right of each pair) are read by a linear map fitted on training sentences. "
             "r: over words and facial parameters, each centred. Emotion: how often the nearest of the eight "
-            "is the meant one. In brackets: the same against other words' faces.",
+            "is the target one. In brackets: the same against other words' faces.",
             "",
             "| words | number | r | emotion |",
             "|---|---:|---:|---:|",
@@ -249,10 +251,10 @@ def page(words: Sequence[Word], made: Array | None = None, measured: Sequence[Sc
 def write(folder: Path, encoder: MiniTextEncoder | None = None) -> None:
     """`words.md` and `words.png` in `folder`."""
     words = sorted(lexicon.unseen(), key=lambda word: list(EMOTIONS).index(word.emotion))
-    reader = Reader.fit(encoder) if encoder else None
-    made = reader([word.text for word in words]) if reader else None
+    probe = LinearProbe.fit(encoder) if encoder else None
+    made = probe([word.text for word in words]) if probe else None
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "words.md").write_text(page(words, made, scores(reader) if reader else ()), encoding="utf-8")
+    (folder / "words.md").write_text(page(words, made, scores(probe) if probe else ()), encoding="utf-8")
     picture = sheet(words, made)
     # A palette keeps the page light.
     palette = picture.quantize(256, kmeans=2)
@@ -261,18 +263,16 @@ def write(folder: Path, encoder: MiniTextEncoder | None = None) -> None:
     )
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m eadnet.training.words", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("docs/results"))
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments words",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR")
     parser.add_argument("--checkpoint", help="a file, or mini for the bundled one")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(argv)
     encoder = None
     if options.checkpoint:
-        from eadnet.pipeline import load_model
-
         encoder = load_model(options.checkpoint).text_encoder.eval()
     write(options.out, encoder)
-
-
-if __name__ == "__main__":
-    main()
