@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import logging
 import sys
 from collections.abc import Sequence
 
-from eadnet.errors import CheckpointError, InputError
+from eadnet.errors import CheckpointError, InputError, choose_from
 
 EXPERIMENTS: dict[str, tuple[str, str]] = {
     "world": ("experiments.world.command", "a model on held-out clips whose truth is known"),
@@ -38,9 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"python -m experiments NAME [options]; --help after a name lists its options.\n\n{listing()}")
         return 0
     if name not in EXPERIMENTS:
-        near = difflib.get_close_matches(name, EXPERIMENTS, 1)
-        hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(EXPERIMENTS)}."
-        print(f"experiments: there is no experiment {name}: {hint}", file=sys.stderr)
+        print(
+            f"experiments: there is no experiment {name}: {choose_from(name, EXPERIMENTS)}", file=sys.stderr
+        )
         return 2
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:

@@ -11,14 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eadnet.faces.masks import mask_image
-from eadnet.media.lengths import Length
-from eadnet.media.reader import PicturesInMemory
-from eadnet.media.speech import Speech, SpeechInMemory
-from eadnet.pipeline import Model, Settings, encode_emotion
-from eadnet.render import CentreSquare, Scene, render
+from eadnet.media.speech import Speech
+from eadnet.rendering import Model, RenderSettings, render_frames, scene_in_memory
 from eadnet.training.autoencoder import to_model_range
-from eadnet.training.dataset import FPS
 
 
 class NoAudio:
@@ -43,7 +38,7 @@ class ClipRenderer:
     """
 
     model: Model
-    settings: Settings = Settings(silence_gate=False)
+    settings: RenderSettings = RenderSettings(silence_gate=False)
 
     def __call__(
         self,
@@ -65,24 +60,18 @@ class ClipRenderer:
             seed: of the noise.
             reference: what the person looks like, uint8 [R, R, 3]; None is the pictures themselves.
         """
-        info = self.model.checkpoint
-        region = mask_image(info.mask_region, info.resolution)
-        shown = pictures[None] if pictures.ndim == 3 else pictures[:frames]
-        tokens, null = encode_emotion(self.model.text_encoder, emotion if isinstance(emotion, str) else "")
-        scene = Scene(
-            pictures=PicturesInMemory(np.array(shown), FPS),
-            face=CentreSquare(region),
-            region=region,
-            speech=SpeechInMemory(speech),
-            fps=Fraction(FPS),
-            length=Length(frames, len(shown), "bounce"),
-            emotion=tokens if isinstance(emotion, str) else emotion,
-            null_emotion=null,
-            silence_gate=self.settings.silence_gate,
-            reference=None if reference is None else to_model_range(reference.copy()),
+        settings = replace(self.settings, seed=seed)
+        scene = scene_in_memory(
+            self.model,
+            pictures if pictures.ndim == 3 else pictures[:frames],
+            speech,
+            emotion,
+            frames=frames,
+            reference=reference,
+            settings=settings,
         )
-        how = replace(self.settings, seed=seed).sampling(info)
-        made = render(self.model.networks(), scene, how, smoothing=self.settings.smoothing)
+        sampling = settings.sampling(self.model.checkpoint)
+        made = render_frames(self.model.networks(), scene, sampling, smoothing=settings.smoothing)
         return to_model_range(np.stack(list(made)))
 
     def without_audio(self) -> ClipRenderer:

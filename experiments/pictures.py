@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from eadnet.media.audio import load_audio, to_mono_16k
-from eadnet.pipeline import Model, generate, load_model
+from eadnet.pipeline import generate
+from eadnet.rendering import Model, load_model
 from experiments.paths import ASSETS, ROOT
 
 SENTENCES = (

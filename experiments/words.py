@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from eadnet.modules.text_encoder import MiniTextEncoder
-from eadnet.pipeline import load_model
+from eadnet.rendering import load_model
 from eadnet.synthetic import lexicon
 from eadnet.synthetic.captions import nearest_emotion
 from eadnet.synthetic.expression import EMOTIONS, PARAMETERS, RANGES

@@ -22,8 +22,8 @@ from eadnet.metrics.mouth import correlation
 from eadnet.metrics.sync import sweep
 from eadnet.modules.mini_syncnet import FRAMES as SYNC_FRAMES
 from eadnet.modules.tfrm import TFRM
-from eadnet.pipeline import Model, Settings
 from eadnet.presets import PRESETS
+from eadnet.rendering import Model, RenderSettings
 from eadnet.training.autoencoder import psnr, to_model_range
 from eadnet.training.dataset import ClipSet
 from eadnet.training.denoiser import DenoiserTask, Schedule, switch_stda, train_denoiser
@@ -139,7 +139,7 @@ def renderer_of(
     )
     guidance = 1.0 if variant.texts == "none" else None
     return ClipRenderer(
-        finished, Settings(steps=protocol.sampling_steps, emotion_guidance=guidance, silence_gate=False)
+        finished, RenderSettings(steps=protocol.sampling_steps, emotion_guidance=guidance, silence_gate=False)
     )
 
 

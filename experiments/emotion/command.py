@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from eadnet.pipeline import load_model
+from eadnet.rendering import load_model
 from eadnet.synthetic import lexicon
 from eadnet.synthetic.captions import Description, describe, describe_word
 from eadnet.training.autoencoder import to_model_range

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from eadnet.faces.affine import invert
 from eadnet.faces.dense import face_from_mesh
-from eadnet.faces.detectors import Face
+from eadnet.faces.face import Face
 from eadnet.faces.follow import Sighting, follow
 from eadnet.faces.framing import frame_face
 from eadnet.faces.points import alignment_points

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from eadnet.faces import yunet
+from eadnet.faces.detectors import yunet
 from eadnet.faces.follow import follow, watch
 from eadnet.media.video import read_frames
 from experiments.faces.measures import CROP

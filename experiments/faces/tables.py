@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from eadnet.errors import InputError
-from eadnet.faces import mediapipe, yunet
 from eadnet.faces.choice import Choice
+from eadnet.faces.detectors import mediapipe, yunet
 from eadnet.faces.follow import Sighting, follow, watch
 from eadnet.media.images import read_image
 from eadnet.media.video import read_frames

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from eadnet.checkpoints import bundled_mini, load_checkpoint
-from eadnet.faces import yunet
+from eadnet.faces.detectors import yunet
+from eadnet.faces.detectors.yunet import YuNet
 from eadnet.faces.follow import follow, watch
-from eadnet.faces.yunet import YuNet
 from eadnet.metrics.face_crops import face_crops, judge_track
 from eadnet.metrics.intervals import mean_interval, separation, share_interval
 from eadnet.metrics.sync import sweep

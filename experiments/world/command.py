@@ -23,7 +23,7 @@ from torch import Tensor
 from eadnet.checkpoints import bundled_mini
 from eadnet.errors import InputError
 from eadnet.media.images import write_png
-from eadnet.pipeline import load_model
+from eadnet.rendering import load_model
 from eadnet.training.dataset import ClipSet, Shape, make_dataset
 from eadnet.training.instrument import train_instrument
 from experiments.clip_renderer import ClipRenderer

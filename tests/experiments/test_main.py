@@ -25,7 +25,9 @@ def test_every_experiment_says_how_it_is_called(name: str, capsys: pytest.Captur
     assert f"usage: python -m experiments {name} " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("name", "hint"), [("word", "did you mean words?"), ("xyzzy", "choose from world")])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("word", "did you mean 'words'?"), ("xyzzy", "choose one of world")]
+)
 def test_an_unknown_name_gets_a_hint(name: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name]) == 2
     assert hint in capsys.readouterr().err

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from eadnet.pipeline import Settings, load_model
+from eadnet.rendering import RenderSettings, load_model
 from eadnet.synthetic.captions import Description
 from eadnet.synthetic.expression import EMOTIONS, INDEX
 from eadnet.training.dataset import FPS
@@ -200,7 +200,7 @@ def test_a_real_model_takes_tokens_for_the_clip_and_for_every_frame(tmp_path: Pa
     regressor: Any = SimpleNamespace(
         read=lambda pictures, portrait: {name: (pictures - portrait).mean((1, 2, 3)) for name in READ}
     )
-    settings = Settings(steps=1, audio_guidance=1.5, emotion_guidance=3.0, silence_gate=False)
+    settings = RenderSettings(steps=1, audio_guidance=1.5, emotion_guidance=3.0, silence_gate=False)
     evaluator = Evaluator(ClipRenderer(model, settings), regressor, clips)
     furious, null = evaluator.tokens("furious"), evaluator.tokens("")
     steady = evaluator.read(0, furious, 6)[READ[0]]

@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from experiments.seams.bench import Bench
+from experiments.seams.changes import seam_table
+from experiments.seams.parts import moments
 from PIL import Image
 from scipy.io import wavfile
 
-from eadnet.pipeline import Job, Model, Settings, job, load_model
-from experiments.seams.command import Bench, moments, seam_table
-from experiments.seams.drift import difference
-from experiments.seams.stretches import Takes
+from eadnet.rendering import Model, RenderSettings, load_model, open_scene
+from experiments.seams.kept_frames import KeptFrames, OpenRender
+from experiments.seams.speakers import difference
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
 
@@ -37,7 +39,7 @@ def test_a_seam_at_window_borders_is_told_in_its_size(seam: float) -> None:
 
 
 class Flickers:
-    """Stands for `Takes`: every pair of frames differs by 20 grey levels, the one into 30 s by 40."""
+    """Stands for `KeptFrames`: every pair of frames differs by 20 grey levels, the one into 30 s by 40."""
 
     left = None
 
@@ -49,7 +51,7 @@ class Flickers:
 def test_a_seam_at_30_s_is_told_in_its_size(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Bench, "takes", lambda self, **settings: Flickers())
+    monkeypatch.setattr(Bench, "kept", lambda self, **settings: Flickers())
     lines = moments(Bench(model, steps=1, work=tmp_path, data=None, turns=3))
     told = {line.split("|")[1].strip(): float(line.split("|")[3].split()[0]) for line in lines[2:] if line}
     assert told["into 30 s, over the same moment 4 s before and after"] == 2.0
@@ -84,23 +86,23 @@ def test_a_stopped_rendering_goes_on_to_the_same_frames(model: Model, tmp_path: 
     opened = 0
 
     @contextmanager
-    def opens() -> Iterator[Job]:
+    def opens() -> Iterator[OpenRender]:
         nonlocal opened
         opened += 1
-        how = Settings(steps=1)
-        with job(tmp_path / "a.wav", "", portrait=tmp_path / "face.png", model=model, settings=how) as todo:
-            yield todo
+        how = RenderSettings(steps=1)
+        with open_scene(model, tmp_path / "a.wav", portrait=tmp_path / "face.png", settings=how) as scene:
+            yield OpenRender(model.networks(), scene, how.sampling(model.checkpoint))
 
-    def takes(folder: str, most: int | None = None) -> Takes:
-        return Takes(tmp_path / folder, [model.unet], "test", RESOLUTION, most)
+    def kept(folder: str, most: int | None = None) -> KeptFrames:
+        return KeptFrames(tmp_path / folder, [model.unet], "test", RESOLUTION, most)
 
-    whole = takes("whole").frames("a", opens, 20, 25)
+    whole = kept("whole").frames("a", opens, 20, 25)
     assert whole.shape == (25, RESOLUTION, RESOLUTION, 3)
-    assert len(takes("stopped", 9).frames("a", opens, 20, 25)) == 9
+    assert len(kept("stopped", 9).frames("a", opens, 20, 25)) == 9
     (file,) = (tmp_path / "stopped").rglob("*.u8")
     with file.open("ab") as torn:
         torn.write(b"half a frame")
-    assert len(takes("stopped", 0).frames("a", opens, 20, 25)) == 9
-    assert np.array_equal(takes("stopped").frames("a", opens, 20, 25), whole)
+    assert len(kept("stopped", 0).frames("a", opens, 20, 25)) == 9
+    assert np.array_equal(kept("stopped").frames("a", opens, 20, 25), whole)
     opened = 0
-    assert np.array_equal(takes("stopped").frames("a", opens, 20, 25), whole) and opened == 0
+    assert np.array_equal(kept("stopped").frames("a", opens, 20, 25), whole) and opened == 0
