@@ -1,63 +1,17 @@
-"""The denoiser with its two encoders, trained as one."""
+"""The denoiser with the two encoders of its conditions, trained as one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from torch import nn
 
-from torch import Tensor, nn
-
-from ..errors import InputError
-from ..modules.mini_audio import MiniAudioEncoder
-from ..modules.text_encoder import MiniTextEncoder
-from ..modules.unet import EADUNet
-from .dataset import FPS
+from .mini_audio import MiniAudioEncoder
+from .text_encoder import MiniTextEncoder
+from .unet import EADUNet
 
 
-def hear(encoder: MiniAudioEncoder, waveforms: Tensor, starts: Tensor, window: int) -> Tensor:
-    """Audio tokens [B, window, N, D] of `window` frames from frame `starts` of each waveform [B, S]."""
-    return encoder.encode_windows(encoder.log_mel(waveforms), FPS, window, starts)
-
-
-def grown(encoder: MiniAudioEncoder, config: Mapping[str, Any]) -> MiniAudioEncoder:
-    """A deeper or wider encoder that computes what `encoder` does: what is new adds nothing at first.
-
-    Blocks beyond its own end in zeros. Channels beyond its own are normalised in groups of their own, and
-    nothing old reads them until it is trained (as Net2Net, arXiv 1511.05641, with zeros instead of copies).
-
-    Raises:
-        InputError: the configuration is narrower, or its groups are of another size.
-    """
-    larger = MiniAudioEncoder.from_config({**encoder.config, **config})
-    old, new = encoder.config, larger.config
-    if new["width"] < old["width"] or new["width"] * old["groups"] != old["width"] * new["groups"]:
-        raise InputError(
-            f"An audio encoder {old['width']} wide in {old['groups']} groups cannot grow to "
-            f"{new['width']} in {new['groups']}: make it wider by whole groups of "
-            f"{old['width'] // old['groups']}."
-        )
-    ours, theirs = larger.state_dict(), encoder.state_dict()
-    for name, value in ours.items():
-        if name in theirs:
-            _place(theirs[name], value)
-        elif name.split(".")[-2] == "conv2":
-            value.zero_()
-    return larger
-
-
-def _place(old: Tensor, new: Tensor) -> None:
-    """Write `old` into the first rows and columns of `new`; its rows read nothing of the other columns."""
-    rows = slice(0, len(old))
-    if new.ndim > 1:
-        new[rows, old.shape[1] :] = 0
-        new[rows, : old.shape[1]] = old
-    else:
-        new[rows] = old
-
-
-class Talker(nn.Module):
+class ConditionedUNet(nn.Module):
     """Three networks under the names they have in a checkpoint."""
 
-    def __init__(self, unet: EADUNet, audio: MiniAudioEncoder, text: MiniTextEncoder) -> None:
+    def __init__(self, unet: EADUNet, audio_encoder: MiniAudioEncoder, text_encoder: MiniTextEncoder) -> None:
         super().__init__()
-        self.unet, self.audio_encoder, self.text_encoder = unet, audio, text
+        self.unet, self.audio_encoder, self.text_encoder = unet, audio_encoder, text_encoder

@@ -1,4 +1,4 @@
-"""Replay the U-Net on a GPU: a small network spends its time on launching kernels, not on running them.
+"""The U-Net as CUDA graphs: a small network spends its time on launching kernels, not on running them.
 
 The first step of every shape is recorded as a CUDA graph, forwards and backwards; later ones are replayed
 with one launch each. `mini`'s step of 512 frames takes a H100 40 ms of work and 200 ms of launching.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..modules.unet import EADUNet
+from .unet import EADUNet
 
 
 class _Step(nn.Module):
@@ -24,7 +24,7 @@ class _Step(nn.Module):
             return self.unet(sample, timesteps, audio, emotion)
 
 
-class Graphed:
+class GraphedUNet:
     """The U-Net as a function that records shapes it meets while gradients are taken, and replays them.
 
     Weights may change between calls where they lie, as optimisers change them; which parts are switched on

@@ -1,11 +1,8 @@
-"""Speech without pictures: what the audio encoder learns from before any face is drawn.
+"""Write sets of synthetic speech, in the form that `eadnet.training.data.speech` reads.
 
-A second of speech and the mouth that says it cost a hundredth of a second of rendering, so the encoder hears
-many hours of voices while the clips hold less than one, and most of them are voices that nobody wrote. The
-clips themselves are said again by such speakers, so that a mouth never belongs to one voice.
-
-    speech.npy   int16   [N, samples]   what the network hears, 16 kHz
-    mouths.npy   float32 [N, T, M]      the mouth of the speech alone (`synthetic.visemes.MOUTH`), no feeling
+A second of speech and the mouth that says it cost a hundredth of a second of rendering, so the audio encoder hears
+many hours of voices while the clips hold less than one, and most of them are voices that nobody wrote. The clips
+themselves are said again by such speakers, so that a mouth never belongs to one voice.
 """
 
 from __future__ import annotations
@@ -18,38 +15,22 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from .dataset import FPS, OTHER_VOICES, SETTINGS, seeds_of
+from ..training.data.clips import FPS, OTHER_VOICES, SETTINGS
+from ..training.data.parameters import ParameterLayout
+from .clips import described
+from .datasets import seeds_of, to_int16
+from .recordings import FOREIGN_SHARE, other_voices, record
+from .speakers import draw_speaker
+from .visemes import MOUTH, mouth_track
 
 Job = TypeVar("Job")
 Made = TypeVar("Made")
 
 DRAWN_SPEAKERS, FOREIGN_SPEECH = 0.6, 0.4  # shares of the training speech
 
-
-class SpeechSet:
-    """Recordings with their mouths, memory-mapped."""
-
-    def __init__(self, folder: Path) -> None:
-        self.speech = np.load(folder / "speech.npy", mmap_mode="r")
-        self.mouths = np.load(folder / "mouths.npy", mmap_mode="r")
-
-    def __len__(self) -> int:
-        return len(self.mouths)
-
-    @property
-    def frames(self) -> int:
-        return self.mouths.shape[1]
-
-    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """`count` recordings [B, S] in [-1, 1] and their mouths [B, T, M]."""
-        return self.take(torch.randint(len(self), (count,), generator=generator).numpy())
-
-    def take(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        speech = torch.from_numpy(self.speech[rows].astype(np.float32) / 32767)
-        return speech, torch.from_numpy(self.mouths[rows])
+LAYOUT = ParameterLayout(MOUTH, speech=MOUTH)
+"""The columns of a speech set's mouths."""
 
 
 def make_speech(
@@ -60,6 +41,7 @@ def make_speech(
     jobs = [(first_seed + i, split, frames) for i in range(count)]
     made = _all(_speak_one, jobs, workers)
     np.save(folder / "speech.npy", np.stack([speech for speech, _ in made]))
+    LAYOUT.write(folder)
     # Last, as the sign that the set is whole.
     np.save(folder / "mouths.npy", np.stack([mouth for _, mouth in made]))
 
@@ -72,11 +54,6 @@ def _all(make: Callable[[Job], Made], jobs: Sequence[Job], workers: int) -> list
 
 
 def _speak_one(job: tuple[int, str, int]) -> tuple[np.ndarray, np.ndarray]:
-    from ..synthetic.clips import described
-    from ..synthetic.recordings import FOREIGN_SHARE, record
-    from ..synthetic.speakers import draw_speaker
-    from ..synthetic.visemes import mouth_track
-
     seed, split, frames = job
     rng = np.random.default_rng([seed, 41])
     drawn = split == "train" and rng.random() < DRAWN_SPEAKERS
@@ -88,7 +65,7 @@ def _speak_one(job: tuple[int, str, int]) -> tuple[np.ndarray, np.ndarray]:
         foreign=FOREIGN_SPEECH if split == "train" else FOREIGN_SHARE,
         speaker=draw_speaker(rng) if drawn else None,
     )
-    return _as_written(recording.waveform), mouth_track(recording.phonemes, frames, FPS)
+    return to_int16(recording.waveform), mouth_track(recording.phonemes, frames, FPS)
 
 
 def make_other_voices(folder: Path, count: int, *, workers: int = 1) -> None:
@@ -99,13 +76,6 @@ def make_other_voices(folder: Path, count: int, *, workers: int = 1) -> None:
 
 
 def _revoice_one(job: tuple[int, str, int, int]) -> np.ndarray:
-    from ..synthetic.clips import described
-    from ..synthetic.recordings import other_voices
-
     seed, split, frames, count = job
     made = other_voices(seed, split, described(seed, split), frames, count)
-    return np.stack([_as_written(waveform) for waveform in made])
-
-
-def _as_written(waveform: np.ndarray) -> np.ndarray:
-    return np.round(np.clip(waveform, -1, 1) * 32767).astype(np.int16)
+    return np.stack([to_int16(waveform) for waveform in made])

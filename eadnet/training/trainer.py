@@ -1,4 +1,4 @@
-"""What every training run shares: a budget, exact resume, a moving average, a CSV log and its curves."""
+"""The training loop that all tasks share: a budget, exact resume, a moving average, a CSV log and its curves."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .curves import draw_curves
 logger = logging.getLogger(__name__)
 
 
-class Average:
-    """Exponential moving average of a module's weights (Polyak averaging), warmed up over the first steps."""
+class ExponentialMovingAverage:
+    """Of a module's weights (Polyak averaging), warmed up over the first steps."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -51,8 +51,8 @@ class CsvLog:
             with path.open(newline="") as file:
                 self.columns = next(csv.reader(file), None)
 
-    def forget_from(self, step: int) -> None:
-        """Drop the rows of steps that a resumed run will take again."""
+    def drop_from(self, step: int) -> None:
+        """Drop the rows from a step on, which a resumed run repeats."""
         if not self.path.exists():
             return
         with self.path.open(newline="") as file:
@@ -76,7 +76,7 @@ class CsvLog:
         logger.info("  ".join(f"{k} {v:.4g}" for k, v in row.items()))
 
 
-class Run:
+class Trainer:
     """One resumable optimisation of one module.
 
     `minutes` is the budget of the whole run, over all its sessions, and `steps`, if given, is the budget
@@ -104,7 +104,7 @@ class Run:
         self.minutes, self.warmup, self.save_every = minutes, warmup, save_every
         self.step_budget = steps
         self._random: Tensor | None = None
-        self.average = Average(module, decay)
+        self.average = ExponentialMovingAverage(module, decay)
         self.generator = torch.Generator().manual_seed(seed)
         self.step, self.seconds = 0, 0.0
         self.rates = [group["lr"] for group in optimizer.param_groups]
@@ -145,7 +145,7 @@ class Run:
         self.save()
         self.draw()
 
-    def descend(self, loss: Tensor, clip: float = 1.0) -> float:
+    def optimize(self, loss: Tensor, clip: float = 1.0) -> float:
         """One optimiser step on `loss`; returns the gradient's norm.
 
         Raises:
@@ -201,7 +201,7 @@ class Run:
         self.generator.set_state(state["generator"])
         self._random = state.get("random")
         self.step, self.seconds = state["step"], state["seconds"]
-        self.log.forget_from(self.step)
+        self.log.drop_from(self.step)
         logger.info("resumed %s at step %d after %.1f min", self.folder, self.step, self.seconds / 60)
 
     def _set_rate(self) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from eadnet.modules.graphed_unet import GraphedUNet
 from eadnet.modules.unet import EADUNet
 from eadnet.presets import PRESETS
-from eadnet.training.graphed import Graphed
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 
@@ -20,7 +20,7 @@ def conditions(seed: int, frames: int = 16, count: int = 2) -> tuple[torch.Tenso
     return sample, torch.randint(0, 1000, (count,), device="cuda"), audio, emotion
 
 
-def taught(unet, function, given) -> tuple[torch.Tensor, list[torch.Tensor]]:
+def outputs_and_gradients(unet, function, given) -> tuple[torch.Tensor, list[torch.Tensor]]:
     unet.zero_grad(set_to_none=True)
     for tensor in given[2:]:
         tensor.grad = None
@@ -37,12 +37,12 @@ def test_outputs_and_gradients_are_those_of_the_network_after_its_weights_change
     with torch.no_grad():
         for weight in unet.parameters():
             weight.add_(0.02 * torch.randn_like(weight))
-    replayed = Graphed(unet, bf16)
+    replayed = GraphedUNet(unet, bf16)
     for seed, frames in ((0, 16), (1, 4), (2, 16), (3, 4)):
         given = conditions(seed, frames)
         with torch.autocast("cuda", torch.bfloat16, enabled=bf16):
-            plain, plain_gradients = taught(unet, unet, given)
-        made, gradients = taught(unet, replayed, given)
+            plain, plain_gradients = outputs_and_gradients(unet, unet, given)
+        made, gradients = outputs_and_gradients(unet, replayed, given)
         bound = 0.02 if bf16 else 1e-3
         assert float((made - plain).norm() / plain.norm()) < bound
         norm = torch.stack([g.norm() for g in plain_gradients]).norm()
@@ -58,4 +58,4 @@ def test_without_gradients_any_shape_is_computed_as_ever() -> None:
     unet = EADUNet.from_config(PRESETS["mini"].unet_config).cuda().eval()
     given = conditions(0, frames=7, count=3)
     with torch.no_grad():
-        assert torch.allclose(Graphed(unet, False)(*given), unet(*given), atol=1e-5)
+        assert torch.allclose(GraphedUNet(unet, False)(*given), unet(*given), atol=1e-5)

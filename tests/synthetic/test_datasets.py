@@ -11,20 +11,18 @@ pytest.importorskip("cv2", reason="rendering needs the 'synthetic' extra (opencv
 pytest.importorskip("espeakng_loader", reason="speech needs the 'synthetic' extra (espeakng-loader)")
 
 from eadnet.errors import InputError  # noqa: E402
-from eadnet.synthetic.clips import make_clip  # noqa: E402
-from eadnet.training.dataset import (  # noqa: E402
-    HEAD,
-    MOMENTS_PER_STILL_PERSON,
-    ClipSet,
-    Shape,
-    StillSet,
+from eadnet.synthetic.clips import described, make_clip  # noqa: E402
+from eadnet.synthetic.datasets import (  # noqa: E402
+    LAYOUT,
+    DatasetShape,
     render_dataset,
-    render_stills,
     seeds_of,
 )
-from eadnet.training.world.likeness import people  # noqa: E402
+from eadnet.synthetic.expression import HEAD_POSE, INDEX, RANGES  # noqa: E402
+from eadnet.synthetic.stills import render_stills  # noqa: E402
+from eadnet.training.data.clips import MOMENTS_PER_STILL_PERSON, ClipSet, StillSet  # noqa: E402
 
-SHAPE = Shape(clips=2, frames=6, size=32)
+SHAPE = DatasetShape(clips=2, frames=6, size=32)
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +38,12 @@ def test_every_row_is_filled_and_described(folder):
     assert clips.references.shape == (2, 2, 32, 32, 3)
     assert all(clips.frames[i].std() > 10 and clips.references[i].std() > 10 for i in range(2))
     assert all(entry["text"] for entry in clips.texts)
-    assert clips.clip_seconds() == pytest.approx(6 / 25)
+    assert clips.layout == LAYOUT and len(clips) == 2
     assert clips.speech.shape == (2, 6 * 640)
 
 
-def test_it_is_known_who_is_in_every_row(folder):
-    who = people(ClipSet(folder), "train")
-    assert who == [make_clip(seed, "train", SHAPE.frames).identity for seed in (3, 4)]
+def test_it_is_known_which_seeds_the_rows_are(folder):
+    assert seeds_of(json.loads((folder / "made_with.json").read_text())) == [3, 4]
 
 
 def test_an_interrupted_rendering_ends_with_the_same_files(folder, tmp_path):
@@ -62,15 +59,14 @@ def test_an_interrupted_rendering_ends_with_the_same_files(folder, tmp_path):
 
 
 def test_references_are_calm_first_and_other_than_the_clip():
-    from eadnet.synthetic.expression import INDEX
-    from eadnet.training.dataset import _hold_head, _other_moments
+    from eadnet.synthetic.datasets import _held_head, _other_moments
 
     rng = np.random.default_rng(0)
     calm, other = _other_moments(rng)
     assert calm[INDEX["jaw_open"]] == 0
     assert not np.array_equal(calm, other)
-    held = _hold_head(rng.normal(size=(5, len(INDEX))).astype(np.float32), rng)
-    assert all(np.ptp(held[:, INDEX[part]]) == 0 for part in HEAD)
+    held = _held_head(rng.normal(size=(5, len(INDEX))).astype(np.float32), rng)
+    assert all(np.ptp(held[:, INDEX[part]]) == 0 for part in HEAD_POSE)
 
 
 def test_a_share_of_the_clips_changes_its_feeling_on_the_way(tmp_path):
@@ -85,15 +81,12 @@ def test_without_that_share_nothing_changes(folder):
     assert not any("later" in entry for entry in ClipSet(folder).texts)
 
 
-def test_a_set_of_one_kind_says_who_is_in_it(tmp_path):
-    from eadnet.synthetic.clips import described
-
+def test_a_set_of_one_kind_holds_the_clips_of_its_seeds(tmp_path):
     render_dataset(tmp_path, "train", SHAPE, first_seed=3, kind="features")
     settings = json.loads((tmp_path / "made_with.json").read_text())
     seeds = seeds_of(settings)
     assert len(seeds) == SHAPE.clips and all(described(seed, "train").kind == "features" for seed in seeds)
     assert [entry["text"] for entry in ClipSet(tmp_path).texts] == [described(s, "train").text for s in seeds]
-    assert people(ClipSet(tmp_path), "train") == [make_clip(s, "train", 2).identity for s in seeds]
 
 
 def test_a_kind_that_there_is_not_is_refused(tmp_path):
@@ -102,8 +95,6 @@ def test_a_kind_that_there_is_not_is_refused(tmp_path):
 
 
 def test_a_set_of_faces_that_show_one_of_two_actions():
-    from eadnet.synthetic.clips import described
-
     settings = {"split": "train", "first_seed": 0, "clips": 4, "apart": ["lid_tighten", "cheek_raise"]}
     faces = [described(seed, "train").parameters for seed in seeds_of({**settings, "kind": "features"})]
     lids, cheeks = (["lid_tighten_l" in face for face in faces], ["cheek_raise_l" in face for face in faces])
@@ -116,8 +107,6 @@ def test_an_action_that_there_is_not_is_refused(tmp_path):
 
 
 def test_stills_come_with_their_truth_and_the_calm_person(tmp_path):
-    from eadnet.synthetic.expression import RANGES
-
     render_stills(tmp_path, 3, size=32, first_seed=5)
     stills = StillSet(tmp_path)
     assert stills.stills.shape == (3 * MOMENTS_PER_STILL_PERSON, 32, 32, 3) and len(stills) == len(

@@ -9,30 +9,30 @@ import torch
 from torch import nn
 
 from eadnet.errors import InputError
-from eadnet.training.run import Average, CsvLog, Run
+from eadnet.training.trainer import CsvLog, ExponentialMovingAverage, Trainer
 
 
-def new_run(folder: Path, minutes: float = 1.0) -> Run:
+def new_trainer(folder: Path, minutes: float = 1.0) -> Trainer:
     torch.manual_seed(0)
     module = nn.Linear(3, 1)
-    return Run(folder, module, torch.optim.AdamW(module.parameters(), 0.1), minutes=minutes, warmup=1)
+    return Trainer(folder, module, torch.optim.AdamW(module.parameters(), 0.1), minutes=minutes, warmup=1)
 
 
-def train(run: Run, steps: int) -> None:
-    for _ in run.steps():
-        x = torch.randn(8, 3, generator=run.generator)
-        run.descend((run.module(x) - x.sum(1, keepdim=True)).square().mean())
-        run.seconds = min(run.seconds, 0.0)  # the clock plays no part in what is compared
-        if run.step + 1 >= steps:
+def train(trainer: Trainer, steps: int) -> None:
+    for _ in trainer.steps():
+        x = torch.randn(8, 3, generator=trainer.generator)
+        trainer.optimize((trainer.module(x) - x.sum(1, keepdim=True)).square().mean())
+        trainer.seconds = min(trainer.seconds, 0.0)  # the clock plays no part in what is compared
+        if trainer.step + 1 >= steps:
             break
-    run.step = steps
+    trainer.step = steps
 
 
 def test_a_resumed_run_has_the_same_weights_average_and_random_numbers(tmp_path):
-    first = new_run(tmp_path)
+    first = new_trainer(tmp_path)
     train(first, 5)
     first.save()
-    again = new_run(tmp_path)
+    again = new_trainer(tmp_path)
     assert again.step == 5
     for key, value in first.module.state_dict().items():
         assert torch.equal(again.module.state_dict()[key], value)
@@ -41,43 +41,43 @@ def test_a_resumed_run_has_the_same_weights_average_and_random_numbers(tmp_path)
 
 
 def test_a_run_whose_budget_is_used_takes_no_step(tmp_path):
-    run = new_run(tmp_path)
-    run.seconds = 61.0
-    assert list(run.steps()) == []
+    trainer = new_trainer(tmp_path)
+    trainer.seconds = 61.0
+    assert list(trainer.steps()) == []
 
 
 def test_a_loss_that_is_not_finite_stops_and_leaves_the_saved_state_alone(tmp_path):
-    run = new_run(tmp_path)
-    run.save()
-    before = run.state_path.read_bytes()
+    trainer = new_trainer(tmp_path)
+    trainer.save()
+    before = trainer.state_path.read_bytes()
     with pytest.raises(FloatingPointError, match="step 0"):
-        run.descend(run.module(torch.full((1, 3), torch.nan)).sum())
-    assert run.state_path.read_bytes() == before
+        trainer.optimize(trainer.module(torch.full((1, 3), torch.nan)).sum())
+    assert trainer.state_path.read_bytes() == before
 
 
 def test_a_gradient_that_is_not_finite_stops_before_it_reaches_the_weights(tmp_path):
-    run = new_run(tmp_path)
-    weight = run.module.get_parameter("weight")
+    trainer = new_trainer(tmp_path)
+    weight = trainer.module.get_parameter("weight")
     before = weight.detach().clone()
     with pytest.raises(FloatingPointError, match="gradient became .* nothing was saved yet"):
-        run.descend((0 * weight).sum().abs().sqrt())  # 0, with a slope of infinity times 0
+        trainer.optimize((0 * weight).sum().abs().sqrt())  # 0, with a slope of infinity times 0
     assert torch.equal(weight, before)
 
 
-def follow(folder: Path, killed_at: int | None = None) -> Run:
+def follow(folder: Path, killed_at: int | None = None) -> Trainer:
     """A run of 12 steps that saves after each; it may be killed within a step."""
     torch.manual_seed(0)
     module = nn.Linear(3, 1)
     optimizer = torch.optim.AdamW(module.parameters(), 0.1)
-    run = Run(folder, module, optimizer, minutes=1, steps=12, warmup=3, save_every=-1)
-    for step in run.steps():
-        x = torch.randn(8, 3) + torch.rand(8, 3, generator=run.generator)
+    trainer = Trainer(folder, module, optimizer, minutes=1, steps=12, warmup=3, save_every=-1)
+    for step in trainer.steps():
+        x = torch.randn(8, 3) + torch.rand(8, 3, generator=trainer.generator)
         loss = (module(x) - x.sum(1, keepdim=True)).square().mean()
-        run.log.write({"step": step, "loss": float(loss.detach())})
+        trainer.log.write({"step": step, "loss": float(loss.detach())})
         if step == killed_at:
             break
-        run.descend(loss)
-    return run
+        trainer.optimize(loss)
+    return trainer
 
 
 def test_a_run_of_so_many_steps_ends_with_the_same_numbers_however_often_it_was_killed(tmp_path):
@@ -95,9 +95,9 @@ def test_a_run_of_so_many_steps_ends_with_the_same_numbers_however_often_it_was_
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("file write failed")])
 def test_a_full_disk_keeps_the_last_state_and_says_so(tmp_path, monkeypatch, error):
-    run = new_run(tmp_path)
-    run.save()
-    before = run.state_path.read_bytes()
+    trainer = new_trainer(tmp_path)
+    trainer.save()
+    before = trainer.state_path.read_bytes()
 
     def half_written(state: object, path: Path) -> None:
         path.write_bytes(b"half")
@@ -105,8 +105,8 @@ def test_a_full_disk_keeps_the_last_state_and_says_so(tmp_path, monkeypatch, err
 
     monkeypatch.setattr(torch, "save", half_written)
     with pytest.raises(InputError, match="No space is left .* at step 0"):
-        run.save()
-    assert run.state_path.read_bytes() == before
+        trainer.save()
+    assert trainer.state_path.read_bytes() == before
     assert not list(tmp_path.glob("*.partial"))
 
 
@@ -116,12 +116,12 @@ def test_another_failure_to_write_is_not_called_a_full_disk(tmp_path, monkeypatc
 
     monkeypatch.setattr(torch, "save", broken)
     with pytest.raises(RuntimeError, match="cannot pickle"):
-        new_run(tmp_path).save()
+        new_trainer(tmp_path).save()
 
 
 def test_the_average_lies_between_old_and_new_weights():
     module = nn.Linear(1, 1, bias=False)
-    average = Average(module, decay=0.9)
+    average = ExponentialMovingAverage(module, decay=0.9)
     old = float(module.weight.detach())
     module.weight.data += 1.0
     average.update(module, step=10_000)

@@ -1,4 +1,4 @@
-"""The block of latents around what is generated: training elsewhere is work for nothing."""
+"""The square of latents around what is generated: training elsewhere is work for nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Block:
+class LatentCrop:
     """A square of latent sites: its top row, left column and side."""
 
     top: int
@@ -17,7 +17,7 @@ class Block:
     side: int
 
     @classmethod
-    def around(cls, region: Tensor, factor: int = 8, multiple: int = 4) -> Block:
+    def around(cls, region: Tensor, factor: int = 8, multiple: int = 4) -> LatentCrop:
         """The smallest square whose side is a multiple of `multiple` (for the U-Net's halvings) and that
         holds every site of which more than a fifth lies in `region` [1, R, R].
         """
@@ -31,8 +31,8 @@ class Block:
         )
         return cls(top, left, side)
 
-    def cut(self, latents: Tensor) -> Tensor:
-        """The block out of [..., h, w]; what already has its size is left alone."""
+    def crop(self, latents: Tensor) -> Tensor:
+        """The square out of [..., h, w]; what already has its size is left alone."""
         if tuple(latents.shape[-2:]) == (self.side, self.side):
             return latents
         return latents[..., self.top : self.top + self.side, self.left : self.left + self.side]

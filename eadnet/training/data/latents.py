@@ -1,110 +1,32 @@
-"""Encode a rendered data set once, so that the denoiser trains on latents alone."""
+"""Encoded data sets, held in memory: what the denoiser trains on."""
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..faces.masks import mask_image
-from ..fingerprints import fingerprint
-from ..modules.autoencoder import MiniAutoencoder
-from .autoencoder import to_model_range
-from .dataset import CHANGES, MOMENTS_PER_STILL_PERSON, OTHER_VOICES, StillSet, read_texts
+from ...errors import InputError
+from .clips import CHANGES, MOMENTS_PER_STILL_PERSON, OTHER_VOICES, read_parameters, read_texts
+from .parameters import ParameterLayout
 
 CHANNELS = 4  # of every latent
 ARRAYS = ("target", "masked", "reference")
-LABELS = (*ARRAYS, "params", "openings", "speech", "other_voices", "changes")
-MADE_WITH, ROWS = "made_with.txt", "rows.txt"
-
-
-def encode_dataset(clips: Path, vae: MiniAutoencoder, folder: Path, workers: int = 1) -> None:
-    """Write `target.npy`, `masked.npy` float16 [N, T, 4, h, w] and `reference.npy` [N, 2, 4, h, w].
-
-    Finished rows are noted, so an interrupted encoding goes on where it stopped, unless the autoencoder or
-    the clips are others by now. An autoencoder on a GPU works there, with one worker.
-    """
-    count, frames, size = np.load(clips / "frames.npy", mmap_mode="r").shape[:3]
-    folder.mkdir(parents=True, exist_ok=True)
-    made_with = folder / MADE_WITH
-    key = fingerprint(vae, clips / "texts.json")
-    if not made_with.exists() or made_with.read_text() != key:
-        (folder / ROWS).unlink(missing_ok=True)
-        for name, lead in zip(ARRAYS, ((count, frames), (count, frames), (count, 2)), strict=True):
-            shape = (*lead, CHANNELS, size // 8, size // 8)
-            np.lib.format.open_memmap(folder / f"{name}.npy", "w+", "float16", shape)
-        made_with.write_text(key)
-    notes = folder / ROWS
-    finished = set(map(int, notes.read_text().split())) if notes.exists() else set()
-    rows = [row for row in range(count) if row not in finished]
-    with notes.open("a") as file:
-        for row in _encoded(_Encoder(clips, vae, folder), rows, workers):
-            file.write(f"{row}\n")
-            file.flush()
-
-
-def _encoded(encode: _Encoder, rows: Sequence[int], workers: int) -> Iterator[int]:
-    """Encode the rows, and say which is done."""
-    if workers == 1:
-        yield from map(encode, rows)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:
-        yield from pool.map(encode, rows, chunksize=4)
-
-
-@dataclass(frozen=True)
-class _Encoder:
-    """Encodes one clip into its row of the arrays."""
-
-    clips: Path
-    vae: MiniAutoencoder
-    folder: Path
-
-    @torch.no_grad()
-    def __call__(self, row: int) -> int:
-        pictures, references = (
-            to_model_range(np.array(np.load(self.clips / f"{name}.npy", mmap_mode="r")[row]))
-            for name in ("frames", "references")
-        )
-        masked = pictures * (1 - mask_image("face", pictures.shape[-1]))
-        if torch.equal(masked, masked[:1].expand_as(masked)):  # a head held still: once is enough
-            masked = masked[:1]
-        pieces = torch.cat([pictures, masked, references]).to(self.vae.latent_mean.device)
-        latents = self.vae.encode(pieces).half().cpu().split([len(pictures), len(masked), len(references)])
-        for name, values in zip(ARRAYS, latents, strict=True):
-            np.load(self.folder / f"{name}.npy", mmap_mode="r+")[row] = values.numpy()
-        return row
-
-
 STILL_ARRAYS = ("calm", "stills")
-_STILLS_AT_ONCE = 256
+LABELS = (*ARRAYS, "params", "openings", "speech", "other_voices", "changes")
+MADE_WITH = "made_with.txt"
 
 
-@torch.no_grad()
-def encode_stills(stills: Path, vae: MiniAutoencoder, folder: Path) -> None:
-    """Write `stills.npy` and `calm.npy` float16 [N, 4, h, w], unless this autoencoder has made them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    key = fingerprint(vae, stills / "params.npy")
-    made_with = folder / MADE_WITH
-    if made_with.exists() and made_with.read_text() == key:
-        return
-    pictures = StillSet(stills)
-    for name in STILL_ARRAYS:
-        shown = getattr(pictures, name)
-        pieces = [
-            vae.encode(to_model_range(shown[first : first + _STILLS_AT_ONCE]).to(vae.latent_mean.device))
-            for first in range(0, len(shown), _STILLS_AT_ONCE)
-        ]
-        np.save(folder / f"{name}.npy", torch.cat(pieces).half().cpu().numpy())
-    made_with.write_text(key)  # last, as the sign that the set is whole
+def _parameters_of(folder: Path) -> tuple[Tensor | None, Tensor | None, ParameterLayout | None]:
+    found = read_parameters(folder)
+    if found is None:
+        return None, None, None
+    params, openings, layout = found
+    return torch.from_numpy(params), torch.from_numpy(openings), layout
 
 
 @dataclass(frozen=True)
@@ -124,7 +46,7 @@ class Faces:
 class LatentStills:
     """Encoded stills of any expression, each beside its person at rest, held in memory.
 
-    Raises InputError where they are not encoded.
+    Raises InputError where they are not encoded or have no facial parameters.
     """
 
     def __init__(self, latents: Path, stills: Path) -> None:
@@ -133,8 +55,10 @@ class LatentStills:
                 f"{latents} has no encoded stills: run `python -m eadnet.training encode` first."
             )
         self.calm, self.stills = (torch.from_numpy(np.load(latents / f"{n}.npy")) for n in STILL_ARRAYS)
-        self.params = torch.from_numpy(np.load(stills / "params.npy"))
-        self.openings = torch.from_numpy(np.load(stills / "openings.npy"))
+        params, openings, layout = _parameters_of(stills)
+        if params is None or openings is None or layout is None:
+            raise InputError(f"{stills} has no facial parameters: stills are of use with them only.")
+        self.params, self.openings, self.layout = params, openings, layout
 
     def __len__(self) -> int:
         return len(self.stills)
@@ -151,38 +75,37 @@ class LatentStills:
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows of clips: latents [B, T, 4, h, w], reference [B, 4, h, w], and where they start."""
+    """Windows of clips: latents [B, T, 4, h, w], reference [B, 4, h, w], and where they start.
+
+    `params` [B, T, P] and `openings` [B, T] are None where the data set has none.
+    """
 
     target: Tensor
     masked: Tensor
     reference: Tensor
-    params: Tensor
-    openings: Tensor
+    params: Tensor | None
+    openings: Tensor | None
     clips: Tensor
     starts: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """On another device, but for `clips` and `starts`, which index what is in memory."""
-        return Batch(
-            self.target.to(device),
-            self.masked.to(device),
-            self.reference.to(device),
-            self.params.to(device),
-            self.openings.to(device),
-            self.clips,
-            self.starts,
-        )
+        moved = {
+            name: value.to(device)
+            for name in ("target", "masked", "reference", "params", "openings")
+            if (value := getattr(self, name)) is not None
+        }
+        return replace(self, **moved)
 
 
 class LatentSet:
-    """An encoded data set together with its speech, texts and parameters, held in memory."""
+    """An encoded data set together with its speech, texts and, where it has them, facial parameters."""
 
     def __init__(self, latents: Path, clips: Path) -> None:
         self.target = torch.from_numpy(np.load(latents / "target.npy"))
         self.masked = torch.from_numpy(np.load(latents / "masked.npy"))
         self.reference = torch.from_numpy(np.load(latents / "reference.npy"))
-        self.params = torch.from_numpy(np.load(clips / "params.npy"))
-        self.openings = torch.from_numpy(np.load(clips / "openings.npy"))
+        self.params, self.openings, self.layout = _parameters_of(clips)
         self.speech = torch.from_numpy(np.load(clips / "speech.npy"))
         others = clips / OTHER_VOICES
         self.other_voices = torch.from_numpy(np.load(others)) if others.exists() else None
@@ -194,14 +117,17 @@ class LatentSet:
         return len(self.target)
 
     def append(self, other: LatentSet) -> None:
-        """Take in another set of the same kind.
+        """Add another set of the same kind behind this one.
 
-        Raises InputError where one of the two has voices or changes and the other has none.
+        Raises InputError where one of the two has parameters, voices or changes and the other has none, or
+        where their parameters have other names.
         """
+        if self.layout is not None and other.layout is not None and self.layout != other.layout:
+            raise InputError("The two sets have other facial parameters: they cannot be trained on as one.")
         for name in LABELS:
             mine, others = getattr(self, name), getattr(other, name)
             if (mine is None) != (others is None):
-                raise InputError(f"Only one of the two sets has {name.replace('_', ' ')}: render both alike.")
+                raise InputError(f"Only one of the two sets has {name.replace('_', ' ')}: make both alike.")
             if mine is not None:
                 setattr(self, name, torch.cat([mine, others]))
         first = len(self.texts)
@@ -234,8 +160,8 @@ class LatentSet:
             self.target[rows, frames].float(),
             self.masked[rows, frames].float(),
             self.reference[clips, which].float(),
-            self.params[rows, frames],
-            self.openings[rows, frames],
+            None if self.params is None else self.params[rows, frames],
+            None if self.openings is None else self.openings[rows, frames],
             clips,
             starts,
         )

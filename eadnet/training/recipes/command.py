@@ -1,7 +1,7 @@
 """Train `mini`: `python -m eadnet.training all --folder .work/mini`, or stage by stage.
 
 `--config FILE` reads sizes, minutes, schedule and losses (see `configs/`); options given beside it win.
-`ablate` compares the model with and without its parts; `grow` goes on from a checkpoint on a lent GPU.
+`online` trains a checkpoint further on a GPU, on clips that are rendered meanwhile.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import torch
 
-from ..errors import InputError
-from . import mini
-from .config import MINUTES, Config, read_config, within
-from .pictures import draw_pictures
+from ...errors import InputError
+from . import mini, mini_data, networks
+from .budget import MINUTES, Budget, within
+from .config import Config, read_config
 
 STAGES = (
     "render",
@@ -29,8 +29,6 @@ STAGES = (
     "smoother",
     "syncnet",
     "assemble",
-    "evaluate",
-    "pictures",
 )
 
 
@@ -43,13 +41,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=2, help="processes that render and encode")
     parser.add_argument("--threads", type=int, default=2, help="threads that train")
     parser.add_argument("--out", type=Path, default=Path("eadnet/assets/mini.safetensors"))
-    parser.add_argument("--start", type=Path, help="a checkpoint whose networks to go on from")
-    parser.add_argument("--results", type=Path, default=Path("docs/results/world"), help="where scores go")
-    parser.add_argument("--score-clips", type=int, default=mini.TEST_CLIPS, help="held-out clips to score")
-    parser.add_argument("--recordings", type=Path, nargs="*", default=[], help="real speech to try as well")
+    parser.add_argument("--start", type=Path, help="a checkpoint whose networks to train further")
     parser.add_argument("--config", type=Path, metavar="TOML", help="sizes, minutes, schedule and losses")
     parser.add_argument("--minutes", type=float, help="time limit: of the stage, or of all that are trained")
-    for field in dataclasses.fields(mini.Budget):
+    for field in dataclasses.fields(Budget):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default))
     return parser
 
@@ -57,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 def configured(options: argparse.Namespace) -> Config:
     """The configuration of the file, if any, with the options given on the command line."""
     config = read_config(options.config) if options.config else Config()
-    given = {f.name: getattr(options, f.name) for f in dataclasses.fields(mini.Budget)}
+    given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Budget)}
     budget = dataclasses.replace(config.budget, **{k: v for k, v in given.items() if v is not None})
     if options.minutes is not None:
         if options.stage != "all" and options.stage not in MINUTES:
@@ -71,14 +66,10 @@ def main(arguments: list[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
-        if given[:1] == ["ablate"]:
-            from .ablate import main as ablate
+        if given[:1] == ["online"]:
+            from .online import main as online
 
-            ablate(given[1:])
-        elif given[:1] == ["grow"]:
-            from .grow import main as grow
-
-            grow(given[1:])
+            online(given[1:])
         else:
             _train(_parser().parse_args(given))
     except (InputError, FloatingPointError) as error:
@@ -92,24 +83,16 @@ def _train(options: argparse.Namespace) -> None:
     config = configured(options)
     budget, folder = config.budget, options.folder
     stages = {
-        "render": lambda: mini.render(folder, budget, options.workers),
+        "render": lambda: mini_data.render(folder, budget, options.workers),
         "autoencoder": lambda: mini.autoencoder(folder, budget, options.start),
         "decoder": lambda: mini.decoder(folder, budget),
-        "encode": lambda: mini.encode(folder, budget, options.workers),
+        "encode": lambda: mini_data.encode(folder, budget, options.workers),
         "denoiser": lambda: mini.denoiser(folder, budget, options.start, config.denoiser, config.losses),
         "smoother": lambda: mini.smoother(folder, budget, config.smoother.sampled),
         "syncnet": lambda: mini.syncnet(folder, budget),
-        "assemble": lambda: mini.assemble(folder, options.out, {"budget": dataclasses.asdict(budget)}),
-        "evaluate": lambda: mini.evaluate(
-            folder, options.out, options.results, options.score_clips, tuple(options.recordings)
-        ),
-        "pictures": lambda: draw_pictures(options.out, Path("docs/images"), Path("workflows")),
+        "assemble": lambda: networks.assemble(folder, options.out, {"budget": dataclasses.asdict(budget)}),
     }
     for name in STAGES if options.stage == "all" else (options.stage,):
         started = time.monotonic()
         stages[name]()
         logging.info("%s took %.1f min", name, (time.monotonic() - started) / 60)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,8 +1,8 @@
 """A training run as a TOML file: sizes and minutes of stages, the denoiser's schedule, the losses' weights.
 
-    [budget]      # eadnet.training.mini.Budget
+    [budget]      # eadnet.training.recipes.budget.Budget
     denoiser = 70
-    [denoiser]    # eadnet.training.denoiser.Schedule
+    [denoiser]    # eadnet.training.tasks.denoiser.Schedule
     bf16 = true
     [losses]      # eadnet.training.losses.weights.Weights
     sync = 0.05
@@ -20,16 +20,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import InputError
-from .denoiser import Schedule
-from .losses.weights import Weights
-from .mini import Budget
+from ...errors import InputError
+from ..losses.weights import Weights
+from ..tasks.denoiser import Schedule
+from .budget import Budget
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class SmootherHow:
+class SmootherConfig:
     """How TFRM is trained: the share of its batches that are the denoiser's own samples."""
 
     sampled: float = 0.0
@@ -42,7 +42,7 @@ class Config:
     budget: Budget = field(default_factory=Budget)
     denoiser: Schedule = field(default_factory=Schedule)
     losses: Weights = field(default_factory=Weights)
-    smoother: SmootherHow = field(default_factory=SmootherHow)
+    smoother: SmootherConfig = field(default_factory=SmootherConfig)
 
 
 def _nearest(name: str, known: list[str]) -> str:
@@ -105,14 +105,3 @@ def parse_config(tables: dict[str, Any], name: str) -> Config:
     if config.smoother.sampled > 1:
         raise InputError(f"{name} [smoother], sampled is {config.smoother.sampled}: give a share, 0 to 1.")
     return config
-
-
-MINUTES = ("autoencoder", "decoder", "probe", "text", "audio", "denoiser", "smoother", "syncnet", "videomae")
-
-
-def within(budget: Budget, minutes: float, stages: tuple[str, ...] = MINUTES) -> Budget:
-    """The budget with the minutes of `stages` scaled so that together they take `minutes`."""
-    if not minutes > 0:
-        raise InputError(f"The time limit is {minutes} minutes: give more than 0.")
-    share = minutes / sum(getattr(budget, name) for name in stages)
-    return dataclasses.replace(budget, **{name: share * getattr(budget, name) for name in stages})

@@ -1,7 +1,7 @@
-"""Latents with the errors that the denoiser itself leaves: what TFRM is to mend.
+"""Latents with the errors that the denoiser itself leaves: what TFRM is to remove.
 
 Whole samples from pure noise differ from any truth by more than errors (another blink, another glance). So
-true clips are half dissolved in noise and sampled back: they stay those clips, with the sampler's own flaws.
+true clips are partly noised and sampled back: they stay those clips, with the sampler's own flaws.
 As SDEdit (arXiv 2108.01073) edits pictures. Reconstruction.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..presets import PRESETS
-from .denoiser import DenoiserTask, mixed_noise
-from .latents import Batch, LatentSet
+from ..data.latents import Batch, LatentSet
+from .denoiser_task import DenoiserTask
+from .diffusion import mixed_noise
 
 DEEPEST = 900  # of 1000 timesteps
 WINDOW = 16
@@ -27,7 +27,7 @@ def sampled_back(
     audio, text = task.conditions(data, batch, None)
     times = torch.linspace(start, 0, steps + 1).round().long().tolist()
     alphas = [*(float(task.diffusion.alphas[t]) for t in times[:-1]), 1.0]
-    shared = PRESETS["mini"].defaults["shared_noise"]
+    shared = task.preset.defaults["shared_noise"]
     noise = mixed_noise(batch.target.shape, shared, generator).to(task.device)
     timesteps = torch.full((count,), start, dtype=torch.long, device=task.device)
     latents, _, _ = task.diffusion.noised(batch.target, noise, timesteps)
@@ -40,14 +40,14 @@ def sampled_back(
     return latents
 
 
-def bank(
+def sampled_windows(
     task: DenoiserTask, data: LatentSet, count: int, generator: torch.Generator, batch: int = 4
 ) -> tuple[Tensor, Tensor]:
-    """(clean, sampled back) windows [count, 16, 4, side, side] of the face's block, on the processor."""
-    clean, broken = [], []
+    """(clean, sampled back) windows [count, 16, 4, side, side] cropped to the face, on the CPU."""
+    clean, sampled = [], []
     for _ in range(-(-count // batch)):
-        drawn = task.on_the_block(task.drawn(data, batch, WINDOW, generator))
+        drawn = task.cropped(task.draw(data, batch, WINDOW, generator))
         start = int(torch.randint(DEEPEST // 3, DEEPEST + 1, (1,), generator=generator))
         clean.append(drawn.target.cpu())
-        broken.append(sampled_back(task, data, drawn, start, 3, generator).cpu())
-    return torch.cat(clean)[:count], torch.cat(broken)[:count]
+        sampled.append(sampled_back(task, data, drawn, start, 3, generator).cpu())
+    return torch.cat(clean)[:count], torch.cat(sampled)[:count]

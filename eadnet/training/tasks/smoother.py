@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..modules.tfrm import TFRM
-from .latents import LatentSet
-from .run import Run
+from ...modules.tfrm import TFRM
+from ..data.latents import LatentSet
+from ..trainer import Trainer
 
 LARGEST_ERROR = 0.35  # of the latents' unit standard deviation
 
@@ -44,28 +44,28 @@ def train_smoother(
 ) -> TFRM:
     """Train within the budget, resuming `folder`; logs the error beside that of leaving the clip alone.
 
-    `sampled` are pairs (clean, the denoiser's own samples) [N, T, 4, h, w] that stand in for synthetic errors
+    `sampled` are pairs (clean, the denoiser's own samples) [N, T, 4, h, w] that stand in for artificial errors
     in `sampled_share` of the steps.
     """
     optimizer = torch.optim.AdamW(model.parameters(), 3e-3, weight_decay=1e-3)
-    run = Run(folder, model, optimizer, minutes=minutes, steps=steps)
+    trainer = Trainer(folder, model, optimizer, minutes=minutes, steps=steps)
     check = torch.Generator().manual_seed(11)
     clean = held_out.draw(24, 16, check).target
     broken = disturbed(clean, check)
     untouched = {"flicker_untouched": float(F.mse_loss(broken.diff(dim=1), clean.diff(dim=1)))}
     untouched["error_untouched"] = float(F.mse_loss(broken, clean))
-    for step in run.steps():
-        if sampled and float(torch.rand((), generator=run.generator)) < sampled_share:
-            rows = torch.randint(len(sampled[0]), (batch,), generator=run.generator)
+    for step in trainer.steps():
+        if sampled and float(torch.rand((), generator=trainer.generator)) < sampled_share:
+            rows = torch.randint(len(sampled[0]), (batch,), generator=trainer.generator)
             target, given = sampled[0][rows], sampled[1][rows]
         else:
-            target = data.draw(batch, 16, run.generator).target
-            given = disturbed(target, run.generator)
+            target = data.draw(batch, 16, trainer.generator).target
+            given = disturbed(target, trainer.generator)
         error, flicker = restoration(model, target, given)
-        run.descend(error + flicker)
+        trainer.optimize(error + flicker)
         if step % 100 == 0:
             with torch.no_grad():
                 e, f = restoration(model, clean, broken)
-            run.log.write({"step": step, "error": float(e), "flicker": float(f), **untouched})
-    model.load_state_dict(run.average.weights)
+            trainer.log.write({"step": step, "error": float(e), "flicker": float(f), **untouched})
+    model.load_state_dict(trainer.average.weights)
     return model.eval()

@@ -1,13 +1,14 @@
 """Train `mini`'s SyncNet: mouths and the sound that made them close, everything else apart.
 
 InfoNCE (arXiv 1807.03748) both ways over all windows of a batch: the windows before and after are the hard
-negatives that teach timing, those of other people the easy ones. Pictures are roughened so that the network
-reads what an autoencoder, a sampler or a video codec leaves of a mouth; sound is re-recorded.
+negatives that teach timing, those of other people the easy ones. Pictures are degraded so that the network
+reads what an autoencoder, a sampler or a video codec leaves of a mouth; sound may be re-recorded.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..metrics.sync import sweep
-from ..modules.mini_audio import speech_log_mel
-from ..modules.mini_syncnet import MARGIN_MELS, MELS_PER_FRAME, MOUTH, MiniSyncNet, mouth_of
-from ..synthetic.augment import augment
-from ..synthetic.expression import INDEX
-from ..synthetic.visemes import MOUTH as MOUTH_PARAMETERS
-from .dataset import ClipSet
-from .run import Run
+from ...metrics.sync import sweep
+from ...modules.mini_audio import speech_log_mel
+from ...modules.mini_syncnet import MARGIN_MELS, MELS_PER_FRAME, MOUTH, MiniSyncNet, mouth_of
+from ..data.clips import ClipSet
+from ..trainer import Trainer
 
 BATCH, SPAN = 16, 12  # clips of a step, and frames of each
 MARGIN = 10  # pixels around the mouth's box that a shifted or turned crop can show
@@ -30,25 +28,29 @@ RERECORDED_SHARE = 0.5
 _SHARPEST = 40.0
 CHECK_CLIPS = 32
 
+Rerecord = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+"""A waveform float32 [S], 16 kHz, as another room and microphone record it, deterministic in the generator."""
+
 
 class Pair(nn.Module):
     """The network with what is learned beside it and left out of the checkpoint.
 
     The sharpness (inverse temperature) of its comparisons; and one linear map that reads the shape of the
-    mouth in the window's frames from either embedding. Both towers meet in what the synthetic world knows,
-    which contrast alone finds only after many more steps.
+    mouth in the window's frames from either embedding. Both towers meet in facial parameters where the data
+    set has them, which contrast alone finds only after many more steps.
     """
 
     def __init__(self, network: MiniSyncNet, shapes: int) -> None:
         super().__init__()
         self.network = network
         self.log_sharpness = nn.Parameter(torch.tensor(math.log(12.0)))
-        self.shape = nn.Linear(network.config["dim"], network.num_frames * shapes)
+        self.shape = nn.Linear(network.config["dim"], network.num_frames * shapes) if shapes else None
 
     def shape_loss(self, video: Tensor, audio: Tensor, shapes: Tensor) -> Tensor:
         """Squared error of the mouth's shapes [B, T, K] read from embeddings [B, N, D] of either tower."""
         wanted = shapes.unfold(1, self.network.num_frames, 1).flatten(2)
         scale = math.sqrt(self.network.config["dim"])
+        assert self.shape is not None, "made without shapes"
         return sum(F.mse_loss(self.shape(scale * side), wanted) for side in (video, audio))  # type: ignore[return-value]
 
     def sharpness(self) -> Tensor:
@@ -115,7 +117,7 @@ def compressed(mouths: Tensor, step: float) -> Tensor:
     return kept.transpose(-3, -2).reshape(mouths.shape)
 
 
-def roughened(mouths: Tensor, generator: torch.Generator) -> Tensor:
+def degraded(mouths: Tensor, generator: torch.Generator) -> Tensor:
     """Mouths [B, T, 3, H, W] in 0..1 as light, lens, codec and sampler leave them, each clip its own way."""
     count = len(mouths)
     column = (count, 1, 1, 1, 1)
@@ -138,20 +140,25 @@ def roughened(mouths: Tensor, generator: torch.Generator) -> Tensor:
     return (mouths + strength * torch.randn(mouths.shape, generator=generator)).clamp(0, 1)
 
 
-def rerecorded(speech: np.ndarray, generator: torch.Generator) -> Tensor:
-    """int16 clips [B, S] to waveforms, some through another room, microphone and noise."""
+def rerecorded(speech: np.ndarray, rerecord: Rerecord | None, generator: torch.Generator) -> Tensor:
+    """int16 clips [B, S] to waveforms, some of them as `rerecord` changes them, if it is given."""
     clips = []
     for clip in speech.astype(np.float32) / 32767:
-        if float(_uniform(generator, low=0.0)) < RERECORDED_SHARE:
+        if rerecord and float(_uniform(generator, low=0.0)) < RERECORDED_SHARE:
             seed = int(torch.randint(2**31, (), generator=generator))
-            clip = augment(clip, np.random.default_rng(seed))
+            clip = rerecord(clip, np.random.default_rng(seed))
         clips.append(torch.from_numpy(clip))
     return torch.stack(clips)
 
 
-def mouth_shapes(clips: ClipSet) -> Tensor:
-    """What is known of the mouth in every frame, standardised: [clips, T, K]."""
-    columns = [INDEX[name] for name in MOUTH_PARAMETERS]
+def mouth_shapes(clips: ClipSet) -> Tensor | None:
+    """The parameters that speech moves and the mouth's opening in every frame, standardised: [clips, T, K].
+
+    None where the data set has no facial parameters.
+    """
+    if clips.params is None or clips.openings is None or clips.layout is None:
+        return None
+    columns = [clips.layout.names.index(name) for name in clips.layout.speech]
     known = torch.from_numpy(np.concatenate([clips.params[..., columns], clips.openings[..., None]], -1))
     rows = [entry["row"] for entry in clips.texts]
     spread = known[rows].flatten(0, 1)
@@ -159,34 +166,36 @@ def mouth_shapes(clips: ClipSet) -> Tensor:
 
 
 def draw(
-    clips: ClipSet, shapes: Tensor, rows: np.ndarray, count: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
+    clips: ClipSet,
+    shapes: Tensor | None,
+    rows: np.ndarray,
+    count: int,
+    generator: torch.Generator,
+    rerecord: Rerecord | None = None,
+) -> tuple[Tensor, Tensor, Tensor | None]:
     """A stretch of each of `count` clips out of `rows`.
 
     Returns:
-        (mouths [B, SPAN, 3, 40, 48] in -1..1, log-mel [B, 80, 4 SPAN + 14] with what is heard around them,
-        shapes [B, SPAN, K]).
+        (mouths [B, SPAN, 3, 40, 48] in -1..1, log-mel [B, 80, 4 SPAN + 14] with the sound around them,
+        shapes [B, SPAN, K] or None).
     """
     chosen = np.sort(rows[torch.randperm(len(rows), generator=generator)[:count].numpy()])
-    starts = torch.randint(shapes.shape[1] - SPAN + 1, (count,), generator=generator).tolist()
+    starts = torch.randint(clips.frames.shape[1] - SPAN + 1, (count,), generator=generator).tolist()
     stretches = [slice(start, start + SPAN) for start in starts]
     wide = torch.stack(
         [wide_mouths(clips.frames[row, at]) for row, at in zip(chosen, stretches, strict=True)]
     )
-    mouths = roughened(reframed(wide, generator), generator)
-    heard = F.pad(speech_log_mel(rerecorded(clips.speech[chosen], generator)), (MARGIN_MELS, MARGIN_MELS))
+    mouths = degraded(reframed(wide, generator), generator)
+    speech = rerecorded(clips.speech[chosen], rerecord, generator)
+    whole = F.pad(speech_log_mel(speech), (MARGIN_MELS, MARGIN_MELS))
     length = SPAN * MELS_PER_FRAME + 2 * MARGIN_MELS
     log_mel = torch.stack(
-        [mel[:, MELS_PER_FRAME * start :][:, :length] for mel, start in zip(heard, starts, strict=True)]
+        [mel[:, MELS_PER_FRAME * start :][:, :length] for mel, start in zip(whole, starts, strict=True)]
     )
-    known = torch.stack([shapes[row, at] for row, at in zip(chosen, stretches, strict=True)])
+    known = None
+    if shapes is not None:
+        known = torch.stack([shapes[row, at] for row, at in zip(chosen, stretches, strict=True)])
     return mouths * 2 - 1, log_mel, known
-
-
-def embeddings(network: MiniSyncNet, mouths: Tensor, log_mel: Tensor) -> tuple[Tensor, Tensor]:
-    """Unit embeddings [B, N, D] of mouths [B, T, 3, 40, 48] and of log-mel [B, 80, 4 T + 14]."""
-    features = network.frame_features(mouths.flatten(0, 1)).unflatten(0, mouths.shape[:2])
-    return network.embed_video(features), network.embed_sound(log_mel)
 
 
 @torch.no_grad()
@@ -198,8 +207,8 @@ def check(network: MiniSyncNet, clips: ClipSet) -> dict[str, float]:
     for row in range(count):
         pictures = torch.from_numpy(np.array(clips.frames[row])).movedim(-1, -3).float() / 255
         sound = torch.from_numpy(clips.speech[row].astype(np.float32) / 32767)
-        heard = F.pad(speech_log_mel(sound)[None], (MARGIN_MELS, MARGIN_MELS))
-        v, a = embeddings(network, mouth_of(pictures)[None], heard)
+        padded = F.pad(speech_log_mel(sound)[None], (MARGIN_MELS, MARGIN_MELS))
+        v, a = network.embed_pairs(mouth_of(pictures)[None], padded)
         video.append(v[0])
         audio.append(a[0])
     own = [sweep(v, a, silence_beyond_ends=False) for v, a in zip(video, audio, strict=True)]
@@ -220,33 +229,41 @@ def contrast_weight(progress: float) -> float:
 
 
 def train_syncnet(
-    clips: ClipSet, held_out: ClipSet, folder: Path, *, minutes: float, seed: int = 0
+    clips: ClipSet,
+    held_out: ClipSet,
+    folder: Path,
+    *,
+    minutes: float,
+    rerecord: Rerecord | None = None,
+    seed: int = 0,
 ) -> MiniSyncNet:
-    """Train within the budget, resuming `folder`; returns the averaged network."""
+    """Train within the budget of minutes, resuming `folder`; returns the averaged network.
+
+    Without facial parameters it learns from contrast alone.
+    """
     torch.manual_seed(seed)
     shapes = mouth_shapes(clips)
-    pair = Pair(MiniSyncNet(), shapes.shape[-1]).train()
+    kinds = 0 if shapes is None else shapes.shape[-1]
+    pair = Pair(MiniSyncNet(), kinds).train()
     rows = np.array([entry["row"] for entry in clips.texts])
     optimizer = torch.optim.AdamW(pair.parameters(), 2e-3, betas=(0.9, 0.98), weight_decay=1e-2)
-    run = Run(folder, pair, optimizer, minutes=minutes, seed=seed, decay=0.99)
-    judge = Pair(MiniSyncNet(), shapes.shape[-1]).eval()
-    for step in run.steps():
-        mouths, log_mel, wanted = draw(clips, shapes, rows, BATCH, run.generator)
-        video, audio = embeddings(pair.network, mouths, log_mel)
+    trainer = Trainer(folder, pair, optimizer, minutes=minutes, seed=seed, decay=0.99)
+    averaged = Pair(MiniSyncNet(), kinds).eval()
+    for step in trainer.steps():
+        mouths, log_mel, wanted = draw(clips, shapes, rows, BATCH, trainer.generator, rerecord)
+        video, audio = pair.network.embed_pairs(mouths, log_mel)
         loss = contrast(video, audio, pair.sharpness())
-        shape_loss = pair.shape_loss(video, audio, wanted)
-        run.descend(contrast_weight(run.progress) * loss + shape_loss)
+        losses = {"loss": float(loss.detach())}
+        if wanted is None:
+            trainer.optimize(loss)
+        else:
+            shape_loss = pair.shape_loss(video, audio, wanted)
+            losses["shape"] = float(shape_loss.detach())
+            trainer.optimize(contrast_weight(trainer.progress) * loss + shape_loss)
         if step % 100 == 0:
-            judge.load_state_dict(run.average.weights)
-            run.log.write(
-                {
-                    "step": step,
-                    "minutes": run.seconds / 60,
-                    "loss": float(loss.detach()),
-                    "shape": float(shape_loss.detach()),
-                    "sharpness": float(pair.sharpness().detach()),
-                    **check(judge.network, held_out),
-                }
-            )
-    judge.load_state_dict(run.average.weights)
-    return judge.network.eval()
+            averaged.load_state_dict(trainer.average.weights)
+            head = {"step": step, "minutes": trainer.seconds / 60} | losses
+            sharpness = float(pair.sharpness().detach())
+            trainer.log.write(head | {"sharpness": sharpness} | check(averaged.network, held_out))
+    averaged.load_state_dict(trainer.average.weights)
+    return averaged.network.eval()

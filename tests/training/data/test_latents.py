@@ -10,8 +10,10 @@ import torch
 
 from eadnet.errors import InputError
 from eadnet.modules.autoencoder import MiniAutoencoder
-from eadnet.training.dataset import MOMENTS_PER_STILL_PERSON
-from eadnet.training.latents import ARRAYS, Faces, LatentStills, encode_dataset, encode_stills
+from eadnet.training.data.clips import MOMENTS_PER_STILL_PERSON
+from eadnet.training.data.encoding import encode_dataset, encode_stills
+from eadnet.training.data.latents import ARRAYS, Faces, LatentStills
+from eadnet.training.data.parameters import ParameterLayout
 from tests.training.tiny_world import FRAMES, latent_set, write_clips
 
 WHO = torch.zeros(200, dtype=torch.long)
@@ -85,7 +87,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_latents_are_those_of_the_autoencoder_with_and_without_the_face(clips: Path, tmp_path: Path) -> None:
     vae = tiny_autoencoder()
-    encode_dataset(clips, vae, tmp_path)
+    encode_dataset(clips, vae, tmp_path, "face")
     pictures = torch.from_numpy(np.load(clips / "frames.npy")).movedim(-1, 2).float() / 127.5 - 1
     found = encoded(tmp_path)
     with torch.no_grad():
@@ -100,30 +102,40 @@ def test_latents_are_those_of_the_autoencoder_with_and_without_the_face(clips: P
 
 def test_an_interrupted_encoding_goes_on_and_ends_with_the_same(clips: Path, tmp_path: Path) -> None:
     vae = tiny_autoencoder()
-    encode_dataset(clips, vae, tmp_path)
+    encode_dataset(clips, vae, tmp_path, "face")
     whole = encoded(tmp_path)
     broken = np.load(tmp_path / "target.npy", mmap_mode="r+")
     broken[2] = 0
     broken[0] = 7  # finished rows are left alone
     (tmp_path / "rows.txt").write_text("0\n1\n")
-    encode_dataset(clips, vae, tmp_path)
+    encode_dataset(clips, vae, tmp_path, "face")
     after = encoded(tmp_path)
     np.testing.assert_array_equal(after["target"][2], whole["target"][2])
     assert (after["target"][0] == 7).all()
 
 
 def test_another_autoencoder_encodes_everything_anew(clips: Path, tmp_path: Path) -> None:
-    encode_dataset(clips, tiny_autoencoder(0), tmp_path)
+    encode_dataset(clips, tiny_autoencoder(0), tmp_path, "face")
     before = encoded(tmp_path)
-    encode_dataset(clips, tiny_autoencoder(1), tmp_path)
+    encode_dataset(clips, tiny_autoencoder(1), tmp_path, "face")
     after = encoded(tmp_path)
     assert not any(np.array_equal(before["target"][row], after["target"][row]) for row in range(3))
 
 
+def test_another_region_encodes_everything_anew(clips: Path, tmp_path: Path) -> None:
+    vae = tiny_autoencoder()
+    encode_dataset(clips, vae, tmp_path, "face")
+    whole = encoded(tmp_path)
+    encode_dataset(clips, vae, tmp_path, "lower_face")
+    lower = encoded(tmp_path)
+    np.testing.assert_array_equal(lower["target"], whole["target"])
+    assert not np.array_equal(lower["masked"], whole["masked"])
+
+
 def test_two_workers_encode_the_same(clips: Path, tmp_path: Path) -> None:
     vae = tiny_autoencoder()
-    encode_dataset(clips, vae, tmp_path / "one")
-    encode_dataset(clips, vae, tmp_path / "two", workers=2)
+    encode_dataset(clips, vae, tmp_path / "one", "face")
+    encode_dataset(clips, vae, tmp_path / "two", "face", workers=2)
     for name, values in encoded(tmp_path / "one").items():
         np.testing.assert_allclose(values, np.load(tmp_path / "two" / f"{name}.npy"), atol=2e-3)
 
@@ -145,6 +157,7 @@ def stills(tmp_path: Path) -> Path:
     )
     np.save(folder / "params.npy", shades[:, None].astype(np.float32))
     np.save(folder / "openings.npy", shades.astype(np.float32))
+    ParameterLayout(("shade",)).write(folder)
     return folder
 
 
@@ -179,3 +192,39 @@ def test_stills_that_are_not_encoded_are_refused_with_what_to_do(stills: Path, t
 def test_faces_join_in_order() -> None:
     one, two = (Faces(*(torch.full((n, 1), float(n)) for _ in range(4))) for n in (1, 2))
     assert Faces.joined([one, two]).openings.flatten().tolist() == [1, 2, 2]
+
+
+def without_parameters(folder: Path) -> Path:
+    for name in ("params.npy", "openings.npy", "parameters.json"):
+        (folder / name).unlink()
+    return folder
+
+
+def test_clips_without_facial_parameters_are_read_and_drawn(tmp_path: Path) -> None:
+    data = latent_set(without_parameters(write_clips(tmp_path, 2)))
+    assert data.params is None and data.openings is None and data.layout is None
+    batch = data.draw(2, 4, torch.Generator().manual_seed(0)).to(torch.device("cpu"))
+    assert batch.target.shape == (2, 4, 4, 16, 16) and batch.params is None and batch.openings is None
+
+
+def test_the_same_windows_are_drawn_with_and_without_parameters(tmp_path: Path) -> None:
+    known, unknown = write_clips(tmp_path / "a", 3), without_parameters(write_clips(tmp_path / "b", 3))
+    batches = [latent_set(f).draw(5, 4, torch.Generator().manual_seed(1)) for f in (known, unknown)]
+    assert torch.equal(batches[0].target, batches[1].target) and batches[0].params is not None
+
+
+def test_parameters_without_names_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    folder = write_clips(tmp_path, 2)
+    (folder / "parameters.json").unlink()
+    with pytest.raises(InputError, match="no parameters.json that names them"):
+        latent_set(folder)
+
+
+def test_sets_with_and_without_parameters_or_with_other_names_do_not_join(tmp_path: Path) -> None:
+    known, unknown = write_clips(tmp_path / "a", 2), without_parameters(write_clips(tmp_path / "b", 2))
+    with pytest.raises(InputError, match="Only one of the two sets has params"):
+        latent_set(known).append(latent_set(unknown))
+    other = write_clips(tmp_path / "c", 2)
+    ParameterLayout(("x",)).write(other)
+    with pytest.raises(InputError, match="other facial parameters"):
+        latent_set(known).append(latent_set(other))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from eadnet.errors import InputError
-from eadnet.training import __main__ as command
-from eadnet.training.config import MINUTES, Config, parse_config, read_config, within
-from eadnet.training.mini import Budget
+from eadnet.training.recipes import command
+from eadnet.training.recipes.budget import MINUTES, Budget, within
+from eadnet.training.recipes.config import Config, parse_config, read_config
 
 pytest.importorskip("tomllib", reason="TOML files need Python 3.11")
 

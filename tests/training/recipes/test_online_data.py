@@ -1,4 +1,4 @@
-"""A set that grows under the trainer: parts appear whole, are taken in once, are the clips of their seeds."""
+"""A set that is rendered while it is trained on: parts appear whole, are loaded once, are the clips of their seeds."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ pytest.importorskip("cv2", reason="rendering needs the 'synthetic' extra (opencv
 pytest.importorskip("espeakng_loader", reason="speech needs the 'synthetic' extra (espeakng-loader)")
 
 from eadnet.modules.autoencoder import MiniAutoencoder  # noqa: E402
-from eadnet.training import growing  # noqa: E402
-from eadnet.training.dataset import Shape, render_dataset  # noqa: E402
-from eadnet.training.growing import Growing, Plan  # noqa: E402
+from eadnet.synthetic.datasets import DatasetShape, render_dataset  # noqa: E402
+from eadnet.training.recipes import online_data  # noqa: E402
+from eadnet.training.recipes.online_data import ClipPlan, OnlineClips  # noqa: E402
 
 
 @pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    monkeypatch.setattr(growing, "PART", 2)
-    return Plan(tmp_path / "parts", frames=4, size=32, first_seed=10, changing=0.5, voices=1)
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClipPlan:
+    monkeypatch.setattr(online_data, "PART", 2)
+    return ClipPlan(tmp_path / "parts", frames=4, size=32, first_seed=10, changing=0.5, voices=1)
 
 
 def autoencoder() -> MiniAutoencoder:
@@ -29,10 +29,10 @@ def autoencoder() -> MiniAutoencoder:
     return MiniAutoencoder(16, 1, (16, 8, 8), (1, 1, 1)).eval()
 
 
-def test_a_part_holds_the_clips_of_its_seeds_and_is_made_once(plan: Plan, tmp_path: Path) -> None:
+def test_a_part_holds_the_clips_of_its_seeds_and_is_made_once(plan: ClipPlan, tmp_path: Path) -> None:
     plan.make(1)
     made = plan.part(1)
-    render_dataset(tmp_path / "same", "train", Shape(2, 4, 32), first_seed=12, changing=0.5)
+    render_dataset(tmp_path / "same", "train", DatasetShape(2, 4, 32), first_seed=12, changing=0.5)
     for name in ("frames", "speech", "changes"):
         expected = np.load(tmp_path / "same" / f"{name}.npy")
         np.testing.assert_array_equal(np.load(made / f"{name}.npy"), expected)
@@ -42,35 +42,37 @@ def test_a_part_holds_the_clips_of_its_seeds_and_is_made_once(plan: Plan, tmp_pa
     assert [p.name for p in plan.folder.iterdir()] == ["part-00001"]
 
 
-def test_what_is_finished_is_taken_in_and_its_pictures_go(plan: Plan) -> None:
+def test_what_is_finished_is_loaded_and_its_pictures_go(plan: ClipPlan) -> None:
     plan.folder.mkdir()
-    growing_set = Growing(plan, autoencoder(), workers=1)
+    clips = OnlineClips(plan, autoencoder(), "face", workers=1)
     for index in range(2):
         plan.make(index)
-        growing_set._take_in()
-        growing_set._take_in()
-    data = growing_set.data
+        clips._load_finished()
+        clips._load_finished()
+    data = clips.data
     assert data is not None and len(data) == 4 and len(data.texts) == 4
     assert data.target.shape == (4, 4, 4, 4, 4) and data.changes is not None
     assert not list(plan.folder.glob("*/frames.npy"))
 
 
-def test_a_run_that_was_killed_takes_in_again_what_it_had(plan: Plan) -> None:
+def test_a_run_that_was_killed_loads_again_what_it_had(plan: ClipPlan) -> None:
     plan.folder.mkdir()
     plan.make(0)
-    killed, again = (Growing(plan, autoencoder(), workers=1) for _ in range(2))
-    killed._take_in()
-    again._take_in()
+    killed, again = (OnlineClips(plan, autoencoder(), "face", workers=1) for _ in range(2))
+    killed._load_finished()
+    again._load_finished()
     assert killed.data is not None and again.data is not None and len(again.data) == 2
     assert torch.equal(again.data.target, killed.data.target)
 
 
-def test_looking_costs_nothing_until_its_time_has_come(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    growing_set = Growing(plan, autoencoder(), workers=1)
+def test_looking_costs_nothing_until_its_time_has_come(
+    plan: ClipPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = OnlineClips(plan, autoencoder(), "face", workers=1)
     looks: list[int] = []
-    monkeypatch.setattr(growing_set, "_take_in", lambda: looks.append(1))
+    monkeypatch.setattr(clips, "_load_finished", lambda: looks.append(1))
     for _ in range(5):
-        growing_set.look()
+        clips.load_now_and_then()
     assert len(looks) == 1
 
 
@@ -80,9 +82,9 @@ class Dead:
         return False
 
 
-def test_renderers_that_have_all_died_are_an_error_and_no_endless_wait(plan: Plan) -> None:
-    growing_set = Growing(plan, autoencoder(), workers=1)
-    growing_set._drawing = [Dead()]  # type: ignore[list-item]
+def test_renderers_that_have_all_died_are_an_error_and_no_endless_wait(plan: ClipPlan) -> None:
+    clips = OnlineClips(plan, autoencoder(), "face", workers=1)
+    clips._renderers = [Dead()]  # type: ignore[list-item]
     plan.folder.mkdir()
     with pytest.raises(RuntimeError, match="renderers of training clips have died"):
-        growing_set.at_least(1)
+        clips.at_least(1)

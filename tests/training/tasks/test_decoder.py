@@ -1,4 +1,4 @@
-"""The decoder's lesson in holding still: the encoder stays, and only wrong changes cost."""
+"""Fine-tuning the decoder: the encoder stays, and only wrong changes cost."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import torch
 
 from eadnet.faces.masks import mask_image
 from eadnet.modules.autoencoder import MiniAutoencoder
-from eadnet.training.autoencoder import CROP
-from eadnet.training.decoder import draw_pairs, motion_loss, teach_decoder_on
+from eadnet.training.losses.reconstruction import motion_loss
+from eadnet.training.tasks.autoencoder import CROP
+from eadnet.training.tasks.decoder import draw_pairs, finetune_decoder
 
 REGION = mask_image("face", 128)
 
@@ -53,8 +54,8 @@ def test_only_changes_that_the_truth_does_not_make_cost() -> None:
 
 def test_the_encoder_keeps_every_weight_and_the_log_says_how_still_it_is(tmp_path: Path) -> None:
     model, before = tiny(), tiny()
-    taught = teach_decoder_on(model, CLIPS, CLIPS, tmp_path, steps=3, pairs=2)
-    after = taught.state_dict()
+    tuned = finetune_decoder(model, CLIPS, CLIPS, tmp_path, "face", steps=3, pairs=2)
+    after = tuned.state_dict()
     for name, value in before.state_dict().items():
         if not name.startswith("decoder"):
             assert torch.equal(after[name], value), name

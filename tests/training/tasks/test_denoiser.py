@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from eadnet.captions.timeline import blend
+from eadnet.faces.masks import mask_image
 from eadnet.modules.unet import EADUNet
 from eadnet.presets import PRESETS
-from eadnet.training.denoiser import Diffusion, loss_weight, mixed_noise, switch_stda
+from eadnet.training.tasks.denoiser_task import loss_weight, switch_stda
+from eadnet.training.tasks.diffusion import Diffusion, mixed_noise
 from tests.training.tiny_world import FRAMES, latent_set, tiny_task, write_clips
 
 
@@ -48,7 +50,7 @@ def test_frames_share_the_stated_part_of_unit_noise(shared):
 
 
 def test_the_lower_face_weighs_most_and_the_background_least():
-    weight = loss_weight(128, 16)[0]
+    weight = loss_weight(mask_image("face", 128), 16)[0]
     assert weight[12, 8] > weight[7, 8] > weight[0, 0]
 
 
@@ -71,7 +73,7 @@ def test_stda_switched_off_is_the_input_itself_and_back_on_it_is_not():
 def test_a_heavier_mouth_counts_its_shapes_so_much_more_and_nothing_else(tmp_path):
     data = latent_set(write_clips(tmp_path))
     task = tiny_task(data)
-    batch = task.on_the_block(task.drawn(data, 2, 4, torch.Generator().manual_seed(0)))
+    batch = task.cropped(task.draw(data, 2, 4, torch.Generator().manual_seed(0)))
     noise = torch.zeros_like(batch.target)
     alpha = torch.ones(2, 1, 1, 1, 1)
 
@@ -84,7 +86,7 @@ def test_a_heavier_mouth_counts_its_shapes_so_much_more_and_nothing_else(tmp_pat
     assert expression(3.0) == pytest.approx(without + 3 * (even - without), rel=1e-5)
 
 
-def test_a_changing_clip_is_told_frame_by_frame_as_a_timeline_would(tmp_path):
+def test_a_changing_clip_is_described_frame_by_frame_as_a_timeline_would(tmp_path):
     folder = write_clips(tmp_path)
     texts = json.loads((folder / "texts.json").read_text())
     texts[0]["later"] = "quite another face"
@@ -100,7 +102,7 @@ def test_a_changing_clip_is_told_frame_by_frame_as_a_timeline_would(tmp_path):
         starts=torch.tensor([3, 0]),
     )
     audio, emotion = task.conditions(data, batch, None)
-    encode = task.talker.text_encoder.encode
+    encode = task.model.text_encoder.encode
     first, later, other = encode([texts[0]["text"], "quite another face", texts[1]["text"]])
     wanted = blend(torch.stack([later]), first, torch.from_numpy(changes[0, 3:7, None]))
     torch.testing.assert_close(emotion[0], wanted)

@@ -9,17 +9,21 @@ import torch
 import torch.nn.functional as F
 
 from eadnet.modules.mini_syncnet import MOUTH, MiniSyncNet
-from eadnet.training.syncnet import (
+from eadnet.synthetic.augment import augment
+from eadnet.training.data.clips import ClipSet
+from eadnet.training.tasks.syncnet import (
     MARGIN,
     Pair,
     compressed,
     contrast,
     contrast_weight,
+    degraded,
     reframed,
     rerecorded,
-    roughened,
+    train_syncnet,
     wide_mouths,
 )
+from tests.training.tiny_world import write_clips
 
 
 @pytest.fixture
@@ -58,9 +62,9 @@ def test_a_codec_leaves_smooth_parts_and_rounds_fine_ones(generator):
     assert errors == sorted(errors) and errors[0] < 0.02
 
 
-def test_roughened_pictures_are_pictures_and_no_two_clips_alike(generator):
+def test_degraded_pictures_are_pictures_and_no_two_clips_alike(generator):
     mouths = torch.rand(1, 3, 3, 40, 48, generator=generator).expand(6, -1, -1, -1, -1)
-    rough = roughened(mouths, generator)
+    rough = degraded(mouths, generator)
     assert rough.shape == mouths.shape and 0 <= rough.min() and rough.max() <= 1
     assert all((a - b).abs().mean() > 0.01 for a, b in zip(rough[:-1], rough[1:], strict=True))
 
@@ -70,9 +74,24 @@ def test_sound_keeps_its_time(generator):
     speech[:, 8000:8400] = (
         (12000 * torch.randn(400, generator=generator)).clamp(-30000, 30000).to(torch.int16)
     )
-    heard = rerecorded(speech.numpy(), generator)
+    heard = rerecorded(speech.numpy(), augment, generator)
     energy = heard.unfold(1, 400, 400).square().sum(-1)
     assert energy.argmax(1).tolist() == [20] * 4
+
+
+def test_without_a_way_to_rerecord_sound_is_as_it_was(generator):
+    speech = torch.arange(-400, 400, dtype=torch.int16).view(2, 400)
+    assert torch.equal(rerecorded(speech.numpy(), None, generator), speech.float() / 32767)
+
+
+def test_clips_without_facial_parameters_train_it_by_contrast_alone(tmp_path):
+    folder = write_clips(tmp_path / "clips", 16, pictures=True)
+    for name in ("params.npy", "openings.npy", "parameters.json"):
+        (folder / name).unlink()
+    clips = ClipSet(folder)
+    train_syncnet(clips, clips, tmp_path / "run", minutes=1e-6)
+    header = (tmp_path / "run" / "log.csv").read_text().splitlines()[0].split(",")
+    assert {"loss", "held_out", "confidence"} <= set(header) and "shape" not in header
 
 
 def test_shapes_come_before_timing():
