@@ -13,7 +13,7 @@ from torch import Tensor
 
 from eadnet.media.speech import Speech
 from eadnet.rendering import Model, RenderSettings, render_frames, scene_in_memory
-from eadnet.training.autoencoder import to_model_range
+from eadnet.training.data.images import to_model_range
 
 
 class NoAudio:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eadnet.training.dataset import ClipSet
+from eadnet.training.data.clips import ClipSet
 
 
 def speech_of(clips: ClipSet, row: int) -> Tensor:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eadnet.synthetic.expression import EMOTIONS
-from eadnet.training.dataset import ClipSet
-from eadnet.training.instrument import true_values
+from eadnet.training.data.clips import ClipSet
+from eadnet.training.regressors.pictures import true_values
 from experiments.readings import NAMES
 
 _SHRINKAGE = 0.1

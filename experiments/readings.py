@@ -1,9 +1,8 @@
-"""What a parameter regressor reads off a face: the names of the numbers, in their order."""
+"""What a parameter regressor reads off a drawn face: the names of the numbers, in their order."""
 
 from __future__ import annotations
 
-from eadnet.training.instrument import NAMES
+from eadnet.synthetic.datasets import LAYOUT
 
-__all__ = ["NAMES", "OPENING"]
-
+NAMES = LAYOUT.regressed
 OPENING = "mouth_opening"

@@ -24,11 +24,11 @@ from eadnet.modules.text_encoder import MiniTextEncoder
 from eadnet.rendering import load_model
 from eadnet.synthetic import lexicon
 from eadnet.synthetic.captions import nearest_emotion
+from eadnet.synthetic.descriptions import expressions_of, sample_descriptions
 from eadnet.synthetic.expression import EMOTIONS, PARAMETERS, RANGES
 from eadnet.synthetic.gallery import person
 from eadnet.synthetic.lexicon import Word
 from eadnet.synthetic.renderer import Renderer
-from eadnet.training.encoders import draw_descriptions, meant_faces
 from experiments.paths import RESULTS
 
 FACE = tuple(i for i, name in enumerate(PARAMETERS) if not name.startswith("head_"))
@@ -60,9 +60,9 @@ class LinearProbe:
     @classmethod
     def fit(cls, encoder: MiniTextEncoder, sentences: int = SENTENCES, seed: int = 0) -> LinearProbe:
         """By ridge regression on training sentences and the faces that they mean."""
-        drawn = draw_descriptions(np.random.default_rng(seed), sentences)
+        drawn = sample_descriptions(np.random.default_rng(seed), sentences)
         x = _tokens(encoder, [description.text for description in drawn])
-        y = meant_faces(drawn).double().numpy()[:, FACE]
+        y = expressions_of(drawn).astype(np.float64)[:, FACE]
         penalty = RIDGE * len(x) * np.eye(x.shape[1]) * x.var(0).mean()
         penalty[-1, -1] = 0.0  # the bias is free
         return cls(encoder, np.linalg.solve(x.T @ x + penalty, x.T @ y))

@@ -20,17 +20,20 @@ from eadnet.errors import InputError
 from eadnet.faces.masks import composite, feathered, mask_image
 from eadnet.metrics.mouth import correlation
 from eadnet.metrics.sync import sweep
+from eadnet.modules.conditioned_unet import ConditionedUNet
 from eadnet.modules.mini_syncnet import FRAMES as SYNC_FRAMES
+from eadnet.modules.parameter_regressors import ParameterRegressor
 from eadnet.modules.tfrm import TFRM
 from eadnet.presets import PRESETS
 from eadnet.rendering import Model, RenderSettings
-from eadnet.training.autoencoder import psnr, to_model_range
-from eadnet.training.dataset import ClipSet
-from eadnet.training.denoiser import DenoiserTask, Schedule, switch_stda, train_denoiser
-from eadnet.training.instrument import Instrument, true_values
-from eadnet.training.latents import LatentSet
-from eadnet.training.losses.weights import Judges, Weights, build
-from eadnet.training.talker import Talker
+from eadnet.training.data.clips import ClipSet
+from eadnet.training.data.images import to_model_range
+from eadnet.training.data.latents import LatentSet
+from eadnet.training.losses.weights import FrozenNetworks, Weights, build_losses
+from eadnet.training.regressors.pictures import true_values
+from eadnet.training.tasks.autoencoder import psnr
+from eadnet.training.tasks.denoiser import Schedule, train_denoiser
+from eadnet.training.tasks.denoiser_task import DenoiserTask, switch_stda
 from experiments.ablation.variants import Variant, as_read_by, text_for
 from experiments.clip_renderer import ClipRenderer
 from experiments.data import speech_of
@@ -72,8 +75,8 @@ class Parts:
     held_out: LatentSet
     frames: ClipSet
     task: Callable[[int], DenoiserTask]
-    networks: Judges
-    regressor: Instrument
+    networks: FrozenNetworks
+    regressor: ParameterRegressor
     classifier: EmotionClassifier
 
 
@@ -104,7 +107,9 @@ def run_cell(parts: Parts, protocol: Protocol, variant: Variant, seed: int, root
     return found
 
 
-def train_cell(parts: Parts, protocol: Protocol, variant: Variant, seed: int, folder: Path) -> Talker:
+def train_cell(
+    parts: Parts, protocol: Protocol, variant: Variant, seed: int, folder: Path
+) -> ConditionedUNet:
     """The variant's model after the protocol's steps. Equal steps and batches, whatever a step costs."""
     task = parts.task(seed)
     weights = Weights(
@@ -119,14 +124,14 @@ def train_cell(parts: Parts, protocol: Protocol, variant: Variant, seed: int, fo
         seed=seed,
     )
     data, held_out = (as_read_by(variant, x) for x in (parts.data, parts.held_out))
-    extra = build(weights, task, parts.networks)
+    extra = build_losses(weights, task, parts.networks)
     model = train_denoiser(task, data, held_out, folder / "denoiser", how, extra)
     switch_stda(model.unet, variant.stda)
     return model
 
 
 def renderer_of(
-    protocol: Protocol, variant: Variant, model: Talker, vae: nn.Module, tfrm: TFRM | None
+    protocol: Protocol, variant: Variant, model: ConditionedUNet, vae: nn.Module, tfrm: TFRM | None
 ) -> ClipRenderer:
     """The trained variant as a finished model with the settings of the protocol."""
     finished = Model(
@@ -143,7 +148,7 @@ def renderer_of(
     )
 
 
-def rendered(parts: Parts, protocol: Protocol, variant: Variant, model: Talker, clip: int) -> Tensor:
+def rendered(parts: Parts, protocol: Protocol, variant: Variant, model: ConditionedUNet, clip: int) -> Tensor:
     """A held-out clip [T, 3, S, S] whose face is generated anew from its own sound and text."""
     clips, tfrm = parts.frames, parts.networks.tfrm() if variant.tfrm else None
     entry = clips.texts[clip]

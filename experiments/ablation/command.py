@@ -16,10 +16,12 @@ from pathlib import Path
 import torch
 
 from eadnet.errors import InputError
-from eadnet.training import mini
-from eadnet.training.dataset import ClipSet
-from eadnet.training.denoiser import DenoiserTask
-from eadnet.training.instrument import train_instrument
+from eadnet.training.data.clips import ClipSet
+from eadnet.training.recipes.budget import Budget
+from eadnet.training.recipes.mini import denoiser_task, frozen_networks
+from eadnet.training.recipes.networks import untrained_model
+from eadnet.training.regressors.pictures import train_parameter_regressor
+from eadnet.training.tasks.denoiser_task import DenoiserTask
 from experiments.ablation.cells import Parts, Protocol, cells, measure, run_cell, same_protocol
 from experiments.ablation.table import as_markdown
 from experiments.ablation.variants import VARIANTS, Variant
@@ -31,7 +33,7 @@ logger = logging.getLogger(__name__)
 REGRESSOR_STEPS = 1500
 
 
-def parts_of(folder: Path, budget: mini.Budget, start: Path | None = None) -> Parts:
+def parts_of(folder: Path, budget: Budget, start: Path | None = None) -> Parts:
     """What the cells share, from the folder of `mini`'s stages; all go on from the checkpoint `start` if
     there is one, else they have the trained encoders and a new U-Net. InputError where a stage is missing.
     """
@@ -46,15 +48,15 @@ def parts_of(folder: Path, budget: mini.Budget, start: Path | None = None) -> Pa
             raise InputError(f"{folder} has no {file}: run `python -m eadnet.training {stage}` first.")
     if start:
         budget = replace(budget, text=0.0, audio=0.0)
-    first, data, held_out = mini.denoiser_task(folder, budget, start)
+    first, data, held_out = denoiser_task(folder, budget, start)
     clips = ClipSet(folder / "train")
     return Parts(
         data=data,
         held_out=held_out,
         frames=ClipSet(folder / "validation"),
         task=beginnings(first, whole=start is not None),
-        networks=mini.judges(folder, budget, first),
-        regressor=train_instrument(clips, folder / "ablation_instrument", steps=REGRESSOR_STEPS),
+        networks=frozen_networks(folder, budget, first.crop),
+        regressor=train_parameter_regressor(clips, folder / "ablation_regressor", steps=REGRESSOR_STEPS),
         classifier=EmotionClassifier(clips),
     )
 
@@ -64,13 +66,13 @@ def beginnings(first: DenoiserTask, whole: bool) -> Callable[[int], DenoiserTask
     U-Net that begins at the seed's random weights.
     """
     encoders = ("audio_encoder.", "text_encoder.")
-    shared = {k: v.clone() for k, v in first.talker.state_dict().items() if whole or k.startswith(encoders)}
+    shared = {k: v.clone() for k, v in first.model.state_dict().items() if whole or k.startswith(encoders)}
 
     def task(seed: int) -> DenoiserTask:
         torch.manual_seed(seed)
-        model = mini.untrained_talker()
+        model = untrained_model()
         model.load_state_dict(shared, strict=whole)
-        return first.with_talker(model)
+        return first.with_model(model)
 
     return task
 
@@ -153,6 +155,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     protocol = Protocol(**{f.name: getattr(options, f.name) for f in fields(Protocol)})
     protocol.check()
     chosen = tuple(v for v in VARIANTS if not options.only or v.name in (*options.only, VARIANTS[0].name))
-    parts = parts_of(options.folder, mini.Budget(), options.start)
+    parts = parts_of(options.folder, Budget(), options.start)
     start = options.start.name if options.start else ""
     compare(parts, protocol, options.root, options.out, chosen, start)

@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import Literal
 
-from eadnet.training.latents import LatentSet
+from eadnet.training.data.latents import LatentSet
 
 Texts = Literal["descriptions", "labels", "none"]
 

@@ -22,13 +22,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from eadnet.modules.parameter_regressors import PairedParameterRegressor
 from eadnet.rendering import load_model
 from eadnet.synthetic import lexicon
 from eadnet.synthetic.captions import Description, describe, describe_word
-from eadnet.training.autoencoder import to_model_range
-from eadnet.training.comparer import Comparer, train_comparer
-from eadnet.training.dataset import ClipSet, Shape, StillSet, render_dataset, render_stills
-from eadnet.training.instrument import r_squared, true_values
+from eadnet.synthetic.datasets import DatasetShape, render_dataset
+from eadnet.synthetic.stills import render_stills
+from eadnet.training.data.clips import ClipSet, StillSet
+from eadnet.training.data.images import to_model_range
+from eadnet.training.regressors.paired import train_paired_parameter_regressor
+from eadnet.training.regressors.pictures import r_squared, true_values
 from experiments.clip_renderer import ClipRenderer
 from experiments.emotion.control import lip_sync, strengths, timeline
 from experiments.emotion.evaluator import READ, Evaluator, Section
@@ -90,13 +93,13 @@ def measure(evaluator: Evaluator, clips: int, frames: int, head: str, out: Path)
         out.write_text("\n".join(page), encoding="utf-8")
 
 
-def explained_variance(regressor: Comparer, clips: ClipSet) -> dict[str, float]:
+def explained_variance(regressor: PairedParameterRegressor, clips: ClipSet) -> dict[str, float]:
     """R² per reading on true renders: how far a score on that reading can be trusted."""
     read = [
         torch.stack(list(regressor.read(to_model_range(clip), to_model_range(references[0])).values()), 1)
         for clip, references in zip(clips.frames, clips.references, strict=True)
     ]
-    return r_squared(torch.cat(read), true_values(clips).flatten(0, 1))
+    return r_squared(torch.cat(read), true_values(clips).flatten(0, 1), regressor.names)
 
 
 def _stills(folder: Path) -> StillSet:
@@ -128,9 +131,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(argv)
     torch.set_num_threads(options.threads)
     started = time.monotonic()
-    render_dataset(options.folder / "test", "test", Shape(options.clips, _SPOKEN_FRAMES))
+    render_dataset(options.folder / "test", "test", DatasetShape(options.clips, _SPOKEN_FRAMES))
     trained, stills = ClipSet(options.train), _stills(options.folder / "stills")
-    regressor = train_comparer(trained, stills, options.folder / "comparer", steps=options.steps)
+    regressor = train_paired_parameter_regressor(
+        trained, stills, options.folder / "paired_regressor", steps=options.steps
+    )
     clips = ClipSet(options.folder / "test")
     trust = explained_variance(regressor, clips)
     renderer = ClipRenderer(load_model(options.checkpoint))

@@ -14,7 +14,7 @@ from eadnet.captions.timeline import blend, key_weights, parse_timeline, timelin
 from eadnet.metrics.intervals import mean_interval
 from eadnet.metrics.mouth import correlation
 from eadnet.synthetic import expression as world
-from eadnet.training.dataset import FPS
+from eadnet.training.data.clips import FPS
 from experiments.emotion.evaluator import READ, Evaluator, Section, parameters_of, vector
 from experiments.readings import OPENING
 

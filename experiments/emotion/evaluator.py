@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eadnet.modules.parameter_regressors import PairedParameterRegressor
 from eadnet.synthetic import expression as world
-from eadnet.training.autoencoder import to_model_range
-from eadnet.training.comparer import Comparer
-from eadnet.training.dataset import FPS, RATE, ClipSet
+from eadnet.training.data.clips import FPS, SAMPLE_RATE, ClipSet
+from eadnet.training.data.images import to_model_range
 from experiments.clip_renderer import ClipRenderer
 from experiments.data import speech_of
 from experiments.readings import NAMES
@@ -43,7 +43,7 @@ class Evaluator:
     """A model with the regressor and the held-out people and recordings."""
 
     renderer: ClipRenderer
-    regressor: Comparer
+    regressor: PairedParameterRegressor
     clips: ClipSet
     _faces: dict[tuple[int, str, int], np.ndarray] = field(default_factory=dict, init=False)
 
@@ -54,7 +54,7 @@ class Evaluator:
 
     def read(self, person: int, tokens: Tensor, frames: int) -> dict[str, Tensor]:
         """Readings [frames] of a person's face with emotion tokens [L, D] or [frames, L, D]."""
-        speech = speech_of(self.clips, person)[: frames * RATE // FPS]
+        speech = speech_of(self.clips, person)[: frames * SAMPLE_RATE // FPS]
         pictures = self.renderer(self.clips.references[person, 0], speech, tokens, frames, person)
         return self.regressor.read(pictures, self.portrait(person))
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from eadnet.media.audio import load_audio
+from eadnet.modules.parameter_regressors import ParameterRegressor
 from eadnet.rendering import Model, RenderSettings, open_scene
-from eadnet.training.instrument import Instrument
 from experiments.paths import ASSETS
 from experiments.seams import speakers
 from experiments.seams.changes import FPS, PERIOD
@@ -95,7 +95,7 @@ class Bench:
         """What ``kept`` rendered counts."""
         self.most = kept.left
 
-    def regressor(self, data: Path) -> tuple[Instrument, float]:
+    def regressor(self, data: Path) -> tuple[ParameterRegressor, float]:
         """The regressor, trained once on ``data``, and its R² on other people's true pictures."""
         folder = self.work / f"regressor_{self.regressor_steps}"
         return speakers.train_regressor(data / "train", data / "validation", folder, self.regressor_steps)

@@ -17,17 +17,18 @@ import torch
 from torch import Tensor
 
 from eadnet.metrics.mouth import correlation, lag_curve, mouth_opening_from_pixels
+from eadnet.modules.parameter_regressors import ParameterRegressor
 from eadnet.synthetic.clips import make_clip
-from eadnet.synthetic.expression import INDEX, neutral
+from eadnet.synthetic.expression import HEAD_POSE, INDEX, neutral
 from eadnet.synthetic.renderer import Renderer, mouth_opening
-from eadnet.training.autoencoder import to_model_range
-from eadnet.training.dataset import HEAD, ClipSet
-from eadnet.training.instrument import Instrument, explained_variance, train_instrument
+from eadnet.training.data.clips import ClipSet
+from eadnet.training.data.images import to_model_range
+from eadnet.training.regressors.pictures import explained_variance, train_parameter_regressor
 from experiments.readings import OPENING
 
 FRAMES = 250  # of one turn of the speech: 10 s
 TURNS = 60
-BLOCK = 25  # frames that are drawn together when chance is judged: openings of neighbours are alike
+BLOCK = 25  # frames that are drawn together when chance is measured: openings of neighbours are alike
 MOST_LAG = 5
 
 Read = Callable[[np.ndarray], Tensor]
@@ -57,7 +58,7 @@ def person(seed: int, size: int) -> Person:
     clip = make_clip(seed, "test", FRAMES)
     renderer = Renderer(clip.identity, size=size)
     params = clip.params.copy()
-    params[:, [INDEX[part] for part in HEAD]] = 0
+    params[:, [INDEX[part] for part in HEAD_POSE]] = 0
     shown = [renderer.render(moment) for moment in params]
     return Person(
         portrait=renderer.render(neutral()).image,
@@ -68,13 +69,15 @@ def person(seed: int, size: int) -> Person:
     )
 
 
-def train_regressor(train: Path, validation: Path, kept: Path, steps: int) -> tuple[Instrument, float]:
+def train_regressor(
+    train: Path, validation: Path, kept: Path, steps: int
+) -> tuple[ParameterRegressor, float]:
     """(the regressor, R² of its opening on validation clips); trained where it is not yet kept."""
-    model = train_instrument(ClipSet(train), kept, steps=steps)
+    model = train_parameter_regressor(ClipSet(train), kept, steps=steps)
     return model, explained_variance(model, ClipSet(validation))[OPENING]
 
 
-def by_regressor(model: Instrument) -> Read:
+def by_regressor(model: ParameterRegressor) -> Read:
     return lambda frames: model.read(to_model_range(frames))[OPENING]
 
 

@@ -15,7 +15,8 @@ from eadnet.media.audio import moved
 from eadnet.metrics.sync import SyncScore, sweep
 from eadnet.modules.mini_audio import speech_log_mel
 from eadnet.modules.mini_syncnet import MiniSyncNet
-from eadnet.training.dataset import ClipSet, Shape, render_dataset
+from eadnet.synthetic.datasets import DatasetShape, render_dataset
+from eadnet.training.data.clips import ClipSet
 from experiments.data import speech_of
 
 CLIPS, FRAMES, FURTHEST = 48, 75, 10
@@ -38,7 +39,7 @@ class Bench:
         if count < whole and not (folder / "texts.json").exists():
             folder = self.options.data / f"{split}_{count}"
             whole = count
-        render_dataset(folder, split, Shape(whole, FRAMES))
+        render_dataset(folder, split, DatasetShape(whole, FRAMES))
         return ClipSet(folder)
 
 

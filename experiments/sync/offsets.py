@@ -15,7 +15,7 @@ from eadnet.metrics.intervals import mean_interval, separation, share_interval
 from eadnet.metrics.sync import sweep
 from eadnet.modules.mini_audio import speech_log_mel
 from eadnet.modules.mini_syncnet import MiniSyncNet
-from eadnet.training.autoencoder import to_model_range
+from eadnet.training.data.images import to_model_range
 from experiments.sync.clips import CLIPS, VALIDATION_CLIPS, Bench, EmbeddedClips
 
 

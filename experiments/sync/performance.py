@@ -16,7 +16,7 @@ from eadnet.evaluation.judges import find_judges
 from eadnet.media.clips import LazyFrames
 from eadnet.media.video import write_video
 from eadnet.metrics.sync import judge
-from eadnet.training.dataset import ClipSet
+from eadnet.training.data.clips import ClipSet
 from experiments.sync.clips import FRAMES, Bench
 
 

@@ -24,8 +24,9 @@ from eadnet.checkpoints import bundled_mini
 from eadnet.errors import InputError
 from eadnet.media.images import write_png
 from eadnet.rendering import load_model
-from eadnet.training.dataset import ClipSet, Shape, make_dataset
-from eadnet.training.instrument import train_instrument
+from eadnet.synthetic.datasets import DatasetShape, make_dataset
+from eadnet.training.data.clips import ClipSet
+from eadnet.training.regressors.pictures import train_parameter_regressor
 from experiments.clip_renderer import ClipRenderer
 from experiments.emotion_classifier import EmotionClassifier
 from experiments.paths import RESULTS
@@ -98,7 +99,7 @@ def regressor_clips(settings: WorldSettings) -> ClipSet:
     if settings.train is not None:
         return ClipSet(settings.train)
     folder = settings.work / "train"
-    make_dataset(folder, "train", Shape(REGRESSOR_CLIPS, 16), workers=settings.workers)
+    make_dataset(folder, "train", DatasetShape(REGRESSOR_CLIPS, 16), workers=settings.workers)
     return ClipSet(folder)
 
 
@@ -115,11 +116,13 @@ def prepare(settings: WorldSettings) -> tuple[TakeStore, EmotionClassifier, Tens
             "models of 128 pixels that read texts, such as mini."
         )
     held_out = settings.work / f"{settings.world}-{settings.frames}-{settings.count}"
-    make_dataset(held_out, settings.world, Shape(settings.count, settings.frames), workers=settings.workers)
+    make_dataset(
+        held_out, settings.world, DatasetShape(settings.count, settings.frames), workers=settings.workers
+    )
     trained = regressor_clips(settings)
     learned = digest(trained.folder / "texts.json", settings.regressor_steps)
     tools = settings.work / f"regressors-{learned}"
-    regressor = train_instrument(trained, tools / "face", steps=settings.regressor_steps)
+    regressor = train_parameter_regressor(trained, tools / "face", steps=settings.regressor_steps)
     identity = train_identity_regressor(trained, "train", tools / "identity", settings.regressor_steps)
     spread = torch.from_numpy(np.stack([factors(who) for who in people(trained, "train")])).std(0)
     renderer = ClipRenderer(model)

@@ -15,14 +15,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from eadnet.modules.parameter_regressors import PictureRegressor
+from eadnet.synthetic.datasets import seeds_of
 from eadnet.synthetic.geometry import Geometry, Pose
 from eadnet.synthetic.identity import Identity
 from eadnet.synthetic.renderer import landmarks_of
 from eadnet.synthetic.studio import person
-from eadnet.training.autoencoder import to_model_range
-from eadnet.training.dataset import SETTINGS, ClipSet, seeds_of
-from eadnet.training.instrument import Regressor, roughened
-from eadnet.training.run import Run
+from eadnet.training.data.clips import SETTINGS, ClipSet
+from eadnet.training.data.images import to_model_range
+from eadnet.training.regressors.pictures import degraded
+from eadnet.training.trainer import Trainer
 
 _COLOURS = ("skin_color", "iris_color", "brow_color", "lip_color")
 _NUMBERS = (
@@ -80,7 +82,7 @@ def people(clips: ClipSet, split: str) -> list[Identity]:
     return [person(seed, split) for seed in seeds_of(settings)[: len(clips)]]
 
 
-class IdentityRegressor(Regressor):
+class IdentityRegressor(PictureRegressor):
     """Reads landmarks and identity."""
 
     def __init__(self) -> None:
@@ -117,21 +119,21 @@ def train_identity_regressor(
     truth = _examples(clips, people(clips, split), moments)
     model.standardise(truth, least=1e-3)
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)
-    run = Run(folder, model, optimizer, minutes=0, steps=steps)
-    for step in run.steps():
-        rows = torch.randint(len(clips), (batch,), generator=run.generator)
-        which = torch.randint(len(moments), (batch,), generator=run.generator)
+    trainer = Trainer(folder, model, optimizer, minutes=0, steps=steps)
+    for step in trainer.steps():
+        rows = torch.randint(len(clips), (batch,), generator=trainer.generator)
+        which = torch.randint(len(moments), (batch,), generator=trainer.generator)
         pictures = to_model_range(
             np.stack(
                 [clips.frames[r, moments[m]] for r, m in zip(rows.tolist(), which.tolist(), strict=True)]
             )
         )
         wanted = (truth[rows, which] - model.mean) / model.std
-        error = F.smooth_l1_loss(model(roughened(pictures, run.generator)), wanted, reduction="none")
+        error = F.smooth_l1_loss(model(degraded(pictures, trainer.generator)), wanted, reduction="none")
         # Landmarks and identity weigh the same, however many numbers they have.
         loss = error[:, : 2 * POINTS].mean() + error[:, 2 * POINTS :].mean()
-        run.descend(loss)
+        trainer.optimize(loss)
         if step % 100 == 0:
-            run.log.write({"step": step, "loss": float(loss.detach())})
-    model.load_state_dict(run.average.weights)
+            trainer.log.write({"step": step, "loss": float(loss.detach())})
+    model.load_state_dict(trainer.average.weights)
     return model.eval()

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from eadnet.metrics.mouth import correlation, lag_curve, speech_envelope
 from eadnet.metrics.temporal import jitter
-from eadnet.training.dataset import FPS, RATE
-from eadnet.training.instrument import true_values
+from eadnet.training.data.clips import FPS, SAMPLE_RATE
+from eadnet.training.regressors.pictures import true_values
 from experiments.data import speech_of
 from experiments.emotion_classifier import EmotionClassifier
 from experiments.readings import NAMES, OPENING
@@ -88,7 +88,7 @@ def _mouth(
         "mouth, ceiling": correlation(_opening(takes["truth"]), truth),
         "mouth, mismatched": correlation(own, other),
         "mouth, loudness alone": correlation(
-            speech_envelope(speech_of(store.clips, index), RATE, len(truth), FPS), truth
+            speech_envelope(speech_of(store.clips, index), SAMPLE_RATE, len(truth), FPS), truth
         ),
         "mouth, no text": correlation(_opening(takes["no_text"]), truth),
         "mouth, video input": correlation(_opening(takes["video_input"]), truth),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from eadnet.training.autoencoder import to_model_range
-from eadnet.training.dataset import ClipSet
-from eadnet.training.instrument import explained_variance
+from eadnet.training.data.clips import ClipSet
+from eadnet.training.data.images import to_model_range
+from eadnet.training.regressors.pictures import explained_variance
 from experiments.world.identity import FACTORS, IdentityRegressor, factors, landmarks, people
 from experiments.world.measures import Measured, expression_r
 from experiments.world.summary import as_markdown, summarise

@@ -9,15 +9,15 @@ import numpy as np
 
 from eadnet.media.audio import load_audio, num_frames, to_mono_16k
 from eadnet.metrics.mouth import correlation, lag_curve, speech_envelope
-from eadnet.training.dataset import FPS, RATE
-from eadnet.training.instrument import Instrument
+from eadnet.modules.parameter_regressors import ParameterRegressor
+from eadnet.training.data.clips import FPS, SAMPLE_RATE
 from experiments.clip_renderer import ClipRenderer
 from experiments.readings import OPENING
 
 
 def measure_recordings(
     renderer: ClipRenderer,
-    regressor: Instrument,
+    regressor: ParameterRegressor,
     portrait: np.ndarray,
     paths: Sequence[Path],
     seconds: float = 6.0,
@@ -28,10 +28,10 @@ def measure_recordings(
     openings, envelopes = [], []
     for path in paths:
         waveform, rate = load_audio(path)
-        mono = to_mono_16k(waveform, rate)[: round(seconds * RATE)]
-        frames = num_frames(len(mono) / RATE, FPS)
+        mono = to_mono_16k(waveform, rate)[: round(seconds * SAMPLE_RATE)]
+        frames = num_frames(len(mono) / SAMPLE_RATE, FPS)
         openings.append(regressor.read(renderer(portrait, mono, "", frames, seed=0))[OPENING])
-        envelopes.append(speech_envelope(mono, RATE, frames, FPS))
+        envelopes.append(speech_envelope(mono, SAMPLE_RATE, frames, FPS))
     result = {}
     for i, path in enumerate(paths):
         others = [

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from eadnet.faces.masks import feathered, mask_image
-from eadnet.synthetic.clips import Clip, animate, make_clip
+from eadnet.modules.parameter_regressors import ParameterRegressor
+from eadnet.synthetic.clips import SyntheticClip, animate, make_clip
 from eadnet.synthetic.renderer import Renderer
-from eadnet.training.autoencoder import flicker, psnr, to_model_range
-from eadnet.training.dataset import FPS, ClipSet
-from eadnet.training.instrument import Instrument
+from eadnet.training.data.clips import FPS, ClipSet
+from eadnet.training.data.images import to_model_range
+from eadnet.training.tasks.autoencoder import flicker, psnr
 from experiments.clip_renderer import ClipRenderer
 from experiments.data import speech_of
 from experiments.measures import acceleration
@@ -33,7 +34,7 @@ class TakeStore:
     """A model with the regressors that read its pictures and the held-out clips; `folder` keeps the takes."""
 
     renderer: ClipRenderer
-    regressor: Instrument
+    regressor: ParameterRegressor
     identity: IdentityRegressor
     clips: ClipSet
     split: str
@@ -55,7 +56,7 @@ class TakeStore:
     def has(self, name: str, index: int) -> bool:
         return self._path(name, index).exists()
 
-    def world_clip(self, index: int) -> Clip:
+    def world_clip(self, index: int) -> SyntheticClip:
         """The clip's phonemes and parameters as the world makes them."""
         return make_clip(index, self.split, self.clips.params.shape[1])
 

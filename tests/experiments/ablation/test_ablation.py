@@ -11,19 +11,21 @@ import torch
 from eadnet.errors import InputError
 from eadnet.modules.autoencoder import MiniAutoencoder
 from eadnet.modules.mini_syncnet import MiniSyncNet
+from eadnet.modules.parameter_regressors import ParameterRegressor
 from eadnet.modules.stda import STDA
 from eadnet.modules.tfrm import TFRM
-from eadnet.training import denoiser, mini
-from eadnet.training.dataset import ClipSet
-from eadnet.training.instrument import Instrument
-from eadnet.training.losses.weights import Judges
-from eadnet.training.videomae import VideoEncoder
+from eadnet.modules.video_mae import VideoEncoder
+from eadnet.training.data.clips import ClipSet
+from eadnet.training.losses.weights import FrozenNetworks
+from eadnet.training.recipes.networks import untrained_model
+from eadnet.training.tasks import denoiser, denoiser_task
 from experiments.ablation import cells
 from experiments.ablation import command as ablate
 from experiments.ablation.cells import Parts, Protocol, folder_of, train_cell
 from experiments.ablation.table import as_markdown, differences
 from experiments.ablation.variants import FULL, VARIANTS, Variant, as_read_by
 from experiments.emotion_classifier import EmotionClassifier
+from experiments.readings import NAMES
 from tests.training.tiny_world import latent_set, tiny_task, write_clips
 
 PROTOCOL = Protocol(steps=1, seeds=2, clips=3, sampling_steps=1)
@@ -43,8 +45,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
         held_out=latent_set(held_out),
         frames=ClipSet(held_out),
         task=lambda seed: tiny_task(data, seed),
-        networks=Judges(lambda: vae, lambda: syncnet, lambda: videomae, lambda: tfrm),
-        regressor=Instrument().eval(),
+        networks=FrozenNetworks(lambda: vae, lambda: syncnet, lambda: videomae, lambda: tfrm),
+        regressor=ParameterRegressor(NAMES).eval(),
         classifier=EmotionClassifier(ClipSet(train)),
     )
 
@@ -52,7 +54,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(denoiser, "FRAMES", 16)
-    monkeypatch.setattr(denoiser, "JUDGED_CLIPS", 2)
+    monkeypatch.setattr(denoiser, "EVALUATED_CLIPS", 2)
 
 
 def test_every_variant_is_trained_with_every_seed_once_however_often_it_is_stopped(
@@ -98,9 +100,9 @@ def test_variants_begin_with_the_same_encoders_and_where_asked_the_same_denoiser
     parts: Parts, whole: bool
 ) -> None:
     torch.manual_seed(5)
-    first = parts.task(0).with_talker(mini.untrained_talker())
+    first = parts.task(0).with_model(untrained_model())
     begin = ablate.beginnings(first, whole)
-    known, *others = (task.talker.state_dict() for task in (first, begin(0), begin(1)))
+    known, *others = (task.model.state_dict() for task in (first, begin(0), begin(1)))
     for weights in others:
         same = {name for name, value in weights.items() if torch.equal(value, known[name])}
         assert {name for name in known if name.startswith(("audio_encoder.", "text_encoder."))} <= same
@@ -115,8 +117,8 @@ def test_what_is_left_out_is_out_in_training_and_in_use(
 
     def watched(task, data, held_out, folder, how, extra):
         seen[folder.parent.name] = ([w.loss.name for w in extra], [t["text"] for t in data.texts][:2])
-        denoiser.switch_stda(task.talker.unet, how.stda_from <= 1)
-        return task.talker
+        denoiser_task.switch_stda(task.model.unet, how.stda_from <= 1)
+        return task.model
 
     monkeypatch.setattr(cells, "train_denoiser", watched)
     stda = {}

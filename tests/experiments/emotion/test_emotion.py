@@ -17,7 +17,7 @@ from torch import Tensor
 from eadnet.rendering import RenderSettings, load_model
 from eadnet.synthetic.captions import Description
 from eadnet.synthetic.expression import EMOTIONS, INDEX
-from eadnet.training.dataset import FPS
+from eadnet.training.data.clips import FPS
 from experiments.clip_renderer import ClipRenderer
 from experiments.emotion import command, control, following
 from experiments.emotion.evaluator import READ, Evaluator, Section, vector

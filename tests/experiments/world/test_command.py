@@ -14,6 +14,7 @@ pytest.importorskip("espeakng_loader", reason="speech needs the 'synthetic' extr
 from eadnet.checkpoints import save_checkpoint  # noqa: E402
 from eadnet.errors import InputError  # noqa: E402
 from eadnet.presets import PRESETS  # noqa: E402
+from eadnet.synthetic.datasets import LAYOUT  # noqa: E402
 from eadnet.synthetic.expression import EMOTIONS, INDEX, PARAMETERS  # noqa: E402
 from experiments.__main__ import main  # noqa: E402
 from experiments.world import command, takes  # noqa: E402
@@ -48,6 +49,7 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(folder / "openings.npy", rng.uniform(0, 0.3, (count, 2)).astype(np.float32))
     np.save(folder / "speech.npy", np.zeros((count, 1280), np.int16))
     (folder / "texts.json").write_text(json.dumps(texts))
+    LAYOUT.write(folder)
     return folder
 
 

@@ -13,7 +13,7 @@ pytest.importorskip("cv2", reason="rendering needs the 'synthetic' extra (opencv
 from eadnet.synthetic.expression import PARAMETERS, neutral  # noqa: E402
 from eadnet.synthetic.renderer import Renderer  # noqa: E402
 from eadnet.synthetic.studio import person  # noqa: E402
-from eadnet.training.dataset import SETTINGS  # noqa: E402
+from eadnet.training.data.clips import SETTINGS  # noqa: E402
 from experiments.world.identity import (  # noqa: E402
     FACTORS,
     IdentityRegressor,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eadnet.training.instrument import NAMES
+from experiments.readings import NAMES
 from experiments.world.charts import accuracies, charts
 from experiments.world.measures import Measured, expression_interval, expression_r
 from experiments.world.summary import as_markdown, summarise
