@@ -16,7 +16,7 @@ COMFY = {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "latent_pre
 FLOW = ("media", "faces", "captions", "modules", "sampling", "metrics")  # data flows right, imports go left
 RUNTIME = {"torch", "numpy", "scipy", "einops", "safetensors", "transformers", "diffusers", "av", "PIL"}
 OPTIONAL = {"cv2", "mediapipe"}  # to find and measure faces: imported when used, and missed with a message
-ASK_FOR_THEM = ("faces/detectors/yunet.py", "faces/detectors/mediapipe.py", "captions/mediapipe_faces.py")
+ASK_FOR_THEM = ("faces/detectors/yunet.py", "faces/landmarker.py")
 WORKSHOP = ("synthetic", "training")  # may use more: what makes and trains models never runs inside ComfyUI
 
 
