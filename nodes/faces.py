@@ -15,8 +15,8 @@ from ..eadnet.errors import InputError
 from ..eadnet.faces.choice import CHOICES, ORDERS, Choice
 from ..eadnet.faces.comfy_landmarks import GivenLandmarks
 from ..eadnet.faces.crops import check_pictures, to_pictures, without_alpha
-from ..eadnet.faces.detectors import mediapipe, yunet
-from ..eadnet.faces.detectors.manual import ManualDetector, parse_face
+from ..eadnet.faces.detectors import AUTO, DETECTORS, make_detector
+from ..eadnet.faces.detectors.manual import parse_face
 from ..eadnet.faces.drawing import draw_track, strip_height
 from ..eadnet.faces.face import FaceDetector
 from ..eadnet.faces.follow import FALLBACKS, follow, watch
@@ -30,8 +30,6 @@ from .types import Denoiser, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegi
 
 logger = logging.getLogger(__name__)
 
-AUTO = "auto"
-_DETECTORS = [AUTO, "yunet", "mediapipe", "manual"]
 _CHUNK = 16  # frames that are cropped or pasted together
 
 
@@ -48,11 +46,10 @@ class EADNetFaceTrack(io.ComfyNode):
                 _images("A video (Load Video), read frame by frame; or frames, or a portrait."),
                 io.Combo.Input(
                     "detector",
-                    options=_DETECTORS,
+                    options=[AUTO, *DETECTORS],
                     default=AUTO,
-                    tooltip="yunet is quick (needs OpenCV and its file in models/eadnet/faces), mediapipe "
-                    "has more points (needs its package and file), manual takes the face below. auto takes "
-                    "what is given by hand or connected, else what is installed.",
+                    tooltip="".join(f"{kind.name} {kind.summary}; " for kind in DETECTORS.values())
+                    + "auto takes what is given by hand or connected, else what is installed.",
                 ),
                 io.Combo.Input(
                     "face",
@@ -375,13 +372,7 @@ def _finder(detector: str, manual: str, landmarks: dict[str, Any] | None, footag
     """The detector that is meant; InputError or CheckpointError, with what to do, when it cannot be had."""
     if landmarks is not None:
         return GivenLandmarks(landmarks, footage.size, footage.count)
-    if detector == "manual" or (detector == AUTO and manual.strip()):
-        return ManualDetector(parse_face(manual))
-    points = host.face_file(mediapipe.FILE)
-    boxes = host.face_file(yunet.FILE)
-    if detector == "mediapipe" or (detector == AUTO and points.is_file() and not boxes.is_file()):
-        return mediapipe.MediaPipe(points)
-    return yunet.YuNet(boxes)
+    return make_detector(detector, host.face_folders(), manual)
 
 
 def _frames(footage: Footage, progress: host.NodeProgress) -> Iterator[np.ndarray]:

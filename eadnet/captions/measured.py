@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..faces.landmarker import blendshapes
 from .base import Captioned
 from .frames import check_frames
-from .mediapipe_faces import blendshapes
 from .schema import EMOTIONS, SIDES, UNITS, ActionUnit, Description, prototypes
 from .words import sentence
 
@@ -196,7 +196,7 @@ def from_face_landmarks(landmarks: Any, seed: int = 0) -> Captioned:
 
 
 class MeasuredCaptioner:
-    """Measures the frames with MediaPipe (see `mediapipe_faces`)."""
+    """Measures the frames with MediaPipe (see `eadnet.faces.landmarker`)."""
 
     def __init__(self, task: str | os.PathLike[str]) -> None:
         self.task = task

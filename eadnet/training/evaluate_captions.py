@@ -22,9 +22,9 @@ import numpy as np
 from ..captions.dataset import SUFFIXES
 from ..captions.frames import from_video
 from ..captions.measured import Rules, describe_shapes, mean_shapes
-from ..captions.mediapipe_faces import blendshapes
 from ..captions.parse import find_emotion
 from ..captions.schema import EMOTIONS
+from ..faces.landmarker import blendshapes
 from ..media.images import read_image
 
 FRAMES = 24

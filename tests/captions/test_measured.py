@@ -127,7 +127,7 @@ def test_without_the_package_the_message_says_how_to_get_it() -> None:
 @pytest.mark.skipif(not HAS_MEDIAPIPE, reason="mediapipe is not installed (the extra `mediapipe`)")
 def test_another_file_is_no_landmarker(tmp_path: Path) -> None:
     (tmp_path / "a.task").write_bytes(b"PK nonsense")
-    for name, problem in (("gone.task", "There is no gone.task"), ("a.task", "not MediaPipe's")):
+    for name, problem in (("gone.task", "gone.task is missing"), ("a.task", "no face landmarker")):
         with pytest.raises(CheckpointError, match=problem):
             MeasuredCaptioner(tmp_path / name).describe([FRAME])
 

@@ -26,7 +26,7 @@ class BrightFaces:
 
 
 class FaceJudges(Judges):
-    def detector(self) -> BrightFaces:  # type: ignore[override]
+    def detector(self) -> BrightFaces:
         return BrightFaces()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import InputError
 from ..face import Face
+from ._kind import DetectorKind
 
 # Where the five points of an average upright face lie in a box from brows to chin and ear to ear, as shares
 # of its width and height; the middle of what YuNet gives for frontal faces.
@@ -60,3 +61,11 @@ class ManualDetector:
     def detect(self, frame: np.ndarray) -> list[Face]:
         """The face, whatever the frame shows."""
         return [self._face]
+
+
+KIND = DetectorKind(
+    name="manual",
+    order=3,
+    summary="takes the face that is given by hand",
+    make=lambda text: ManualDetector(parse_face(text)),
+)

@@ -16,6 +16,7 @@ import numpy as np
 
 from ...errors import CheckpointError, InputError
 from ..face import Face, is_sound, unturned
+from ._kind import DetectorKind
 
 FILE = "face_detection_yunet_2023mar.onnx"
 SOURCE = "github.com/opencv/opencv_zoo, folder models/face_detection_yunet"
@@ -236,3 +237,12 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> float:
     both = float(np.prod(sides.clip(0)))
     total = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - both
     return both / total if total > 0 else 0.0
+
+
+KIND = DetectorKind(
+    name="yunet",
+    order=1,
+    summary="is quick (needs OpenCV and its file in models/eadnet/faces)",
+    make=YuNet,
+    files=(FILE,),
+)
