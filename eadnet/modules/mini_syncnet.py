@@ -123,6 +123,11 @@ class MiniSyncNet(nn.Module):
         """The same of log-mel [B, 80, 4 T + 14] with the 70 ms before and after T frames."""
         return F.normalize(self.sound(padded).transpose(1, 2), dim=-1)
 
+    def embed_pairs(self, mouths: Tensor, padded: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit embeddings [B, T - 4, dim] of mouths [B, T, 3, 40, 48] in -1..1, and of `embed_sound`'s log-mel."""
+        features = self.frame_features(mouths.flatten(0, 1)).unflatten(0, mouths.shape[:2])
+        return self.embed_video(features), self.embed_sound(padded)
+
     @torch.no_grad()
     def embed(self, frames: Frames, waveform: Tensor, batch: int = 64) -> tuple[Tensor, Tensor]:
         """Embeddings at every frame, ready for `eadnet.metrics.sync.sweep`.

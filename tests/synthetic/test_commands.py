@@ -17,8 +17,9 @@ from eadnet.media.video import read_video  # noqa: E402
 from eadnet.synthetic.clips import make_clip  # noqa: E402
 from eadnet.synthetic.expression import PARAMETERS  # noqa: E402
 from eadnet.synthetic.studio import person  # noqa: E402
-from eadnet.training import dataset  # noqa: E402
-from eadnet.training.dataset import ClipSet, Shape, check_room, make_dataset  # noqa: E402
+from eadnet.synthetic import datasets  # noqa: E402
+from eadnet.synthetic.datasets import DatasetShape, check_room, make_dataset  # noqa: E402
+from eadnet.training.data.clips import ClipSet  # noqa: E402
 
 
 def render(out: Path, *words: str) -> int:
@@ -116,13 +117,13 @@ def test_a_data_set_is_made_and_not_mixed_with_another(
 @pytest.mark.parametrize(
     ("shape", "changes", "message"),
     [
-        (Shape(0), {}, "number of clips is 0"),
-        (Shape(1, frames=0), {}, "number of frames is 0"),
-        (Shape(1, size=4096), {}, "from 1 to 2048"),
-        (Shape(1), {"first_seed": -1}, "first seed is -1"),
-        (Shape(1), {"workers": 0}, "number of workers is 0"),
-        (Shape(1), {"split": "tset"}, "Unknown split 'tset'"),
-        (Shape(10**9), {}, "make room"),
+        (DatasetShape(0), {}, "number of clips is 0"),
+        (DatasetShape(1, frames=0), {}, "number of frames is 0"),
+        (DatasetShape(1, size=4096), {}, "from 1 to 2048"),
+        (DatasetShape(1), {"first_seed": -1}, "first seed is -1"),
+        (DatasetShape(1), {"workers": 0}, "number of workers is 0"),
+        (DatasetShape(1), {"split": "tset"}, "Unknown split 'tset'"),
+        (DatasetShape(10**9), {}, "make room"),
     ],
 )
 def test_impossible_data_sets_are_refused_before_anything_is_written(
@@ -139,7 +140,7 @@ def test_impossible_data_sets_are_refused_before_anything_is_written(
 def test_a_disk_without_room_is_noticed_before_it_kills_a_worker(tmp_path: Path, monkeypatch) -> None:
     from eadnet.errors import InputError
 
-    monkeypatch.setattr(dataset.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
+    monkeypatch.setattr(datasets.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
     check_room(tmp_path / "not" / "yet", 10)
     with pytest.raises(InputError, match="free: make room"):
         check_room(tmp_path / "not" / "yet", 11)
