@@ -73,7 +73,7 @@ def render(folder: Path, seconds: float, options: list[str]) -> dict[str, float]
     assert child.returncode == 0 and not partial_path(out).exists()
     with av.open(str(out)) as film:
         frames = film.streams.video[0].frames
-        ends = [float(stream.duration * stream.time_base) for stream in film.streams]
+        ends = [float((stream.duration or 0) * (stream.time_base or 0)) for stream in film.streams]
     return {
         "seconds": seconds,
         "frames": frames,

@@ -21,6 +21,7 @@ from eadnet.synthetic.datasets import (  # noqa: E402
 from eadnet.synthetic.expression import HEAD_POSE, INDEX, RANGES  # noqa: E402
 from eadnet.synthetic.stills import render_stills  # noqa: E402
 from eadnet.training.data.clips import MOMENTS_PER_STILL_PERSON, ClipSet, StillSet  # noqa: E402
+from experiments.world.identity import people  # noqa: E402
 
 SHAPE = DatasetShape(clips=2, frames=6, size=32)
 
