@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ..errors import InputError
@@ -89,9 +90,11 @@ def slice_features(
     """
     index = frame_rows(rows.shape[-3], fps, num_frames, first_frame).to(rows.device)
     if index.ndim == 2:
-        return rows[..., index, :, :].flatten(-3, -2)
-    clip = torch.arange(index.shape[0], device=rows.device)[:, None, None]
-    return rows[clip, index].flatten(-3, -2)
+        heard = rows[..., index, :, :]
+    else:
+        clip = torch.arange(index.shape[0], device=rows.device)[:, None, None]
+        heard = rows[clip, index]
+    return rearrange(heard, "... t rows layers d -> ... t (rows layers) d")
 
 
 def slice_stream(
@@ -126,7 +129,7 @@ def slice_stream(
             ready += 1
         if ready > frame:
             index = frame_rows(num_rows, fps, ready - frame, frame) - (end - len(held))
-            yield held[index.to(held.device)].flatten(1, 2)
+            yield rearrange(held[index.to(held.device)], "t rows layers d -> t (rows layers) d")
             frame = ready
         if frame == num_frames:
             return

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from ..errors import InputError
@@ -70,10 +71,11 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = (
-            project(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            rearrange(project(x), "b n (heads d) -> b heads n d", heads=self.heads)
             for project in (self.to_q, self.to_k, self.to_v)
         )
-        x = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(-2)
+        x = F.scaled_dot_product_attention(query, key, value)
+        x = rearrange(x, "b heads n d -> b n (heads d)")
         for layer in self.to_out:
             x = layer(x)
         return x
@@ -118,10 +120,10 @@ class AttentionBlock(nn.Module):
         self.attn = Attention(width, dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = self.conv_in(self.norm1(x)).flatten(2).transpose(1, 2)
+        hidden = rearrange(self.conv_in(self.norm1(x)), "b c h w -> b (h w) c")
         hidden = hidden + self.attn(self.norm2(hidden))
         hidden = hidden + self.ff(self.norm3(hidden))
-        return x + self.conv_out(hidden.transpose(1, 2).reshape(x.shape))
+        return x + self.conv_out(rearrange(hidden, "b (h w) c -> b c h w", h=x.shape[2]))
 
 
 class DownEncoder(nn.Module):
@@ -247,8 +249,8 @@ class StableSyncNet(nn.Module):
         for first in range(0, len(starts), batch):
             batch_starts = starts[first : first + batch]
             pictures = unit_range(frames[first : first + len(batch_starts) + self.num_frames - 1], weight)
-            windows = self.window(pictures).unfold(0, self.num_frames, 1).permute(0, 4, 1, 2, 3)
+            windows = self.window(pictures).unfold(0, self.num_frames, 1)
             sounds = torch.stack([mel[:, start : start + self.mel_frames] for start in batch_starts])
-            video.append(self.embed_video(windows.flatten(1, 2)))
+            video.append(self.embed_video(rearrange(windows, "n c h w t -> n (t c) h w")))
             audio.append(self.embed_audio(sounds.unsqueeze(1).to(weight)))
         return torch.cat(video), torch.cat(audio)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -129,11 +130,14 @@ class EADUNet(nn.Module):
         context = Context(
             frames=frames,
             embedding=F.silu(self._embedding(timestep, emotion, batch, frames, dtype)),
-            audio=audio.to(dtype).flatten(0, 1),
-            emotion=emotion.flatten(0, 1) if emotion is not None and emotion.ndim == 4 else emotion,
+            audio=rearrange(audio.to(dtype), "b t n d -> (b t) n d"),
+            emotion=rearrange(emotion, "b t l d -> (b t) l d")
+            if emotion is not None and emotion.ndim == 4
+            else emotion,
         )
         # Channels-last: convolutions run faster and the tokens of the transformers become views.
-        x = sample.to(dtype).transpose(1, 2).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        x = rearrange(sample.to(dtype), "b c t h w -> (b t) c h w")
+        x = x.contiguous(memory_format=torch.channels_last)
         x = self.conv_in(x)
         kept = [x]
         for block in self.down_blocks:
@@ -143,7 +147,7 @@ class EADUNet(nn.Module):
         for block in self.up_blocks:
             x = block(x, kept, context)
         x = self.conv_out(F.silu(clip_norm(self.conv_norm_out, x, frames)))
-        return x.unflatten(0, (batch, frames)).transpose(1, 2).contiguous()
+        return rearrange(x, "(b t) c h w -> b c t h w", b=batch).contiguous()
 
     def _embedding(
         self, timestep: Tensor | float, emotion: Tensor | None, batch: int, frames: int, dtype: torch.dtype
@@ -165,7 +169,7 @@ class EADUNet(nn.Module):
         if emotion is not None and self.emotion_embedding is not None:
             shift = self.emotion_embedding(emotion)
             embedding = embedding + (shift if shift.ndim == 3 else shift[:, None])
-        return embedding.flatten(0, 1)
+        return rearrange(embedding, "b t e -> (b t) e")
 
     def _check_inputs(self, sample: Tensor, audio: Tensor, emotion: Tensor | None) -> None:
         channels = self.config["in_channels"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from ..errors import CheckpointError
@@ -60,10 +61,10 @@ class VideoMAEFeatures:
     @torch.no_grad()
     def __call__(self, clips: Tensor) -> Tensor:
         """[B, 3, frames, H, W] in 0..1 -> [B, dim] on the CPU."""
-        flat = clips.movedim(2, 1).flatten(0, 1).to(next(self.network.parameters()))
+        flat = rearrange(clips, "b c t h w -> (b t) c h w").to(next(self.network.parameters()))
         size = (self._side, self._side)
         if tuple(flat.shape[-2:]) != size:
             flat = F.interpolate(flat, size, mode="bilinear", antialias=True)
         mean, deviation = (flat.new_tensor(v)[:, None, None] for v in (_MEAN, _DEVIATION))
-        pixels = ((flat - mean) / deviation).unflatten(0, (len(clips), -1))
+        pixels = rearrange((flat - mean) / deviation, "(b t) c h w -> b t c h w", b=len(clips))
         return self.network(pixel_values=pixels).last_hidden_state.mean(1).float().cpu()
