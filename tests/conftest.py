@@ -1,12 +1,25 @@
-"""Keeps pytest from importing the root's `__init__.py`, which is ComfyUI's way in and needs ComfyUI."""
+"""What holds for every test: how properties are searched, which marks follow from what a test uses.
+
+`-m "not slow"` is the suite for the time between two edits; the whole one is for the end of a piece of work.
+Marks are listed in pyproject.toml. `slow` is written at the test; `comfy` follows from the fixtures it uses.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
+
+# The same examples in every run: a red test is red again on another machine. `thorough` looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=1000, print_blob=True)
+settings.load_profile(os.environ.get("EADNET_HYPOTHESIS", "repeatable"))
+
+COMFY_FIXTURES = {"pack", "server"}  # a ComfyUI's modules in this process, and a running server of one
 
 
 class RootIsNoPackage:
@@ -18,3 +31,9 @@ class RootIsNoPackage:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RootIsNoPackage())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if COMFY_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.comfy)
