@@ -19,7 +19,8 @@ settings.register_profile("repeatable", derandomize=True, deadline=None, max_exa
 settings.register_profile("thorough", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile(os.environ.get("EADNET_HYPOTHESIS", "repeatable"))
 
-COMFY_FIXTURES = {"pack", "server"}  # a ComfyUI's modules in this process, and a running server of one
+# Of a ComfyUI, `pack` needs the modules and `server` starts one.
+MARKS_OF_FIXTURES = {"pack": [pytest.mark.comfy], "server": [pytest.mark.comfy, pytest.mark.slow]}
 
 
 class RootIsNoPackage:
@@ -35,5 +36,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if COMFY_FIXTURES & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.comfy)
+        for fixture in getattr(item, "fixturenames", ()):
+            for mark in MARKS_OF_FIXTURES.get(fixture, []):
+                item.add_marker(mark)

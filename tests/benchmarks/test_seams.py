@@ -18,6 +18,8 @@ from benchmarks.seams import Bench, moments, seam_table
 from eadnet.pipeline import Job, Model, Settings, job, load_model
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 def film(seam: float) -> np.ndarray:
     """300 frames that flicker by 20 grey levels, and into each thirteenth by ``seam`` times as much."""

@@ -18,6 +18,8 @@ from tools.environment import Environment
 READY = Environment(ROOT).is_ready() and (ROOT / ".comfyui" / "ComfyUI" / ".source-sha256").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.comfy
 @pytest.mark.skipif(not READY, reason=f"not set up by run.py: {MISSING}")
 def test_demo_makes_a_talking_portrait_with_the_bundled_model(tmp_path: Path) -> None:
     speech = write_speech(tmp_path / "two words.wav", 0.4, rate=44100, channels=2)

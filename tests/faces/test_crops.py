@@ -23,6 +23,7 @@ def test_any_picture_becomes_a_crop(size: tuple[int, int], channels: int) -> Non
     assert crop.min() >= -1 and crop.max() <= 1
 
 
+@pytest.mark.slow
 def test_large_pictures_are_scaled_down_without_aliasing() -> None:
     stripes = (torch.arange(4000) % 2).float()[None, None, :, None].expand(1, 4000, 4000, 3)
     crop = prepare_portrait(stripes, 128)
