@@ -57,6 +57,18 @@ class TestToMono16k:
         inner = slice(400, 7600)  # a resampling filter rings at the ends
         assert (result[inner] - expected[inner]).abs().max() < 0.01
 
+    @pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000])
+    def test_speech_is_resampled_as_by_librosa(self, rate: int) -> None:
+        """Sound up to 3 kHz, which both filters let pass whole."""
+        librosa = pytest.importorskip("librosa")
+        noise = np.random.default_rng(0).normal(size=rate)
+        spectrum = np.fft.rfft(noise)
+        spectrum[np.fft.rfftfreq(rate, 1 / rate) > 3000] = 0
+        sound = np.fft.irfft(spectrum, rate).astype(np.float32)
+        expected = librosa.resample(sound, orig_sr=rate, target_sr=16000)
+        result = to_mono_16k(torch.from_numpy(sound), rate).numpy()
+        assert np.abs(result - expected)[400:-400].max() < 0.01 * np.abs(expected).max()
+
     def test_what_16_khz_cannot_hold_is_removed_not_folded_down(self) -> None:
         assert to_mono_16k(tone(12000, 0.5, 48000), 48000)[400:-400].abs().max() < 0.01
 

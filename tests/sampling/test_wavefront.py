@@ -113,7 +113,7 @@ def test_every_sampler_gives_the_textbooks_clip_whole_and_streamed(scheduler: st
 
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[int, int, int, Sampling]:
-    """The frames of a clip, the first that is wanted, the conditions that come at a time, and the settings."""
+    """The frames of a clip, the first that is wanted, the conditions given at a time, and the settings."""
     frames, window = draw(st.integers(1, 64)), draw(st.integers(1, 24))
     how = settings(
         scheduler=draw(st.sampled_from(SCHEDULERS)),
