@@ -13,6 +13,7 @@ import torch
 
 from eadnet.errors import InputError
 from eadnet.media.audio import load_audio, mono, num_frames, to_mono_16k
+from tests.films import Track, black, write_film
 
 
 def tone(hertz: float, seconds: float, rate: int) -> torch.Tensor:
@@ -25,27 +26,8 @@ def write(
     path: Path, channels: np.ndarray, rate: int, codec: str, layout: str, delay: float | None = None
 ) -> Path:
     """A sound file; with `delay`, a film whose sound starts that many seconds after its picture."""
-    with av.open(str(path), "w") as container:
-        video = None if delay is None else container.add_stream("mpeg4", rate=25)
-        stream = container.add_stream(codec, rate=rate, layout=layout)
-        assert isinstance(stream, av.AudioStream)
-        if video is not None:
-            video.width = video.height = 32
-            for index in range(5):
-                picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
-                picture.pts = index
-                container.mux(video.encode(picture))
-            container.mux(video.encode(None))
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(channels, np.float32), format="fltp", layout=layout
-        )
-        frame.sample_rate = rate
-        frame.time_base = Fraction(1, rate)
-        frame.pts = round((delay or 0.0) * rate)
-        for piece in av.AudioResampler(format=stream.format.name, layout=layout, rate=rate).resample(frame):
-            container.mux(stream.encode(piece))
-        container.mux(stream.encode(None))
-    return path
+    pictures = black(0 if delay is None else 5)
+    return write_film(path, pictures, [Track(channels, rate, codec, layout, delay or 0.0)])
 
 
 class TestToMono16k:
@@ -177,22 +159,12 @@ class TestLoadAudio:
             load_audio(tmp_path / "notes.wav")
 
     def test_a_film_without_sound_is_refused(self, tmp_path: Path) -> None:
-        path = tmp_path / "silent.mp4"
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("mpeg4", rate=25)
-            stream.width = stream.height = 32
-            frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
-            container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
+        path = write_film(tmp_path / "silent.mp4", black(1))
         with pytest.raises(InputError, match="no sound track"):
             load_audio(path)
 
     def test_an_empty_sound_track_is_refused(self, tmp_path: Path) -> None:
-        path = tmp_path / "empty.wav"
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("pcm_s16le", rate=16000, layout="mono")
-            container.start_encoding()
-            container.mux(stream.encode(None))
+        path = write_film(tmp_path / "empty.wav", tracks=[Track(np.zeros((1, 0)), 16000)])
         with pytest.raises(InputError, match="empty"):
             load_audio(path)
 
