@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from eadnet.captions.timeline import (
     EASES,
@@ -71,13 +73,25 @@ def test_errors_name_the_line(text: str, problem: str) -> None:
         parse_timeline(text, duration=10)
 
 
+# In the first half of a clip of 3 s, so that even the longest fade has ended with it.
+TIMES = st.sets(st.integers(0, 140), min_size=1, max_size=6).map(
+    lambda found: [n / 100 for n in sorted(found)]
+)
+
+
 @pytest.mark.parametrize("ease", EASES)
-@pytest.mark.parametrize("fade", [0.0, 0.04, 0.4, 3.0, 100.0])
-def test_shares_are_never_negative_and_never_more_than_one(ease: str, fade: float) -> None:
-    weights = key_weights(parse_timeline("0.5 a\n0.7 b\n2 c"), 75, 25, fade, ease)
+@given(times=TIMES, fade=st.floats(0, 100, width=16))
+@example([0.5, 0.7, 2.0], 0.0)
+@example([0.5, 0.7, 2.0], 0.04)
+@example([0.5, 0.7, 2.0], 0.4)
+@example([0.5, 0.7, 2.0], 100.0)
+def test_two_sentences_at_most_share_a_frame_and_the_last_one_has_the_end(
+    ease: str, times: list[float], fade: float
+) -> None:
+    weights = key_weights([Key(time, "a") for time in times], 75, 25, fade, ease)
     assert weights.min() >= 0 and weights.sum(1).max() <= 1 + 1e-12
     assert ((weights > 1e-9).sum(1) <= 2).all()
-    assert weights[-1].tolist() == [0, 0, 1]
+    assert weights[-1].tolist() == [0] * (len(times) - 1) + [1]
 
 
 @pytest.mark.parametrize("ease", ["smooth", "linear"])

@@ -65,6 +65,7 @@ def report(folders: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_every_metric_that_has_what_it_needs_is_there(report: Path) -> None:
     content = json.loads((report / "report.json").read_text())
     assert set(content["totals"]) == {
@@ -122,6 +123,7 @@ def test_finished_clips_are_not_scored_again(
     assert scored == ["clip_1", "clip_0", "clip_1", "clip_2"]  # without a reference, the scores are others
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_was_killed_goes_on_with_the_clip_it_was_at(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

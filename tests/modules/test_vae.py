@@ -42,6 +42,7 @@ def folder(path: Path, rename: dict[str, str] | None = None) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rename",
     [None, {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}],

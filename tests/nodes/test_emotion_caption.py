@@ -54,6 +54,7 @@ def test_an_endpoint_that_is_down_is_named(caption: Any, input_error: type[Excep
         caption(backend="endpoint", url=url, images=FRAMES)
 
 
+@pytest.mark.slow
 def test_a_local_model_is_found_loaded_and_asked(
     caption: Any, nodes: Any, model_folder: Path, input_error: type[Exception]
 ) -> None:

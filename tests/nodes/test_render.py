@@ -270,6 +270,7 @@ def test_a_video_whose_file_does_not_show_it_is_saved_first(
     assert not list(host.temporary_folder().rglob("source.mp4"))
 
 
+@pytest.mark.slow
 def test_a_broken_off_film_continues(
     film: Any, picture: Any, speech: Any, host: Any, before_encoding: list[np.ndarray], monkeypatch: Any
 ) -> None:

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from eadnet.errors import InputError
@@ -56,7 +58,15 @@ def clean(c: Conditions) -> Tensor:
     return c.reference_latents + c.audio.mean(dim=(1, 2))[:, None, None, None]
 
 
-@pytest.mark.parametrize("frames", [1, 2, 15, *range(16, 33), 61])
+@given(frames=st.integers(1, 64))
+@example(1)
+@example(2)
+@example(15)
+@example(16)
+@example(17)
+@example(28)
+@example(29)
+@example(61)
 def test_any_number_of_frames_comes_out_whole_and_in_its_own_time(frames: int) -> None:
     c = conditions(frames)
     latents = sample(Oracle(), c, scheduler_config=EXACT, steps=3, audio_guidance=1.0)

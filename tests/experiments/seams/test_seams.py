@@ -18,6 +18,8 @@ from experiments.seams.drift import difference
 from experiments.seams.stretches import Takes
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 def film(seam: float) -> np.ndarray:
     """300 frames that flicker by 20 grey levels, and into each thirteenth by ``seam`` times as much."""
