@@ -181,7 +181,7 @@ def test_without_opencv_a_face_by_hand_still_works(
 def test_what_is_no_picture_and_no_video_is_refused(
     follow: Callable[..., Any], input_error: type[Exception]
 ) -> None:
-    with pytest.raises(input_error, match="connect Load Video, or a picture"):
+    with pytest.raises(input_error, match="connect Load Video or Load Image"):
         follow(None)
 
 

@@ -240,5 +240,5 @@ class TestInput:
     ) -> None:
         large = torch.zeros(13, 4, 32, 32)
         latents = {"samples": large, types.MASKED_SAMPLES: large, types.MASK: large[:, :1]}
-        with pytest.raises(input_error, match="prepare the picture with the same model"):
+        with pytest.raises(input_error, match="connect the same model to EAD-Net Prepare Face"):
             sample(latents=latents)
