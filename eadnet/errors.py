@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class InputError(ValueError):
-    """Input that cannot be used: a picture, a recording, a sentence or a setting."""
+    """Input that cannot be used: an image, a recording, a sentence or a setting."""
 
 
 class CheckpointError(RuntimeError):

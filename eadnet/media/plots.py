@@ -1,4 +1,4 @@
-"""Small pictures of numbers, drawn with numpy and Pillow alone."""
+"""Small images of numbers, drawn with numpy and Pillow alone."""
 
 from __future__ import annotations
 

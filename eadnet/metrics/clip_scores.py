@@ -1,4 +1,4 @@
-"""Everything about a clip and its reference that needs no weights, in one go, as text and as a picture."""
+"""Everything about a clip and its reference that needs no weights, in one go, as text and as an image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .fidelity import HIGHEST_PSNR, psnr, ssim
 from .pairs import as_floats, common_frames
 from .temporal import Flicker, warped_errors
 
-# Motion is judged on pictures no larger than this: quick, and blind to grain.
+# Motion is judged on images no larger than this: quick, and blind to grain.
 MOTION_SIDE = 256
 WIDTH, HEIGHT = 960, 640
 
@@ -59,7 +59,7 @@ def clip_scores(generated: Frames, reference: Frames) -> ClipScores:
         generated, reference: [T, 3, H, W], 0..1 or uint8.
 
     Raises:
-        InputError: not clips, or pictures of different size.
+        InputError: not clips, or images of different size.
     """
     count = common_frames(generated, reference)
     notes = []
@@ -104,7 +104,7 @@ def clip_scores(generated: Frames, reference: Frames) -> ClipScores:
 
 
 def motion_size(size: Sequence[int]) -> tuple[int, int]:
-    """(height, width) at which motion of pictures of this size is judged: no side above 256 pixels."""
+    """(height, width) at which motion of images of this size is judged: no side above 256 pixels."""
     factor = min(1.0, MOTION_SIDE / max(size))
     height, width = (max(1, round(side * factor)) for side in size)
     return height, width

@@ -1,4 +1,4 @@
-"""A sync verdict as one picture: the numbers, the curve over offsets, the curve over time."""
+"""A sync verdict as one image: the numbers, the curve over offsets, the curve over time."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def checked_fps(fps: float | Fraction) -> float:
     """
     rate = float(fps)
     if not (math.isfinite(rate) and rate > 0):
-        raise InputError(f"the frame rate is {fps} fps; it must be positive.")
+        raise InputError(f"the frame rate is {fps} fps: it must be positive.")
     return rate
 
 
@@ -60,7 +60,7 @@ def frame_rows(
         InputError: no rows, or fps that is not positive.
     """
     if num_rows < 1:
-        raise InputError("the recording is too short to hear anything in; give at least 20 ms of sound.")
+        raise InputError("the audio is too short to encode: use at least 20 ms.")
     rate = checked_fps(fps)
     first = torch.as_tensor(first_frame, dtype=torch.long)
     frames = first[..., None] + torch.arange(num_frames, device=first.device)
