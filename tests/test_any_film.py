@@ -233,7 +233,7 @@ def broken(kind: str, tmp_path: Path) -> list[str | Path]:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("silent film", "v.mp4 has no sound track; choose a file with sound"),
+        ("silent film", "v.mp4 has no audio track: choose a file with audio"),
         ("empty sound", "a.wav is empty or damaged; choose a file with sound"),
         ("half a frame of sound", "shorter than half a frame: give a longer one"),
         ("sound of NaN", "NaN or infinite samples; export it again"),

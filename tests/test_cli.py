@@ -59,10 +59,10 @@ def test_generate_writes_a_film_with_sound(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"portrait": "gone.png"}, "There is no picture gone.png"),
+        ({"portrait": "gone.png"}, "There is no image gone.png"),
         ({"audio": "gone.wav"}, "gone.wav is not a file"),
         ({"checkpoint": "gone.safetensors"}, "There is no file gone.safetensors"),
-        ({"steps": "0"}, "number of steps is 0"),
+        ({"steps": "0"}, "steps is 0"),
         ({"window": "30"}, "position table of 24"),
         ({"device": "moon"}, "device moon cannot be used"),
     ],

@@ -123,7 +123,7 @@ class SoundFile:
                 if not tracks:
                     raise InputError(f"{name} has no audio track that can be decoded: convert it to WAV.")
                 if len(container.streams.audio) > 1:
-                    log.info("%s has %d sound tracks: the first is used.", name, len(container.streams.audio))
+                    log.info("%s has %d audio tracks: the first is used.", name, len(container.streams.audio))
                 yield from _pieces(container, tracks[0], name)
         except InputError:
             raise

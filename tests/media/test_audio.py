@@ -172,7 +172,7 @@ class TestLoadAudio:
             frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
             container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
-        with pytest.raises(InputError, match="no sound track"):
+        with pytest.raises(InputError, match="no audio track"):
             load_audio(path)
 
     def test_an_empty_sound_track_is_refused(self, tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_a_sound_file_is_no_video(tmp_path: Path) -> None:
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 1600), dtype=np.int16), format="s16", layout="mono")
         frame.sample_rate = 16000
         file.mux(stream.encode(frame))
-    with pytest.raises(InputError, match="a.wav has no picture"):
+    with pytest.raises(InputError, match="a.wav has no video stream"):
         read_video(tmp_path / "a.wav")
 
 

@@ -73,7 +73,7 @@ def test_an_unsure_judge_moves_nothing(score: Run) -> None:
 def test_a_short_clip_moves_nothing_unless_it_is_told_when_to(score: Run) -> None:
     late = sound(3, frames=30)
     *_, report, fixed = score(audio=late)
-    assert torch.equal(fixed["waveform"], late["waveform"]) and "too short to tell" in report
+    assert torch.equal(fixed["waveform"], late["waveform"]) and "too short to measure" in report
     *_, report, fixed = score(audio=late, min_confidence=0.01)
     assert not torch.equal(fixed["waveform"], late["waveform"]) and "shifted by -0.12 s" in report
 

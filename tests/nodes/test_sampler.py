@@ -214,7 +214,7 @@ class TestInput:
         self, sample: Sample, job: dict[str, Any], input_error: type[Exception]
     ) -> None:
         shorter = replace(job["audio"], tokens=job["audio"].tokens[:-1])
-        with pytest.raises(input_error, match="covers 12 frames and the picture 13"):
+        with pytest.raises(input_error, match="covers 12 frames and the latents 13"):
             sample(audio=shorter)
 
     def test_sound_of_another_encoder_is_named(
