@@ -1,4 +1,4 @@
-"""Blend shapes of the face in an image, by Google's MediaPipe: an optional package (the extra `mediapipe`)
+"""Blend shapes of the face in a picture, by Google's MediaPipe: an optional package (the extra `mediapipe`)
 and its `face_landmarker_v2_with_blendshapes.task`, which the user downloads. Imported late, here and
 nowhere else."""
 
@@ -61,7 +61,7 @@ def _vision() -> tuple[Any, Any, Any]:
         from mediapipe.tasks.python import vision
     except ImportError as error:
         raise InputError(
-            "The measured backend needs the package mediapipe (pip install mediapipe), or ComfyUI's own face "
-            "landmarks: install it or choose another backend."
+            "Measuring needs the package mediapipe (pip install mediapipe), or ComfyUI's own face landmarks: "
+            "install it or choose another backend."
         ) from error
     return vision, mediapipe.Image, mediapipe.ImageFormat
