@@ -1,4 +1,4 @@
-"""How a model wants a face to lie in its square: the framings by name.
+"""Where the face lies in a model's square crop: the framings by name.
 
 Every framing gives matrices from pixels of the frame to pixels of a square crop, (0, 0) at the centre of the
 first pixel.

@@ -176,7 +176,7 @@ class _Cursor:
         return self._decoder is not None and self.at < place <= self.at + _FORWARD
 
     def jump(self, place: int) -> None:
-        """Go on decoding at the last key frame up to ``place``."""
+        """Seek to the last key frame up to ``place``."""
         import av
 
         stream = self._opened()

@@ -26,7 +26,7 @@ FADE = 0.08
 
 
 def speech_gate(speech: Speech, fps: float | Fraction, num_frames: int) -> Tensor:
-    """How much every frame may listen: 1 where there is speech, 0 in silence, a short fade in between.
+    """The gate of every frame: 1 where there is speech, 0 in silence, a short fade in between.
 
     Args:
         speech: mono, 16 kHz.

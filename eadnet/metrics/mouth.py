@@ -1,4 +1,4 @@
-"""A weak lip-sync meter that needs no weights: does the mouth open when the voice is loud?
+"""A weak lip-sync measure without weights: does the mouth open when the voice is loud?
 
 It compares how dark the mouth region is with how loud the audio is. It sees opening only, not which sound is
 spoken; teeth, beards, head turns and hard shadows disturb it, and a loud /m/ counts against the truth. On

@@ -1,4 +1,4 @@
-"""A lip-sync meter that needs no weights: ridge regression from log-mel to the opening of the mouth.
+"""A lip-sync measure without weights: ridge regression from log-mel to the opening of the mouth.
 
 It is fitted on other clips and asked about this one (leave one clip out), so it is independent of every
 SyncNet, and weak: it knows opening only and learns from a handful of clips. Its lag is worth more than its r.
@@ -25,7 +25,7 @@ MAX_LAG = 10
 
 
 def speech_features(waveform: Tensor, count: int, fps: float) -> Tensor:
-    """What a frame hears: log-mel in 20 bands from four frames before it to four after.
+    """The audio features of a frame: log-mel in 20 bands from four frames before it to four after.
 
     Args:
         waveform: [S], mono, 16 kHz; where it ends before the last frame, silence follows.
@@ -63,7 +63,7 @@ def _standardised(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class SpeechFit:
-    """What the meter says of a clip.
+    """The result of the regression for a clip.
 
     Attributes:
         curve: r of the measured and the expected opening for every lag.
@@ -81,7 +81,7 @@ class SpeechFit:
 def leave_one_out(
     openings: Sequence[Tensor], sounds: Sequence[Tensor], fps: Sequence[float], max_lag: int = MAX_LAG
 ) -> list[SpeechFit]:
-    """Judge each clip by a regression fitted on all others.
+    """Score each clip by a regression fitted on all others.
 
     Args:
         openings: per clip [T_i], mouth opening of every frame in any unit; NaN where no face was found.

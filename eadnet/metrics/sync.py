@@ -202,7 +202,7 @@ class SyncVerdict:
         return round(1000 * self.score.offset / FPS)
 
     def headline(self) -> str:
-        """The verdict on the timing in one sentence."""
+        """The AV offset in one sentence."""
         frames = abs(self.score.offset)
         if not self.long_enough:
             return "The clip is too short to measure the offset: it needs 2 s."
@@ -227,15 +227,15 @@ class SyncVerdict:
             f"network     {self.network}",
             f"confidence  {score.confidence:.3f}  (LSE-C, higher is better; {self._mark()})",
             f"distance    {score.distance:.3f}  (LSE-D, lower is better)",
-            f"offset      {score.offset:+d} frames of 1/{FPS} s  (positive: the sound is early)",
+            f"offset      {score.offset:+d} frames of 1/{FPS} s  (positive: the audio is early)",
             *(f"note        {note}" for note in self.notes),
-            f"Scores of other networks than {self.network} do not compare with these.",
+            f"Compare these scores only with others of {self.network}.",
         ]
         return "\n".join(lines)
 
 
 def judge(network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | Fraction) -> SyncVerdict:
-    """`score`, with its input checked and everything unusual about it said.
+    """`score` with its input checked; notes tell what was unusual about it.
 
     Args:
         network: a SyncNet.

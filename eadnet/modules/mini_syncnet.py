@@ -26,7 +26,7 @@ FRAMES = 5
 FPS = 25
 SAMPLES_PER_FRAME = 640
 MELS_PER_FRAME = 4
-# What an embedding of audio hears, in mel frames of 10 ms: its five video frames and 70 ms to either side.
+# What an audio embedding covers, in mel frames of 10 ms: its five video frames and 70 ms to either side.
 MELS_HEARD = 34
 MARGIN_MELS = (MELS_HEARD - MELS_PER_FRAME * FRAMES) // 2
 
@@ -162,7 +162,7 @@ class MiniSyncNet(nn.Module):
 
 
 def _heard(speech: Speech, start: int, stop: int, frames: int, level: float) -> Tensor:
-    """What the windows ``start`` to ``stop`` of a clip of ``frames`` hear; silence lies around the clip."""
+    """The audio of the windows ``start`` to ``stop`` of a clip of ``frames``; silence outside the clip."""
     first = MELS_PER_FRAME * start - MARGIN_MELS
     last = MELS_PER_FRAME * (stop - 1) - MARGIN_MELS + MELS_HEARD
     inside = max(0, first), min(last, MELS_PER_FRAME * frames)

@@ -1,4 +1,4 @@
-"""What speech encoders have in common: rows of features, 50 per second, and the ten that each frame hears."""
+"""What speech encoders have in common: rows of features, 50 per second, and the ten of each frame."""
 
 from __future__ import annotations
 
