@@ -176,6 +176,6 @@ def test_pictures_of_any_size_and_kind_work(studio: Studio, size: tuple[int, int
 def test_a_recording_too_short_for_a_frame_is_one_clear_sentence(studio: Studio, tmp_path: Path) -> None:
     speech = write_speech(tmp_path / "short.wav", 0.01)
     with pytest.raises(
-        ServerError, match=r"^EADNetAudioEncode \(node \d+\) failed: The recording lasts 0\.010 s"
+        ServerError, match=r"^EADNetAudioEncode \(node \d+\) failed: The audio lasts 0\.010 s"
     ):
         studio.client.run(studio.workflow(speech=speech))
