@@ -198,7 +198,9 @@ def test_a_newer_format_asks_for_an_update(file: Path) -> None:
 def test_an_unknown_class_asks_for_an_update(file: Path) -> None:
     info = read_info(file)
     info["components"]["vae"]["class"] = "os.system"
-    with pytest.raises(CheckpointError, match="needs the class 'os.system', which this version does not have"):
+    with pytest.raises(
+        CheckpointError, match="needs the class 'os.system', which this version does not have"
+    ):
         load_checkpoint(rewrite(file, info))
 
 
