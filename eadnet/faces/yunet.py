@@ -52,8 +52,7 @@ class YuNet:
         path = Path(model)
         if not path.is_file():
             raise CheckpointError(
-                f"The face detector's file {path.name} is missing: download it from {SOURCE}, and put it "
-                f"into {path.parent}."
+                f"The face detector's file {path.name} is missing: get it from {SOURCE}, and put it into {path.parent}."
             )
         self._path, self._min_score = path, min_score
         self._own = threading.local()
@@ -61,7 +60,7 @@ class YuNet:
             self._network()
         except self._cv2.error as error:
             raise CheckpointError(
-                f"{path.name} is not a YuNet file that this OpenCV can read: download it again from {SOURCE}."
+                f"{path.name} is no YuNet that this OpenCV can read: get it again from {SOURCE}."
             ) from error
         threads = min(len(_VIEWS), self._cv2.getNumThreads())
         self._pool = ThreadPoolExecutor(threads, "faces") if threads > 1 else None
