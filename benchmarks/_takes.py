@@ -14,7 +14,7 @@ from torch import nn
 
 from eadnet.fingerprints import fingerprint
 from eadnet.pipeline import Job
-from eadnet.render import TOGETHER, render
+from eadnet.rendering.frames import TOGETHER, render
 
 
 class Opens(Protocol):

@@ -27,11 +27,11 @@ import torch
 from torch import Tensor
 
 from eadnet.errors import InputError
-from eadnet.faces import mediapipe, yunet
 from eadnet.faces.affine import invert
 from eadnet.faces.choice import Choice
 from eadnet.faces.dense import face_from_mesh
-from eadnet.faces.detectors import Face
+from eadnet.faces.detectors import mediapipe, yunet
+from eadnet.faces.face import Face
 from eadnet.faces.follow import Sighting, follow, watch
 from eadnet.faces.framing import frame_face
 from eadnet.faces.points import alignment_points

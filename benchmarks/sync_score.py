@@ -31,9 +31,9 @@ from torch import Tensor
 from eadnet.checkpoints import bundled_mini, load_checkpoint
 from eadnet.evaluation.clip import score_clip
 from eadnet.evaluation.judges import find_judges
-from eadnet.faces import yunet
+from eadnet.faces.detectors import yunet
+from eadnet.faces.detectors.yunet import YuNet
 from eadnet.faces.follow import follow, watch
-from eadnet.faces.yunet import YuNet
 from eadnet.media.audio import load_audio, moved, to_mono_16k
 from eadnet.media.clips import LazyFrames
 from eadnet.media.features import latentsync_mel, mfcc

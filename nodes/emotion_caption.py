@@ -182,7 +182,7 @@ class EADNetEmotionCaption(io.ComfyNode):
             made = from_face_landmarks(face_landmarks)
         else:
             frames = _frames(images, frame_count, backend)
-            progress = host.Progress(LONGEST_REPLY, cls.hidden.unique_id)
+            progress = host.NodeProgress(LONGEST_REPLY, cls.hidden.unique_id)
             made = _captioner(backend, model, url, url_model, timeout, progress).describe(frames, seed)
         described = made.description
         if phrasing == "written anew" or not described.caption:
@@ -191,7 +191,7 @@ class EADNetEmotionCaption(io.ComfyNode):
 
 
 def _captioner(
-    backend: str, model: str, url: str, url_model: str, timeout: float, progress: host.Progress
+    backend: str, model: str, url: str, url_model: str, timeout: float, progress: host.NodeProgress
 ) -> Captioner:
     if backend == "measured":
         return MeasuredCaptioner(host.face_task_path())

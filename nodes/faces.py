@@ -12,21 +12,21 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..eadnet.errors import InputError
-from ..eadnet.faces import mediapipe, yunet
 from ..eadnet.faces.choice import CHOICES, ORDERS, Choice
 from ..eadnet.faces.comfy_landmarks import GivenLandmarks
 from ..eadnet.faces.crops import check_pictures, to_pictures, without_alpha
-from ..eadnet.faces.detectors import FaceDetector
+from ..eadnet.faces.detectors import mediapipe, yunet
+from ..eadnet.faces.detectors.manual import ManualDetector, parse_face
 from ..eadnet.faces.drawing import draw_track, strip_height
+from ..eadnet.faces.face import FaceDetector
 from ..eadnet.faces.follow import FALLBACKS, follow, watch
 from ..eadnet.faces.frames import bounce
 from ..eadnet.faces.framing import FRAMINGS
-from ..eadnet.faces.manual import ManualDetector, parse_face
 from ..eadnet.faces.masks import REGIONS
 from ..eadnet.media.images import unit_range
 from . import host
 from .footage import Footage, opened
-from .types import Denoiser, Face, FaceLandmarks, Model, TrackedFace, schema
+from .types import Denoiser, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegion, schema
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ class EADNetFaceTrack(io.ComfyNode):
                 ),
             ],
             outputs=[
-                Face.Output(
+                FaceTrackSocket.Output(
                     display_name="track",
                     tooltip="Position of the face in every frame, for EAD-Net Put Face Back and EAD-Net "
                     "Render Video.",
@@ -208,7 +208,7 @@ class EADNetFaceTrack(io.ComfyNode):
             framing, resolution = model.info.framing, model.info.resolution
         with opened(images) as footage:
             finder = _finder(detector, manual, face_landmarks, footage)
-            progress = host.Progress(2 * footage.count, cls.hidden.unique_id)
+            progress = host.NodeProgress(2 * footage.count, cls.hidden.unique_id)
             sighting = watch(_frames(footage, progress), finder)
             track = follow(sighting, framing, resolution, choice, missing_frame_fallback, patience, smoothing)
             # Written in place: joining parts would hold everything twice.
@@ -221,7 +221,7 @@ class EADNetFaceTrack(io.ComfyNode):
             logger.warning("EAD-Net found no face in %d of %d frames: %s.", *_counts(track.valid), missing)
         valid = track.valid.float()[:, None, None].expand(-1, resolution, resolution)
         region = "face" if model is None else model.info.mask_region
-        return io.NodeOutput(TrackedFace(track, region), crops, valid, missing)
+        return io.NodeOutput(TrackAndRegion(track, region), crops, valid, missing)
 
 
 class EADNetFaceComposite(io.ComfyNode):
@@ -240,7 +240,7 @@ class EADNetFaceComposite(io.ComfyNode):
                     tooltip="The generated faces, from VAE Decode. If there are more faces than frames, the "
                     "frames play back and forth, as in EAD-Net Prepare Face.",
                 ),
-                Face.Input("track", tooltip="From EAD-Net Track Face."),
+                FaceTrackSocket.Input("track", tooltip="From EAD-Net Track Face."),
                 io.Combo.Input(
                     "mask_region",
                     options=[AUTO, *REGIONS],
@@ -281,7 +281,7 @@ class EADNetFaceComposite(io.ComfyNode):
         cls,
         images: Any,
         faces: Tensor,
-        track: TrackedFace,
+        track: TrackAndRegion,
         mask_region: str,
         feather: float,
         colour_match: float,
@@ -296,7 +296,7 @@ class EADNetFaceComposite(io.ComfyNode):
         region: Any = track.mask_region if mask_region == AUTO else mask_region
         side = faces.shape[1]
         masks = None if mask is None else mask.reshape(-1, *mask.shape[-2:])
-        progress = host.Progress(len(faces), cls.hidden.unique_id)
+        progress = host.NodeProgress(len(faces), cls.hidden.unique_id)
         done: Tensor | None = None
         with opened(images) as footage:
             order = bounce(footage.count, len(faces))
@@ -329,7 +329,7 @@ class EADNetFaceTrackPreview(io.ComfyNode):
             search_aliases=["debug face", "draw landmarks", "face boxes", "visualise track"],
             inputs=[
                 _images("The same frames or video as for EAD-Net Track Face."),
-                Face.Input("track", tooltip="From EAD-Net Track Face."),
+                FaceTrackSocket.Input("track", tooltip="From EAD-Net Track Face."),
                 io.Int.Input(
                     "every",
                     display_name="every_nth",
@@ -350,10 +350,10 @@ class EADNetFaceTrackPreview(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, images: Any, track: TrackedFace, every: int) -> io.NodeOutput:
+    def execute(cls, images: Any, track: TrackAndRegion, every: int) -> io.NodeOutput:
         with opened(images) as footage:
             shown = range(0, min(footage.count, len(track.track)), every)
-            progress = host.Progress(len(shown), cls.hidden.unique_id)
+            progress = host.NodeProgress(len(shown), cls.hidden.unique_id)
             height, width = footage.size
             pictures = torch.empty(len(shown), height + strip_height(height), width, 3)
             for place, index in enumerate(shown):
@@ -396,7 +396,7 @@ def _finder(detector: str, manual: str, landmarks: dict[str, Any] | None, footag
     return yunet.YuNet(boxes)
 
 
-def _frames(footage: Footage, progress: host.Progress) -> Iterator[np.ndarray]:
+def _frames(footage: Footage, progress: host.NodeProgress) -> Iterator[np.ndarray]:
     for number in range(footage.count):
         yield footage.one(number)
         progress.update(number + 1)

@@ -16,7 +16,7 @@ from ..eadnet.metrics.clip_scores import clip_picture, clip_scores
 from ..eadnet.metrics.face_crops import face_crops, judge_track
 from ..eadnet.metrics.sync import FPS, judge
 from ..eadnet.metrics.sync_picture import sync_picture
-from .types import Face, SyncNet, TrackedFace, schema
+from .types import FaceTrackSocket, SyncNet, TrackAndRegion, schema
 
 THEMES = ["dark", "light"]
 _THEME = "Colours of the plot, to match ComfyUI's dark or light theme."
@@ -63,7 +63,7 @@ class EADNetSyncScore(io.ComfyNode):
                     "SyncNet's own threshold, and never shifts clips under 2 s.",
                 ),
                 io.Combo.Input("theme", options=THEMES, default="dark", tooltip=_THEME),
-                Face.Input(
+                FaceTrackSocket.Input(
                     "track",
                     optional=True,
                     tooltip="From EAD-Net Track Face, for the same frames: its face is cropped as the "
@@ -107,7 +107,7 @@ class EADNetSyncScore(io.ComfyNode):
         fps: float,
         min_confidence: float,
         theme: str,
-        track: TrackedFace | None = None,
+        track: TrackAndRegion | None = None,
     ) -> io.NodeOutput:
         if not audio or "waveform" not in audio:
             raise InputError("The audio input is empty: connect the audio of the frames.")

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import check_pictures, prepare_portrait, to_pictures
-from ..eadnet.faces.drawn import PHOTOGRAPH, is_photograph
 from ..eadnet.faces.frames import bounce
 from ..eadnet.faces.masks import REGIONS, feathered, latent_mask, mask_image, masked_picture
+from ..eadnet.rendering import warn_of_photograph
 from . import host
+from .latents import decode_crops, encode_crops
 from .types import MASK, MASKED_SAMPLES, Denoiser, Model, schema
-
-logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 
@@ -86,41 +82,21 @@ class EADNetPrepare(io.ComfyNode):
         needed = images[: int(order.max()) + 1]
         resolution = model.info.resolution
         region = mask_image(model.info.mask_region if mask_region == AUTO else mask_region, resolution)
-        progress = host.Progress(len(needed), cls.hidden.unique_id)
+        progress = host.NodeProgress(len(needed), cls.hidden.unique_id)
         crops: list[Tensor] = []
         whole: list[Tensor] = []
         masked: list[Tensor] = []
         for chunk in needed.split(_CHUNK):
             squares = prepare_portrait(chunk, resolution)
             crops.append(to_pictures(squares).to(host.result_device()))
-            whole.append(_encode(vae, squares))
-            masked.append(_encode(vae, masked_picture(squares, region)))
+            whole.append(encode_crops(vae, squares))
+            masked.append(encode_crops(vae, masked_picture(squares, region)))
             progress.update(sum(map(len, whole)))
-        _warn_of_photograph(model, vae, crops[0][:1], whole[0][:1])
+        first = crops[0][:1].movedim(-1, 1) * 2 - 1
+        warn_of_photograph(model.info.preset, first, lambda _: decode_crops(vae, whole[0][:1]))
         latents = {
             "samples": torch.cat(whole)[order],
             MASK: latent_mask(region).expand(frame_count, -1, -1, -1),
             MASKED_SAMPLES: torch.cat(masked)[order],
         }
         return io.NodeOutput(latents, torch.cat(crops)[order], feathered(region, resolution // 32))
-
-
-def _warn_of_photograph(model: Denoiser, vae: io.Vae.Type, crop: Tensor, latents: Tensor) -> None:
-    """Warn when `mini`, trained on drawn heads only, gets a photograph: crop [1, R, R, 3] in 0..1."""
-    if model.info.preset != "mini":
-        return
-    again = vae.decode(latents).to(crop)
-    if is_photograph(crop.movedim(-1, 1), again.movedim(-1, 1)):
-        logger.warning(PHOTOGRAPH)
-
-
-def _encode(vae: io.Vae.Type, crops: Tensor) -> Tensor:
-    """Crops [n, 3, R, R] in -1..1 to latents as the VAE gives them; InputError unless [n, 4, R/8, R/8]."""
-    latents = vae.encode(to_pictures(crops))
-    side = crops.shape[-1] // 8
-    if tuple(latents.shape[1:]) != (4, side, side):
-        raise InputError(
-            f"This VAE encodes an image to {list(latents.shape[1:])} where {[4, side, side]} is needed: "
-            "connect the checkpoint's own VAE or, for LatentSync, Stable Diffusion 1.5's."
-        )
-    return latents.float()

@@ -4,45 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import replace
 from typing import Any
 
 from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
 from ..eadnet.errors import InputError
-from ..eadnet.faces.crops import check_pictures, to_pictures, without_alpha
+from ..eadnet.faces.crops import check_pictures, without_alpha
 from ..eadnet.faces.masks import REGIONS, mask_image
-from ..eadnet.fingerprints import fingerprint
-from ..eadnet.media.lengths import LENGTH_MODES, Length, choose_length
-from ..eadnet.media.reader import Pictures, PicturesInMemory, VideoReader
-from ..eadnet.media.sound import Sound, SoundFile, SoundInMemory
-from ..eadnet.media.speech import SpeechFile, record_speech
-from ..eadnet.produce import produce
-from ..eadnet.render import CentreSquare, Networks, Scene, warn_of_photograph
-from ..eadnet.render import TrackedFace as FaceInFrames
-from ..eadnet.sampling import Sampling
+from ..eadnet.media.lengths import LENGTH_MODES
+from ..eadnet.media.reader import PicturesInMemory, VideoReader
+from ..eadnet.media.sound import SoundFile, SoundInMemory
+from ..eadnet.rendering import (
+    Networks,
+    RenderSettings,
+    Sources,
+    render_to_file,
+    speech_of,
+    warn_of_photograph,
+)
+from ..eadnet.rendering.memory import unet_memory
 from . import host
+from .latents import decode_crops, encode_crops
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
 from .types import (
     AudioEncoder,
     Denoiser,
     Emotion,
     EmotionTokens,
-    Face,
+    FaceTrackSocket,
     GraphSmoother,
     Model,
-    ModelInfo,
     Smoother,
-    TrackedFace,
+    TrackAndRegion,
     schema,
 )
 
 AUTO = "auto"
-
-# Seconds by which the audio of a video may outlast its frames and still count as equally long.
-_PADDING = 0.15
 
 
 class EADNetRenderVideo(io.ComfyNode):
@@ -68,7 +67,7 @@ class EADNetRenderVideo(io.ComfyNode):
                     tooltip="A VIDEO (Load Video), read frame by frame at its own frame rate, or an IMAGE: a "
                     "portrait or frames.",
                 ),
-                *sampling_widgets(steps=8),
+                *sampling_widgets(),
                 io.Float.Input(
                     "smoothing",
                     default=1.0,
@@ -146,7 +145,7 @@ class EADNetRenderVideo(io.ComfyNode):
                 Smoother.Input(
                     "tfrm", optional=True, tooltip="Temporal smoother, from EAD-Net Load Checkpoint."
                 ),
-                Face.Input(
+                FaceTrackSocket.Input(
                     "track",
                     optional=True,
                     tooltip="From EAD-Net Track Face, for the same frames: the result has the full frames. "
@@ -189,71 +188,66 @@ class EADNetRenderVideo(io.ComfyNode):
         audio: dict[str, Any] | None = None,
         emotion: Any = None,
         tfrm: GraphSmoother | None = None,
-        track: TrackedFace | None = None,
+        track: TrackAndRegion | None = None,
     ) -> io.NodeOutput:
         info = model.info
         region = mask_image(info.mask_region if mask_region == AUTO else mask_region, info.resolution)
         feeling = None if emotion is None else EmotionTokens.of(emotion)
-        how = Sampling(
-            scheduler_config=info.scheduler_config,
-            scheduler=scheduler,
+        settings = RenderSettings(
+            seed=seed,
             steps=steps,
             audio_guidance=audio_guidance,
             emotion_guidance=emotion_scale(feeling, audio_guidance, emotion_guidance),
-            seed=seed,
+            scheduler=scheduler,
             window=window,
             overlap=overlap,
-            shared_noise=info.shared_noise,
+            smoothing=smoothing,
+            length=length,
+            silence_gate=silence_gate,
+            colour_match=colour_match,
+            feather=feather,
+        )
+        sampling = replace(
+            settings.sampling(info),
             device=host.compute_device(),
             dtype=next(model.network.use().parameters()).dtype,
         )
         watcher = Watcher(info, cls.hidden.unique_id)
-        with _opened(source, audio, fps) as opened:
-            key = fingerprint(
-                [opened.identity, audio, feeling, track, info, region, length, fps, silence_gate],
-                [feather, colour_match],
-                [model.network.use(), host.vae_network(vae), audio_encoder.use()],
-                None if tfrm is None else tfrm.network.use(),
+        with (
+            _opened(source, audio, fps) as sources,
+            speech_of(sources.sound, host.temporary_folder()) as speech,
+        ):
+            scene = sources.scene(
+                speech,
+                sources.length(length, speech.seconds),
+                region,
+                settings,
+                track=None if track is None else track.track,
+                emotion=None if feeling is None else feeling.tokens,
+                null_emotion=None if feeling is None else feeling.null,
             )
-            pictures = opened.pictures
-            with _recorded(opened.sound, key) as speech:
-                scene = Scene(
-                    pictures=pictures,
-                    face=_face(track, region, colour_match, feather),
-                    region=region,
-                    speech=speech,
-                    fps=pictures.fps,
-                    length=opened.length(length, speech.seconds),
-                    emotion=None if feeling is None else feeling.tokens,
-                    null_emotion=None if feeling is None else feeling.null,
-                    silence_gate=silence_gate,
-                )
-                networks = _networks(info, model, vae, audio_encoder, tfrm, window)
-                warn_of_photograph(info.preset, networks, scene)
-                film = host.film_path(filename_prefix, key, *pictures.size)
-                produce(
-                    film,
-                    networks,
-                    scene,
-                    how,
-                    opened.sound,
-                    smoothing=smoothing,
-                    resume=resume,
-                    fingerprint=key,
-                    on_progress=lambda now: watcher(now.done, now.total, now.sampling.denoised),
-                )
-            path, saved = host.place_film(film, filename_prefix, *pictures.size)
+            networks = _networks(model, vae, audio_encoder, tfrm, window)
+            warn_of_photograph(
+                info.preset, scene.first_crop(), lambda crop: networks.decode(networks.encode(crop))
+            )
+            size = sources.pictures.size
+            film = host.film_path(filename_prefix, scene.fingerprint(networks, sampling, smoothing), *size)
+            render_to_file(
+                film,
+                networks,
+                scene,
+                sampling,
+                smoothing=smoothing,
+                resume=resume,
+                on_progress=lambda now: watcher(
+                    now.done, now.total, None if now.sampling is None else now.sampling.denoised
+                ),
+            )
+            path, saved = host.place_film(film, filename_prefix, *size)
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=ui.PreviewVideo([saved]))
 
 
-def _face(track: TrackedFace | None, region: Tensor, colour_match: float, feather: float) -> Any:
-    if track is None:
-        return CentreSquare(region)
-    return FaceInFrames(track.track, region, colour_match, round(feather * region.shape[-1]))
-
-
 def _networks(
-    info: ModelInfo,
     model: Denoiser,
     vae: io.Vae.Type,
     audio_encoder: host.Network,
@@ -261,54 +255,26 @@ def _networks(
     window: int,
 ) -> Networks:
     """The networks as a render uses them; each is loaded onto its device when it is called."""
-    scale, side = info.latent_scale, info.resolution // 8
+    scale, side = model.info.latent_scale, model.info.resolution // 8
     if tfrm is not None and tfrm.latent_scale != scale:
         raise InputError(
             "This TFRM is of another kind of model: connect the tfrm output of the model's own loader."
         )
 
-    def encode(crops: Tensor) -> Tensor:
-        latents = vae.encode(to_pictures(crops))
-        if tuple(latents.shape[1:]) != (4, side, side):
-            raise InputError(
-                f"This VAE encodes an image to {list(latents.shape[1:])} where {[4, side, side]} is needed: "
-                "connect the checkpoint's own VAE or, for LatentSync, Stable Diffusion 1.5's."
-            )
-        return latents.float() * scale
-
-    smoother: Any = None
-    if tfrm is not None:
-        smoother = host.OnDemand(tfrm.network)
+    smoother: Any = None if tfrm is None else host.OnDemand(tfrm.network)
+    used = [model.network.use(), audio_encoder.use(), None if tfrm is None else tfrm.network.use()]
     return Networks(
-        unet=host.OnDemand(model.network, lambda module: host.unet_memory(module, window, side)),
+        unet=host.OnDemand(model.network, lambda module: unet_memory(module, window, side)),
         audio_encoder=audio_encoder.use(),
         tfrm=smoother,
-        encode=encode,
-        decode=lambda latents: vae.decode((latents / scale).cpu()).movedim(-1, 1) * 2 - 1,
+        encode=lambda crops: encode_crops(vae, crops) * scale,
+        decode=lambda latents: decode_crops(vae, (latents / scale).cpu()),
+        identity=(*used, host.vae_network(vae), scale),
     )
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """The source of a render: frames, audio, and ``identity``, which changes with the frames."""
-
-    pictures: Pictures
-    sound: Sound
-    identity: Any
-    is_portrait: bool
-    is_own_sound: bool  # the audio comes from the frames' file
-
-    def length(self, mode: str, seconds: float) -> Length:
-        """How long the result is, for ``seconds`` of audio."""
-        available = None if self.is_portrait else self.pictures.count
-        apart = abs(seconds - float(self.pictures.count / self.pictures.fps))
-        if self.is_own_sound and apart < _PADDING:  # a codec's padding is no reason to play backwards
-            mode = "cut_off"
-        return choose_length(mode, seconds, self.pictures.fps, available)
-
-
 @contextmanager
-def _opened(source: Any, audio: dict[str, Any] | None, fps: float) -> Iterator[_Opened]:
+def _opened(source: Any, audio: dict[str, Any] | None, fps: float) -> Iterator[Sources]:
     """The frames, and the audio: the connected one, or the video's own."""
     given = None if audio is None else SoundInMemory(audio["waveform"], audio["sample_rate"])
     if isinstance(source, Tensor):
@@ -316,20 +282,9 @@ def _opened(source: Any, audio: dict[str, Any] | None, fps: float) -> Iterator[_
         if given is None:
             raise InputError("The audio input is empty: connect the speech.")
         frames = source if source.shape[-1] == 3 else without_alpha(source.float().clamp(0, 1))[..., :3]
-        pictures = PicturesInMemory(frames, Fraction(fps).limit_denominator(1001))
-        yield _Opened(pictures, given, source, len(source) == 1, is_own_sound=False)
+        yield Sources(PicturesInMemory(frames, fps), given, (source, audio), len(source) == 1)
         return
     with host.video_part(source) as part, VideoReader(part.path, part.start, part.seconds) as reader:
         sound = SoundFile(part.path, part.start, part.seconds) if given is None else given
-        identity = [part.identity, part.start, part.seconds]
-        yield _Opened(reader, sound, identity, is_portrait=False, is_own_sound=given is None)
-
-
-@contextmanager
-def _recorded(sound: Sound, key: str) -> Iterator[SpeechFile]:
-    """The speech at 16 kHz, in a temporary file."""
-    speech = record_speech(sound, host.temporary_folder() / f"eadnet_{key}.f32")
-    try:
-        yield speech
-    finally:
-        speech.path.unlink(missing_ok=True)
+        identity = (part.identity, part.start, part.seconds, audio)
+        yield Sources(reader, sound, identity, is_portrait=False, is_own_sound=given is None)

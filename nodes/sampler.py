@@ -8,6 +8,9 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..eadnet.errors import InputError
+from ..eadnet.memory import with_less
+from ..eadnet.rendering import SMALLEST_WINDOW, RenderSettings
+from ..eadnet.rendering.memory import unet_memory
 from ..eadnet.sampling import Conditions, sample
 from . import host
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
@@ -23,8 +26,6 @@ from .types import (
     ModelInfo,
     schema,
 )
-
-_SMALLEST_WINDOW = 4
 
 
 class EADNetSampler(io.ComfyNode):
@@ -49,7 +50,7 @@ class EADNetSampler(io.ComfyNode):
                     tooltip="From EAD-Net Encode Emotion or EAD-Net Emotion Timeline, or a CONDITIONING. "
                     "Leave it unconnected for LatentSync without an adapter, which has no emotion input.",
                 ),
-                *sampling_widgets(steps=20),
+                *sampling_widgets(),
             ],
             outputs=[
                 io.Latent.Output(
@@ -84,26 +85,28 @@ class EADNetSampler(io.ComfyNode):
         conditions = _conditions(info, audio, latents, feeling)
         conditions.check()
         frames = min(window, conditions.num_frames)
-        unet = model.network.use(lambda module: host.unet_memory(module, frames, info.resolution // 8))
+        unet = model.network.use(lambda module: unet_memory(module, frames, info.resolution // 8))
         watcher = Watcher(info, cls.hidden.unique_id)
+        settings = RenderSettings(
+            seed=seed,
+            steps=steps,
+            audio_guidance=audio_guidance,
+            emotion_guidance=emotion_scale(feeling, audio_guidance, emotion_guidance),
+            scheduler=scheduler,
+            window=window,
+            overlap=overlap,
+        )
+        sampling = settings.sampling(info)
 
         def run(size: int) -> Tensor:
             return sample(
                 unet,
                 conditions,
-                scheduler=scheduler,
-                scheduler_config=info.scheduler_config,
-                steps=steps,
-                audio_guidance=audio_guidance,
-                emotion_guidance=emotion_scale(feeling, audio_guidance, emotion_guidance),
-                seed=seed,
-                window=size,
-                overlap=min(overlap, size - 1),
-                shared_noise=info.shared_noise,
+                sampling.with_window(size),
                 callback=lambda now: watcher(now.done, now.total, now.denoised),
             )
 
-        result = host.with_less(run, window, _SMALLEST_WINDOW, "frames in a window")
+        result = with_less(run, window, SMALLEST_WINDOW, "frames in a window")
         return io.NodeOutput({"samples": (result / info.latent_scale).to(host.result_device())})
 
 

@@ -14,10 +14,8 @@ from .types import EmotionTokens, ModelInfo
 MOST_FRAMES = 64  # in a window
 
 
-def sampling_widgets(steps: int) -> list[Any]:
-    """Seed, steps, guidances, scheduler, window and overlap, in the order of saved workflows; ``steps`` is
-    the default.
-    """
+def sampling_widgets() -> list[Any]:
+    """Seed, steps, guidances, scheduler, window and overlap, in the order of saved workflows."""
     return [
         io.Int.Input(
             "seed",
@@ -29,10 +27,11 @@ def sampling_widgets(steps: int) -> list[Any]:
         ),
         io.Int.Input(
             "steps",
-            default=steps,
-            min=1,
+            default=0,
+            min=0,
             max=200,
-            tooltip="More steps, finer pictures, more time. mini is good with 2, LatentSync with 20.",
+            tooltip="0 takes the checkpoint's own number: 2 for mini, 20 for LatentSync. More steps, finer "
+            "pictures, more time.",
         ),
         io.Float.Input(
             "audio_guidance",
@@ -107,10 +106,10 @@ class Watcher:
     def __init__(self, info: ModelInfo, node_id: str | None) -> None:
         self._node_id = node_id
         self._preview = host.latent_previewer(info.latent_rgb)
-        self._progress: host.Progress | None = None
+        self._progress: host.NodeProgress | None = None
 
     def __call__(self, done: int, total: int, denoised: Tensor | None) -> None:
         """``done`` of ``total`` windows' steps; clean latents [n, 4, h, w] where a window is finished."""
         if self._progress is None or done == 1:
-            self._progress = host.Progress(total, self._node_id)
+            self._progress = host.NodeProgress(total, self._node_id)
         self._progress.update(done, None if denoised is None else self._preview(denoised))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..eadnet.media.plots import band_picture, matrix_picture
 from ..eadnet.modules.tfrm import graph_of, smooth_stream
+from ..eadnet.rendering.memory import tfrm_memory
 from . import host
 from .types import GraphSmoother, Smoother, schema
 
@@ -62,7 +63,7 @@ class EADNetTFRMSmoother(io.ComfyNode):
         cls, tfrm: GraphSmoother, samples: dict[str, Any], strength: float, top_k: int
     ) -> io.NodeOutput:
         latents = samples["samples"]
-        network = tfrm.network.use(lambda module: host.tfrm_memory(module, latents.shape))
+        network = tfrm.network.use(lambda module: tfrm_memory(module, latents.shape))
         parameter = next(network.parameters())
         scaled = (latents * tfrm.latent_scale).to(parameter.device, parameter.dtype)
         pieces, edges = [], []

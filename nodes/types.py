@@ -26,7 +26,7 @@ Smoother = io.Custom("EADNET_TFRM")
 SyncNet = io.Custom("EADNET_SYNCNET")
 Audio = io.Custom("EADNET_AUDIO")
 Emotion = io.Custom("EADNET_EMOTION")
-Face = io.Custom("EADNET_FACE_TRACK")
+FaceTrackSocket = io.Custom("EADNET_FACE_TRACK")
 # ComfyUI's own, in versions that have it; here it is only read.
 FaceLandmarks = io.Custom("FACE_LANDMARKS")
 
@@ -53,6 +53,7 @@ def schema(**settings: Any) -> io.Schema:
 class ModelInfo:
     """What a checkpoint's header says about using its U-Net.
 
+    defaults: its default sampling settings: steps, guidances, shared noise.
     latent_scale: factor from the latents in the graph (as the VAE gives them, so that ComfyUI's VAE nodes
         fit) to those the U-Net was trained on: 1 for checkpoints that bring their own VAE, 0.18215
         for Stable Diffusion 1.5's.
@@ -65,7 +66,7 @@ class ModelInfo:
     framing: str
     scheduler_config: dict[str, Any]
     latent_scale: float
-    shared_noise: float
+    defaults: dict[str, Any]
     latent_rgb: Sequence[Sequence[float]] | None
 
     @classmethod
@@ -81,7 +82,7 @@ class ModelInfo:
             framing=checkpoint.framing if denoises else "",
             scheduler_config=checkpoint.scheduler_config if denoises else {},
             latent_scale=float(info.get("latent_scale", 1.0 if own_autoencoder else SD_LATENT_SCALE)),
-            shared_noise=float(checkpoint.defaults.get("shared_noise", 0.0)),
+            defaults=checkpoint.defaults,
             latent_rgb=info.get("latent_rgb"),
         )
 
@@ -147,7 +148,7 @@ class EmotionTokens:
 
 
 @dataclass(frozen=True)
-class TrackedFace:
+class TrackAndRegion:
     """EADNET_FACE_TRACK: where the face is in every frame, and which part of it the model generates."""
 
     track: FaceTrack

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..checkpoints import bundled_mini, load_checkpoint, read_info
 from ..errors import InputError
-from ..faces import yunet
+from ..faces.detectors import yunet
 from ..metrics.sync import SyncNetwork
 from ..modules.face_api import FaceApiNetwork, FaceExpressions, FaceLandmarks68
 from .columns import SYNC_NETWORKS

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..faces.crops import centre_square
-from ..faces.detectors import FaceDetector
+from ..faces.face import FaceDetector
 from ..faces.follow import follow, watch
 from ..faces.track import FaceTrack
 from ..media.clips import Frames, LazyFrames, changed, picked, pieces, video_frames

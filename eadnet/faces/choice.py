@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from .appearance import SAME_LOOK, unlike
-from .detectors import Face
+from .face import Face
 from .tracker import Track
 
 CHOICES = ("largest", "index", "point", "mask")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from .dense import MESH, face_from_mesh
-from .detectors import Face, is_sound
+from .face import Face, is_sound
 
 
 class GivenLandmarks:

@@ -12,7 +12,7 @@ from ..errors import InputError
 from .appearance import look_of
 from .choice import Choice, people_count, pick
 from .cuts import CutFinder
-from .detectors import Face, FaceDetector, is_sound
+from .face import Face, FaceDetector, is_sound
 from .framing import frame_face
 from .points import alignment_points
 from .smoothing import smooth_points

@@ -43,7 +43,7 @@ class FaceTrack:
     valid: [T] bool; where False there is no face to generate, and the frame is to stay as it is. The
         matrices there are those of the nearest valid frame.
     found: [T] bool; where False and valid, the face was lost for a moment and its place is an estimate.
-    points: [T, 5, 2] float32, smoothed, in the order of `detectors.POINTS`.
+    points: [T, 5, 2] float32, smoothed, in the order of `face.POINTS`.
     boxes: [T, 4] float32, as detected.
     scores: [T] float32, how sure the detector was; 0 where it found nothing.
     shots: the first frame of every shot, 0 among them.

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, choose_from
 
 SCHEDULERS = ("ddim", "dpmpp_2m", "euler", "lcm")
 
@@ -52,7 +52,7 @@ def make_scheduler(name: str, config: Mapping[str, Any]) -> Any:
     Raises InputError for a name outside ``SCHEDULERS``.
     """
     if name not in SCHEDULERS:
-        raise InputError(f"Unknown scheduler '{name}': choose one of {', '.join(SCHEDULERS)}.")
+        raise InputError(f"Unknown scheduler '{name}': {choose_from(name, SCHEDULERS)}")
     scheduler_class, preset = _scheduler_class(name)
     accepted = inspect.signature(scheduler_class).parameters
     return scheduler_class(**{key: value for key, value in {**preset, **config}.items() if key in accepted})

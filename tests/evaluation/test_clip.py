@@ -11,7 +11,7 @@ import torch
 
 from eadnet.evaluation.clip import score_clip
 from eadnet.evaluation.judges import Judges
-from eadnet.faces.detectors import Face
+from eadnet.faces.face import Face
 from eadnet.media.video import write_video
 from eadnet.modules.mini_syncnet import MiniSyncNet
 

@@ -12,10 +12,10 @@ from PIL import Image
 
 from eadnet.errors import InputError
 from eadnet.faces.choice import Choice
-from eadnet.faces.detectors import Face, unturned
+from eadnet.faces.detectors.manual import ManualDetector, face_at_points, face_in_box
+from eadnet.faces.face import Face, unturned
 from eadnet.faces.follow import FALLBACKS, follow, watch
 from eadnet.faces.framing import FRAMINGS, PORTRAIT_TEMPLATE
-from eadnet.faces.manual import ManualDetector, face_at_points, face_in_box
 from eadnet.faces.track import FaceTrack
 from eadnet.media.images import read_image
 

@@ -7,8 +7,8 @@ import pytest
 
 from eadnet.errors import InputError
 from eadnet.faces.choice import CHOICES, ORDERS, Choice, pick
-from eadnet.faces.detectors import Face
-from eadnet.faces.manual import face_in_box
+from eadnet.faces.detectors.manual import face_in_box
+from eadnet.faces.face import Face
 from eadnet.faces.tracker import Track, Tracker
 
 RED, BLUE = np.full(192, 0.8, np.float32), np.full(192, 0.2, np.float32)

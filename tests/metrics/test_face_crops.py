@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from eadnet.faces.detectors import Face
+from eadnet.faces.face import Face
 from eadnet.faces.follow import follow, watch
 from eadnet.faces.track import FaceTrack
 from eadnet.metrics.face_crops import SYNCNET_V2, TIGHT, face_crops, in_frame, judge_track, square_track

@@ -92,7 +92,7 @@ def test_a_tracked_face_is_judged_and_must_be_of_these_frames(
         boxes=torch.tensor([2.0, 1, 9, 7]).expand(50, -1),
         scores=torch.ones(50),
     )
-    tracked = submodule("nodes.types").TrackedFace(track, "mouth")
+    tracked = submodule("nodes.types").TrackAndRegion(track, "mouth")
     assert score(audio=sound(2), track=tracked)[2] == -2
     with pytest.raises(input_error, match="12 x 8"):
         score(images=torch.rand(50, 10, 10, 3), track=tracked)

@@ -274,17 +274,17 @@ def test_a_broken_off_film_continues(
     film: Any, picture: Any, speech: Any, host: Any, before_encoding: list[np.ndarray], monkeypatch: Any
 ) -> None:
     audio = speech(6.0)
-    update = host.Progress.update
+    update = host.NodeProgress.update
 
     def fail(self: Any, done: int, preview: Any = None) -> None:
         if done == 48:
             raise KeyboardInterrupt
         update(self, done, preview)
 
-    monkeypatch.setattr(host.Progress, "update", fail)
+    monkeypatch.setattr(host.NodeProgress, "update", fail)
     with pytest.raises(KeyboardInterrupt):
         film(source=picture, audio=audio, filename_prefix="video/long")
-    monkeypatch.setattr(host.Progress, "update", update)
+    monkeypatch.setattr(host.NodeProgress, "update", update)
     written = len(before_encoding)
     assert written >= 48
     video = film(source=picture, audio=audio, filename_prefix="video/long")

@@ -100,7 +100,9 @@ class TestHost:
         self, sample: Sample, host: Any, monkeypatch: Any
     ) -> None:
         updates = []
-        monkeypatch.setattr(host.Progress, "update", lambda self, done, preview=None: updates.append(done))
+        monkeypatch.setattr(
+            host.NodeProgress, "update", lambda self, done, preview=None: updates.append(done)
+        )
         sample()
         assert updates == [1, 2, 3, 4], "two steps of two windows"
 
@@ -108,14 +110,14 @@ class TestHost:
         import comfy.model_management as management
 
         done = []
-        update = host.Progress.update
+        update = host.NodeProgress.update
 
         def press_cancel(self: Any, at: int, preview: Any = None) -> None:
             done.append(at)
             management.interrupt_current_processing()
             update(self, at, preview)
 
-        monkeypatch.setattr(host.Progress, "update", press_cancel)
+        monkeypatch.setattr(host.NodeProgress, "update", press_cancel)
         with pytest.raises(management.InterruptProcessingException):
             sample()
         assert done == [1]
@@ -157,35 +159,7 @@ class TestHost:
 
         monkeypatch.setattr(unet, "forward", small_only)
         assert sample().shape == (13, 4, 4, 4)
-        assert "tries again with 4 frames in a window" in caplog.text
-
-    def test_other_errors_are_not_taken_for_lack_of_memory(self, host: Any) -> None:
-        attempts = []
-
-        def fail(size: int) -> torch.Tensor:
-            attempts.append(size)
-            raise RuntimeError("something else")
-
-        with pytest.raises(RuntimeError, match="something else"):
-            host.with_less(fail, 16, 4, "frames")
-        assert attempts == [16]
-
-    def test_lack_of_memory_that_nothing_helps_is_reported(self, host: Any) -> None:
-        attempts = []
-
-        def fail(size: int) -> torch.Tensor:
-            attempts.append(size)
-            raise RuntimeError("MPS backend out of memory")
-
-        with pytest.raises(RuntimeError, match="out of memory"):
-            host.with_less(fail, 16, 4, "frames")
-        assert attempts == [16, 8, 4]
-
-    def test_the_memory_estimate_covers_what_the_network_needs(self, host: Any, job: dict[str, Any]) -> None:
-        """LatentSync's U-Net has 727 MiB alive at its peak: 256 pixels, three evaluations of 16 frames."""
-        published = torch.nn.Linear(1, 1).half()
-        published.config = {"block_out_channels": [320]}  # type: ignore[assignment]
-        assert 727 < host.unet_memory(published, 16, 32) / 2**20 < 1500
+        assert "goes on with 4 frames in a window" in caplog.text
 
 
 class TestInput:

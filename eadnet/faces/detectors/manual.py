@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import InputError
-from .detectors import Face
+from ...errors import InputError
+from ..face import Face
 
 # Where the five points of an average upright face lie in a box from brows to chin and ear to ear, as shares
 # of its width and height; the middle of what YuNet gives for frontal faces.

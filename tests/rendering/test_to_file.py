@@ -17,11 +17,11 @@ from PIL import Image
 from scipy.io import wavfile
 
 from eadnet.errors import InputError
-from eadnet.faces.manual import ManualDetector, parse_face
+from eadnet.faces.detectors.manual import ManualDetector, parse_face
 from eadnet.media.film import GROUP, partial_path
 from eadnet.media.video import read_video, write_video
-from eadnet.pipeline import Model, Settings, generate, generate_file, job, load_model
-from eadnet.render import render
+from eadnet.pipeline import generate, generate_file
+from eadnet.rendering import Model, RenderSettings, load_model, open_scene, render_frames
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
 
@@ -90,10 +90,10 @@ def test_any_part_rendered_alone_is_the_same_to_the_bit(
 ) -> None:
     frames = [np.full((RESOLUTION, RESOLUTION, 3), 20 + 3 * i, np.uint8) for i in range(60)]
     write_video(tmp_path / "v.mp4", frames, 25)
-    settings = Settings(steps=2, seed=5)
-    with job(sound(141), "happy", video=tmp_path / "v.mp4", model=model, settings=settings) as todo:
-        whole = list(render(todo.networks, todo.scene, todo.how))
-        part = list(render(todo.networks, todo.scene, todo.how, first_frame=first))
+    sampling = RenderSettings(steps=2, seed=5).sampling(model.checkpoint)
+    with open_scene(model, sound(141), "happy", video=tmp_path / "v.mp4") as scene:
+        whole = list(render_frames(model.networks(), scene, sampling))
+        part = list(render_frames(model.networks(), scene, sampling, first_frame=first))
     assert len(whole) == 141 and np.array_equal(np.stack(part), np.stack(whole[first:]))
 
 
@@ -155,7 +155,7 @@ def test_memory_that_runs_out_is_answered_with_a_smaller_window(
     monkeypatch.setattr(model.unet, "forward", small_only)
     made = generate_file(tmp_path / "a.mp4", sound(30), portrait=portrait, model=model, steps=1)
     assert made.window == 8 and made.frames == 30
-    assert "starts again with 8 frames in a window" in caplog.text
+    assert "goes on with 8 frames in a window" in caplog.text
 
 
 def test_decoding_goes_on_with_fewer_frames_when_memory_runs_out_at_any_time(
@@ -176,7 +176,7 @@ def test_decoding_goes_on_with_fewer_frames_when_memory_runs_out_at_any_time(
 
     monkeypatch.setattr(model.vae, "decode", small_later)
     generate_file(tmp_path / "a.mp4", recording, **given)
-    assert "goes on decoding 2 frames at a time" in caplog.text
+    assert "goes on with 2 frames at a time, decoding" in caplog.text
     whole, made = (read_video(tmp_path / name).frames for name in ("whole.mp4", "a.mp4"))
     assert abs(made.astype(int) - whole).max() <= 1
 
@@ -223,7 +223,7 @@ def test_pauses_are_heard_as_silence_only_with_the_gate(model: Model, portrait: 
         ({"length": "stretch"}, "Unknown length"),
         ({"smoothing": 2.0}, "smoothing is 2"),
         ({"window": 99}, "position table"),
-        ({"steps": 0}, "steps is 0"),
+        ({"steps": -1}, "steps is -1"),
     ],
 )
 def test_senseless_settings_leave_nothing_behind(

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CheckpointError, InputError
-from .detectors import Face, is_sound, unturned
+from ...errors import CheckpointError, InputError
+from ..face import Face, is_sound, unturned
 
 FILE = "face_detection_yunet_2023mar.onnx"
 SOURCE = "github.com/opencv/opencv_zoo, folder models/face_detection_yunet"
@@ -52,7 +52,8 @@ class YuNet:
         path = Path(model)
         if not path.is_file():
             raise CheckpointError(
-                f"The face detector's file {path.name} is missing: get it from {SOURCE}, and put it into {path.parent}."
+                f"The face detector's file {path.name} is missing: get it from {SOURCE}, and put it into "
+                f"{path.parent}."
             )
         self._path, self._min_score = path, min_score
         self._own = threading.local()

@@ -14,9 +14,11 @@ import torch
 from PIL import Image
 from scipy.io import wavfile
 
-from eadnet.cli import COMMANDS, Command, ProgressLine, build_parser, main
+from eadnet.cli import main
+from eadnet.cli.command import Command
+from eadnet.cli.main import COMMANDS, build_parser
+from eadnet.cli.progress import ProgressLine
 from eadnet.media.video import read_video, write_video
-from eadnet.pipeline import Progress
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
 
@@ -62,7 +64,7 @@ def test_generate_writes_a_film_with_sound(
         ({"portrait": "gone.png"}, "There is no image gone.png"),
         ({"audio": "gone.wav"}, "gone.wav is not a file"),
         ({"checkpoint": "gone.safetensors"}, "There is no file gone.safetensors"),
-        ({"steps": "0"}, "steps is 0"),
+        ({"steps": "-1"}, "steps is -1"),
         ({"window": "30"}, "position table of 24"),
         ({"device": "moon"}, "device moon cannot be used"),
     ],
@@ -78,7 +80,7 @@ def test_what_the_user_can_put_right_is_one_sentence(
 
 def test_progress_says_how_long_it_will_take() -> None:
     stream = io.StringIO()
-    ProgressLine(stream)(Progress("render", 1, 10, seconds_left=83.4))
+    ProgressLine(stream)("render", 1, 10, 83.4)
     assert stream.getvalue() == "render 1/10, 1:23 left\n"
 
 
@@ -98,7 +100,7 @@ def test_ctrl_c_ends_without_a_traceback(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("eadnet.pipeline.generate_file", stop)
+    monkeypatch.setattr("eadnet.rendering.render_to_file", stop)
     assert main(arguments(files, tmp_path / "out.mp4")) == 130
     assert "Traceback" not in capsys.readouterr().err
 
@@ -155,7 +157,7 @@ def test_progress_in_a_log_file_is_a_few_lines() -> None:
     stream = io.StringIO()
     line = ProgressLine(stream)
     for done in range(1, 1001):
-        line(Progress("denoise", done, 1000))
+        line("denoise", done, 1000)
     assert 10 <= len(stream.getvalue().splitlines()) <= 11
     assert "\r" not in stream.getvalue()
 
@@ -168,7 +170,7 @@ def test_progress_on_a_terminal_stays_on_one_line() -> None:
     stream = Terminal()
     line = ProgressLine(stream)
     for done in range(1, 4):
-        line(Progress("decode", done, 3))
+        line("decode", done, 3)
     assert stream.getvalue().count("\r") == 3 and stream.getvalue().count("\n") == 1
     assert stream.getvalue().endswith("decode 3/3 100 %\x1b[K\n")
 
@@ -180,7 +182,7 @@ def test_the_module_is_the_command_and_help_needs_no_network_libraries() -> None
         "except SystemExit as end: assert end.code == 0\n"
         "assert not {'diffusers', 'transformers', 'torchvision', 'cv2'} & set(sys.modules)"
     )
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     ended = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
     )

@@ -12,11 +12,11 @@ import torch
 
 from eadnet.errors import CheckpointError, InputError
 from eadnet.faces.choice import Choice
-from eadnet.faces.detectors import Face
+from eadnet.faces.detectors.yunet import FILE, YuNet, _Window
+from eadnet.faces.face import Face
 from eadnet.faces.follow import follow, watch
-from eadnet.faces.yunet import FILE, YuNet, _Window
 
-MODEL = Path(os.environ.get("EADNET_MODELS", Path(__file__).parents[3] / "shared" / "models")) / FILE
+MODEL = Path(os.environ.get("EADNET_MODELS", Path(__file__).parents[4] / "shared" / "models")) / FILE
 
 
 def drawn(size: int = 256) -> np.ndarray:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from .errors import InputError
-from .media.film import GROUP, most_waiting
-from .media.silence import quiet_tokens
-from .render import Networks, Scene
-from .sampling import Conditions, Sampling, sample
-from .sampling.windows import windows
+from ..errors import InputError
+from ..media.silence import quiet_tokens
+from ..sampling import Conditions, Sampling, sample
+from ..sampling.windows import windows
+from .memory import render_memory
+from .networks import Networks
+from .scene import Scene
 
 # What H.264 needs at most for a pixel of a talking face at our quality, in bytes; measured 0.02 to 0.1.
 _BYTES_PER_PIXEL = 0.1
-_READER_BYTES = 64 << 20
 # Windows from which on two more evaluations of the denoiser, to know its pace, are nothing.
 _WORTH_TRYING = 20
 
@@ -56,45 +56,41 @@ class Estimate:
         return f"{self.frames} frames:{time} {_size(self.memory)} of memory and {_size(self.disk)} of disk"
 
 
-def estimate(networks: Networks, scene: Scene, how: Sampling) -> Estimate:
+def estimate_render(networks: Networks, scene: Scene, sampling: Sampling) -> Estimate:
     """What a render will need, before it starts."""
-    width, height = scene.pictures.size
+    frames, (width, height) = scene.length.frames, scene.pictures.size
     side = scene.region.shape[-1] // 8
-    config = getattr(networks.unet, "config", {})
-    channels = dict(config).get("block_out_channels", [64])[0]
-    # As in the sampler node: 40 values per first-level channel and site, for up to three evaluations at once.
-    activations = 3 * 40 * channels * how.window * side * side * 4
-    held = (how.steps + 2) * how.window * side * side * 4 * (4 * 5 + 9)
-    films = (GROUP + most_waiting(width, height)) * width * height * 3
-    frames = scene.length.frames
-    disk = 2 * frames * width * height * _BYTES_PER_PIXEL + 64_000 * float(frames / scene.fps)
-    memory = activations + held + films + _READER_BYTES
-    return Estimate(frames, _denoising_seconds(networks, scene, how), memory, disk)
+    return Estimate(
+        frames=frames,
+        seconds=_denoising_seconds(networks, scene, sampling),
+        memory=render_memory(networks.unet, sampling, frames, side, (width, height)),
+        disk=2 * frames * width * height * _BYTES_PER_PIXEL + 64_000 * float(frames / scene.fps),
+    )
 
 
-def _denoising_seconds(networks: Networks, scene: Scene, how: Sampling) -> float | None:
+def _denoising_seconds(networks: Networks, scene: Scene, sampling: Sampling) -> float | None:
     """How long all windows will take, from trying one of silence and darkness; None for a film of few
     windows, or where that fails (the render itself then says why).
     """
-    count = len(windows(scene.length.frames, how.window, how.overlap))
+    count = len(windows(scene.length.frames, sampling.window, sampling.overlap))
     if count < _WORTH_TRYING:
         return None
     side = scene.region.shape[-1] // 8
-    dark = torch.zeros(how.window, 4, side, side)
+    dark = torch.zeros(sampling.window, 4, side, side)
     emotion = scene.emotion
     try:
         conditions = Conditions(
             masked_latents=dark,
             mask=dark[:, :1],
             reference_latents=dark,
-            audio=quiet_tokens(networks.audio_encoder).float().cpu().expand(how.window, -1, -1),
-            emotion=emotion[: how.window] if emotion is not None and emotion.ndim == 3 else emotion,
+            audio=quiet_tokens(networks.audio_encoder).float().cpu().expand(sampling.window, -1, -1),
+            emotion=emotion[: sampling.window] if emotion is not None and emotion.ndim == 3 else emotion,
             null_emotion=scene.null_emotion,
         )
         for _ in range(2):  # the first includes what is done once
             begun = time.monotonic()
-            sample(networks.unet, conditions, **{**vars(how), "steps": 1})
-        return (time.monotonic() - begun) * count * how.steps
+            sample(networks.unet, conditions, replace(sampling, steps=1))
+        return (time.monotonic() - begun) * count * sampling.steps
     except (InputError, RuntimeError):
         return None
 

@@ -16,10 +16,10 @@ import pytest
 
 from eadnet.errors import CheckpointError, InputError
 from eadnet.faces.dense import face_from_mesh
-from eadnet.faces.mediapipe import FILE, MediaPipe
-from tests.faces.test_yunet import drawn
+from eadnet.faces.detectors.mediapipe import FILE, MediaPipe
+from tests.faces.detectors.test_yunet import drawn
 
-MODEL = Path(os.environ.get("EADNET_MODELS", Path(__file__).parents[3] / "shared" / "models")) / FILE
+MODEL = Path(os.environ.get("EADNET_MODELS", Path(__file__).parents[4] / "shared" / "models")) / FILE
 
 
 def mesh(x: float, y: float, side: float) -> np.ndarray:

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
-from eadnet.pipeline import Model, Settings, generate_file, job, load_model
-from eadnet.preflight import estimate
+from eadnet.pipeline import generate_file
+from eadnet.rendering import Model, RenderSettings, estimate_render, load_model, open_scene
+from eadnet.rendering.estimate import Estimate
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
 
@@ -32,14 +33,21 @@ def speech(folder: Path, frames: int) -> Path:
     return folder / "a.wav"
 
 
+def planned(model: Model, audio: Path, portrait: Path, **settings: Any) -> Estimate:
+    sampling = RenderSettings(**settings).sampling(model.checkpoint)
+    with open_scene(model, audio, portrait=portrait) as scene:
+        return estimate_render(model.networks(), scene, sampling)
+
+
 def test_what_will_not_fit_is_said_before_it_starts(
     model: Model, portrait: Path, tmp_path: Path, monkeypatch: Any, caplog: Any
 ) -> None:
-    with job(speech(tmp_path, 30), portrait=portrait, model=model, settings=Settings()) as todo:
-        plan = estimate(todo.networks, todo.scene, todo.how)
+    plan = planned(model, speech(tmp_path, 30), portrait)
     assert plan.frames == 30 and 0 < plan.disk < 1e6 and 64 << 20 < plan.memory < 1 << 30
-    monkeypatch.setattr("eadnet.preflight.shutil.disk_usage", lambda _: type("Free", (), {"free": 10})())
-    monkeypatch.setattr("eadnet.preflight._free_memory", lambda: 1000)
+    monkeypatch.setattr(
+        "eadnet.rendering.estimate.shutil.disk_usage", lambda _: type("Free", (), {"free": 10})()
+    )
+    monkeypatch.setattr("eadnet.rendering.estimate._free_memory", lambda: 1000)
     generate_file(tmp_path / "a.mp4", speech(tmp_path, 3), portrait=portrait, model=model, steps=1)
     assert "has 10 B free: make room" in caplog.text and "1 kB are free" in caplog.text
 
@@ -49,9 +57,7 @@ def test_a_long_render_says_beforehand_how_long_it_will_take(
 ) -> None:
     """From one window that is tried: each costs 2 s here, and the film has 21 of them, with 3 steps."""
     clock = iter(range(0, 1000, 2))
-    monkeypatch.setattr("eadnet.preflight.time.monotonic", lambda: next(clock))
-    with job(speech(tmp_path, 250), portrait=portrait, model=model, settings=Settings(steps=3)) as todo:
-        plan = estimate(todo.networks, todo.scene, todo.how)
+    monkeypatch.setattr("eadnet.rendering.estimate.time.monotonic", lambda: next(clock))
+    plan = planned(model, speech(tmp_path, 250), portrait, steps=3)
     assert plan.seconds == 2 * 21 * 3 and "250 frames: about 2 minutes of denoising, " in str(plan)
-    with job(speech(tmp_path, 30), portrait=portrait, model=model, settings=Settings()) as todo:
-        assert estimate(todo.networks, todo.scene, todo.how).seconds is None
+    assert planned(model, speech(tmp_path, 30), portrait).seconds is None

@@ -5,8 +5,8 @@ import pytest
 
 from eadnet.errors import InputError
 from eadnet.faces.dense import face_from_mesh
-from eadnet.faces.detectors import unturned
-from eadnet.faces.manual import face_at_points, face_in_box, parse_face
+from eadnet.faces.detectors.manual import face_at_points, face_in_box, parse_face
+from eadnet.faces.face import unturned
 from eadnet.faces.points import alignment_points
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import CheckpointError, InputError
-from .dense import face_from_mesh
-from .detectors import Face, is_sound
+from ...errors import CheckpointError, InputError
+from ..dense import face_from_mesh
+from ..face import Face, is_sound
 
 FILE = "face_landmarker_v2_with_blendshapes.task"
 SOURCE = "ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker (Models)"

@@ -1,0 +1,1 @@
+"""Face detectors, each in a file of its own."""
