@@ -211,11 +211,11 @@ def broken(kind: str, tmp_path: Path) -> list[str | Path]:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("silent film", "v.mp4 has no sound track; choose a file with sound"),
-        ("empty sound", "a.wav is empty or damaged; choose a file with sound"),
-        ("half a frame of sound", "shorter than half a frame: give a longer one"),
-        ("sound of NaN", "NaN or infinite samples; export it again"),
-        ("text for sound", "a.wav cannot be read as sound"),
+        ("silent film", "v.mp4 has no audio track: choose a file with audio"),
+        ("empty sound", "a.wav is empty or damaged: choose a file with audio"),
+        ("half a frame of sound", "shorter than half a frame: use longer audio"),
+        ("sound of NaN", "NaN or infinite samples: export it again"),
+        ("text for sound", "a.wav cannot be read as audio"),
         ("text for a video", "v.mp4 cannot be read as a video: convert it to MP4 first"),
         ("the beginning of a video", "v.mp4 has no frames: choose another video"),
     ],

@@ -1,6 +1,6 @@
 """LatentSync's SyncNet (StableSyncNet, arXiv 2412.09262, section 3.3): 16 frames against 0.65 s of mel.
 
-Both streams share one shape: residual convolutions that halve the picture until one pixel is left, with
+Both streams share one shape: residual convolutions that halve the image until one pixel is left, with
 self-attention at the coarse levels. Parameter names are those of the published `stable_syncnet.pt`.
 """
 
@@ -155,11 +155,11 @@ class DownEncoder(nn.Module):
 
 
 class StableSyncNet(nn.Module):
-    """Unit embeddings of pictures and sound; their cosine is near 1 where lips and speech belong together.
+    """Unit embeddings of images and sound; their cosine is near 1 where lips and speech belong together.
 
     Args:
         audio_encoder, visual_encoder: keyword arguments of `DownEncoder`. The number of frames (channels / 3)
-            and the size of the pictures (product of the factors) follow from them; a picture twice as wide as
+            and the size of the images (product of the factors) follow from them; an image twice as wide as
             tall is the lower half of a square crop.
     """
 
@@ -200,7 +200,7 @@ class StableSyncNet(nn.Module):
         return self.embed_video(video), self.embed_audio(mel)
 
     def window(self, frames: Tensor) -> Tensor:
-        """Pictures as the visual stream takes them, differentiable: the path for SyncNet supervision.
+        """Images as the visual stream takes them, differentiable: the path for SyncNet supervision.
 
         Args:
             frames: [..., T, 3, H, W], values 0..1, square crops of one face.
@@ -231,7 +231,7 @@ class StableSyncNet(nn.Module):
             (video [N, D], audio [N, D]); N windows of 16 frames that fit in both.
 
         Raises:
-            InputError: fewer frames of picture or sound than one window.
+            InputError: fewer frames of image or sound than one window.
         """
         weight = self.audio_encoder.conv_in.weight
         mel = latentsync_mel(waveform)
@@ -242,8 +242,8 @@ class StableSyncNet(nn.Module):
         starts = [start for start in starts if start + self.mel_frames <= mel.shape[1]]
         if not starts:
             raise InputError(
-                f"the clip is too short for this SyncNet; give at least {self.num_frames} frames "
-                f"({self.num_frames / FPS:.2f} s) with sound."
+                f"the clip is too short for this SyncNet: use at least {self.num_frames} frames "
+                f"({self.num_frames / FPS:.2f} s) with audio."
             )
         video, audio = [], []
         for first in range(0, len(starts), batch):

@@ -155,12 +155,12 @@ class STDA(nn.Module):
 def _check(heads: int, strip: int, directions: Sequence[str], max_positions: int) -> None:
     unknown = [name for name in directions if name not in DIRECTIONS]
     if unknown:
-        raise InputError(f"STDA has no direction {unknown[0]!r}; choose from {', '.join(DIRECTIONS)}.")
+        raise InputError(f"STDA has no direction {unknown[0]!r}: choose from {', '.join(DIRECTIONS)}.")
     if heads < len(DIRECTIONS):
-        raise InputError(f"STDA needs at least one head per direction, 3 in all; {heads} were asked for.")
+        raise InputError(f"STDA needs at least one head per direction, 3 in all; it has {heads}.")
     if strip < 1 or max_positions < 1:
         raise InputError(
-            f"STDA needs a strip width and a position table of at least 1; got {strip} and {max_positions}."
+            f"STDA needs a strip width and a position table of at least 1, not {strip} and {max_positions}."
         )
 
 

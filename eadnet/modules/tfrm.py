@@ -142,11 +142,11 @@ class TFRM(nn.Module):
         """
         if latents.ndim != 5 or latents.shape[1] != self.channels:
             raise InputError(
-                f"The frame graph takes latents of shape [batch, {self.channels}, frames, height, width]; "
-                f"it was given {list(latents.shape)}."
+                f"TFRM takes latents of shape [batch, {self.channels}, frames, height, width], not "
+                f"{list(latents.shape)}."
             )
         if not 0.0 <= strength <= 1.0:
-            raise InputError(f"The frame graph's strength must lie between 0 and 1; it is {strength}.")
+            raise InputError(f"TFRM's strength must be between 0 and 1, not {strength}.")
         top_k = self.top_k if top_k is None else top_k
         _check_top_k(top_k)
 
@@ -195,7 +195,7 @@ class TFRM(nn.Module):
 
 def _check_top_k(top_k: int) -> None:
     if top_k < 1:
-        raise InputError(f"The frame graph keeps at least 1 edge per frame; top_k is {top_k}.")
+        raise InputError(f"top_k must be at least 1, not {top_k}.")
 
 
 def needed_from(tfrm: TFRM | None, frame: int) -> int:

@@ -1,4 +1,4 @@
-"""The denoiser: LatentSync's latent video U-Net with EAD-Net's parts beside it.
+"""The U-Net: LatentSync's latent video U-Net with EAD-Net's parts beside it.
 
 Without the `ead` section of its configuration this is LatentSync's U-Net (arXiv 2412.09262) key by key and
 number by number. The `ead` section adds emotion cross-attention, a global emotion signal and STDA; all of
@@ -175,25 +175,25 @@ class EADUNet(nn.Module):
         channels = self.config["in_channels"]
         if sample.ndim != 5 or sample.shape[1] != channels:
             raise InputError(
-                f"The denoiser takes latents of shape [batch, {channels}, frames, height, width]; "
-                f"it was given {list(sample.shape)}."
+                f"The U-Net takes latents of shape [batch, {channels}, frames, height, width], not "
+                f"{list(sample.shape)}."
             )
         batch, _, frames = sample.shape[:3]
         if self.frame_limit is not None and frames > self.frame_limit:
             raise InputError(
-                f"This model handles at most {self.frame_limit} frames at once and was given {frames}; "
-                f"use a window of {self.frame_limit} frames or fewer."
+                f"This model takes at most {self.frame_limit} frames at once, not {frames}: use a window "
+                f"(context_length) of {self.frame_limit} frames or fewer."
             )
         if audio.ndim != 4 or tuple(audio.shape[:2]) != (batch, frames):
             raise InputError(
-                f"Audio features must have shape [batch {batch}, frames {frames}, tokens, width]; "
-                f"they have {list(audio.shape)}. Encode the audio for the same number of frames."
+                f"Audio features must have shape [batch {batch}, frames {frames}, tokens, width]; they have "
+                f"{list(audio.shape)}: encode the audio for the same number of frames."
             )
         width = self.config["cross_attention_dim"]
         if audio.shape[-1] != width:
             raise InputError(
-                f"This model was made for audio features {width} wide but was given {audio.shape[-1]}; "
-                "use the audio encoder that belongs to the model."
+                f"This model takes audio features of width {width}, not {audio.shape[-1]}: use the audio "
+                "encoder of the same loader."
             )
         if emotion is not None:
             self._check_emotion(emotion, batch, frames)
@@ -201,13 +201,13 @@ class EADUNet(nn.Module):
     def _check_emotion(self, emotion: Tensor, batch: int, frames: int) -> None:
         if self.emotion_dim is None:
             raise InputError(
-                "This model has no emotion parts but was given an emotion; "
-                "leave the emotion out or load an EAD-Net model."
+                "This model has no emotion attention: leave emotion unconnected, or load an EAD-Net model or "
+                "adapter."
             )
         if emotion.shape[-1] != self.emotion_dim:
             raise InputError(
-                f"This model was made for emotion tokens {self.emotion_dim} wide but was given "
-                f"{emotion.shape[-1]}; use the text encoder that belongs to the model."
+                f"This model takes emotion tokens of width {self.emotion_dim}, not {emotion.shape[-1]}: use "
+                "the text encoder of the same loader."
             )
         leading = tuple(emotion.shape[:-2])
         if leading not in ((batch,), (batch, frames)):

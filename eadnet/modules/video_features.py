@@ -42,7 +42,7 @@ class VideoMAEFeatures:
         for needed in ("config.json", "model.safetensors"):
             if not (folder / needed).is_file():
                 raise CheckpointError(
-                    f"{folder} has no {needed}: put a VideoMAE of transformers' layout there."
+                    f"{folder} has no {needed}: put a VideoMAE in the layout of transformers there."
                 )
         from transformers import VideoMAEModel
 
@@ -51,11 +51,15 @@ class VideoMAEFeatures:
                 folder, local_files_only=True, use_safetensors=True, output_loading_info=True
             )
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{folder} holds no VideoMAE that can be read ({error}).") from error
+            raise CheckpointError(
+                f"{folder} contains no readable VideoMAE ({error}): download it again."
+            ) from error
         network, report = loaded
         if report["missing_keys"] or report.get("mismatched_keys"):
             missing = min([*report["missing_keys"], "of another shape"])
-            raise CheckpointError(f"{folder} is no whole VideoMAE encoder (missing: {missing}).")
+            raise CheckpointError(
+                f"{folder} is an incomplete VideoMAE encoder (missing: {missing}): download it again."
+            )
         return cls(network, f"VideoMAE ({folder.name})")
 
     @torch.no_grad()

@@ -65,7 +65,7 @@ def set_steps(scheduler: Any, steps: int) -> list[Tensor]:
     """
     limit = scheduler.config.num_train_timesteps
     if not 1 <= steps <= limit:
-        raise InputError(f"The number of steps is {steps}: use 1 to {limit}.")
+        raise InputError(f"steps is {steps}: use 1 to {limit}.")
     original = getattr(scheduler.config, "original_inference_steps", None)
     if original is None:
         scheduler.set_timesteps(steps)

@@ -110,8 +110,8 @@ class Segment:
         steps = len(self.timesteps)
         if not torch.isfinite(self.output).all():
             raise InputError(
-                f"The denoiser's result is not finite at step {self.level + 1} of {steps}: load the model in "
-                "float32, lower the guidance, or check that the checkpoint is whole."
+                f"The U-Net's result is not finite at step {self.level + 1} of {steps}: load the model in "
+                "float32, lower the guidance, or download the checkpoint again."
             )
         fresh = step_generators(self.seed, self.level, range(self.start, self.stop))
         timestep = self.timesteps[self.level]

@@ -98,9 +98,9 @@ def test_frames_without_a_face_are_left_out_and_counted() -> None:
 @pytest.mark.parametrize(
     ("landmarks", "problem"),
     [
-        (None, "hold no frames"),
+        (None, "contain no frames"),
         ({"frames": [[], []]}, "No face was found"),
-        ({"frames": [[{"landmarks_xy": [1]}]]}, "hold no blend shapes"),
+        ({"frames": [[{"landmarks_xy": [1]}]]}, "contain no blend shapes"),
     ],
 )
 def test_landmarks_without_shapes_say_what_is_missing(landmarks: object, problem: str) -> None:

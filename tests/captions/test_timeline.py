@@ -52,9 +52,9 @@ def test_any_text_is_just_text(text: str) -> None:
     [
         ("", "timeline is empty"),
         ("# only a remark", "timeline is empty"),
-        ("happy", "Line 1: 'happy' is no time"),
-        ("0 a\nnan b", "Line 2: 'nan' is no time"),
-        ("0 a\n1e3 b", "Line 2: '1e3' is no time"),
+        ("happy", "Line 1: 'happy' is not a time"),
+        ("0 a\nnan b", "Line 2: 'nan' is not a time"),
+        ("0 a\n1e3 b", "Line 2: '1e3' is not a time"),
         ("0 a\n\n-1 b", "Line 3: the time -1 is negative"),
         ("2 a\n1 b", "Line 2: 1 s does not come after the 2 s of line 1"),
         ("2 a\n2.0 b", "Line 2: 2 s does not come after"),
@@ -62,10 +62,10 @@ def test_any_text_is_just_text(text: str) -> None:
         ("0 a, 1.2", "Line 1: the strength is 1.2"),
         ("0 a, -0.2", "Line 1: the strength is -0.2"),
         ("0 a, 0,8", "Line 1: the strength is 8"),
-        ("0 a, 0.8x", "Line 1: the strength '0.8x' is no number"),
+        ("0 a, 0.8x", "Line 1: the strength '0.8x' is not a number"),
         ("0 a, nan", "Line 1: the strength is nan"),
-        ("0 a, 1_0", "Line 1: the strength '1_0' is no number"),
-        ("\n".join(f"{i / 1000} a" for i in range(1001)), "Line 1001: more than 1000"),
+        ("0 a, 1_0", "Line 1: the strength '1_0' is not a number"),
+        ("\n".join(f"{i / 1000} a" for i in range(1001)), "Line 1001: the timeline has more than 1000"),
     ],
 )
 def test_errors_name_the_line(text: str, problem: str) -> None:

@@ -90,7 +90,7 @@ def test_the_table_holds_every_clip_and_its_notes(report: Path) -> None:
     with (report / "clips.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["clip"] for row in rows] == ["clip_0", "clip_1", "clip_2"]
-    assert rows[1]["mini_confidence"] == "" and "no sound track" in rows[1]["notes"]
+    assert rows[1]["mini_confidence"] == "" and "no audio track" in rows[1]["notes"]
     assert "the first 18 were compared" in rows[0]["notes"]
     assert float(rows[0]["psnr"]) > float(rows[2]["psnr"])  # clip 2 has another clip's reference
 

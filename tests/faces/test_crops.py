@@ -76,5 +76,5 @@ def test_values_beyond_the_range_are_clipped() -> None:
     ids=["no batch", "five channels", "empty batch", "no rows", "bytes", "nan", "infinite"],
 )
 def test_what_is_no_picture_is_refused(image: torch.Tensor) -> None:
-    with pytest.raises(InputError, match="picture"):
+    with pytest.raises(InputError, match="image"):
         prepare_portrait(image, 64)

@@ -160,7 +160,7 @@ class TestLoadAudio:
 
     def test_a_film_without_sound_is_refused(self, tmp_path: Path) -> None:
         path = write_film(tmp_path / "silent.mp4", black(1))
-        with pytest.raises(InputError, match="no sound track"):
+        with pytest.raises(InputError, match="no audio track"):
             load_audio(path)
 
     def test_an_empty_sound_track_is_refused(self, tmp_path: Path) -> None:

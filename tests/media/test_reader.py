@@ -157,7 +157,7 @@ def test_a_part_of_a_file(tmp_path: Path, start: float, seconds: float, expected
 
 def test_a_part_without_frames_is_one_sentence(tmp_path: Path) -> None:
     write_video(tmp_path / "v.mp4", [grey(i) for i in range(10)], 25)
-    with pytest.raises(InputError, match="no frames from 3 s on for 1 s: choose another part"):
+    with pytest.raises(InputError, match="no frames from 3 s on for 1 s: choose another start or duration"):
         VideoReader(tmp_path / "v.mp4", 3.0, 1.0)
 
 

@@ -44,7 +44,7 @@ def test_of_two_tracks_the_first_is_heard_and_the_log_says_so(
     with caplog.at_level(logging.INFO):
         samples = heard(SoundFile(film(tmp_path / "a.mkv", [0.2, 0.8])))
     assert samples.shape == (1, 2 * RATE) and samples.max().item() == pytest.approx(0.2, abs=1e-3)
-    assert "2 sound tracks: the first is used" in caplog.text
+    assert "2 audio tracks: the first is used" in caplog.text
 
 
 def test_a_track_that_nothing_can_decode_is_passed_over(tmp_path: Path) -> None:
@@ -53,12 +53,12 @@ def test_a_track_that_nothing_can_decode_is_passed_over(tmp_path: Path) -> None:
     path.write_bytes(data.replace(b"sowt", b"apac", 1))  # as the spatial sound of phones
     assert heard(SoundFile(path)).max().item() == pytest.approx(0.8, abs=1e-3)
     path.write_bytes(data.replace(b"sowt", b"apac"))
-    with pytest.raises(InputError, match="no sound track that can be decoded"):
+    with pytest.raises(InputError, match="no audio track that can be decoded"):
         SoundFile(path)
 
 
 def test_no_sound_track_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="a.mkv has no sound track; choose a file with sound"):
+    with pytest.raises(InputError, match="a.mkv has no audio track: choose a file with audio"):
         SoundFile(film(tmp_path / "a.mkv", []))
 
 

@@ -140,7 +140,7 @@ def test_files_that_are_no_video_are_named(tmp_path: Path) -> None:
 
 def test_a_sound_file_is_no_video(tmp_path: Path) -> None:
     write_film(tmp_path / "a.wav", tracks=[Track(np.zeros((1, 1600)), 16000)])
-    with pytest.raises(InputError, match="a.wav has no picture"):
+    with pytest.raises(InputError, match="a.wav has no video stream"):
         read_video(tmp_path / "a.wav")
 
 

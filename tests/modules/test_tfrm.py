@@ -232,7 +232,7 @@ def test_configuration_rebuilds_the_module() -> None:
         ((1, 3, 5, 4, 4), {}, "[1, 3, 5, 4, 4]"),
         ((4, 5, 4, 4), {}, "[4, 5, 4, 4]"),
         ((1, 4, 5, 4, 4), {"strength": 1.5}, "1.5"),
-        ((1, 4, 5, 4, 4), {"top_k": 0}, "top_k is 0"),
+        ((1, 4, 5, 4, 4), {"top_k": 0}, "top_k must be at least 1, not 0"),
     ],
 )
 def test_bad_input_is_named(shape: tuple[int, ...], options: dict[str, Any], message: str) -> None:

@@ -34,7 +34,7 @@ def test_a_label_becomes_a_sentence_and_data(caption: Any) -> None:
 
 def test_the_other_backends_need_a_picture(caption: Any, input_error: type[Exception]) -> None:
     for backend in ("measured", "local model", "endpoint"):
-        with pytest.raises(input_error, match="connect a picture"):
+        with pytest.raises(input_error, match="connect an image"):
             caption(backend=backend)
 
 

@@ -171,7 +171,7 @@ def test_a_model_that_takes_no_emotion_is_not_given_one() -> None:
     [
         ({"steps": 0}, "steps is 0"),
         ({"window": 25}, "position table of 24"),
-        ({"overlap": 16}, "overlap is 16"),
+        ({"overlap": 16}, "overlap .context_overlap. is 16"),
         ({"scheduler": "heun"}, "'heun'"),
         ({"audio_guidance": -1.0}, "audio guidance is -1"),
         ({"shared_noise": 2.0}, "noise is 2"),
@@ -190,9 +190,9 @@ def test_senseless_settings_are_refused_before_any_work(settings: dict, message:
     [
         ({"mask": torch.zeros(5, 1, 4, 4)}, r"mask has the shape \[5, 1, 4, 4\]"),
         ({"reference_latents": torch.zeros(6, 4, 8, 8)}, "same resolution"),
-        ({"audio": torch.zeros(5, 10, 6)}, "covers 5 frames and the picture 6"),
+        ({"audio": torch.zeros(5, 10, 6)}, "covers 5 frames and the latents 6"),
         ({"emotion": torch.zeros(5, 2, 3)}, "emotion covers 5 frames"),
-        ({"audio": torch.full((6, 10, 6), torch.nan)}, "audio holds numbers that are not finite"),
+        ({"audio": torch.full((6, 10, 6), torch.nan)}, "audio contains values that are not finite"),
     ],
 )
 def test_conditions_that_do_not_belong_together_are_named(change: dict, message: str) -> None:

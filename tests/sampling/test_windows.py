@@ -68,9 +68,9 @@ def test_early_windows_do_not_depend_on_the_length_of_the_clip() -> None:
     ("num_frames", "window", "overlap", "message"),
     [
         (0, 16, 4, "no frames"),
-        (5, 0, 0, "window is 0"),
+        (5, 0, 0, "window .context_length. is 0"),
         (5, 16, 16, "use 0 to 15"),
-        (5, 16, -1, "overlap is -1"),
+        (5, 16, -1, "overlap .context_overlap. is -1"),
     ],
 )
 def test_senseless_numbers_are_named(num_frames: int, window: int, overlap: int, message: str) -> None:

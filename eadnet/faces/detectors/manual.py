@@ -1,4 +1,4 @@
-"""A face given by hand, for pictures in which no detector finds one: cartoons, statues, drawings."""
+"""A face given by hand, for images in which no detector finds one: cartoons, statues, drawings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def parse_face(text: str) -> Face:
     if len(values) == 10 and float(np.ptp(values.reshape(5, 2), axis=0).max()) >= 2:
         return face_at_points(values.reshape(5, 2))
     raise InputError(
-        f"The face given by hand is '{text.strip()}': write 4 numbers (left, top, right, bottom of a box "
+        f"The face entered by hand is '{text.strip()}': write 4 numbers (left, top, right, bottom of a box "
         "from brows to chin) or 10 (x, y of right eye, left eye, nose tip, right and left mouth corner), in "
         "pixels."
     )

@@ -164,5 +164,5 @@ def test_a_foreign_file_is_named(tmp_path: Path) -> None:
 
 def test_without_opencv_there_is_a_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(InputError, match="pip install opencv-python-headless.*or give the face by hand"):
+    with pytest.raises(InputError, match="pip install opencv-python-headless.*or enter the face by hand"):
         YuNet(tmp_path / FILE)
