@@ -66,6 +66,6 @@ class ManualDetector:
 KIND = DetectorKind(
     name="manual",
     order=3,
-    summary="takes the face that is given by hand",
+    summary="the face entered below",
     make=lambda text: ManualDetector(parse_face(text)),
 )

@@ -28,7 +28,7 @@ class MediaPipe:
 KIND = DetectorKind(
     name="mediapipe",
     order=2,
-    summary="has more points (needs its package and its file in models/eadnet/faces)",
+    summary="more landmarks, needs the mediapipe package and its file in models/eadnet/faces",
     make=MediaPipe,
     files=FILES,
 )

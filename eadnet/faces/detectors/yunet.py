@@ -243,7 +243,7 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> float:
 KIND = DetectorKind(
     name="yunet",
     order=1,
-    summary="is quick (needs OpenCV and its file in models/eadnet/faces)",
+    summary="fast, needs OpenCV and its file in models/eadnet/faces",
     make=YuNet,
     files=(FILE,),
 )
