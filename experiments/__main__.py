@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from eadnet.errors import CheckpointError, InputError, choose_from
+from eadnet.errors import CheckpointError, InputError, no_such
 
 EXPERIMENTS: dict[str, tuple[str, str]] = {
     "world": ("experiments.world.command", "a model on held-out clips whose truth is known"),
@@ -37,9 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"python -m experiments NAME [options]; --help after a name lists its options.\n\n{listing()}")
         return 0
     if name not in EXPERIMENTS:
-        print(
-            f"experiments: there is no experiment {name}: {choose_from(name, EXPERIMENTS)}", file=sys.stderr
-        )
+        print(f"experiments: {no_such('experiment', name, EXPERIMENTS)}", file=sys.stderr)
         return 2
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:

@@ -22,9 +22,9 @@ import numpy as np
 from eadnet.captions.dataset import SUFFIXES
 from eadnet.captions.frames import from_video
 from eadnet.captions.measured import Rules, describe_shapes, mean_shapes
-from eadnet.captions.mediapipe_faces import blendshapes
 from eadnet.captions.parse import find_emotion
 from eadnet.captions.schema import EMOTIONS
+from eadnet.faces.landmarker import blendshapes
 from eadnet.media.images import read_image
 
 FRAMES = 24

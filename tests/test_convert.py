@@ -110,7 +110,7 @@ def test_a_name_that_states_the_version_is_believed(name: str, preset: str | Non
 
 def test_the_resolution_is_never_guessed(tmp_path: Path) -> None:
     source = unet_file(tmp_path / "x" / "latentsync_unet.pt")
-    with pytest.raises(CheckpointError, match="does not tell which this is: give the resolution"):
+    with pytest.raises(CheckpointError, match="does not say which one this is: set --resolution"):
         convert(source)
 
 
@@ -260,9 +260,9 @@ def test_a_foreign_file_is_named(tmp_path: Path, content: bytes, message: str) -
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([torch.zeros(1)], "holds a list, not named weights"),
-        ({"epoch": 3}, "holds no weights"),
-        ({"fc.weight": torch.zeros(1)}, "is none of the files that can be converted .*'fc.weight'"),
+        ([torch.zeros(1)], "contains a list, not named weights"),
+        ({"epoch": 3}, "contains no weights"),
+        ({"fc.weight": torch.zeros(1)}, "is not a file that can be converted .*'fc.weight'"),
         ({"model.diffusion_model.out.bias": torch.zeros(1)}, "is a Stable Diffusion checkpoint"),
     ],
 )

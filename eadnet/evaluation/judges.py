@@ -8,7 +8,8 @@ from typing import Any
 
 from ..checkpoints import bundled_mini, load_checkpoint, read_info
 from ..errors import InputError
-from ..faces.detectors import yunet
+from ..faces.detectors import DETECTORS, detector_from_file, find_detector_file
+from ..faces.face import FaceDetector
 from ..metrics.sync import SyncNetwork
 from ..modules.face_api import FaceApiNetwork, FaceExpressions, FaceLandmarks68
 from .columns import SYNC_NETWORKS
@@ -31,7 +32,7 @@ class Judges:
 
     Attributes:
         sync: SyncNets.
-        faces: YuNet's file; None judges the centred square of every frame.
+        faces: a face detector's file; None judges the centred square of every frame.
         landmarks, expressions: face-api's.
         inception: for FID.
         videomae: for FVD.
@@ -48,9 +49,9 @@ class Judges:
     missing: dict[str, str] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
 
-    def detector(self) -> yunet.YuNet | None:
-        """A new one for each video, as it remembers where faces were."""
-        return None if self.faces is None else yunet.YuNet(self.faces)
+    def detector(self) -> FaceDetector | None:
+        """A new one for each video, as it may remember where faces were."""
+        return None if self.faces is None else detector_from_file(self.faces)
 
     def marks(self) -> list[str]:
         """Changes whenever another judge would speak."""
@@ -68,10 +69,10 @@ def find_judges(models: Path | None, mini: Path | None = None, faces: bool = Tru
 
     Args:
         models: a folder with any of `syncnet-v2.safetensors`, `stable-syncnet.safetensors`,
-            `inception-fid.safetensors` (all from `eadnet convert`), YuNet's file, face-api's landmark and
-            expression models, and a folder `videomae`; each in it or in a folder of it.
+            `inception-fid.safetensors` (all from `eadnet convert`), a face detector's file, face-api's
+            landmark and expression models, and a folder `videomae`; each in it or in a folder of it.
         mini: a checkpoint with a SyncNet; the bundled one if None.
-        faces: look for faces if YuNet's file is there.
+        faces: look for faces if a detector's file is there.
 
     Raises:
         CheckpointError: a file that is there but damaged or of another kind.
@@ -109,21 +110,27 @@ def _find_faces(judges: Judges, models: Path | None, wanted: bool) -> None:
     if not wanted:
         judges.missing[FACES] = "switched off; the centred square of every frame was judged"
         return
-    file = _find(judges, models, FACES, yunet.FILE)
+    file = find_detector_file(_places(models))
     if file is None:
-        judges.missing[FACES] += "; the centred square of every frame was judged"
+        usual = next(kind.files[0] for kind in DETECTORS.values() if kind.files)
+        judges.missing[FACES] = f"file {usual} missing; the centred square of every frame was judged"
         return
+    judges.files.append(file)
     try:
-        yunet.YuNet(file)
+        detector_from_file(file)
         judges.faces = file
-    except InputError as error:  # no OpenCV
+    except InputError as error:  # its package is not installed
         judges.missing[FACES] = f"{error} The centred square of every frame was judged."
+
+
+def _places(models: Path | None) -> list[Path]:
+    """The folder and those in it."""
+    return [] if models is None else [models, *sorted(path for path in models.iterdir() if path.is_dir())]
 
 
 def _find(judges: Judges, models: Path | None, title: str, *names: str) -> Path | None:
     """The first file of these names in the folder or one level below; noted as missing if there is none."""
-    places = [] if models is None else [models, *sorted(path for path in models.iterdir() if path.is_dir())]
-    for file in (place / name for name in names for place in places):
+    for file in (place / name for name in names for place in _places(models)):
         if file.is_file():
             judges.files.append(file)
             return file

@@ -15,9 +15,9 @@ def bounce(available: int, wanted: int) -> Tensor:
     held; frames beyond ``wanted`` are left out. Raises InputError for counts below 1.
     """
     if available < 1:
-        raise InputError("There is no picture: connect a portrait or the frames of a video.")
+        raise InputError("There is no image: connect a portrait or the frames of a video.")
     if wanted < 1:
-        raise InputError(f"{wanted} frames are asked for: use at least 1.")
+        raise InputError(f"{wanted} frames are requested: use at least 1.")
     period = max(1, 2 * (available - 1))
     position = torch.arange(wanted) % period
     return torch.where(position < available, position, period - position)

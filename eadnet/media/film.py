@@ -1,8 +1,8 @@
-"""A film that is written while it is made, can be watched at any time, and can be continued after a crash.
+"""A video that is written while it is made, can be watched at any time, and can be continued after a crash.
 
-Pictures are encoded in groups that know nothing of each other, each by an encoder of its own, and go with
+Frames are encoded in groups that know nothing of each other, each by an encoder of its own, and go with
 their sound into one fragment of an MP4 file. So whatever ends the program, the fragments that are on the disk
-play, and a film that was continued consists of the same groups as one made in one go.
+play, and a video that was continued consists of the same groups as one made in one go.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .sound import PACKED, Sound, packed, unpacked
 from .video import AAC_RATES, even_sized
 
 GROUP = 48  # frames
-# In smaller pictures x264's macroblock tree reads memory that nobody wrote: the same frames give other bytes
+# In smaller images x264's macroblock tree reads memory that nobody wrote: the same frames give other bytes
 # now and then (10 of 200 groups of 32 x 32; none of 60 from 64 x 64 on).
 _TREE_FROM = 64
 _AAC_FRAME = 1024
@@ -38,7 +38,7 @@ def most_waiting(width: int, height: int) -> int:
 
 
 def partial_path(path: Path) -> Path:
-    """Where the unfinished film lies: beside the finished one."""
+    """Where the unfinished video lies: beside the finished one."""
     return path.with_name(f"{path.stem}.partial.mp4")
 
 
@@ -47,11 +47,11 @@ def _previous_path(path: Path) -> Path:
 
 
 class Film:
-    """Writes frames uint8 [H, W, 3] with sound as MP4 (H.264, AAC).
+    """Writes frames uint8 [H, W, 3] with audio as MP4 (H.264, AAC).
 
-    Until `finish`, the film is in `partial_path`; then it appears whole at ``path``. `close` leaves the
-    partial film where it is. ``frames`` is how many frames the partial film held already, a multiple of
-    `GROUP`: the next frame to write is that one. The sound keeps its rate where AAC has it, and up to eight
+    Until `finish`, the video is in `partial_path`; then it appears whole at ``path``. `close` leaves the
+    partial video where it is. ``frames`` is how many frames the partial video held already, a multiple of
+    `GROUP`: the next frame to write is that one. The audio keeps its rate where AAC has it, and up to eight
     channels; it ends with the recording or, where ``seconds`` is given, there (cut, or followed by silence).
     Raises InputError when the place cannot be written or is full.
     """
@@ -98,8 +98,8 @@ class Film:
         if size != self._size:
             assert self._size is not None
             raise InputError(
-                f"Frame {number} is {size[0]} x {size[1]} pixels and the film "
-                f"{self._size[0]} x {self._size[1]}: use frames of one size."
+                f"Frame {number} is {size[0]} x {size[1]} pixels and the video {self._size[0]} x "
+                f"{self._size[1]}: use frames of one size."
             )
         if self._codec is None:
             self._codec = av.CodecContext.create("libx264", "w")
@@ -112,7 +112,7 @@ class Film:
             self._write_group()
 
     def finish(self) -> int:
-        """Write what is left, move the whole film to its place, and return the number of frames."""
+        """Write what is left, move the whole video to its place, and return the number of frames."""
         if self._pending:
             self._write_group()
         if self.frames == 0:
@@ -190,11 +190,11 @@ class Film:
             self.close()
             raise InputError(
                 f"The video {self.path.name} cannot be written on ({error.strerror or error}): make room in "
-                f"{self.path.parent}; what is finished plays in {partial_path(self.path).name}."
+                f"{self.path.parent}; the finished part can be played: {partial_path(self.path).name}."
             ) from error
 
     def _continue(self) -> None:
-        """Take over the whole groups of a partial film."""
+        """Take over the whole groups of a partial video."""
         partial, previous = partial_path(self.path), _previous_path(self.path)
         if count_groups(previous) < count_groups(partial) or not previous.is_file():
             if not partial.is_file():
@@ -218,7 +218,7 @@ class Film:
 
 
 def count_groups(path: Path) -> int:
-    """How many whole groups of frames a partial film holds; 0 where there is none."""
+    """How many whole groups of frames a partial video holds; 0 where there is none."""
     import av
 
     if not path.is_file():
@@ -250,7 +250,7 @@ def _packets(source: Any, stream: Any) -> Iterator[Any]:
 
 
 def _start_codes(data: bytes) -> bytes:
-    """A picture as an encoder gives it: units after start codes, where MP4 puts lengths of 4 bytes."""
+    """An image as an encoder gives it: units after start codes, where MP4 puts lengths of 4 bytes."""
     parts, at = [], 0
     while at < len(data):
         size = int.from_bytes(data[at : at + 4], "big")
@@ -293,7 +293,7 @@ def _rewrap(partial: Path, path: Path) -> None:
 
 
 class _SoundTrack:
-    """Encodes a recording alongside the pictures, piece by piece."""
+    """Encodes audio alongside the frames, piece by piece."""
 
     def __init__(self, container: Any, sound: Sound | None, seconds: float | None) -> None:
         self.container = container

@@ -19,14 +19,14 @@ OPEN, CLOSE = -30.0, -40.0
 FLOOR = -60.0
 _BLOCK = RATE // 100  # 10 ms
 _READ = 100 * 60  # blocks read at a time: a minute
-# Sounds that close the lips are short and quiet: the gate shuts late, and opens ahead of the sound.
+# Sounds that close the lips are short and quiet: the gate shuts late, and opens ahead of the audio.
 HOLD = 0.20
 AHEAD = 0.08
 FADE = 0.08
 
 
 def speech_gate(speech: Speech, fps: float | Fraction, num_frames: int) -> Tensor:
-    """How much every frame may listen: 1 where there is speech, 0 in silence, a short fade in between.
+    """The gate of every frame: 1 where there is speech, 0 in silence, a short fade in between.
 
     Args:
         speech: mono, 16 kHz.

@@ -1,4 +1,4 @@
-"""Does the picture hold still where it should and move evenly where it moves?
+"""Does the image hold still where it should and move evenly where it moves?
 
 Three weight-free measures: flicker (change where the reference does not move), jitter (acceleration of
 points) and warped difference (what motion does not explain of the change from frame to frame).

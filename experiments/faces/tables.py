@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from eadnet.errors import InputError
+from eadnet.faces import landmarker
 from eadnet.faces.choice import Choice
-from eadnet.faces.detectors import mediapipe, yunet
+from eadnet.faces.detectors import yunet
 from eadnet.faces.follow import Sighting, follow, watch
 from eadnet.media.images import read_image
 from eadnet.media.video import read_frames
@@ -51,7 +52,8 @@ def clips(media: Path) -> list[Path]:
 
 def found_and_jitter(report: Report, media: Path, models: Path, limit: int) -> None:
     report.say("", "## Found, still, and in line with a mesh", "")
-    meshes = mediapipe.MediaPipe(models / mediapipe.FILE) if importlib.util.find_spec("mediapipe") else None
+    task = models / landmarker.FILES[0]
+    meshes = landmarker.FaceLandmarker(task, most=8) if importlib.util.find_spec("mediapipe") else None
     report.say(
         "| clip | size | frames | tracked | jitter detected | smoothed | ratio | corners off (median) "
         "| single detections | mesh's five | eyes for brows |",
@@ -64,7 +66,7 @@ def found_and_jitter(report: Report, media: Path, models: Path, limit: int) -> N
         def frames(clip: Path = clip, seen: dict[int, list[np.ndarray]] = seen) -> Iterator[np.ndarray]:
             for index, frame in enumerate(itertools.islice(read_frames(clip), limit)):
                 if meshes is not None and index % MESH_EVERY == 0:
-                    seen[index] = meshes.meshes(frame)
+                    seen[index] = [face.mesh for face in meshes.detect(frame)]
                 yield frame
 
         sighting = watch(frames(), yunet.YuNet(models / yunet.FILE))

@@ -26,7 +26,7 @@ class BrightFaces:
 
 
 class FaceJudges(Judges):
-    def detector(self) -> BrightFaces:  # type: ignore[override]
+    def detector(self) -> BrightFaces:
         return BrightFaces()
 
 
@@ -74,7 +74,7 @@ def test_frames_without_a_face_are_said(judges: FaceJudges, tmp_path: Path) -> N
     ("changes", "said"),
     [
         ({"frames": 4}, "too short"),
-        ({"sound": None}, "no sound track"),
+        ({"sound": None}, "no audio track"),
         ({"sound": 0.0}, "silent"),
     ],
 )

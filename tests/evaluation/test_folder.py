@@ -65,6 +65,7 @@ def report(folders: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_every_metric_that_has_what_it_needs_is_there(report: Path) -> None:
     content = json.loads((report / "report.json").read_text())
     assert set(content["totals"]) == {
@@ -89,7 +90,7 @@ def test_the_table_holds_every_clip_and_its_notes(report: Path) -> None:
     with (report / "clips.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["clip"] for row in rows] == ["clip_0", "clip_1", "clip_2"]
-    assert rows[1]["mini_confidence"] == "" and "no sound track" in rows[1]["notes"]
+    assert rows[1]["mini_confidence"] == "" and "no audio track" in rows[1]["notes"]
     assert "the first 18 were compared" in rows[0]["notes"]
     assert float(rows[0]["psnr"]) > float(rows[2]["psnr"])  # clip 2 has another clip's reference
 
@@ -122,6 +123,7 @@ def test_finished_clips_are_not_scored_again(
     assert scored == ["clip_1", "clip_0", "clip_1", "clip_2"]  # without a reference, the scores are others
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_was_killed_goes_on_with_the_clip_it_was_at(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

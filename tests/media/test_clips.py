@@ -111,6 +111,7 @@ class Largest(TorchDispatchMode):
         return made
 
 
+@pytest.mark.slow
 def test_nothing_a_judge_makes_but_embeddings_and_distances_grows_with_the_clip() -> None:
     network = MiniSyncNet(widths=(8, 8, 8, 8), hidden=16, dim=8)
 

@@ -120,6 +120,7 @@ def test_a_continued_film_is_the_same_to_the_last_bit(tmp_path: Path, stopped: i
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
 
 
+@pytest.mark.slow
 def test_kill_9_leaves_a_film_that_plays_and_goes_on(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from tests.media.test_film import *\n"
@@ -139,6 +140,7 @@ def test_kill_9_leaves_a_film_that_plays_and_goes_on(tmp_path: Path) -> None:
     assert path.read_bytes() == (tmp_path / "whole.mp4").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [1, 100, 3000])
 def test_a_torn_off_end_is_left_out(tmp_path: Path, cut: int) -> None:
     path, count = tmp_path / "a.mp4", 3 * GROUP
@@ -157,6 +159,7 @@ def test_a_place_that_cannot_be_written_is_named_at_once(tmp_path: Path) -> None
         Film(tmp_path / "file" / "a.mp4", Fraction(25))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_leaves_what_plays(tmp_path: Path) -> None:
     code = (
         "import sys, resource, signal; from pathlib import Path; from tests.media.test_film import *\n"

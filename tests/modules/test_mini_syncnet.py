@@ -98,6 +98,7 @@ def test_it_survives_a_checkpoint(network, clip, tmp_path):
     torch.testing.assert_close(loaded.embed(*clip)[0], network.embed(*clip)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     "syncnet" not in read_info(bundled_mini())["components"],
     reason="the bundled mini.safetensors has no SyncNet yet",

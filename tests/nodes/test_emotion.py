@@ -102,5 +102,5 @@ def test_what_comfyuis_nodes_make_of_it_is_taken(nodes: Any, run: Run, loaded: A
 
 
 def test_an_empty_conditioning_is_refused(types: Any, input_error: type[Exception]) -> None:
-    with pytest.raises(input_error, match="empty conditioning"):
+    with pytest.raises(input_error, match="empty CONDITIONING"):
         types.EmotionTokens.of([])

@@ -174,14 +174,14 @@ def test_without_opencv_a_face_by_hand_still_works(
     monkeypatch.setitem(sys.modules, "cv2", None)
     monkeypatch.setitem(sys.modules, "mediapipe", None)
     assert follow(torch.rand(2, 120, 140, 3), detector=detector)[2].all()
-    with pytest.raises(input_error, match="pip install opencv-python-headless.*or give the face by hand"):
+    with pytest.raises(input_error, match="pip install opencv-python-headless.*or enter the face by hand"):
         follow(torch.rand(1, 120, 140, 3), detector="yunet")
 
 
 def test_what_is_no_picture_and_no_video_is_refused(
     follow: Callable[..., Any], input_error: type[Exception]
 ) -> None:
-    with pytest.raises(input_error, match="connect Load Video, or a picture"):
+    with pytest.raises(input_error, match="connect Load Video or Load Image"):
         follow(None)
 
 

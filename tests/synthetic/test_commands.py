@@ -42,6 +42,7 @@ def test_single_parameters_override_those_of_the_emotion(tmp_path: Path) -> None
     assert truth["landmarks"].shape == (1, 68, 2) and truth["mouth"].shape == (1, 24, 24)
 
 
+@pytest.mark.slow
 def test_a_sentence_becomes_a_film_with_sound_even_at_an_odd_size(tmp_path: Path) -> None:
     assert render(tmp_path / "said.mp4", "--say", "Hello 42 😀", "--size", "31", "--rate", "300") == 0
     film = read_video(tmp_path / "said.mp4")

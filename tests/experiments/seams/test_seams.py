@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from experiments.seams.bench import Bench
-from experiments.seams.changes import seam_table
-from experiments.seams.parts import moments
 from PIL import Image
 from scipy.io import wavfile
 
 from eadnet.rendering import Model, RenderSettings, load_model, open_scene
+from experiments.seams.bench import Bench
+from experiments.seams.changes import seam_table
 from experiments.seams.kept_frames import KeptFrames, OpenRender
+from experiments.seams.parts import moments
 from experiments.seams.speakers import difference
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
+
+pytestmark = pytest.mark.slow
 
 
 def film(seam: float) -> np.ndarray:

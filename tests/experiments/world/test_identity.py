@@ -10,6 +10,7 @@ import torch
 
 pytest.importorskip("cv2", reason="rendering needs the 'synthetic' extra (opencv-python-headless)")
 
+from eadnet.synthetic.datasets import seeds_of  # noqa: E402
 from eadnet.synthetic.expression import PARAMETERS, neutral  # noqa: E402
 from eadnet.synthetic.renderer import Renderer  # noqa: E402
 from eadnet.synthetic.studio import person  # noqa: E402
@@ -41,6 +42,10 @@ def test_the_rows_of_a_data_set_are_known_people(tmp_path):
     assert people(rows, "test") == [person(0, "test"), person(1, "test")]
     (tmp_path / SETTINGS).write_text(json.dumps({"first_seed": 5}))
     assert people(rows, "test") == [person(5, "test"), person(6, "test")]
+    (tmp_path / SETTINGS).write_text(json.dumps({"first_seed": 5, "kind": "features"}))
+    seeds = seeds_of({"split": "test", "first_seed": 5, "clips": 2, "kind": "features"})
+    assert seeds != [5, 6]
+    assert people(rows, "test") == [person(seed, "test") for seed in seeds]
 
 
 def test_the_error_counts_spreads_and_averages_over_frames():
