@@ -26,7 +26,7 @@ def test_every_experiment_says_how_it_is_called(name: str, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("word", "did you mean words?"), ("xyzzy", "Choose one of world")]
+    ("name", "hint"), [("emotoin", "did you mean emotion?"), ("xyzzy", "Choose one of world")]
 )
 def test_an_unknown_name_gets_a_hint(name: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name]) == 2
