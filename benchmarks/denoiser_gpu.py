@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -54,7 +55,11 @@ def measured(preset: Preset, device: str, dtype: torch.dtype) -> dict[str, float
     def once(steps: int) -> float:
         torch.cuda.synchronize()
         start = time.perf_counter()
-        sample(unet, given, RenderSettings(steps=steps).sampling(preset))
+        sample(
+            unet,
+            given,
+            replace(RenderSettings(steps=steps).sampling(preset), device=device, dtype=dtype),
+        )
         torch.cuda.synchronize()
         return time.perf_counter() - start
 
