@@ -12,6 +12,7 @@ from ..eadnet.media.audio import num_frames, to_mono_16k
 from ..eadnet.media.silence import gated, quiet_tokens, speech_gate
 from ..eadnet.media.speech import SpeechInMemory
 from . import host
+from .checks import check_widgets
 from .types import Audio, AudioEncoder, AudioTokens, schema
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class EADNetAudioEncode(io.ComfyNode):
         fps: float,
         silence_gate: bool = True,
     ) -> io.NodeOutput:
+        check_widgets(cls, fps=fps)
         if audio is None:
             raise InputError(
                 "The audio input is empty: the loaded file has no audio track. Choose one that has."

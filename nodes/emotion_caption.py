@@ -19,6 +19,7 @@ from ..eadnet.captions.schema import EMOTIONS
 from ..eadnet.captions.words import sentence
 from ..eadnet.errors import InputError
 from . import host
+from .checks import check_widgets
 from .types import FaceLandmarks, schema
 
 BACKENDS = ["template", "measured", "local model", "endpoint"]
@@ -176,6 +177,9 @@ class EADNetEmotionCaption(io.ComfyNode):
         images: torch.Tensor | None = None,
         face_landmarks: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
+        check_widgets(
+            cls, backend=backend, emotion=emotion, intensity=intensity, phrasing=phrasing, timeout=timeout
+        )
         if backend == "template":
             made = Captioned(template.describe(emotion, intensity, seed, features), "template")
         elif backend == "measured" and face_landmarks is not None:

@@ -21,6 +21,7 @@ from ..eadnet.errors import InputError
 from ..eadnet.media.audio import RATE, to_mono_16k
 from ..eadnet.media.curves import curve_picture
 from . import host
+from .checks import check_widgets
 from .types import Emotion, EmotionTokens, TextEncoder, schema
 
 EXAMPLE = "0.0 calm\n1.5 happy, a broad smile, 0.7\n3.0 furious, brows pulled down, lips pressed"
@@ -126,6 +127,7 @@ class EADNetEmotionTimeline(io.ComfyNode):
         from_loudness: float,
         audio: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
+        check_widgets(cls, fps=fps, cross_fade=cross_fade, ease=ease, from_loudness=from_loudness)
         keys = parse_timeline(timeline, frame_count / fps)
         texts = [key.text for key in keys]
         weights = key_weights(keys, frame_count, fps, cross_fade, ease)

@@ -20,11 +20,12 @@ from ..eadnet.faces.detectors.manual import parse_face
 from ..eadnet.faces.drawing import draw_track, strip_height
 from ..eadnet.faces.face import FaceDetector
 from ..eadnet.faces.follow import FALLBACKS, follow, watch
-from ..eadnet.faces.frames import bounce
+from ..eadnet.faces.frames import as_ranges, bounce
 from ..eadnet.faces.framing import FRAMINGS
 from ..eadnet.faces.masks import REGIONS
 from ..eadnet.media.images import unit_range
 from . import host
+from .checks import check_widgets
 from .footage import Footage, opened
 from .types import Denoiser, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegion, schema
 
@@ -199,6 +200,15 @@ class EADNetFaceTrack(io.ComfyNode):
         mask: Tensor | None = None,
         face_landmarks: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
+        check_widgets(
+            cls,
+            detector=detector,
+            face=face,
+            order=order,
+            missing_frame_fallback=missing_frame_fallback,
+            smoothing=smoothing,
+            framing=framing,
+        )
         marked = None if mask is None else mask.reshape(-1, *mask.shape[-2:])[0].cpu().numpy()
         choice = Choice(face, order, index, (point_x, point_y), marked)
         if model is not None:
@@ -284,6 +294,7 @@ class EADNetFaceComposite(io.ComfyNode):
         colour_match: float,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        check_widgets(cls, mask_region=mask_region, feather=feather, colour_match=colour_match)
         check_pictures(faces[:1])
         if faces.shape[1] != faces.shape[2]:
             raise InputError(
@@ -358,17 +369,6 @@ class EADNetFaceTrackPreview(io.ComfyNode):
                 pictures[place] = torch.from_numpy(drawn.copy()) / 255
                 progress.update(place + 1)
         return io.NodeOutput(pictures.to(host.result_device()))
-
-
-def as_ranges(numbers: list[int]) -> str:
-    """Ascending numbers in short: [1, 2, 3, 7] -> "1-3, 7"."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _counts(valid: Tensor) -> tuple[int, int]:

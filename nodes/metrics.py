@@ -16,6 +16,7 @@ from ..eadnet.metrics.clip_scores import clip_picture, clip_scores
 from ..eadnet.metrics.face_crops import face_crops, judge_track
 from ..eadnet.metrics.sync import FPS, judge
 from ..eadnet.metrics.sync_picture import sync_picture
+from .checks import check_widgets
 from .types import FaceTrackSocket, SyncNet, TrackAndRegion, schema
 
 THEMES = ["dark", "light"]
@@ -109,6 +110,7 @@ class EADNetSyncScore(io.ComfyNode):
         theme: str,
         track: TrackAndRegion | None = None,
     ) -> io.NodeOutput:
+        check_widgets(cls, fps=fps, min_confidence=min_confidence, theme=theme)
         if not audio or "waveform" not in audio:
             raise InputError("The audio input is empty: connect the audio of the frames.")
         waveform, rate = audio["waveform"], int(audio["sample_rate"])
@@ -169,6 +171,7 @@ class EADNetVideoMetrics(io.ComfyNode):
 
     @classmethod
     def execute(cls, generated: Tensor, reference: Tensor, fps: float, theme: str) -> io.NodeOutput:
+        check_widgets(cls, fps=fps, theme=theme)
         scores = clip_scores(_clip(generated), _clip(reference))
         return io.NodeOutput(
             scores.report(),

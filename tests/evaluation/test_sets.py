@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from eadnet.evaluation.judges import Judges, find_judges
 from eadnet.evaluation.sets import picture_features, set_distances, window_features
+from eadnet.faces.detectors.manual import ManualDetector, parse_face
 from eadnet.media.video import write_video
 from eadnet.modules.inception import Inception
 from tests.modules.test_inception import published_file
@@ -86,3 +88,19 @@ def test_networks_are_found_in_the_folder_of_models(tmp_path: Path) -> None:
     assert isinstance(judges.inception, Inception) and judges.videomae.dim == 16
     assert not {"FID", "FVD (VideoMAE)"} & set(judges.missing)
     assert "TorchScript" in judges.missing["FVD (I3D)"]
+
+
+def test_the_face_detector_whose_file_is_there_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces" / "face_landmarker.task").write_bytes(b"a task")
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    without = find_judges(tmp_path)
+    assert without.faces is None and "pip install mediapipe" in without.missing["Looking for faces"]
+    monkeypatch.setattr(
+        "eadnet.evaluation.judges.detector_from_file", lambda file: ManualDetector(parse_face("8, 8, 40, 40"))
+    )
+    judges = find_judges(tmp_path)
+    assert judges.faces == tmp_path / "faces" / "face_landmarker.task"
+    assert isinstance(judges.detector(), ManualDetector) and "Looking for faces" not in judges.missing

@@ -188,8 +188,3 @@ def test_what_is_no_picture_and_no_video_is_refused(
 def test_a_face_by_hand_that_is_none_is_refused_before_the_graph_runs(nodes: Any) -> None:
     assert "write 4 numbers" in nodes.EADNetFaceTrack.validate_inputs(manual="1 2 3")
     assert nodes.EADNetFaceTrack.validate_inputs(manual="") is True
-
-
-def test_frames_are_listed_in_short(submodule: Callable[[str], Any]) -> None:
-    as_ranges = submodule("nodes.faces").as_ranges
-    assert as_ranges([]) == "" and as_ranges([1, 2, 3, 7, 9, 10]) == "1-3, 7, 9-10"
