@@ -103,7 +103,7 @@ def test_the_timelines_loudness_rises_and_falls_with_the_energy() -> None:
     gain = speech_gain(sound, RATE, 125, 25)
     middle = [37, 62, 87]  # of the seconds in between: the quiet ends are both 0
     assert (np.argsort(gain[middle]) == np.argsort(rms[middle])).all()
-    assert np.corrcoef(gain, np.log(rms))[0, 1] > 0.9
+    assert np.corrcoef(gain, np.log(rms))[0, 1] > 0.8, "the gain is smoothed over phrases"
 
 
 def test_the_silence_gate_is_open_wherever_librosa_hears_speech() -> None:
