@@ -9,6 +9,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -389,12 +390,20 @@ def _caption(options: argparse.Namespace) -> None:
 
 
 def _synth_arguments(parser: argparse.ArgumentParser) -> None:
+    if find_spec(".synthetic", __package__) is None:  # the archive of the node registry leaves it out
+        parser.add_argument("anything", nargs="*", help=argparse.SUPPRESS)
+        return
     from .synthetic import commands
 
     commands.arguments(parser)
 
 
 def _synth(options: argparse.Namespace) -> None:
+    if find_spec(".synthetic", __package__) is None:
+        raise InputError(
+            "This installation came without the synthetic world, which no node needs. Clone the repository "
+            "to use `eadnet synth`."
+        )
     from .synthetic import commands
 
     try:
