@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .waveform import check_waveform
 
 if TYPE_CHECKING:
     from av import AudioFrame
@@ -42,8 +43,6 @@ class SoundInMemory:
     """A waveform [S], [C, S] or [1, C, S] at ``rate`` samples per second."""
 
     def __init__(self, waveform: Tensor, rate: int) -> None:
-        from .audio import check_waveform
-
         waveform = check_waveform(waveform)
         channels = 1 if waveform.ndim == 1 else waveform.shape[-2]
         if waveform.numel() != channels * waveform.shape[-1]:

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
-from ..media.audio import check_waveform
+from ..media.waveform import check_waveform
 
 # Left, top, right, bottom as shares of a square, mouth-centred face crop such as the synthetic world draws.
 MOUTH_BOX = (0.36, 0.62, 0.64, 0.88)

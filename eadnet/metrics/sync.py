@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
-from ..media.audio import RATE, check_waveform
+from ..media.audio import RATE
 from ..media.clips import Frames, picked, pieces
+from ..media.waveform import check_waveform
 from .pairs import check_clip
 
 MAX_SHIFT = 15

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..media.audio import check_waveform
 from ..media.features import WHISPER_HOP
 from ..media.speech import Speech
+from ..media.waveform import check_waveform
 from .slices import first_row_heard, slice_features, slice_stream
 
 
