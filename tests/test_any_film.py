@@ -25,6 +25,8 @@ from eadnet.media.video import read_video, write_video
 from tests.films import write_film
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 RATE = 16000
 SIDE = 2 * RESOLUTION

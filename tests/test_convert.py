@@ -73,6 +73,7 @@ def test_published_key_maps_have_nothing_missing_and_nothing_unexpected(
     assert ours == load_golden(f"{golden}.keys.json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("resolution", "preset"), [(256, "latentsync-1.5"), (512, "latentsync-1.6")])
 def test_the_unet_is_converted_with_the_resolution_it_was_trained_at(
     tmp_path: Path, resolution: int, preset: str

@@ -290,6 +290,7 @@ print("FACTS" + json.dumps({"seconds": seconds, "networks": modules() - before, 
 """
 
 
+@pytest.mark.slow
 @pytest.mark.comfy
 @pytest.mark.skipif(not has_comfy(), reason=MISSING)
 def test_importing_the_pack_is_quick_and_loads_no_model(tmp_path: Path) -> None:
