@@ -22,7 +22,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from eadnet.media.behind import Behind  # noqa: E402
+from eadnet.media.background_writer import BackgroundWriter  # noqa: E402
 from eadnet.media.film import Film, most_waiting  # noqa: E402
 from eadnet.modules.tfrm import PIECE  # noqa: E402
 
@@ -50,7 +50,7 @@ def written(frames: list[np.ndarray], seconds_each: float, overlapped: bool) -> 
         begun = time.monotonic()
         if overlapped:
             height, width = frames[0].shape[:2]
-            with Behind(film.write, most_waiting(width, height)) as write:
+            with BackgroundWriter(film.write, most_waiting(width, height)) as write:
                 for frame in finished(frames, seconds_each):
                     write(frame)
         else:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..media.behind import Behind
+from ..media.background_writer import BackgroundWriter
 from ..media.film import Film, discard_partial, most_waiting, partial_path
 from ..memory import with_less
 from ..sampling import Sampling
@@ -80,7 +80,7 @@ def render_to_file(
                     first_frame=continued,
                     on_progress=on_progress,
                 )
-                with Behind(film.write, most_waiting(*scene.pictures.size)) as write:
+                with BackgroundWriter(film.write, most_waiting(*scene.pictures.size)) as write:
                     for frame in frames:
                         write(frame)
             count = film.finish()
