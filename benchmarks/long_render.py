@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from eadnet.media.audio import load_audio  # noqa: E402
-from eadnet.media.film import partial_path  # noqa: E402
+from eadnet.media.resumable_video import partial_path  # noqa: E402
 
 ASSETS = ROOT / "eadnet" / "assets"
 

@@ -22,8 +22,8 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from eadnet.media.behind import Behind  # noqa: E402
-from eadnet.media.film import Film, most_waiting  # noqa: E402
+from eadnet.media.background_writer import BackgroundWriter  # noqa: E402
+from eadnet.media.resumable_video import ResumableVideo, most_waiting  # noqa: E402
 from eadnet.modules.tfrm import PIECE  # noqa: E402
 
 
@@ -46,11 +46,11 @@ def finished(frames: list[np.ndarray], seconds_each: float) -> Iterator[np.ndarr
 def written(frames: list[np.ndarray], seconds_each: float, overlapped: bool) -> float:
     """Wall seconds to write the film."""
     with tempfile.TemporaryDirectory() as folder:
-        film = Film(Path(folder) / "a.mp4", Fraction(25))
+        film = ResumableVideo(Path(folder) / "a.mp4", Fraction(25))
         begun = time.monotonic()
         if overlapped:
             height, width = frames[0].shape[:2]
-            with Behind(film.write, most_waiting(width, height)) as write:
+            with BackgroundWriter(film.write, most_waiting(width, height)) as write:
                 for frame in finished(frames, seconds_each):
                     write(frame)
         else:

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..eadnet.errors import InputError
 from ..eadnet.media.audio import num_frames, to_mono_16k
-from ..eadnet.media.silence import gated, quiet_tokens, speech_gate
+from ..eadnet.media.silence import fade_to_silence, silence_tokens, speech_gate
 from ..eadnet.media.speech import SpeechInMemory
 from . import host
 from .checks import check_widgets
@@ -90,5 +90,7 @@ class EADNetAudioEncode(io.ComfyNode):
         encoder = audio_encoder.use()
         tokens = encoder.encode_speech(speech, fps, frames)
         if silence_gate:
-            tokens = gated(tokens, speech_gate(SpeechInMemory(speech), fps, frames), quiet_tokens(encoder))
+            tokens = fade_to_silence(
+                tokens, speech_gate(SpeechInMemory(speech), fps, frames), silence_tokens(encoder)
+            )
         return io.NodeOutput(AudioTokens(tokens.float().to(host.result_device()), fps), frames)

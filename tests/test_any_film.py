@@ -20,7 +20,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 from eadnet.media.audio import load_audio, num_frames
-from eadnet.media.film import GROUP, count_groups, partial_path
+from eadnet.media.resumable_video import GROUP, count_groups, partial_path
 from eadnet.media.video import read_video, write_video
 from tests.films import write_film
 from tests.tiny import RESOLUTION, write_tiny_checkpoint

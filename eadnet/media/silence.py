@@ -80,13 +80,13 @@ def _dilated(spoken: Tensor, ahead: int, hold: int) -> Tensor:
     return torch.nn.functional.max_pool1d(padded, hold + ahead + 1, stride=1)[0, 0] > 0
 
 
-def gated(tokens: Tensor, gate: Tensor, quiet: Tensor) -> Tensor:
+def fade_to_silence(tokens: Tensor, gate: Tensor, quiet: Tensor) -> Tensor:
     """Tokens [n, N, D] that fade to those of silence, ``quiet`` [N, D], where ``gate`` [n] closes."""
     quiet = quiet.to(tokens)
     return quiet + gate.to(tokens)[:, None, None] * (tokens - quiet)
 
 
-def quiet_tokens(encoder: Any) -> Tensor:
+def silence_tokens(encoder: Any) -> Tensor:
     """What an audio encoder gives for a frame in the middle of silence, [N, D]."""
     tokens: Tensor = encoder.encode_speech(torch.zeros(RATE), 25, 25)[12]
     return tokens

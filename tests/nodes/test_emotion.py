@@ -34,7 +34,7 @@ def test_a_very_long_sentence_is_cut_and_the_cut_is_named(
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("\U0001f621", "holds no words"), ("\u6124\u6012", "write the emotion in English")],
+    [("\U0001f621", "contains no words"), ("\u6124\u6012", "write the emotion in English")],
 )
 def test_what_the_encoder_cannot_read_is_said(
     nodes: Any, run: Run, loaded: Any, caplog: pytest.LogCaptureFixture, text: str, said: str

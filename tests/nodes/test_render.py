@@ -56,7 +56,7 @@ def saved(video: Any) -> Path:
 def before_encoding(submodule: Any, monkeypatch: Any) -> list[np.ndarray]:
     """The frames as they go into the film, before H.264 changes them."""
     frames: list[np.ndarray] = []
-    film = submodule("eadnet.media.film").Film
+    film = submodule("eadnet.media.resumable_video").ResumableVideo
     write = film.write
 
     def keep(self: Any, pixels: np.ndarray) -> None:

@@ -18,7 +18,7 @@ from scipy.io import wavfile
 
 from eadnet.errors import InputError
 from eadnet.faces.detectors.manual import ManualDetector, parse_face
-from eadnet.media.film import GROUP, partial_path
+from eadnet.media.resumable_video import GROUP, partial_path
 from eadnet.media.video import read_video, write_video
 from eadnet.pipeline import generate, generate_file
 from eadnet.rendering import Model, RenderSettings, load_model, open_scene, render_frames

@@ -16,7 +16,7 @@ import torch
 
 from eadnet.errors import InputError
 from eadnet.media.audio import load_audio
-from eadnet.media.film import GROUP, Film, count_groups, partial_path
+from eadnet.media.resumable_video import GROUP, ResumableVideo, count_groups, partial_path
 from eadnet.media.sound import SoundInMemory
 from eadnet.media.video import read_video
 
@@ -35,8 +35,8 @@ def tone(seconds: float, rate: int = 48000, channels: int = 2) -> SoundInMemory:
     return SoundInMemory((0.3 * torch.sin(2764 * time)).expand(channels, -1), rate)
 
 
-def write(path: Path, count: int, resume: bool = False) -> Film:
-    film = Film(path, Fraction(25), tone(count / 25), resume=resume)
+def write(path: Path, count: int, resume: bool = False) -> ResumableVideo:
+    film = ResumableVideo(path, Fraction(25), tone(count / 25), resume=resume)
     for number in range(film.frames, count):
         film.write(frame(number))
     return film
@@ -65,7 +65,7 @@ def test_exactly_the_frames_that_were_given_come_out(tmp_path: Path, count: int)
     "fps", [Fraction(24), Fraction(30000, 1001), Fraction(30), Fraction(50), Fraction(60)]
 )
 def test_every_frame_rate_is_kept_and_sound_ends_with_the_picture(tmp_path: Path, fps: Fraction) -> None:
-    film = Film(tmp_path / "a.mp4", fps, tone(float(101 / fps), 44100, 1))
+    film = ResumableVideo(tmp_path / "a.mp4", fps, tone(float(101 / fps), 44100, 1))
     for number in range(101):
         film.write(frame(number))
     film.finish()
@@ -79,7 +79,7 @@ def test_every_frame_rate_is_kept_and_sound_ends_with_the_picture(tmp_path: Path
     ("rate", "channels"), [(8000, 1), (22050, 2), (11111, 2), (96000, 1), (48000, 6), (48000, 8), (11111, 8)]
 )
 def test_sound_keeps_its_rate_and_channels(tmp_path: Path, rate: int, channels: int) -> None:
-    film = Film(tmp_path / "a.mp4", Fraction(25), tone(2, rate, channels))
+    film = ResumableVideo(tmp_path / "a.mp4", Fraction(25), tone(2, rate, channels))
     for number in range(50):
         film.write(frame(number))
     film.finish()
@@ -91,7 +91,7 @@ def test_sound_keeps_its_rate_and_channels(tmp_path: Path, rate: int, channels: 
 
 @pytest.mark.parametrize(("end", "expected"), [(1.0, 1.0), (None, 2.0), (3.0, 3.0)])
 def test_sound_can_be_cut_or_followed_by_silence(tmp_path: Path, end: float | None, expected: float) -> None:
-    film = Film(tmp_path / "a.mp4", Fraction(25), tone(2), seconds=end)
+    film = ResumableVideo(tmp_path / "a.mp4", Fraction(25), tone(2), seconds=end)
     for number in range(75):
         film.write(frame(number))
     film.finish()
@@ -110,7 +110,7 @@ def test_a_partial_film_plays(tmp_path: Path) -> None:
 def test_a_continued_film_is_the_same_to_the_last_bit(tmp_path: Path, stopped: int) -> None:
     count = 4 * GROUP + 9
     write(tmp_path / "whole.mp4", count).finish()
-    film = Film(tmp_path / "a.mp4", Fraction(25), tone(count / 25))
+    film = ResumableVideo(tmp_path / "a.mp4", Fraction(25), tone(count / 25))
     for number in range(stopped):
         film.write(frame(number))
     film.close()
@@ -123,7 +123,7 @@ def test_a_continued_film_is_the_same_to_the_last_bit(tmp_path: Path, stopped: i
 @pytest.mark.slow
 def test_kill_9_leaves_a_film_that_plays_and_goes_on(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from tests.media.test_film import *\n"
+        "import sys, time; from pathlib import Path; from tests.media.test_resumable_video import *\n"
         "film = write(Path(sys.argv[1]), 4 * GROUP + 9)\n"
         "print('written', flush=True); time.sleep(60)"
     )
@@ -156,13 +156,13 @@ def test_a_torn_off_end_is_left_out(tmp_path: Path, cut: int) -> None:
 def test_a_place_that_cannot_be_written_is_named_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
-        Film(tmp_path / "file" / "a.mp4", Fraction(25))
+        ResumableVideo(tmp_path / "file" / "a.mp4", Fraction(25))
 
 
 @pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_leaves_what_plays(tmp_path: Path) -> None:
     code = (
-        "import sys, resource, signal; from pathlib import Path; from tests.media.test_film import *\n"
+        "import sys, resource, signal; from pathlib import Path; from tests.media.test_resumable_video import *\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))\n"
         "try: write(Path(sys.argv[1]), 40 * GROUP).finish()\n"
@@ -179,5 +179,5 @@ def test_a_full_disk_is_one_sentence_and_leaves_what_plays(tmp_path: Path) -> No
 
 def test_no_frames_are_no_film(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no frames"):
-        Film(tmp_path / "a.mp4", Fraction(25)).finish()
+        ResumableVideo(tmp_path / "a.mp4", Fraction(25)).finish()
     assert list(tmp_path.iterdir()) == []

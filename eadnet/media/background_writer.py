@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Behind(Generic[T]):
+class BackgroundWriter(Generic[T]):
     """Gives items to ``work`` in a thread, one after the other; at most ``waiting`` of them wait.
 
     At the end of its ``with`` statement everything that was given is worked on. What ``work`` raises is
@@ -24,7 +24,7 @@ class Behind(Generic[T]):
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Behind[T]:
+    def __enter__(self) -> BackgroundWriter[T]:
         self._thread.start()
         return self
 

@@ -46,7 +46,7 @@ def _previous_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.previous.mp4")
 
 
-class Film:
+class ResumableVideo:
     """Writes frames uint8 [H, W, 3] with audio as MP4 (H.264, AAC).
 
     Until `finish`, the video is in `partial_path`; then it appears whole at ``path``. `close` leaves the
@@ -146,7 +146,7 @@ class Film:
             )
             self._picture = self._container.add_stream("libx264", rate=self.fps)
             self._configure(self._picture.codec_context, size)
-            self._sound = _SoundTrack(self._container, self._sound_source, self._seconds)
+            self._sound = _AudioTrack(self._container, self._sound_source, self._seconds)
 
         self._guarded(open_container)
         self._size = size
@@ -292,7 +292,7 @@ def _rewrap(partial: Path, path: Path) -> None:
         raise
 
 
-class _SoundTrack:
+class _AudioTrack:
     """Encodes audio alongside the frames, piece by piece."""
 
     def __init__(self, container: Any, sound: Sound | None, seconds: float | None) -> None:

@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
-from eadnet.media.behind import Behind
+from eadnet.media.background_writer import BackgroundWriter
 
 
 def test_everything_is_done_in_order_when_it_ends() -> None:
     done: list[int] = []
-    with Behind(done.append, 2) as give:
+    with BackgroundWriter(done.append, 2) as give:
         for number in range(50):
             give(number)
     assert done == list(range(50))
@@ -27,7 +27,7 @@ def test_giving_goes_on_while_work_is_done_and_waits_when_too_much_waits() -> No
     given: list[int] = []
 
     def give_all() -> None:
-        with Behind(work, 2) as give:
+        with BackgroundWriter(work, 2) as give:
             for number in range(5):
                 give(number)
                 given.append(number)
@@ -49,19 +49,19 @@ def fail_at_2(number: int) -> None:
 
 def test_what_fails_is_raised_at_the_next_call_or_the_end() -> None:
     given = []
-    with pytest.raises(ValueError, match="two"), Behind(fail_at_2, 1) as give:
+    with pytest.raises(ValueError, match="two"), BackgroundWriter(fail_at_2, 1) as give:
         for number in range(100):
             give(number)
             given.append(number)
     assert len(given) < 10
-    with pytest.raises(ValueError, match="two"), Behind(fail_at_2, 9) as give:
+    with pytest.raises(ValueError, match="two"), BackgroundWriter(fail_at_2, 9) as give:
         for number in range(3):
             give(number)
 
 
 def test_an_error_of_the_giver_is_the_one_that_is_seen_and_what_was_given_is_done() -> None:
     done: list[int] = []
-    with pytest.raises(KeyboardInterrupt), Behind(done.append, 9) as give:
+    with pytest.raises(KeyboardInterrupt), BackgroundWriter(done.append, 9) as give:
         give(1)
         give(2)
         raise KeyboardInterrupt
