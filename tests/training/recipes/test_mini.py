@@ -11,7 +11,7 @@ import torch
 from eadnet.errors import InputError
 from eadnet.modules.autoencoder import MiniAutoencoder
 from eadnet.modules.tfrm import TFRM
-from eadnet.synthetic.datasets import LAYOUT, DatasetShape, seeds_of
+from eadnet.synthetic.datasets import DatasetShape, seeds_of
 from eadnet.training.data.latents import LatentSet
 from eadnet.training.losses.weights import Weights
 from eadnet.training.recipes import mini, mini_data

@@ -11,12 +11,12 @@ import pytest
 from eadnet.captions.dataset import caption_folder
 from eadnet.captions.template import TemplateCaptioner
 from eadnet.errors import InputError
-from eadnet.synthetic.expression import PARAMETERS
-from eadnet.training.dataset import CAPTIONS, ClipSet, Shape, _arrays, clip_name, read_texts
-from eadnet.training.latents import LatentSet
-from eadnet.training.videos import main, write_videos
+from eadnet.synthetic.datasets import DatasetShape, arrays_of
+from eadnet.training.data.clips import CAPTIONS, ClipSet, clip_name, read_texts
+from eadnet.training.data.latents import LatentSet
+from eadnet.training.data.videos import main, write_videos
 
-SHAPE = Shape(clips=3, frames=5, size=32)
+SHAPE = DatasetShape(clips=3, frames=5, size=32)
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     """A data set of noise."""
     rng, path = np.random.default_rng(0), tmp_path / "train"
     path.mkdir()
-    for name, (dtype, size) in _arrays(SHAPE, len(PARAMETERS)).items():
+    for name, (dtype, size) in arrays_of(SHAPE).items():
         np.save(path / f"{name}.npy", rng.integers(0, 200, size).astype(dtype))
     rows = [{"row": i, "text": "grammar", "emotion": "happy", "intensity": 0.7} for i in range(SHAPE.clips)]
     (path / "texts.json").write_text(json.dumps(rows))
