@@ -20,12 +20,10 @@ from pathlib import Path
 import av
 import torch
 
+from eadnet.media.audio import load_audio
+from eadnet.media.resumable_video import partial_path
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from eadnet.media.audio import load_audio  # noqa: E402
-from eadnet.media.resumable_video import partial_path  # noqa: E402
-
 ASSETS = ROOT / "eadnet" / "assets"
 
 

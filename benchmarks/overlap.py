@@ -10,7 +10,6 @@ Both ways run by turns, so that other work on the machine meets both.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,12 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from eadnet.media.background_writer import BackgroundWriter  # noqa: E402
-from eadnet.media.resumable_video import ResumableVideo, most_waiting  # noqa: E402
-from eadnet.modules.tfrm import PIECE  # noqa: E402
+from eadnet.media.background_writer import BackgroundWriter
+from eadnet.media.resumable_video import ResumableVideo, most_waiting
+from eadnet.modules.tfrm import PIECE
 
 
 def pictures(count: int, width: int, height: int) -> list[np.ndarray]:

@@ -13,8 +13,8 @@ from ..eadnet.faces.crops import centre_square, check_pictures, without_alpha
 from ..eadnet.media.audio import moved, to_mono_16k
 from ..eadnet.media.clips import Frames
 from ..eadnet.metrics.clip_scores import clip_picture, clip_scores
-from ..eadnet.metrics.face_crops import face_crops, judge_track
-from ..eadnet.metrics.sync import FPS, judge
+from ..eadnet.metrics.face_crops import face_crops, syncnet_track
+from ..eadnet.metrics.sync import FPS, sync_verdict
 from ..eadnet.metrics.sync_picture import sync_picture
 from .checks import check_widgets
 from .types import FaceTrackSocket, SyncNet, TrackAndRegion, schema
@@ -117,8 +117,8 @@ class EADNetSyncScore(io.ComfyNode):
         sound, network = to_mono_16k(waveform, rate), syncnet.use()
         frames: Frames = centre_square(_clip(images))
         if track is not None:
-            frames = face_crops(_clip(images), judge_track(track.track, network.name))
-        verdict = judge(network, frames, sound.to(next(network.parameters()).device), fps)
+            frames = face_crops(_clip(images), syncnet_track(track.track, network.name))
+        verdict = sync_verdict(network, frames, sound.to(next(network.parameters()).device), fps)
         sure = verdict.score.confidence > min_confidence if min_confidence else verdict.sure
         shift = verdict.score.offset / FPS if sure else 0.0
         report = verdict.report()

@@ -75,7 +75,7 @@ def framed_track(track: FaceTrack, framing: str, resolution: int) -> FaceTrack:
     return replace(track, framing=framing, resolution=resolution, matrices=matrices)
 
 
-def judge_track(track: FaceTrack, network: str) -> FaceTrack:
+def syncnet_track(track: FaceTrack, network: str) -> FaceTrack:
     """A face framed as the SyncNet of this name was trained."""
     if network == "syncnet_v2":
         return square_track(track, SYNCNET_V2)

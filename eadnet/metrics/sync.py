@@ -235,7 +235,9 @@ class SyncVerdict:
         return "\n".join(lines)
 
 
-def judge(network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | Fraction) -> SyncVerdict:
+def sync_verdict(
+    network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | Fraction
+) -> SyncVerdict:
     """`score` with its input checked; notes tell what was unusual about it.
 
     Args:

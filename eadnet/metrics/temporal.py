@@ -26,7 +26,7 @@ def flicker(generated: Frames, reference: Frames | None = None, still: float = S
 
     Args:
         generated: [T, 3, H, W], 0..1 or uint8.
-        reference: the true clip, whose still pixels are judged; None judges the half of the pixels that
+        reference: the true clip, whose still pixels count; None counts the half of the pixels that
             changes least over the clip.
         still: largest change of a reference pixel that counts as still.
 

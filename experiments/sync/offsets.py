@@ -10,7 +10,7 @@ from eadnet.checkpoints import bundled_mini, load_checkpoint
 from eadnet.faces.detectors import yunet
 from eadnet.faces.detectors.yunet import YuNet
 from eadnet.faces.follow import follow, watch
-from eadnet.metrics.face_crops import face_crops, judge_track
+from eadnet.metrics.face_crops import face_crops, syncnet_track
 from eadnet.metrics.intervals import mean_interval, separation, share_interval
 from eadnet.metrics.sync import sweep
 from eadnet.modules.mini_audio import speech_log_mel
@@ -63,7 +63,7 @@ def tracked(bench: Bench) -> list[str]:
     def cropped(pictures: Tensor) -> Tensor:
         detector = YuNet(bench.options.models / yunet.FILE)
         track = follow(watch(iter(pictures.movedim(1, -1).numpy()), detector), "portrait", 128)
-        return face_crops(pictures, judge_track(track, "mini"))[:]
+        return face_crops(pictures, syncnet_track(track, "mini"))[:]
 
     count = bench.options.codec_clips
     embedded = EmbeddedClips(bench.network(), bench.clips("test", count), count, cropped)

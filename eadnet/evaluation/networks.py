@@ -1,4 +1,4 @@
-"""The networks that judge, as far as their files are there, and why others are missing."""
+"""The networks that score videos, as far as their files are there, and why others are missing."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _PLUGGED = {
 
 
 @dataclass
-class Judges:
+class ScoringNetworks:
     """What was found.
 
     Attributes:
         sync: SyncNets.
-        faces: a face detector's file; None judges the centred square of every frame.
+        faces: a face detector's file; None takes the centred square of every frame.
         landmarks, expressions: face-api's.
         inception: for FID.
         videomae: for FVD.
@@ -54,7 +54,7 @@ class Judges:
         return None if self.faces is None else detector_from_file(self.faces)
 
     def marks(self) -> list[str]:
-        """Changes whenever another judge would speak."""
+        """Changes whenever another network would score."""
         return [stamp(path) for path in self.files]
 
 
@@ -64,7 +64,7 @@ def stamp(path: Path) -> str:
     return f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
 
 
-def find_judges(models: Path | None, mini: Path | None = None, faces: bool = True) -> Judges:
+def find_networks(models: Path | None, mini: Path | None = None, faces: bool = True) -> ScoringNetworks:
     """Load what is there.
 
     Args:
@@ -77,50 +77,50 @@ def find_judges(models: Path | None, mini: Path | None = None, faces: bool = Tru
     Raises:
         CheckpointError: a file that is there but damaged or of another kind.
     """
-    judges = Judges(missing=dict(_PLUGGED))
-    _find_sync(judges, models, mini)
-    _find_faces(judges, models, faces)
-    if file := _find(judges, models, "LMD, M-LMD, jitter", LANDMARK_FILE):
-        judges.landmarks = FaceLandmarks68(FaceApiNetwork.load(file))
-    if file := _find(judges, models, "Acc_emo", EXPRESSION_FILE):
-        judges.expressions = FaceExpressions(FaceApiNetwork.load(file))
-    if file := _find(judges, models, "FID", INCEPTION_FILE):
-        judges.inception = load_checkpoint(file, only={"inception"}).component("inception")
-    if file := _find(judges, models, "FVD (VideoMAE)", f"{VIDEOMAE_FOLDER}/model.safetensors"):
+    networks = ScoringNetworks(missing=dict(_PLUGGED))
+    _find_sync(networks, models, mini)
+    _find_faces(networks, models, faces)
+    if file := _find(networks, models, "LMD, M-LMD, jitter", LANDMARK_FILE):
+        networks.landmarks = FaceLandmarks68(FaceApiNetwork.load(file))
+    if file := _find(networks, models, "Acc_emo", EXPRESSION_FILE):
+        networks.expressions = FaceExpressions(FaceApiNetwork.load(file))
+    if file := _find(networks, models, "FID", INCEPTION_FILE):
+        networks.inception = load_checkpoint(file, only={"inception"}).component("inception")
+    if file := _find(networks, models, "FVD (VideoMAE)", f"{VIDEOMAE_FOLDER}/model.safetensors"):
         from ..modules.video_features import VideoMAEFeatures
 
-        judges.videomae = VideoMAEFeatures.load(file.parent)
-    return judges
+        networks.videomae = VideoMAEFeatures.load(file.parent)
+    return networks
 
 
-def _find_sync(judges: Judges, models: Path | None, mini: Path | None) -> None:
+def _find_sync(networks: ScoringNetworks, models: Path | None, mini: Path | None) -> None:
     path = mini or bundled_mini()
     if "syncnet" in read_info(path)["components"]:
-        judges.sync.append(load_checkpoint(path, only={"syncnet"}).component("syncnet"))
-        judges.files.append(path)
+        networks.sync.append(load_checkpoint(path, only={"syncnet"}).component("syncnet"))
+        networks.files.append(path)
     else:
-        judges.missing["LSE-C, LSE-D, AV offset (mini)"] = f"no SyncNet in {path.name}"
+        networks.missing["LSE-C, LSE-D, AV offset (mini)"] = f"no SyncNet in {path.name}"
     for name in SYNC_NETWORKS[1:]:
         names = (f"{name.replace('_', '-')}.safetensors", f"{name}.safetensors")
-        if file := _find(judges, models, f"LSE-C, LSE-D, AV offset ({name})", *names):
-            judges.sync.append(load_checkpoint(file, only={"syncnet"}).component("syncnet"))
+        if file := _find(networks, models, f"LSE-C, LSE-D, AV offset ({name})", *names):
+            networks.sync.append(load_checkpoint(file, only={"syncnet"}).component("syncnet"))
 
 
-def _find_faces(judges: Judges, models: Path | None, wanted: bool) -> None:
+def _find_faces(networks: ScoringNetworks, models: Path | None, wanted: bool) -> None:
     if not wanted:
-        judges.missing[FACES] = "switched off; the centred square of every frame was judged"
+        networks.missing[FACES] = "switched off; the centred square of every frame was scored"
         return
     file = find_detector_file(_places(models))
     if file is None:
         usual = next(kind.files[0] for kind in DETECTORS.values() if kind.files)
-        judges.missing[FACES] = f"file {usual} missing; the centred square of every frame was judged"
+        networks.missing[FACES] = f"file {usual} missing; the centred square of every frame was scored"
         return
-    judges.files.append(file)
+    networks.files.append(file)
     try:
         detector_from_file(file)
-        judges.faces = file
+        networks.faces = file
     except InputError as error:  # its package is not installed
-        judges.missing[FACES] = f"{error} The centred square of every frame was judged."
+        networks.missing[FACES] = f"{error} The centred square of every frame was scored."
 
 
 def _places(models: Path | None) -> list[Path]:
@@ -128,11 +128,11 @@ def _places(models: Path | None) -> list[Path]:
     return [] if models is None else [models, *sorted(path for path in models.iterdir() if path.is_dir())]
 
 
-def _find(judges: Judges, models: Path | None, title: str, *names: str) -> Path | None:
+def _find(networks: ScoringNetworks, models: Path | None, title: str, *names: str) -> Path | None:
     """The first file of these names in the folder or one level below; noted as missing if there is none."""
     for file in (place / name for name in names for place in _places(models)):
         if file.is_file():
-            judges.files.append(file)
+            networks.files.append(file)
             return file
-    judges.missing[title] = f"file {names[0]} missing"
+    networks.missing[title] = f"file {names[0]} missing"
     return None
