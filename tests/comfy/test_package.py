@@ -45,7 +45,15 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def comfy_node(cli: ComfyCli, command: str, folder: Path) -> str:
     """What `comfy node COMMAND` says in a folder."""
-    arguments = [cli.python, "-m", "comfy_cli", "--skip-prompt", "--no-json", "node", command]
+    arguments: list[str | Path] = [
+        cli.python,
+        "-m",
+        "comfy_cli",
+        "--skip-prompt",
+        "--no-json",
+        "node",
+        command,
+    ]
     done = subprocess.run(
         arguments, cwd=folder, env=cli.environment(), capture_output=True, text=True, check=False
     )
