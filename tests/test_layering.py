@@ -14,7 +14,18 @@ from tests.in_comfy import MISSING, ROOT, has_comfy, run_in_comfy
 
 COMFY = {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "latent_preview", "server", "execution"}
 FLOW = ("media", "faces", "captions", "modules", "sampling", "metrics")  # data flows right, imports go left
-RUNTIME = {"torch", "numpy", "scipy", "einops", "safetensors", "transformers", "diffusers", "av", "PIL"}
+RUNTIME = {
+    "torch",
+    "numpy",
+    "scipy",
+    "einops",
+    "imageio",
+    "safetensors",
+    "transformers",
+    "diffusers",
+    "av",
+    "PIL",
+}
 OPTIONAL = {"cv2", "mediapipe"}  # to find and measure faces: imported when used, and missed with a message
 ASK_FOR_THEM = ("faces/yunet.py", "faces/mediapipe.py", "captions/mediapipe_faces.py")
 WORKSHOP = ("synthetic", "training")  # may use more: what makes and trains models never runs inside ComfyUI
