@@ -32,6 +32,7 @@ ROOMS = (
     "eadnet.adapters",
     "eadnet.convert",
     "eadnet.rendering",
+    "eadnet.pipeline",
     "eadnet.evaluation",
     # Training is one chain. The drawn world stands over it, so only the recipes know it: the same tasks train
     # on clips of other origin.
@@ -53,14 +54,11 @@ ROOMS = (
 )
 HOUSE = ("eadnet", "nodes", "experiments", "benchmarks", "tools")
 
-# Rooms that are not built yet, and files that still stand where the old house was; no rule of order holds for
-# these files. Both lists have to be true (see below), and both must become empty.
-UNBUILT: set[str] = set()
-STILL_TO_MOVE: tuple[str, ...] = ()
-STILL_A_CIRCLE: set[str] = set()
-
 COMFY = {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "latent_preview", "server", "execution"}
-RUNTIME = {"torch", "numpy", "scipy", "einops", "safetensors", "transformers", "diffusers", "av", "PIL"}
+RUNTIME = {
+    *("torch", "numpy", "scipy", "einops", "safetensors", "transformers", "av", "PIL"),  # ComfyUI brings them
+    *("diffusers", "imageio"),  # requirements.txt
+}
 OPTIONAL = {"cv2", "mediapipe"}  # to find and measure faces: imported when used, and missed with a message
 ASK_FOR_THEM = ("faces/detectors/yunet.py", "faces/landmarker.py")
 WORKSHOP = ("synthetic", "training")  # may use more: what makes and trains models never runs inside ComfyUI
@@ -122,8 +120,8 @@ def graph() -> dict[str, set[str]]:
 
 
 def room(name: str) -> str | None:
-    """The room of a file; None for the package's own `__init__`s, which say nothing, and for old places."""
-    if any(within(name, old) for old in STILL_TO_MOVE) or name in ("eadnet", "eadnet.training"):
+    """The room of a file; None for the packages' own `__init__`s, which say nothing."""
+    if name in ("eadnet", "eadnet.training"):
         return None
     known = [room for room in ROOMS if within(name, room)]
     return max(known, key=len) if known else "nowhere"
@@ -148,12 +146,9 @@ def strangers(paths: list[Path], friends: set[str]) -> list[str]:
     ]
 
 
-def test_all_rooms_are_there_and_the_lists_of_what_is_to_come_are_true() -> None:
+def test_all_rooms_are_there() -> None:
     names = set(graph())
-    missing = {room for room in ROOMS if not any(within(name, room) for name in names)}
-    assert missing == UNBUILT
-    gone = {old for old in STILL_TO_MOVE if not any(within(name, old) for name in names)}
-    assert not gone, "take these off STILL_TO_MOVE"
+    assert not [room for room in ROOMS if not any(within(name, room) for name in names)]
 
 
 def test_every_file_is_in_a_room() -> None:
@@ -174,17 +169,10 @@ def test_a_room_imports_from_the_rooms_under_it(floor: str) -> None:
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:
-    edges = {
-        name: taken - (STILL_A_CIRCLE if name in STILL_A_CIRCLE else set()) for name, taken in graph().items()
-    }
     try:
-        TopologicalSorter(edges).prepare()
+        TopologicalSorter(graph()).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(reversed(error.args[1])))
-
-
-def test_the_circle_that_is_excused_is_one() -> None:
-    assert all(graph()[name] & STILL_A_CIRCLE for name in STILL_A_CIRCLE)
 
 
 def test_circles_are_seen() -> None:
@@ -218,7 +206,6 @@ def test_the_command_line_makes_synthetic_clips_and_neither_trains_nor_experimen
         if room(name) in ("eadnet.cli", "eadnet.__main__")
         for imported in taken
         if any(within(imported, package) for package in forbidden)
-        and not any(within(imported, old) for old in STILL_TO_MOVE)
     ]
     assert not found
 
