@@ -120,6 +120,7 @@ def test_another_autoencoder_encodes_everything_anew(clips: Path, tmp_path: Path
     assert not any(np.array_equal(before["target"][row], after["target"][row]) for row in range(3))
 
 
+@pytest.mark.slow
 def test_two_workers_encode_the_same(clips: Path, tmp_path: Path) -> None:
     vae = tiny_autoencoder()
     encode_dataset(clips, vae, tmp_path / "one")

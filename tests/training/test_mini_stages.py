@@ -40,6 +40,7 @@ def latent_set_of(folder: Path) -> LatentSet:
     return LatentSet(folder / "latents" / "train", folder / "train")
 
 
+@pytest.mark.slow
 def test_a_weighed_loss_gets_its_judge_trained_first_and_samples_are_written(folder: Path) -> None:
     budget = mini.Budget(smoother=1e-6)
     how = Schedule(steps=3, frames=16, sample_every=2)

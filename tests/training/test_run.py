@@ -28,6 +28,7 @@ def train(run: Run, steps: int) -> None:
     run.step = steps
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_the_same_weights_average_and_random_numbers(tmp_path):
     first = new_run(tmp_path)
     train(first, 5)
