@@ -57,6 +57,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(denoiser, "EVALUATED_CLIPS", 2)
 
 
+@pytest.mark.slow
 def test_every_variant_is_trained_with_every_seed_once_however_often_it_is_stopped(
     parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +96,7 @@ def test_every_variant_is_trained_with_every_seed_once_however_often_it_is_stopp
     assert "ablation --steps 1 --seeds 2 --clips 3 --sampling-steps 1`" in out.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [False, True])
 def test_variants_begin_with_the_same_encoders_and_where_asked_the_same_denoiser(
     parts: Parts, whole: bool
@@ -110,6 +112,7 @@ def test_variants_begin_with_the_same_encoders_and_where_asked_the_same_denoiser
     assert whole == all(torch.equal(value, others[1][name]) for name, value in others[0].items())
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_out_in_training_and_in_use(
     parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_killed_evaluation_goes_on_and_ends_with_a_page(
     checkpoint: Path, train: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

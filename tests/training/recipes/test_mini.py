@@ -43,6 +43,7 @@ def latent_set_of(folder: Path) -> LatentSet:
     return LatentSet(folder / "latents" / "train", folder / "train")
 
 
+@pytest.mark.slow
 def test_a_weighed_loss_gets_its_frozen_network_trained_first_and_samples_are_written(folder: Path) -> None:
     budget = Budget(smoother=1e-6)
     how = Schedule(steps=3, frames=16, sample_every=2)
