@@ -46,5 +46,11 @@ def test_mini_is_small_and_its_parts_fit_together() -> None:
 
 
 def test_an_unknown_preset_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(CheckpointError, match="no preset 'maxi'.*mini, latentsync-1.5"):
-        find_preset("maxi")
+    with pytest.raises(CheckpointError, match="no preset 'grand': choose one of mini, latentsync-1.5"):
+        find_preset("grand")
+
+
+@pytest.mark.parametrize(("name", "near"), [("minni", "mini"), ("latentsync1.6", "latentsync-1.6")])
+def test_a_misspelt_preset_is_answered_with_the_nearest(name: str, near: str) -> None:
+    with pytest.raises(CheckpointError, match=f"no preset '{name}': did you mean '{near}'"):
+        find_preset(name)

@@ -84,7 +84,10 @@ def run(options: argparse.Namespace) -> None:
     def show(now: StageProgress) -> None:
         line(now.stage, now.done, now.total, now.seconds_left)
 
-    model, settings = _model(options), _settings(options)
+    settings = _settings(options)
+    detector = face_detector(options.face_detector, options.face) if options.video else None
+    choice = None if options.face_index is None else Choice("index", "left-right", options.face_index)
+    model = _model(options)
     with open_scene(
         model,
         options.audio,
@@ -92,8 +95,8 @@ def run(options: argparse.Namespace) -> None:
         portrait=options.portrait,
         video=options.video,
         settings=settings,
-        detector=face_detector(options.face_detector, options.face) if options.video else None,
-        choice=None if options.face_index is None else Choice("index", "left-right", options.face_index),
+        detector=detector,
+        choice=choice,
         on_progress=show,
     ) as scene:
         made = render_to_file(
@@ -110,24 +113,6 @@ def run(options: argparse.Namespace) -> None:
         from .contact_sheet import write_sheet
 
         write_sheet(options.out, options.contact_sheet)
-
-
-def _model(options: argparse.Namespace) -> Model:
-    """The networks, on their device."""
-    import torch
-
-    from ..rendering import load_model
-
-    model = load_model(
-        options.checkpoint,
-        audio_encoder=options.audio_encoder,
-        vae=options.vae,
-        text_encoder=options.text_encoder,
-    )
-    try:
-        return model.to(options.device, torch.float16 if options.half else None)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"The device {options.device} cannot be used: choose cpu or another one.") from error
 
 
 def _settings(options: argparse.Namespace) -> RenderSettings:
@@ -148,6 +133,24 @@ def _settings(options: argparse.Namespace) -> RenderSettings:
         colour_match=options.colour_match,
         feather=options.feather,
     )
+
+
+def _model(options: argparse.Namespace) -> Model:
+    """The networks, on their device."""
+    import torch
+
+    from ..rendering import load_model
+
+    model = load_model(
+        options.checkpoint,
+        audio_encoder=options.audio_encoder,
+        vae=options.vae,
+        text_encoder=options.text_encoder,
+    )
+    try:
+        return model.to(options.device, torch.float16 if options.half else None)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"The device {options.device} cannot be used: choose cpu or another one.") from error
 
 
 COMMAND = Command("generate", "make a face say a recording with an emotion", arguments, run)

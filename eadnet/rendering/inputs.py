@@ -122,8 +122,8 @@ def open_scene(
     Raises InputError, one sentence, for whatever cannot work.
     """
     settings = settings or RenderSettings()
-    info = model.checkpoint
-    region = mask_image(info.mask_region, info.resolution)
+    info, networks = model.checkpoint, model.networks()
+    tokens, null = model.encode_emotion(emotion)
     with ExitStack() as stack:
         sources = _open_files(stack, audio, portrait, video, settings.fps or info.fps)
         speech = stack.enter_context(speech_of(sources.sound, workplace))
@@ -132,11 +132,10 @@ def open_scene(
         if detector is not None and not sources.is_portrait:
             shown = _shown(sources.pictures, min(sources.pictures.count, length.frames), on_progress)
             track = follow(watch(shown, detector), info.framing, info.resolution, choice)
-        tokens, null = model.encode_emotion(emotion)
+        region = mask_image(info.mask_region, info.resolution)
         scene = sources.scene(
             speech, length, region, settings, track=track, emotion=tokens, null_emotion=null
         )
-        networks = model.networks()
         warn_of_photograph(
             info.preset, scene.first_crop(), lambda crop: networks.decode(networks.encode(crop))
         )

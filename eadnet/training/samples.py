@@ -10,6 +10,7 @@ from ..faces.masks import composite, feathered, mask_image
 from ..media.video import write_video
 from ..modules.autoencoder import MiniAutoencoder
 from ..presets import PRESETS
+from ..rendering import RenderSettings
 from ..sampling import Conditions, sample
 from .dataset import FPS, RATE
 from .denoiser import DenoiserTask
@@ -49,7 +50,7 @@ class SampleVideos:
         """True and sampled latents [T, 4, h, w]."""
         data, frames, talker = self.held_out, self.frames, self.task.talker
         target = data.target[clip, :frames].float()
-        device, preset = self.task.device, PRESETS["mini"]
+        device = self.task.device
         speech = data.waveforms(torch.tensor([clip]))[0].to(device)
         text = [data.texts[clip]["text"], ""]
         emotion, null = talker.text_encoder.encode(text).cpu()
@@ -62,13 +63,6 @@ class SampleVideos:
             null_emotion=null,
         )
         made = sample(
-            talker.unet,
-            conditions,
-            scheduler_config=preset.scheduler_config,
-            steps=self.steps,
-            audio_guidance=preset.defaults["audio_guidance"],
-            emotion_guidance=preset.defaults["emotion_guidance"],
-            seed=clip,
-            shared_noise=preset.defaults["shared_noise"],
+            talker.unet, conditions, RenderSettings(seed=clip, steps=self.steps).sampling(PRESETS["mini"])
         )
         return target, made.cpu()

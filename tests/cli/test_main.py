@@ -19,6 +19,8 @@ from eadnet.cli.command import Command
 from eadnet.cli.main import COMMANDS, build_parser
 from eadnet.cli.progress import ProgressLine
 from eadnet.media.video import read_video, write_video
+from eadnet.presets import PRESETS
+from eadnet.sampling import Sampling
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
 
@@ -141,6 +143,28 @@ def test_contact_sheet_of_a_video(files: Path, tmp_path: Path, capsys: pytest.Ca
         main(["contact-sheet", str(tmp_path / "out.mp4"), str(target), "--count", "4", "--columns", "2"]) == 0
     )
     assert Image.open(target).size == (2 * (RESOLUTION + 2) + 2, 2 * (RESOLUTION + 2) + 2)
+
+
+def test_without_steps_they_are_the_checkpoints_own(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def stop(path: Path, networks: object, scene: object, sampling: Sampling, **_: object) -> None:
+        seen.append(sampling.steps)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("eadnet.rendering.render_to_file", stop)
+    without = [word for word in arguments(files, tmp_path / "out.mp4") if word not in ("--steps", "1")]
+    for given in (without, [*without, "--steps", "0"], [*without, "--steps", "9"]):
+        assert main(given) == 130
+    assert seen == [PRESETS["mini"].defaults["steps"]] * 2 + [9]
+
+
+def test_evaluate_judges_folders_alone(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", "--world", "test", "--out", str(tmp_path)])
+    assert stopped.value.code == 2
 
 
 def test_commands_can_be_added() -> None:

@@ -60,6 +60,15 @@ def test_the_same_seed_gives_the_same_clip_and_another_another(sample: Sample) -
     assert not torch.equal(sample(), sample(seed=4))
 
 
+def test_no_steps_are_the_checkpoints_own_number_and_the_default(
+    sample: Sample, job: dict[str, Any], nodes: Any
+) -> None:
+    assert nodes.EADNetSampler.INPUT_TYPES()["required"]["steps"][1]["default"] == 0
+    own = job["model"].info.defaults["steps"]
+    assert torch.equal(sample(steps=0), sample(steps=own))
+    assert not torch.equal(sample(steps=0), sample(steps=own + 1))
+
+
 def test_emotion_may_stay_unconnected(sample: Sample) -> None:
     assert sample(emotion=None).shape == (13, 4, 4, 4)
 
@@ -175,8 +184,8 @@ class TestInput:
     def test_windows_that_work_pass(self, nodes: Any) -> None:
         assert nodes.EADNetSampler.validate_inputs(16, 4) is True
 
-    def test_no_steps_are_refused_by_the_schema(self, nodes: Any) -> None:
-        assert nodes.EADNetSampler.INPUT_TYPES()["required"]["steps"][1]["min"] == 1
+    def test_fewer_than_no_steps_are_refused_by_the_schema(self, nodes: Any) -> None:
+        assert nodes.EADNetSampler.INPUT_TYPES()["required"]["steps"][1]["min"] == 0
 
     def test_a_window_beyond_the_position_table_is_named(
         self, sample: Sample, input_error: type[Exception]

@@ -91,7 +91,7 @@ def settings(**changes: Any) -> Sampling:
 
 
 def whole(unet: Mixer, c: Conditions, how: Sampling) -> Tensor:
-    return sample(unet, c, **{key: value for key, value in vars(how).items()})
+    return sample(unet, c, how)
 
 
 def in_pieces(c: Conditions, size: int = 5) -> Any:
