@@ -50,9 +50,9 @@ class EADNetFaceTrack(io.ComfyNode):
                     "detector",
                     options=_DETECTORS,
                     default=AUTO,
-                    tooltip="yunet: fast, needs OpenCV. mediapipe: more landmarks, needs the mediapipe "
-                    "package. manual: the face entered below. auto: what is entered or connected, else what "
-                    "is installed.",
+                    tooltip="yunet is quick (needs OpenCV and its file in models/eadnet/faces), mediapipe "
+                    "has more points (needs its package and file), manual takes the face below. auto takes "
+                    "what is given by hand or connected, else what is installed.",
                 ),
                 io.Combo.Input(
                     "face",
