@@ -22,14 +22,14 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
 
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"There is no image {path}: check the path.")
+        raise InputError(f"There is no picture {path}: check the path.")
     try:
         with Image.open(path) as image:
             pixels = _pixels(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError as error:
-        raise InputError(f"{path.name} has too many pixels: scale it down first.") from error
+        raise InputError(f"{path.name} is too large a picture: scale it down first.") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{path.name} cannot be read as an image: save it as PNG or JPEG again.") from error
+        raise InputError(f"{path.name} cannot be read as a picture: save it as PNG or JPEG again.") from error
     return torch.from_numpy(pixels)
 
 
@@ -54,7 +54,7 @@ def write_png(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(path, format="PNG")
     except OSError as error:
-        raise InputError(f"The image {path} cannot be written ({error}): choose another place.") from error
+        raise InputError(f"The picture {path} cannot be written ({error}): choose another place.") from error
 
 
 def contact_sheet(frames: np.ndarray, count: int = 16, columns: int = 8, gap: int = 2) -> np.ndarray:
@@ -66,7 +66,7 @@ def contact_sheet(frames: np.ndarray, count: int = 16, columns: int = 8, gap: in
         raise InputError("The video has no frames: there is nothing to show.")
     if count < 1 or columns < 1 or gap < 0:
         raise InputError(
-            f"A sheet of {count} frames in {columns} columns is not possible: use 1 or more of each."
+            f"A sheet of {count} frames in {columns} columns makes no sense: use 1 or more of each."
         )
     chosen = np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)
     columns = min(columns, len(chosen))
