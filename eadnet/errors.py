@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Input that cannot be used: an image, a recording, a sentence or a setting."""
+    """Input that cannot be used: a picture, a recording, a sentence or a setting."""
 
 
 class CheckpointError(RuntimeError):

@@ -37,7 +37,7 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
 
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"There is no image {path}: check the path.")
+        raise InputError(f"There is no picture {path}: check the path.")
     try:
         with iio.imopen(path, "r", plugin="pillow") as file:
             about = file.metadata(index=0, exclude_applied=False)
@@ -70,7 +70,7 @@ def write_png(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         iio.imwrite(path, pixels, plugin="pillow", extension=".png")
     except OSError as error:
-        raise InputError(f"The image {path} cannot be written ({error}): choose another place.") from error
+        raise InputError(f"The picture {path} cannot be written ({error}): choose another place.") from error
 
 
 def contact_sheet(frames: np.ndarray, count: int = 16, columns: int = 8, gap: int = 2) -> np.ndarray:
@@ -82,7 +82,7 @@ def contact_sheet(frames: np.ndarray, count: int = 16, columns: int = 8, gap: in
         raise InputError("The video has no frames: there is nothing to show.")
     if count < 1 or columns < 1 or gap < 0:
         raise InputError(
-            f"A sheet of {count} frames in {columns} columns is not possible: use 1 or more of each."
+            f"A sheet of {count} frames in {columns} columns makes no sense: use 1 or more of each."
         )
     chosen = np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)
     columns = min(columns, len(chosen))

@@ -99,7 +99,8 @@ def test_the_face_detector_whose_file_is_there_is_taken(
     without = find_networks(tmp_path)
     assert without.faces is None and "pip install mediapipe" in without.missing["Looking for faces"]
     monkeypatch.setattr(
-        "eadnet.evaluation.networks.detector_from_file", lambda file: ManualDetector(parse_face("8, 8, 40, 40"))
+        "eadnet.evaluation.networks.detector_from_file",
+        lambda file: ManualDetector(parse_face("8, 8, 40, 40")),
     )
     networks = find_networks(tmp_path)
     assert networks.faces == tmp_path / "faces" / "face_landmarker.task"

@@ -162,7 +162,8 @@ def test_a_place_that_cannot_be_written_is_named_at_once(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_leaves_what_plays(tmp_path: Path) -> None:
     code = (
-        "import sys, resource, signal; from pathlib import Path; from tests.media.test_resumable_video import *\n"
+        "import sys, resource, signal; from pathlib import Path\n"
+        "from tests.media.test_resumable_video import *\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))\n"
         "try: write(Path(sys.argv[1]), 40 * GROUP).finish()\n"
