@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -14,9 +13,16 @@ class CheckpointError(RuntimeError):
     """A weights file that is missing, truncated, foreign, or does not fit what was asked of it."""
 
 
-def choose_from(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the nearest known one, where one is near, and all."""
-    known = list(known)
-    near = difflib.get_close_matches(name.lower(), known, n=1)
-    question = f"did you mean '{near[0]}'? Choose" if near else "choose"
-    return f"{question} one of {', '.join(known)}."
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The one of the known names (at least one) that looks most like this one."""
+    from difflib import get_close_matches  # here, as few runs need it
+
+    return get_close_matches(name.lower(), list(known), n=1, cutoff=0.0)[0]
+
+
+def no_such(what: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a name that is none of the known ones: which is nearest, and which there are."""
+    names = list(known)
+    return (
+        f"There is no {what} '{name}': did you mean {nearest(name, names)}? Choose one of {', '.join(names)}."
+    )

@@ -1,4 +1,4 @@
-"""Pictures to what the denoiser starts from."""
+"""Images to masked and reference latents."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class EADNetPrepare(io.ComfyNode):
         return schema(
             node_id="EADNetPrepare",
             display_name="EAD-Net Prepare Face",
-            description="Crops a portrait or the frames of a video to the model's square, hides the part "
-            "of the face that will be generated, and encodes both.",
+            description="Crops a portrait or the frames of a video to the model's square, masks the region "
+            "to generate, and encodes both with the VAE.",
             search_aliases=["portrait", "reference image", "face mask", "image to latent"],
             inputs=[
-                Model.Input("model", tooltip="Decides the resolution and, on auto, the mask."),
+                Model.Input("model", tooltip="Sets the resolution and, on auto, the mask region."),
                 io.Vae.Input(
-                    "vae", tooltip="The model's autoencoder; for LatentSync, Load VAE with SD 1.5's."
+                    "vae", tooltip="The checkpoint's VAE. For LatentSync: Load VAE with SD 1.5's VAE."
                 ),
                 io.Image.Input(
                     "images",
-                    tooltip="One portrait, or the frames of a video. The largest centred square is used, "
-                    "so the face should be in the middle and fill most of it.",
+                    tooltip="A portrait, or the frames of a video. The largest centred square is used: the "
+                    "face should be in the middle and fill most of it.",
                 ),
                 io.Int.Input(
                     "frame_count",
@@ -45,31 +45,29 @@ class EADNetPrepare(io.ComfyNode):
                     min=1,
                     max=1_000_000,
                     force_input=True,
-                    tooltip="From EAD-Net Encode Audio. A portrait is held for so many frames; a video "
-                    "that is too short plays back and forth; what is too long is cut.",
+                    tooltip="Length in frames, from EAD-Net Encode Audio. A portrait is repeated, a shorter "
+                    "video plays back and forth, a longer one is cut.",
                 ),
                 io.Combo.Input(
                     "mask_region",
                     options=[AUTO, *REGIONS],
                     default=AUTO,
-                    tooltip="What is generated anew: the face with its brows, its lower half, or the "
-                    "mouth. auto takes what the model was trained on, which works best.",
+                    tooltip="The region to generate: face (with brows), lower_face or mouth. auto is the "
+                    "region that the model was trained on, which works best.",
                 ),
             ],
             outputs=[
                 io.Latent.Output(
                     display_name="latents",
-                    tooltip="The encoded frames, with mask and hidden frames inside: EAD-Net Sampler.",
+                    tooltip="The encoded frames with their mask and masked frames, for EAD-Net Sampler.",
                 ),
                 io.Image.Output(
                     display_name="crops",
-                    tooltip="The square crop behind every frame, to put the generated face back on: the "
-                    "destination of Image Composite Masked.",
+                    tooltip="The square crop of every frame: the destination of Image Composite Masked.",
                 ),
                 io.Mask.Output(
                     display_name="region",
-                    tooltip="What is generated, with a soft edge inwards: the mask of Image Composite "
-                    "Masked.",
+                    tooltip="The generated region, feathered inwards: the mask of Image Composite Masked.",
                 ),
             ],
             hidden=[io.Hidden.unique_id],

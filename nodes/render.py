@@ -1,4 +1,4 @@
-"""A whole talking film in one node, as long as the recording."""
+"""A whole talking video in one node, of any length."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ class EADNetRenderVideo(io.ComfyNode):
         return schema(
             node_id="EADNetRenderVideo",
             display_name="EAD-Net Render Video",
-            description="Makes a portrait or a video speak, for a sentence or for an hour, in memory that "
-            "does not grow with length. The film is written while it is made: it plays even after a crash, "
-            "and the same job continues where it stopped.",
+            description="Generates a talking video from a portrait or a video and speech, of any length, in "
+            "constant memory. It is saved while it is generated; after a crash the same workflow "
+            "continues where it stopped.",
             search_aliases=["talking head", "lip sync", "lipsync", "long video", "streaming", "dubbing"],
             is_output_node=True,
             inputs=[
-                Model.Input("model", tooltip="The denoiser, from a loader."),
+                Model.Input("model", tooltip="From EAD-Net Load Checkpoint or EAD-Net Load LatentSync."),
                 io.Vae.Input(
-                    "vae", tooltip="The model's autoencoder; for LatentSync, Load VAE with SD 1.5's."
+                    "vae", tooltip="The checkpoint's VAE. For LatentSync: Load VAE with SD 1.5's VAE."
                 ),
-                AudioEncoder.Input("audio_encoder", tooltip="From the loader that the model comes from."),
+                AudioEncoder.Input("audio_encoder", tooltip="From the same loader as the model."),
                 io.MultiType.Input(
                     "source",
                     types=[io.Video, io.Image],
-                    tooltip="A video (Load Video), read frame by frame, which keeps its own frame rate; or a "
-                    "portrait, or frames.",
+                    tooltip="A VIDEO (Load Video), read frame by frame at its own frame rate, or an IMAGE: a "
+                    "portrait or frames.",
                 ),
                 *sampling_widgets(),
                 io.Float.Input(
@@ -74,15 +74,15 @@ class EADNetRenderVideo(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="Strength of the TFRM, if one is connected. 0 is off.",
+                    tooltip="Strength of temporal smoothing, if tfrm is connected. 0 is off.",
                 ),
                 io.Combo.Input(
                     "length",
                     options=list(LENGTH_MODES),
                     default=LENGTH_MODES[0],
-                    tooltip="When sound and video last differently long: a short video plays back and forth "
-                    "(bounce), starts again (loop) or stops at its end (hold), all as long as the sound; "
-                    "cut_off ends with the shorter, silence with the longer.",
+                    tooltip="If audio and video differ in length: bounce (play back and forth), loop or "
+                    "hold (freeze the last frame) last as long as the audio; cut_off as the shorter, "
+                    "silence as the longer.",
                 ),
                 io.Float.Input(
                     "fps",
@@ -90,18 +90,18 @@ class EADNetRenderVideo(io.ComfyNode):
                     min=1.0,
                     max=120.0,
                     step=0.01,
-                    tooltip="Frames per second for a portrait or frames. A video keeps its own.",
+                    tooltip="Frames per second for an IMAGE. A VIDEO keeps its own frame rate.",
                 ),
                 io.Boolean.Input(
                     "silence_gate",
                     default=True,
-                    tooltip="Close the mouth in the pauses of the recording.",
+                    tooltip="Close the mouth in pauses of the speech.",
                 ),
                 io.Combo.Input(
                     "mask_region",
                     options=[AUTO, *REGIONS],
                     default=AUTO,
-                    tooltip="What is generated anew. auto takes what the model was trained on.",
+                    tooltip="The region to generate. auto is the region that the model was trained on.",
                 ),
                 io.Float.Input(
                     "feather",
@@ -109,7 +109,8 @@ class EADNetRenderVideo(io.ComfyNode):
                     min=0.0,
                     max=0.25,
                     step=0.01,
-                    tooltip="With a track: width of the soft edge, inwards, as a share of the crop's side.",
+                    tooltip="With a track: width of the soft mask edge, inwards, as a fraction of the "
+                    "crop's width.",
                 ),
                 io.Float.Input(
                     "colour_match",
@@ -117,24 +118,23 @@ class EADNetRenderVideo(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="With a track: how far the face takes on the colours of what surrounds it.",
+                    tooltip="With a track: how far the face's colours are matched to its surroundings.",
                 ),
                 io.Boolean.Input(
                     "resume",
                     default=True,
-                    tooltip="Continue the same film where an earlier attempt was broken off, with identical "
-                    "frames.",
+                    tooltip="Continue an interrupted render of the same inputs where it stopped, with "
+                    "identical frames.",
                 ),
                 io.String.Input(
                     "filename_prefix",
                     default="video/EAD-Net",
-                    tooltip="Where the film is saved in the output folder, as in Save Video.",
+                    tooltip="Path and name of the video in the output folder, as in Save Video.",
                 ),
                 io.Audio.Input(
                     "audio",
                     optional=True,
-                    tooltip="The recording to say, of any length and rate. Unconnected: the video's own "
-                    "sound.",
+                    tooltip="The speech, of any length and sample rate. Unconnected: the video's own audio.",
                 ),
                 io.MultiType.Input(
                     "emotion",
@@ -142,16 +142,18 @@ class EADNetRenderVideo(io.ComfyNode):
                     optional=True,
                     tooltip="From EAD-Net Encode Emotion or EAD-Net Emotion Timeline.",
                 ),
-                Smoother.Input("tfrm", optional=True, tooltip="From EAD-Net Load Checkpoint."),
+                Smoother.Input(
+                    "tfrm", optional=True, tooltip="Temporal smoother, from EAD-Net Load Checkpoint."
+                ),
                 FaceTrackSocket.Input(
                     "track",
                     optional=True,
-                    tooltip="From EAD-Net Track Face, for the same frames: the result shows the whole "
-                    "frames. Unconnected: the centred square is the face and the result.",
+                    tooltip="From EAD-Net Track Face, for the same frames: the result has the full frames. "
+                    "Unconnected: the centred square is cropped and is the result.",
                 ),
             ],
             outputs=[
-                io.Video.Output(display_name="video", tooltip="The finished film, which is saved already.")
+                io.Video.Output(display_name="video", tooltip="The finished video. It is saved already.")
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -252,11 +254,11 @@ def _networks(
     tfrm: GraphSmoother | None,
     window: int,
 ) -> Networks:
-    """The networks as a render uses them; each is fetched when it is called."""
+    """The networks as a render uses them; each is loaded onto its device when it is called."""
     scale, side = model.info.latent_scale, model.info.resolution // 8
     if tfrm is not None and tfrm.latent_scale != scale:
         raise InputError(
-            "This TFRM belongs to another kind of model: connect that of the model's checkpoint."
+            "This TFRM is of another kind of model: connect the tfrm output of the model's own loader."
         )
 
     smoother: Any = None if tfrm is None else host.OnDemand(tfrm.network)
@@ -273,12 +275,12 @@ def _networks(
 
 @contextmanager
 def _opened(source: Any, audio: dict[str, Any] | None, fps: float) -> Iterator[Sources]:
-    """The pictures, and the recording: the one given, or the video's own."""
+    """The frames, and the audio: the connected one, or the video's own."""
     given = None if audio is None else SoundInMemory(audio["waveform"], audio["sample_rate"])
     if isinstance(source, Tensor):
         check_pictures(source[:1])
         if given is None:
-            raise InputError("There is no sound: connect a recording.")
+            raise InputError("The audio input is empty: connect the speech.")
         frames = source if source.shape[-1] == 3 else without_alpha(source.float().clamp(0, 1))[..., :3]
         yield Sources(PicturesInMemory(frames, fps), given, (source, audio), len(source) == 1)
         return

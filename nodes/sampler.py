@@ -1,4 +1,4 @@
-"""Noise to talking latents."""
+"""The sampler: from noise to the latents of a talking face."""
 
 from __future__ import annotations
 
@@ -34,26 +34,28 @@ class EADNetSampler(io.ComfyNode):
         return schema(
             node_id="EADNetSampler",
             display_name="EAD-Net Sampler",
-            description="Generates the hidden part of every frame so that the mouth says the recording and "
-            "the face shows the emotion. Clips of any length: windows of frames overlap and are blended.",
+            description="Denoises the masked region of every frame so that the lips follow the audio and the "
+            "face shows the emotion. Any length: overlapping context windows are blended.",
             search_aliases=["talking head", "lip sync", "lipsync", "STDA denoiser", "ksampler"],
             inputs=[
-                Model.Input("model", tooltip="The denoiser, from a loader."),
+                Model.Input("model", tooltip="From EAD-Net Load Checkpoint or EAD-Net Load LatentSync."),
                 Audio.Input("audio", tooltip="From EAD-Net Encode Audio."),
-                io.Latent.Input("latents", tooltip="From EAD-Net Prepare, for the same number of frames."),
+                io.Latent.Input(
+                    "latents", tooltip="From EAD-Net Prepare Face, with the same number of frames."
+                ),
                 io.MultiType.Input(
                     "emotion",
                     types=[Emotion, io.Conditioning],
                     optional=True,
-                    tooltip="From EAD-Net Encode Emotion or EAD-Net Emotion Timeline, or a conditioning. "
-                    "Unconnected means none; LatentSync models have no ear for it.",
+                    tooltip="From EAD-Net Encode Emotion or EAD-Net Emotion Timeline, or a CONDITIONING. "
+                    "Leave it unconnected for LatentSync without an adapter, which has no emotion input.",
                 ),
                 *sampling_widgets(),
             ],
             outputs=[
                 io.Latent.Output(
                     display_name="latent",
-                    tooltip="The generated frames: EAD-Net TFRM Smoother or VAE Decode.",
+                    tooltip="The generated frames, for EAD-Net TFRM Smoother or VAE Decode.",
                 )
             ],
             hidden=[io.Hidden.unique_id],
@@ -111,15 +113,17 @@ class EADNetSampler(io.ComfyNode):
 def _conditions(
     info: ModelInfo, audio: AudioTokens, latents: dict[str, Any], emotion: EmotionTokens | None
 ) -> Conditions:
-    """The conditions in the denoiser's scale; InputError when parts are missing or of another model."""
+    """The conditions in the U-Net's latent scale; InputError for missing parts or those of another model."""
     if MASK not in latents or MASKED_SAMPLES not in latents:
-        raise InputError("These latents have no mask: connect EAD-Net Prepare Face straight to the sampler.")
+        raise InputError(
+            "These latents have no mask: connect EAD-Net Prepare Face directly to EAD-Net Sampler."
+        )
     samples, masked = latents["samples"], latents[MASKED_SAMPLES]
     side = info.resolution // 8
     if tuple(samples.shape[1:]) != (4, side, side):
         raise InputError(
             f"The latents are {list(samples.shape[1:])} and the model {info.preset} works on "
-            f"{[4, side, side]}: prepare the picture with the same model."
+            f"{[4, side, side]}: connect the same model to EAD-Net Prepare Face."
         )
     return Conditions(
         masked_latents=masked * info.latent_scale,

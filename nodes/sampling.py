@@ -1,4 +1,4 @@
-"""What the nodes that sample have in common: widgets, guidance, progress."""
+"""What the sampling nodes share: widgets, guidance, progress."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sampling_widgets() -> list[Any]:
             min=0,
             max=0xFFFFFFFFFFFFFFFF,
             control_after_generate=True,
-            tooltip="Another seed, another take. The same seed gives the same clip on every device.",
+            tooltip="Random seed of the noise. The same seed gives the same video on every device.",
         ),
         io.Int.Input(
             "steps",
@@ -35,43 +35,49 @@ def sampling_widgets() -> list[Any]:
         ),
         io.Float.Input(
             "audio_guidance",
+            display_name="audio_cfg",
             default=1.5,
             min=0.0,
             max=20.0,
             step=0.1,
-            tooltip="How strictly the mouth follows the sound. 1 is no guidance; 1.5 is usual; above 3 "
-            "exaggerates.",
+            tooltip="cfg for the audio: how strictly the lips follow it. 1 is no guidance, 1.5 is usual, "
+            "above 3 exaggerates.",
         ),
         io.Float.Input(
             "emotion_guidance",
+            display_name="emotion_cfg",
             default=1.5,
             min=0.0,
             max=20.0,
             step=0.1,
-            tooltip="How strongly the sentence shows. 0 ignores it, 1 is no guidance, 1.5 is usual for mini; "
-            "above 3 exaggerates. The same value for both guidances saves a third of the time.",
+            tooltip="cfg for the emotion text: 0 ignores it, 1 is no guidance, 1.5 is usual for mini, above "
+            "3 exaggerates. Equal values for audio and emotion save a third of the time.",
         ),
         io.Combo.Input(
             "scheduler",
+            display_name="sampler_name",
             options=list(SCHEDULERS),
             default=SCHEDULERS[0],
-            tooltip="ddim is what the models were measured with; dpmpp_2m and euler need fewer steps; lcm is "
-            "for models distilled to a few steps.",
+            tooltip="The sampler (sampler_name in core's KSampler). ddim is the default; dpmpp_2m and euler "
+            "need fewer steps; lcm is for models distilled to a few steps.",
         ),
         io.Int.Input(
             "window",
+            display_name="context_length",
             default=16,
             min=1,
             max=MOST_FRAMES,
-            tooltip="Frames denoised together. The models were trained on 16 and know at most 24. Fewer need "
-            "less memory; when it runs out, the window is halved.",
+            tooltip="Frames per context window (context_length in core's Context Windows). The models were "
+            "trained on 16 and support up to 24. Fewer need less memory.",
         ),
         io.Int.Input(
             "overlap",
+            display_name="context_overlap",
             default=4,
             min=0,
             max=MOST_FRAMES - 1,
-            tooltip="Frames that neighbouring windows share and blend. More is smoother and slower.",
+            tooltip="Frames shared by neighbouring context windows and blended (context_overlap in core's "
+            "Context Windows). More is smoother and slower.",
         ),
     ]
 
@@ -79,15 +85,17 @@ def sampling_widgets() -> list[Any]:
 def window_problem(window: int, overlap: int) -> str | None:
     """Why frames cannot be denoised in such windows; None when they can."""
     if not 1 <= window <= MOST_FRAMES:
-        return f"The window is {window} frames: use 1 to {MOST_FRAMES}."
+        return f"window (context_length) is {window} frames: use 1 to {MOST_FRAMES}."
     if not 0 <= overlap < window:
-        return f"The overlap is {overlap} frames: use 0 to {window - 1} for a window of {window}."
+        return (
+            f"overlap (context_overlap) is {overlap} frames: use 0 to {window - 1} for a window of {window}."
+        )
     return None
 
 
 def emotion_scale(feeling: EmotionTokens | None, audio_guidance: float, emotion_guidance: float) -> float:
-    """The emotion's guidance. The empty sentence guides nowhere: equal scales spare the evaluation of the
-    network that would find that out.
+    """The emotion's guidance scale. With the null text both branches are equal, so the audio's scale gives
+    the same result and saves one evaluation of the network.
     """
     return audio_guidance if feeling is not None and feeling.is_null() else emotion_guidance
 

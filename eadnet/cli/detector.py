@@ -11,12 +11,8 @@ if TYPE_CHECKING:
 
 def face_detector(file: Path | None, by_hand: str | None) -> FaceDetector | None:
     """What finds the face in a video; None leaves the centred square."""
-    from ..faces.detectors.manual import ManualDetector, parse_face
-    from ..faces.detectors.mediapipe import MediaPipe
-    from ..faces.detectors.yunet import YuNet
+    from ..faces.detectors import detector_from_file, make_detector
 
     if by_hand is not None:
-        return ManualDetector(parse_face(by_hand))
-    if file is None:
-        return None
-    return MediaPipe(file) if file.suffix == ".task" else YuNet(file)
+        return make_detector("manual", [], by_hand)
+    return None if file is None else detector_from_file(file)

@@ -13,9 +13,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("generated", type=Path, metavar="GENERATED_DIR", help="videos of one face each")
     parser.add_argument("--reference", type=Path, metavar="DIR", help="true videos of the same names")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the report goes")
-    parser.add_argument("--models", type=Path, metavar="DIR", help="syncnet_v2.safetensors and other judges")
+    parser.add_argument(
+        "--models", type=Path, metavar="DIR", help="syncnet_v2.safetensors and other networks"
+    )
     parser.add_argument("--mini", type=Path, metavar="FILE", help="checkpoint with mini's SyncNet")
-    parser.add_argument("--no-faces", action="store_true", help="judge the centred square of every frame")
+    parser.add_argument("--no-faces", action="store_true", help="score the centred square of every frame")
 
 
 def run(options: argparse.Namespace) -> None:

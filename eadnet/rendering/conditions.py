@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..faces.masks import latent_mask, masked_picture
-from ..media.silence import gated, quiet_tokens, speech_gate
+from ..media.silence import fade_to_silence, silence_tokens, speech_gate
 from ..sampling import Conditions
 from .networks import Networks
 from .scene import Scene
@@ -97,9 +97,9 @@ class SceneConditions:
             yield from blocks
             return
         gate = speech_gate(scene.speech, scene.fps, scene.length.frames)
-        quiet = quiet_tokens(encoder)
+        quiet = silence_tokens(encoder)
         for block in blocks:
-            yield gated(block, gate[first : first + len(block)], quiet)
+            yield fade_to_silence(block, gate[first : first + len(block)], quiet)
             first += len(block)
 
 

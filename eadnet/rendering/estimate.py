@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from ..errors import InputError
-from ..media.silence import quiet_tokens
+from ..media.silence import silence_tokens
 from ..sampling import Conditions, Sampling, sample
 from ..sampling.windows import windows
 from .memory import render_memory
@@ -83,7 +83,7 @@ def _denoising_seconds(networks: Networks, scene: Scene, sampling: Sampling) -> 
             masked_latents=dark,
             mask=dark[:, :1],
             reference_latents=dark,
-            audio=quiet_tokens(networks.audio_encoder).float().cpu().expand(sampling.window, -1, -1),
+            audio=silence_tokens(networks.audio_encoder).float().cpu().expand(sampling.window, -1, -1),
             emotion=emotion[: sampling.window] if emotion is not None and emotion.ndim == 3 else emotion,
             null_emotion=scene.null_emotion,
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..media.film import GROUP, most_waiting
+from ..media.resumable_video import GROUP, most_waiting
 from ..modules.tfrm import PIECE
 from ..sampling import Sampling
 

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..media.behind import Behind
-from ..media.film import Film, discard_partial, most_waiting, partial_path
+from ..media.background_writer import BackgroundWriter
+from ..media.resumable_video import ResumableVideo, discard_partial, most_waiting, partial_path
 from ..memory import with_less
 from ..sampling import Sampling
 from .estimate import estimate_render
@@ -67,7 +67,9 @@ def render_to_file(
     earlier = note.read() if resume else None
 
     def attempt(window: int) -> RenderedFile:
-        film = Film(path, scene.fps, scene.sound, _sound_end(scene), quality, resume=window == earlier)
+        film = ResumableVideo(
+            path, scene.fps, scene.sound, _sound_end(scene), quality, resume=window == earlier
+        )
         note.write(window)
         continued = film.frames
         try:
@@ -80,7 +82,7 @@ def render_to_file(
                     first_frame=continued,
                     on_progress=on_progress,
                 )
-                with Behind(film.write, most_waiting(*scene.pictures.size)) as write:
+                with BackgroundWriter(film.write, most_waiting(*scene.pictures.size)) as write:
                     for frame in frames:
                         write(frame)
             count = film.finish()
@@ -101,7 +103,7 @@ def render_to_file(
     return made
 
 
-def _leave(path: Path, note: Note, film: Film) -> None:
+def _leave(path: Path, note: Note, film: ResumableVideo) -> None:
     """After a failure: keep what plays and can be continued, remove what does neither."""
     if film.frames == 0:
         discard_partial(path)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import InputError
-from ..media.film import partial_path
+from ..media.resumable_video import partial_path
 
 logger = logging.getLogger(__name__)
 

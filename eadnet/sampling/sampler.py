@@ -114,8 +114,8 @@ def _check_window(unet: nn.Module, window: int, num_frames: int) -> None:
     limit = getattr(unet, "frame_limit", None)
     if limit is not None and window > limit:
         raise InputError(
-            f"A window of {window} frames is more than this model's position table of {limit}: use {limit} "
-            f"or fewer (a clip of {num_frames} frames is still generated whole, window by window)."
+            f"A window of {window} frames is longer than this model's position table of {limit}: use {limit} "
+            f"or fewer (a clip of {num_frames} frames is still generated in full, window by window)."
         )
 
 

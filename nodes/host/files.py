@@ -6,9 +6,9 @@ from pathlib import Path
 
 import folder_paths
 
-from ...eadnet.captions.mediapipe_faces import TASK_FILE
 from ...eadnet.checkpoints import bundled_mini, read_info
 from ...eadnet.errors import CheckpointError, InputError
+from ...eadnet.faces.detectors import DETECTORS
 
 FOLDER = "eadnet"
 FACES_SUBFOLDER = "faces"
@@ -51,10 +51,23 @@ def checkpoint_path(name: str) -> Path:
     return Path(path)
 
 
-def face_file(name: str) -> Path:
-    """Where a face detector's file is: in `faces/` of a model folder; else where to put it."""
-    folders = [Path(p) / "faces" for p in folder_paths.get_folder_paths(FOLDER) if p != str(_ASSETS)]
-    return next((folder / name for folder in folders if (folder / name).is_file()), folders[0] / name)
+def face_folders() -> list[Path]:
+    """Where the files of face detectors are looked for, the place to put them first: `faces/` of every model
+    folder, then the folders themselves.
+    """
+    folders = [Path(p) for p in folder_paths.get_folder_paths(FOLDER) if p != str(_ASSETS)]
+    return [*(folder / FACES_SUBFOLDER for folder in folders), *folders]
+
+
+def face_task_path() -> Path:
+    """The file of MediaPipe's face landmarker; InputError without one."""
+    folders, kind = face_folders(), DETECTORS["mediapipe"]
+    path = kind.find(folders)
+    if path is None:
+        raise InputError(
+            f"There is no {kind.files[0]} in {folders[0]}: download MediaPipe's face landmarker there."
+        )
+    return path
 
 
 def file_problem(name: str) -> str | None:
@@ -74,16 +87,3 @@ def fingerprint(name: str) -> str:
         return "missing"
     stat = path.stat()
     return f"{path} {stat.st_size} {stat.st_mtime_ns}"
-
-
-def face_task_path() -> Path:
-    """MediaPipe's face landmarker in models/eadnet/faces (or models/eadnet); InputError without one."""
-    folders = [Path(path) for path in folder_paths.get_folder_paths(FOLDER)]
-    for folder in folders:
-        for place in (folder / FACES_SUBFOLDER, folder):
-            for path in sorted(place.glob("face_landmarker*.task")):
-                return path
-    raise InputError(
-        f"There is no {TASK_FILE} in {folders[0] / FACES_SUBFOLDER}: download MediaPipe's face "
-        "landmarker there."
-    )

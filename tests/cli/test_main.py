@@ -66,7 +66,7 @@ def test_generate_writes_a_film_with_sound(
         ({"portrait": "gone.png"}, "There is no picture gone.png"),
         ({"audio": "gone.wav"}, "gone.wav is not a file"),
         ({"checkpoint": "gone.safetensors"}, "There is no file gone.safetensors"),
-        ({"steps": "-1"}, "number of steps is -1"),
+        ({"steps": "-1"}, "steps is -1"),
         ({"window": "30"}, "position table of 24"),
         ({"device": "moon"}, "device moon cannot be used"),
     ],
@@ -86,6 +86,7 @@ def test_progress_says_how_long_it_will_take() -> None:
     assert stream.getvalue() == "render 1/10, 1:23 left\n"
 
 
+@pytest.mark.slow
 def test_a_longer_video_can_outlast_the_sound(files: Path, tmp_path: Path) -> None:
     frames = [np.full((RESOLUTION, RESOLUTION, 3), 90, np.uint8)] * 20
     write_video(tmp_path / "v.mp4", frames, 25)
@@ -199,6 +200,7 @@ def test_progress_on_a_terminal_stays_on_one_line() -> None:
     assert stream.getvalue().endswith("decode 3/3 100 %\x1b[K\n")
 
 
+@pytest.mark.slow
 def test_the_module_is_the_command_and_help_needs_no_network_libraries() -> None:
     code = (
         "import sys; sys.argv = ['eadnet', '--help']; import runpy\n"

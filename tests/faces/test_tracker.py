@@ -51,7 +51,8 @@ def test_looks_decide_where_places_do_not() -> None:
     b = [face(250 - 5 * t if t < 10 else 125 + 5 * t, look=BLUE) for t in range(30)]
     tracks = tracked([[] if t in gone else [a[t], b[t]] for t in range(30)])
     assert len(tracks) == 2
-    assert all(len({float(f.look[0]) for f in track.faces if f.look is not None}) == 1 for track in tracks)
+    looks = [{None if f.look is None else float(f.look[0]) for f in track.faces} for track in tracks]
+    assert sorted(looks, key=str) == [{float(BLUE[0])}, {float(RED[0])}]
 
 
 @pytest.mark.parametrize("away", [1, 5, 20])
@@ -105,9 +106,8 @@ def chosen(choice: Choice) -> str:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("index", range(4))
-def test_order_and_index_name_a_face(order: str, index: int) -> None:
-    assert chosen(Choice("index", order, index)) == EXPECTED[order][index]
+def test_order_and_index_name_a_face(order: str) -> None:
+    assert "".join(chosen(Choice("index", order, index)) for index in range(4)) == EXPECTED[order]
 
 
 @pytest.mark.parametrize("name", FOUR)

@@ -56,7 +56,7 @@ def saved(video: Any) -> Path:
 def before_encoding(submodule: Any, monkeypatch: Any) -> list[np.ndarray]:
     """The frames as they go into the film, before H.264 changes them."""
     frames: list[np.ndarray] = []
-    film = submodule("eadnet.media.film").Film
+    film = submodule("eadnet.media.resumable_video").ResumableVideo
     write = film.write
 
     def keep(self: Any, pixels: np.ndarray) -> None:
@@ -270,6 +270,7 @@ def test_a_video_whose_file_does_not_show_it_is_saved_first(
     assert not list(host.temporary_folder().rglob("source.mp4"))
 
 
+@pytest.mark.slow
 def test_a_broken_off_film_continues(
     film: Any, picture: Any, speech: Any, host: Any, before_encoding: list[np.ndarray], monkeypatch: Any
 ) -> None:
@@ -294,7 +295,7 @@ def test_a_broken_off_film_continues(
 
 class TestInput:
     def test_no_sound_is_named(self, film: Any, picture: Any, input_error: type[Exception]) -> None:
-        with pytest.raises(input_error, match="There is no sound: connect a recording"):
+        with pytest.raises(input_error, match="audio input is empty: connect the speech"):
             film(source=picture)
 
     def test_an_overlap_as_long_as_the_window_is_refused(self, nodes: Any) -> None:

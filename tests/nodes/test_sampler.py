@@ -197,7 +197,7 @@ class TestInput:
         self, sample: Sample, job: dict[str, Any], input_error: type[Exception]
     ) -> None:
         shorter = replace(job["audio"], tokens=job["audio"].tokens[:-1])
-        with pytest.raises(input_error, match="covers 12 frames and the picture 13"):
+        with pytest.raises(input_error, match="covers 12 frames and the latents 13"):
             sample(audio=shorter)
 
     def test_sound_of_another_encoder_is_named(
@@ -223,5 +223,5 @@ class TestInput:
     ) -> None:
         large = torch.zeros(13, 4, 32, 32)
         latents = {"samples": large, types.MASKED_SAMPLES: large, types.MASK: large[:, :1]}
-        with pytest.raises(input_error, match="prepare the picture with the same model"):
+        with pytest.raises(input_error, match="connect the same model to EAD-Net Prepare Face"):
             sample(latents=latents)

@@ -18,7 +18,7 @@ from scipy.io import wavfile
 
 from eadnet.errors import InputError
 from eadnet.faces.detectors.manual import ManualDetector, parse_face
-from eadnet.media.film import GROUP, partial_path
+from eadnet.media.resumable_video import GROUP, partial_path
 from eadnet.media.video import read_video, write_video
 from eadnet.pipeline import generate, generate_file
 from eadnet.rendering import Model, RenderSettings, load_model, open_scene, render_frames
@@ -84,6 +84,7 @@ def test_every_rate_is_kept_with_sound_and_picture_together(
     assert abs(ends[0] - ends[1]) <= 0.5 / fps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 8, 48, 96, 136])
 def test_any_part_rendered_alone_is_the_same_to_the_bit(
     model: Model, sound: Sounds, tmp_path: Path, first: int
@@ -109,6 +110,7 @@ def stop_after(count: int) -> Callable[[Any], None]:
     return report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [3, 22])
 def test_a_render_that_was_broken_off_continues_to_the_same_film(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path, at: int

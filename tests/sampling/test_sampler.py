@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from eadnet.errors import InputError
@@ -56,7 +58,15 @@ def clean(c: Conditions) -> Tensor:
     return c.reference_latents + c.audio.mean(dim=(1, 2))[:, None, None, None]
 
 
-@pytest.mark.parametrize("frames", [1, 2, 15, *range(16, 33), 61])
+@given(frames=st.integers(1, 64))
+@example(1)
+@example(2)
+@example(15)
+@example(16)
+@example(17)
+@example(28)
+@example(29)
+@example(61)
 def test_any_number_of_frames_comes_out_whole_and_in_its_own_time(frames: int) -> None:
     c = conditions(frames)
     latents = sample(Oracle(), c, Sampling(scheduler_config=EXACT, steps=3, audio_guidance=1.0))
@@ -170,7 +180,7 @@ def test_a_model_that_takes_no_emotion_is_not_given_one() -> None:
     [
         ({"steps": 0}, "steps is 0"),
         ({"window": 25}, "position table of 24"),
-        ({"overlap": 16}, "overlap is 16"),
+        ({"overlap": 16}, "overlap .context_overlap. is 16"),
         ({"scheduler": "heun"}, "'heun'"),
         ({"audio_guidance": -1.0}, "audio guidance is -1"),
         ({"shared_noise": 2.0}, "noise is 2"),
@@ -189,9 +199,9 @@ def test_senseless_settings_are_refused_before_any_work(settings: dict, message:
     [
         ({"mask": torch.zeros(5, 1, 4, 4)}, r"mask has the shape \[5, 1, 4, 4\]"),
         ({"reference_latents": torch.zeros(6, 4, 8, 8)}, "same resolution"),
-        ({"audio": torch.zeros(5, 10, 6)}, "covers 5 frames and the picture 6"),
+        ({"audio": torch.zeros(5, 10, 6)}, "covers 5 frames and the latents 6"),
         ({"emotion": torch.zeros(5, 2, 3)}, "emotion covers 5 frames"),
-        ({"audio": torch.full((6, 10, 6), torch.nan)}, "audio holds numbers that are not finite"),
+        ({"audio": torch.full((6, 10, 6), torch.nan)}, "audio contains values that are not finite"),
     ],
 )
 def test_conditions_that_do_not_belong_together_are_named(change: dict, message: str) -> None:

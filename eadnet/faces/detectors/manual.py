@@ -1,4 +1,4 @@
-"""A face given by hand, for pictures in which no detector finds one: cartoons, statues, drawings."""
+"""A face given by hand, for images in which no detector finds one: cartoons, statues, drawings."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import InputError
 from ..face import Face
+from ._kind import DetectorKind
 
 # Where the five points of an average upright face lie in a box from brows to chin and ear to ear, as shares
 # of its width and height; the middle of what YuNet gives for frontal faces.
@@ -44,7 +45,7 @@ def parse_face(text: str) -> Face:
     if len(values) == 10 and float(np.ptp(values.reshape(5, 2), axis=0).max()) >= 2:
         return face_at_points(values.reshape(5, 2))
     raise InputError(
-        f"The face given by hand is '{text.strip()}': write 4 numbers (left, top, right, bottom of a box "
+        f"The face entered by hand is '{text.strip()}': write 4 numbers (left, top, right, bottom of a box "
         "from brows to chin) or 10 (x, y of right eye, left eye, nose tip, right and left mouth corner), in "
         "pixels."
     )
@@ -60,3 +61,11 @@ class ManualDetector:
     def detect(self, frame: np.ndarray) -> list[Face]:
         """The face, whatever the frame shows."""
         return [self._face]
+
+
+KIND = DetectorKind(
+    name="manual",
+    order=3,
+    summary="the face entered below",
+    make=lambda text: ManualDetector(parse_face(text)),
+)

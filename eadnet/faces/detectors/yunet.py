@@ -16,11 +16,12 @@ import numpy as np
 
 from ...errors import CheckpointError, InputError
 from ..face import Face, is_sound, unturned
+from ._kind import DetectorKind
 
 FILE = "face_detection_yunet_2023mar.onnx"
 SOURCE = "github.com/opencv/opencv_zoo, folder models/face_detection_yunet"
 
-_SEARCH_SIDE = 320  # longer side of the picture that is searched; a face needs about 10 pixels in it
+_SEARCH_SIDE = 320  # longer side of the image that is searched; a face needs about 10 pixels in it
 # Side of the window in which a found face is looked at again, and that over the face's: the network places
 # points best in faces of more than 200 pixels.
 _FINE_SIDE, _FINE_REACH = 416, 1.5
@@ -128,7 +129,7 @@ class YuNet:
         return _mean(faces) if faces else face
 
     def _look(self, picture: np.ndarray, scale: float) -> list[Face]:
-        """One pass of the network over a picture scaled by ``scale`` -> faces in the picture's pixels."""
+        """One pass of the network over an image scaled by ``scale`` -> faces in the image's pixels."""
         height, width = picture.shape[:2]
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
         if scale <= 0.25:  # every other pixel is enough where four become one
@@ -157,8 +158,9 @@ def _opencv() -> Any:
         import cv2
     except ImportError as error:
         raise InputError(
-            "Finding faces needs OpenCV, which is not installed: run 'pip install opencv-python-headless' in "
-            "the Python that runs this, or give the face by hand (box or five points)."
+            "The yunet detector needs OpenCV, which is not installed: run 'pip install "
+            "opencv-python-headless' in the Python that runs this, or enter the face by hand (box or five "
+            "points)."
         ) from error
     if not hasattr(cv2, "FaceDetectorYN"):
         raise InputError(
@@ -236,3 +238,12 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> float:
     both = float(np.prod(sides.clip(0)))
     total = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - both
     return both / total if total > 0 else 0.0
+
+
+KIND = DetectorKind(
+    name="yunet",
+    order=1,
+    summary="fast, needs OpenCV and its file in models/eadnet/faces",
+    make=YuNet,
+    files=(FILE,),
+)

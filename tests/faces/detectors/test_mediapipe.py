@@ -1,4 +1,4 @@
-"""MediaPipe's landmarker: what is asked of it and made of its answer, with a stand-in; and the real one,
+"""The detector of MediaPipe: what is asked of it and made of its answer, with a stand-in; and the real one,
 where the optional package and its file are there (set EADNET_MODELS).
 """
 
@@ -8,67 +8,30 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 
 from eadnet.errors import CheckpointError, InputError
 from eadnet.faces.dense import face_from_mesh
-from eadnet.faces.detectors.mediapipe import FILE, MediaPipe
+from eadnet.faces.detectors.mediapipe import MediaPipe
+from eadnet.faces.landmarker import FILES
+from tests.faces.conftest import Answers, mesh
 from tests.faces.detectors.test_yunet import drawn
 
+FILE = FILES[0]
 MODEL = Path(os.environ.get("EADNET_MODELS", Path(__file__).parents[4] / "shared" / "models")) / FILE
 
 
-def mesh(x: float, y: float, side: float) -> np.ndarray:
-    """478 points spread over a square, [478, 2] as shares of the picture."""
-    rng = np.random.default_rng(0)
-    return rng.random((478, 2)) * side + [x, y]
-
-
 @pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> list[list[np.ndarray]]:
-    """Puts a stand-in in MediaPipe's place; it answers with the first of these, picture by picture."""
-    waiting: list[list[np.ndarray]] = []
-
-    class Landmarker:
-        @classmethod
-        def create_from_options(cls, options: SimpleNamespace) -> Landmarker:
-            if options.base_options.model_asset_buffer != b"a good file":
-                raise RuntimeError("not a task")
-            return cls()
-
-        def detect(self, picture: SimpleNamespace) -> SimpleNamespace:
-            assert picture.data.flags["C_CONTIGUOUS"] and picture.data.dtype == np.uint8
-            found = [[SimpleNamespace(x=x, y=y) for x, y in points] for points in waiting.pop(0)]
-            return SimpleNamespace(face_landmarks=found)
-
-    vision: Any = ModuleType("mediapipe.tasks.python.vision")
-    vision.FaceLandmarker, vision.FaceLandmarkerOptions = Landmarker, SimpleNamespace
-    python: Any = ModuleType("mediapipe.tasks.python")
-    python.BaseOptions, python.vision = SimpleNamespace, vision
-    package: Any = ModuleType("mediapipe")
-    package.Image, package.ImageFormat = SimpleNamespace, SimpleNamespace(SRGB=1)
-    for name, module in (
-        ("mediapipe", package),
-        ("mediapipe.tasks", ModuleType("mediapipe.tasks")),
-        ("mediapipe.tasks.python", python),
-    ):
-        monkeypatch.setitem(sys.modules, name, module)
-    return waiting
-
-
-@pytest.fixture
-def detector(answers: list[list[np.ndarray]], tmp_path: Path) -> MediaPipe:
+def detector(answers: Answers, tmp_path: Path) -> MediaPipe:
     (tmp_path / FILE).write_bytes(b"a good file")
     return MediaPipe(tmp_path / FILE)
 
 
-def test_points_become_pixels(detector: MediaPipe, answers: list[list[np.ndarray]]) -> None:
+def test_points_become_pixels(detector: MediaPipe, answers: Answers) -> None:
     points = mesh(0.2, 0.3, 0.4)
-    answers.append([points])
+    answers.points.append([points])
     (face,) = detector.detect(np.zeros((100, 300, 3), np.uint8))
     expected = face_from_mesh((points * [300, 100] - 0.5).astype(np.float32))
     np.testing.assert_allclose(face.points, expected.points, atol=1e-3)
@@ -76,23 +39,23 @@ def test_points_become_pixels(detector: MediaPipe, answers: list[list[np.ndarray
     np.testing.assert_allclose(face.brows, expected.brows, atol=1e-3)
 
 
-def test_the_largest_face_comes_first(detector: MediaPipe, answers: list[list[np.ndarray]]) -> None:
-    answers.append([mesh(0.0, 0.0, 0.2), mesh(0.5, 0.5, 0.4), mesh(0.3, 0.0, 0.3)])
+def test_the_largest_face_comes_first(detector: MediaPipe, answers: Answers) -> None:
+    answers.points.append([mesh(0.0, 0.0, 0.2), mesh(0.5, 0.5, 0.4), mesh(0.3, 0.0, 0.3)])
     sides = [face.side for face in detector.detect(np.zeros((200, 200, 3), np.uint8))]
     assert sides == sorted(sides, reverse=True) and len(sides) == 3
 
 
-def test_no_face_and_faces_of_nothing_give_none(detector: MediaPipe, answers: list[list[np.ndarray]]) -> None:
-    answers += [[], [mesh(0.5, 0.5, 0.0)], [np.full((478, 2), np.nan)]]
+def test_no_face_and_faces_of_nothing_give_none(detector: MediaPipe, answers: Answers) -> None:
+    answers.points += [[], [mesh(0.5, 0.5, 0.0)], [np.full((478, 2), np.nan)]]
     assert [detector.detect(np.zeros((50, 50, 3), np.uint8)) for _ in range(3)] == [[], [], []]
 
 
-def test_turned_views_of_an_array_are_taken(detector: MediaPipe, answers: list[list[np.ndarray]]) -> None:
-    answers.append([])
+def test_turned_views_of_an_array_are_taken(detector: MediaPipe, answers: Answers) -> None:
+    answers.points.append([])
     assert detector.detect(np.rot90(np.zeros((20, 50, 3), np.uint8))) == []
 
 
-def test_a_missing_or_foreign_file_is_named(answers: list[list[np.ndarray]], tmp_path: Path) -> None:
+def test_a_missing_or_foreign_file_is_named(answers: Answers, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=f"{FILE} is missing: get it from .* put it into"):
         MediaPipe(tmp_path / FILE)
     (tmp_path / FILE).write_bytes(b"<html>not found</html>")

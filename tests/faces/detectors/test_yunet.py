@@ -44,6 +44,7 @@ def test_a_head_is_found_with_its_points_in_their_order(detector: YuNet) -> None
     assert np.abs(right - [0.378 * 256, 0.446 * 256]).max() < 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turns", [1, 3])
 def test_a_picture_on_its_side_is_found(detector: YuNet, turns: int) -> None:
     upright = detector.detect(drawn())[0]
@@ -53,6 +54,7 @@ def test_a_picture_on_its_side_is_found(detector: YuNet, turns: int) -> None:
     assert face.side == pytest.approx(upright.side, rel=0.25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degrees", [-35, 20])
 def test_the_points_of_a_tilted_head_turn_with_it(detector: YuNet, degrees: float) -> None:
     cv2 = pytest.importorskip("cv2")
@@ -64,6 +66,7 @@ def test_the_points_of_a_tilted_head_turn_with_it(detector: YuNet, degrees: floa
     assert face.side == pytest.approx(upright.side, rel=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("side", "mirrored"), [(90.0, False), (90.0, True), (416.0, True), (1000.0, False)])
 def test_a_window_shows_a_place_where_it_says(side: float, mirrored: bool) -> None:
     cv2 = pytest.importorskip("cv2")
@@ -86,6 +89,7 @@ def test_a_window_shows_a_place_where_it_says(side: float, mirrored: bool) -> No
     assert face.side == pytest.approx(99 * side / 416, rel=0.01)
 
 
+@pytest.mark.slow
 def test_several_threads_see_the_same(detector: YuNet, monkeypatch: pytest.MonkeyPatch) -> None:
     cv2 = pytest.importorskip("cv2")
     many = {}
@@ -107,6 +111,7 @@ def test_twenty_heads_are_found(detector: YuNet) -> None:
     assert len(detector.detect(frame)) == 20
 
 
+@pytest.mark.slow
 def test_one_of_twenty_people_is_followed(detector: YuNet) -> None:
     head = drawn(128)
     frame = np.concatenate([np.concatenate([head] * 5, axis=1)] * 4, axis=0)
@@ -117,6 +122,7 @@ def test_one_of_twenty_people_is_followed(detector: YuNet) -> None:
     assert (track.boxes[:, 2:] < torch.tensor([3 * 128, 2 * 128])).all()
 
 
+@pytest.mark.slow
 def test_a_face_that_fills_the_picture_is_found(detector: YuNet) -> None:
     (whole,) = detector.detect(drawn())
     x, y, last_x, last_y = whole.box.round().astype(int)
@@ -124,6 +130,7 @@ def test_a_face_that_fills_the_picture_is_found(detector: YuNet) -> None:
     assert np.abs(face.points + [x, y] - whole.points).max() < 0.15 * whole.side
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.2, 0.35])
 def test_a_face_that_the_border_cuts_is_found_and_cropped(detector: YuNet, share: float) -> None:
     (whole,) = detector.detect(drawn())
@@ -157,5 +164,5 @@ def test_a_foreign_file_is_named(tmp_path: Path) -> None:
 
 def test_without_opencv_there_is_a_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(InputError, match="pip install opencv-python-headless.*or give the face by hand"):
+    with pytest.raises(InputError, match="pip install opencv-python-headless.*or enter the face by hand"):
         YuNet(tmp_path / FILE)
