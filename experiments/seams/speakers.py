@@ -40,7 +40,7 @@ class Person:
 
     portrait   uint8 [S, S, 3], calm, mouth closed, facing the camera
     waveform   float32 [160000], one turn of the speech at 16 kHz
-    text       how they feel
+    text       the emotion text
     true       uint8 [250, S, S, 3], the turn as it should look, with a still head
     openings   float32 [250], of the mouth in it: gap of the lips over the distance of the eyes
     """

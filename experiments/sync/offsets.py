@@ -110,13 +110,13 @@ def short(bench: Bench) -> list[str]:
     )
     embedded = EmbeddedClips(network, bench.clips("test"), VALIDATION_CLIPS)
     with torch.no_grad():
-        heard = [network.embed_audio(speech_log_mel(sound)[None])[0] for sound in embedded.sounds]
+        audio_parts = [network.embed_audio(speech_log_mel(sound)[None])[0] for sound in embedded.sounds]
     for length in (10, 15, 25, 50, 75):
         own: list[float] = []
         other: list[float] = []
         exact = 0
         for row, video in enumerate(embedded.video):
-            for column, audio in enumerate(heard):
+            for column, audio in enumerate(audio_parts):
                 count = min(length - 4, len(video), len(audio))
                 score = sweep(video[:count], audio[:count], silence_beyond_ends=False)
                 (own if row == column else other).append(score.confidence)

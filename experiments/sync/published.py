@@ -23,7 +23,7 @@ def published(bench: Bench) -> list[str]:
     fill(network, "syncnet-v2")
     lips = (array("syncnet-v2:lip", 2, 3, 5, 224, 224) * 40 + 128).clamp(0, 255)
     with torch.no_grad():
-        seen, heard = (
+        lips_embedding, audio_embedding = (
             network.embed_lips(lips),
             network.embed_audio(array("syncnet-v2:audio", 2, 1, 13, 20) * 10),
         )
@@ -39,8 +39,8 @@ def published(bench: Bench) -> list[str]:
         "sweep: confidence": (torch.tensor(swept.confidence), golden["sweep_conf"]),
         "MFCC of 4 s": (mfcc((samples * 32767).to(torch.int16)), golden["mfcc"]),
         "LatentSync's mel of 4 s": (latentsync_mel(samples), golden["latentsync_mel"]),
-        "embeddings of lips": (seen, golden["lip_embed"]),
-        "embeddings of sound": (heard, golden["audio_embed"]),
+        "embeddings of lips": (lips_embedding, golden["lip_embed"]),
+        "embeddings of sound": (audio_embedding, golden["audio_embed"]),
         "LatentSync's SyncNet in small: embeddings of pictures": (shown, tiny["vision_embeds"]),
         "LatentSync's SyncNet in small: embeddings of sound": (spoken, tiny["audio_embeds"]),
     }

@@ -190,6 +190,7 @@ def test_the_page_begins_with_the_criteria_and_grows_part_by_part(tmp_path: Path
     assert "| no |" not in page and page.count("| yes |") >= 9
 
 
+@pytest.mark.slow
 def test_a_real_model_takes_tokens_for_the_clip_and_for_every_frame(tmp_path: Path) -> None:
     model = load_model(write_tiny_checkpoint(tmp_path / "tiny.safetensors"))
     rng = np.random.default_rng(1)
