@@ -92,9 +92,8 @@ class Client:
             for kind, data in self._messages(socket, prompt_id):
                 on_event((kind, data))
                 if kind == "executed":
-                    made += [
-                        item for items in data["output"].values() for item in items if "filename" in item
-                    ]
+                    shown = [item for items in data["output"].values() for item in items]
+                    made += [item for item in shown if isinstance(item, dict) and "filename" in item]
                 elif kind in ENDS[1:]:
                     raise Failed(kind, data)
         return made

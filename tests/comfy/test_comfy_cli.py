@@ -84,6 +84,7 @@ def test_every_workflow_is_valid(cli: ComfyCli, server: Server, tmp_path: Path) 
     models = server.comfy.base / "models"
     made = [models / name for name in NOT_BUNDLED]
     for model in made:
+        model.parent.mkdir(exist_ok=True)
         model.touch()
     nodes = tmp_path / "object_info.json"
     nodes.write_bytes(Client(server.port).request("/object_info"))
