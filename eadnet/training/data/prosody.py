@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..media.audio import RATE, mono
+from ...errors import InputError
+from ...media.audio import RATE, mono
 
 _HOP = RATE // 100  # 10 ms between measurements
 _WINDOW = 4 * _HOP

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from eadnet.errors import InputError
-from eadnet.training.prosody import energy, pitch, resampled, spoken_parts, trimmed
+from eadnet.training.data.prosody import energy, pitch, resampled, spoken_parts, trimmed
 
 RATE = 16000
 
