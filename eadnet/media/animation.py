@@ -57,7 +57,7 @@ def read_animation(path: str | os.PathLike[str]) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"There is no picture {path}: check the path.")
     try:
-        rgba = iio.imread(path, plugin="pillow", index=..., mode="RGBA").astype(np.uint16)
+        rgba = np.stack(list(iio.imiter(path, plugin="pillow", mode="RGBA"))).astype(np.uint16)
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise InputError(f"{path.name} cannot be read as an animated picture: save it again.") from error
     alpha = rgba[..., 3:]

@@ -66,8 +66,9 @@ def write_png(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
     """Write uint8 pixels [H, W, 3] as PNG. Raises InputError when the folder cannot be written."""
     import imageio.v3 as iio
 
+    path = Path(path)
     try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         iio.imwrite(path, pixels, plugin="pillow", extension=".png")
     except OSError as error:
         raise InputError(f"The picture {path} cannot be written ({error}): choose another place.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import librosa
 import numpy as np
@@ -46,7 +47,7 @@ def test_mel_filters(n_fft: int, n_mels: int, low: float, high: float) -> None:
 
 
 @pytest.mark.parametrize("pad_mode", ["reflect", "constant"])
-def test_mel_power(speech: torch.Tensor, pad_mode: str) -> None:
+def test_mel_power(speech: torch.Tensor, pad_mode: Literal["reflect", "constant"]) -> None:
     expected = librosa.feature.melspectrogram(
         y=speech.numpy(), sr=RATE, n_fft=400, hop_length=160, n_mels=80, pad_mode=pad_mode
     )

@@ -71,9 +71,12 @@ def test_every_orientation_of_every_kind_is_pillows(tmp_path: Path, mode: str, o
     path = saved(tmp_path / f"a{ending}", picture, exif=exif.tobytes())
     with Image.open(path) as opened:
         upright = ImageOps.exif_transpose(opened)
-        expected = np.asarray(upright if mode == "I;16" else upright.convert("RGB"), np.float32)
-    expected = np.repeat(expected[..., None], 3, axis=2) / 65535 if mode == "I;16" else expected / 255
-    assert torch.equal(read_image(path), torch.from_numpy(expected))
+        pixels = np.asarray(upright if mode == "I;16" else upright.convert("RGB"), np.float32)
+    highest = np.float32(65535 if mode == "I;16" else 255)
+    expected = torch.from_numpy(pixels / highest)
+    assert torch.equal(
+        read_image(path), expected[..., None].expand(-1, -1, 3) if pixels.ndim == 2 else expected
+    )
 
 
 def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path) -> None:
