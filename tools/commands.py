@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import http.client
+import json
 import os
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import comfyui
+from .comfy_cli import ComfyCli
 from .comfyui import ComfyUI
 from .console import StatusLine, say
 from .display import RunDisplay
@@ -89,38 +91,58 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def demo(options: argparse.Namespace) -> int:
-    """Portrait + recording + sentence -> mp4 with sound and a contact sheet, through ComfyUI's API."""
+    """Portrait + recording + sentence -> mp4 with sound and a contact sheet: `comfy run` on a real server."""
     start = time.monotonic()
     for path, flag in ((options.portrait, "--portrait"), (options.audio, "--audio")):
         if not path.is_file():
             raise SetupError(f"{path} is not a file. Check {flag}.")
-    workflow = load_workflow(WORKFLOW)
     target = _unused(ROOT / "output", f"{options.portrait.stem}-{options.audio.stem}")
-    installation = _installation(options)
-    with Server(installation, ROOT / ".comfyui" / "logs" / "demo.log") as server, _explained(server):
-        client = server.client
-        inputs: dict[str, dict] = {
-            "LoadImage": {"image": client.upload(options.portrait)},
-            "LoadAudio": {"audio": client.upload(options.audio)},
-            "SaveVideo": {"filename_prefix": "ead-net/talking_portrait"},
-        }
-        if options.emotion is not None:
-            inputs["EADNetEmotionEncode"] = {"text": options.emotion}
-        sampler = {name: getattr(options, name) for name in ("seed", "steps")}
-        inputs["EADNetSampler"] = {name: value for name, value in sampler.items() if value is not None}
-        workflow = with_inputs(workflow, inputs)
-        with StatusLine() as status:
-            prompt_id = client.run(workflow, RunDisplay(workflow, status.show), server.is_alive)
-        videos = [item for item in client.outputs(prompt_id) if item["filename"].endswith(".mp4")]
-        if not videos:
-            raise ServerError(f"ComfyUI finished the graph but wrote no mp4.\n{server.log_tail()}")
-        client.download(videos[-1], target)
+    installation, cli = _installation(options), ComfyCli(ROOT)
+    cli.prepare()
+    with tempfile.TemporaryDirectory(prefix="ead-net-") as temporary:
+        folder = Path(temporary)
+        workflow = folder / WORKFLOW.name
+        workflow.write_text(json.dumps(_demo_workflow(options, folder / "input")), encoding="utf-8")
+        # Folders of the demo's own: nothing is uploaded, nothing is left in the user's ComfyUI.
+        folders = ("--input-directory", str(folder / "input"), "--output-directory", str(folder / "output"))
+        with Server(installation, ROOT / ".comfyui" / "logs" / "demo.log", arguments=folders) as server:
+            made = _run(cli, workflow, server)
+            videos = [item for item in made if item["filename"].endswith(".mp4")]
+            if not videos:
+                raise ServerError(f"ComfyUI finished the graph but wrote no mp4.\n{server.log_tail()}")
+        target.parent.mkdir(exist_ok=True)
+        shutil.move(folder / "output" / videos[-1]["subfolder"] / videos[-1]["filename"], target)
     sheet = target.with_suffix(".png")
     _contact_sheet(installation, target, sheet)
     say(f"video          {target}")
     say(f"contact sheet  {sheet}")
     say(f"done in {time.monotonic() - start:.0f} s")
     return 0
+
+
+def _demo_workflow(options: argparse.Namespace, folder: Path) -> dict:
+    """The workflow with the user's inputs, which are copied into the server's input folder."""
+    folder.mkdir()
+    portrait, audio = f"portrait{options.portrait.suffix}", f"audio{options.audio.suffix}"
+    shutil.copyfile(options.portrait, folder / portrait)
+    shutil.copyfile(options.audio, folder / audio)
+    inputs: dict[str, dict] = {"LoadImage": {"image": portrait}, "LoadAudio": {"audio": audio}}
+    if options.emotion is not None:
+        inputs["EADNetEmotionEncode"] = {"text": options.emotion}
+    sampler = {name: getattr(options, name) for name in ("seed", "steps")}
+    inputs["EADNetSampler"] = {name: value for name, value in sampler.items() if value is not None}
+    return with_inputs(load_workflow(WORKFLOW), inputs)
+
+
+def _run(cli: ComfyCli, workflow: Path, server: Server) -> list[dict]:
+    """What a workflow made; an error that the death of the server caused says so, with the end of its log."""
+    try:
+        with StatusLine() as status:
+            return cli.run(workflow, server.port, RunDisplay(status.show))
+    except ServerError as error:
+        if server.is_alive():
+            raise
+        raise ServerError(f"ComfyUI ended while it was working.\n{server.log_tail()}") from error
 
 
 def _contact_sheet(installation: ComfyUI, video: Path, sheet: Path) -> None:
@@ -148,8 +170,10 @@ def comfy(options: argparse.Namespace) -> int:
 
 def test(options: argparse.Namespace) -> int:
     """ruff, mypy and pytest, all of them, with a ComfyUI for the tests that need one."""
-    python = _environment(options, "dev", "synthetic", "train").python
-    comfyui.own(Environment(ROOT))
+    environment, cli = _environment(options, "dev"), ComfyCli(ROOT)
+    python = environment.python
+    comfyui.own(environment, cli)
+    cli.prepare()
     # The nodes import eadnet relative to a package around both, which ComfyUI makes up. mypy needs one, too.
     types = ROOT / ".comfyui" / "types"
     types.mkdir(exist_ok=True)
@@ -172,13 +196,13 @@ def test(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     """The benchmarks."""
-    python = _environment(options, "dev", "synthetic", "train").python
+    python = _environment(options, "dev").python
     return run_in_foreground([python, "-m", "benchmarks", *options.passed_on], cwd=ROOT)
 
 
 def train(options: argparse.Namespace) -> int:
     """A training run."""
-    python = _environment(options, "synthetic", "train").python
+    python = _environment(options, "train").python
     return run_in_foreground([python, "-m", "eadnet.training", *options.passed_on], cwd=ROOT)
 
 
@@ -189,21 +213,14 @@ def _environment(options: argparse.Namespace, *extras: str) -> Environment:
 
 
 def _installation(options: argparse.Namespace) -> ComfyUI:
-    if options.comfyui:
-        return comfyui.existing(options.comfyui, ROOT)
-    return comfyui.own(_environment(options))
+    if not options.comfyui:
+        return comfyui.own(_environment(options), ComfyCli(ROOT))
+    if options.torch:
+        raise SetupError("--torch is for run.py's own ComfyUI; the one in --comfyui has its own torch.")
+    return comfyui.existing(options.comfyui, ROOT)
 
 
 def _unused(folder: Path, stem: str) -> Path:
     """`stem.mp4` in a folder, or `stem-2.mp4`, ... where that is taken."""
     names = (f"{stem}.mp4" if n == 1 else f"{stem}-{n}.mp4" for n in range(1, 1_000_000))
     return next(folder / name for name in names if not (folder / name).exists())
-
-
-@contextlib.contextmanager
-def _explained(server: Server):
-    """Gives a broken connection its cause: the end of the server's log."""
-    try:
-        yield
-    except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
-        raise ServerError(f"The connection to ComfyUI broke: {error}\n{server.log_tail()}") from error

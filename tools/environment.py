@@ -72,6 +72,7 @@ class Environment:
             return
         stamp = self._stamp()
         torch = torch or stamp.get("torch")
+        chosen = _torch_arguments(torch) if torch else ["-r", str(self.root / "requirements" / "torch.txt")]
         extras = sorted(set(extras) | set(stamp.get("extras", ())))
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.write_text("", encoding="utf-8")
@@ -79,10 +80,15 @@ class Environment:
             if not runs(self.python):
                 status.show("making the virtual environment .venv")
                 make_venv(self.venv)
-            pinned = ["-r", str(self.root / "requirements" / "torch.txt")]
-            chosen = [*shlex.split(torch), "torchvision", "torchaudio"] if torch else pinned
             # setuptools builds our own package: bringing it now spares pip a second environment for that.
-            self._pip("torch", ["setuptools>=77", *chosen], status)
+            try:
+                self._pip("torch", ["setuptools>=77", *chosen], status)
+            except SetupError as error:
+                if not torch:
+                    raise
+                raise SetupError(
+                    f"pip could not install --torch {torch!r} ({pip_error(error)}). The log: {self.log}"
+                ) from error
             server = ["-r", str(self.root / "requirements" / "comfy.txt")]
             package = ["--no-build-isolation", "-e", f".[{','.join(extras)}]" if extras else "."]
             self._pip("the requirements", [*server, *package], status)
@@ -100,7 +106,6 @@ class Environment:
 
     def _pip(self, what: str, arguments: list[str], status: StatusLine) -> None:
         status.show(f"installing {what}")
-        # Modules are compiled when they are first imported: most of these packages' files never are.
         # Modules are compiled when they are first imported: most of these packages' files never are.
         command: list[str | Path] = [self.python, *PIP, "install", "--no-compile", "--prefer-binary"]
         constraints = ["-c", str(self.root / "requirements" / "constraints.txt")]
@@ -142,6 +147,23 @@ class Environment:
     def _write_stamp(self, facts: dict) -> None:
         stamp = {"requirements": self._fingerprint(), "root": str(self.root), **facts}
         self._stamp_file.write_text(json.dumps(stamp, indent=1), encoding="utf-8")
+
+
+def _torch_arguments(spec: str) -> list[str]:
+    """What pip gets for `--torch SPEC`. Raises SetupError where that is no requirement with options."""
+    try:
+        words = shlex.split(spec)
+    except ValueError as error:
+        raise SetupError(f"--torch {spec!r} cannot be read: {error}.") from error
+    if not words or not re.match(r"torch\b", words[0]):
+        raise SetupError(f"--torch {spec!r} does not start with torch, as in --torch 'torch==2.9.1'.")
+    return [*words, "torchvision", "torchaudio"]
+
+
+def pip_error(error: SetupError) -> str:
+    """The line in which pip says why it failed, out of the log in a `run_quietly` error."""
+    lines = [line.removeprefix("ERROR: ") for line in str(error).splitlines() if line.startswith("ERROR: ")]
+    return lines[-1].rstrip(".") if lines else "see its log"
 
 
 def runs(python: Path) -> bool:

@@ -8,12 +8,4 @@ class SetupError(RuntimeError):
 
 
 class ServerError(SetupError):
-    """ComfyUI did not start, died, or reported an error of its own."""
-
-
-class WorkflowRefused(ServerError):
-    """ComfyUI's validation refused a workflow; `node_errors` is the server's own account, by node id."""
-
-    def __init__(self, message: str, node_errors: dict[str, dict] | None = None) -> None:
-        super().__init__(message)
-        self.node_errors = node_errors or {}
+    """ComfyUI did not start, died, refused a workflow, or reported an error of its own."""

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from .client import Client
 from .comfyui import ComfyUI
 from .console import StatusLine
 from .errors import ServerError
@@ -35,6 +34,18 @@ def free_port(preferred: int | None = None) -> int:
     raise ServerError("No free port on 127.0.0.1.")
 
 
+def _answers(port: int) -> bool:
+    """Whether the server is up. On loopback, so that no proxy is asked."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5.0)
+    try:
+        connection.request("GET", "/system_stats")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
 class Server:
     """A server as a context: ready inside the block, gone after it, whatever ends the block.
 
@@ -51,7 +62,6 @@ class Server:
         self.comfy = comfy
         self.log = log
         self.port = port or free_port()
-        self.client = Client(self.port)
         self._arguments = list(arguments)
         self._process: subprocess.Popen[str] | None = None
         self._temp = ""
@@ -102,7 +112,6 @@ class Server:
         self._temp = tempfile.mkdtemp(prefix="ead-net-")
         command: list[str | Path] = [self.comfy.python, GUARD, str(os.getpid()), self.comfy.tree / "main.py"]
         options = ["--listen", "127.0.0.1", "--port", str(self.port), "--temp-directory", self._temp]
-        options += ["--max-upload-size", "4096"]  # megabytes: recordings may be long
         options += [*self.comfy.arguments(), *self._arguments]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
@@ -116,8 +125,7 @@ class Server:
         while True:
             if not self.is_alive():
                 raise ServerError(f"ComfyUI did not start.\n{self.log_tail()}")
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                self.client.get("/system_stats", timeout=5.0)
+            if _answers(self.port):
                 break
             if time.monotonic() > deadline:
                 raise ServerError(f"ComfyUI gave no answer within {START_SECONDS:g} s.\n{self.log_tail()}")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from .sound import SoundFile
+from .waveform import check_waveform
 
 RATE = 16000
 
@@ -22,25 +23,6 @@ _SURROUND_WEIGHTS = {
     6: (0.7071, 0.7071, 1.0, 0.0, 0.5, 0.5),
     8: (0.7071, 0.7071, 1.0, 0.0, 0.5, 0.5, 0.5, 0.5),
 }
-
-
-def check_waveform(waveform: Tensor, where: str = "the recording") -> Tensor:
-    """The samples as float32 in their own shape, or an error.
-
-    Raises:
-        InputError: no samples, or samples that are not numbers (NaN, infinity).
-    """
-    if not isinstance(waveform, Tensor):
-        waveform = torch.as_tensor(waveform)
-    if waveform.numel() == 0:
-        raise InputError(f"{where} has no samples; give at least a fraction of a second of sound.")
-    if not waveform.is_floating_point():
-        raise InputError(f"{where} holds {waveform.dtype} samples; give floating-point samples in -1..1.")
-    waveform = waveform.float()
-    # The extremes are not finite if any sample is not, and need no memory, unlike a mask of all samples.
-    if not all(math.isfinite(float(extreme)) for extreme in torch.aminmax(waveform)):
-        raise InputError(f"{where} contains NaN or infinite samples; export it again or repair it.")
-    return waveform
 
 
 def mono(waveform: Tensor) -> Tensor:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import shutil
+import uuid
 import wave
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
 
 import numpy as np
+import websocket
 from PIL import Image
 
 from tests.in_comfy import ROOT
 from tools.server import Server
 from tools.workflow import load_workflow, with_inputs
 
+DIRECT = build_opener(ProxyHandler({}))  # loopback needs no proxy
 WORKFLOW = load_workflow(ROOT / "workflows" / "talking_portrait_api.json")
 
 
@@ -37,14 +46,102 @@ def write_speech(
     return path
 
 
+ENDS = ("execution_success", "execution_error", "execution_interrupted")
+Event = tuple[str, dict]
+
+
+class Client:
+    """One client of a server, as a browser is one: HTTP, and a WebSocket for what happens meanwhile."""
+
+    def __init__(self, port: int) -> None:
+        self.address = f"127.0.0.1:{port}"
+        self.id = uuid.uuid4().hex
+
+    def request(self, path: str, body: dict | None = None) -> bytes:
+        """What the server answers at a path, to a POST where there is a body."""
+        data = None if body is None else json.dumps(body).encode()
+        with DIRECT.open(Request(f"http://{self.address}{path}", data), timeout=60) as answer:
+            return answer.read()
+
+    def get(self, path: str) -> dict:
+        """The JSON at a path."""
+        return json.loads(self.request(path))
+
+    def queue(self, workflow: dict) -> str:
+        """Queues a workflow in API format and returns its prompt id, or raises Refused."""
+        try:
+            answer = self.request("/prompt", {"prompt": workflow, "client_id": self.id})
+        except HTTPError as error:
+            raise Refused(error.read().decode("utf-8")) from error
+        return json.loads(answer)["prompt_id"]
+
+    def interrupt(self) -> None:
+        """Cancels the running prompt, as the Cancel button does."""
+        self.request("/interrupt", {})
+
+    def run(self, workflow: dict, on_event: Callable[[Event], None] = lambda event: None) -> list[dict]:
+        """Runs a workflow to its end and returns the files it wrote: `filename`, `subfolder` and `type`.
+
+        Raises:
+            Failed: a node failed or the prompt was cancelled; has the data of the server's last message.
+        """
+        socket = websocket.create_connection(f"ws://{self.address}/ws?clientId={self.id}", timeout=300)
+        made: list[dict] = []
+        with contextlib.closing(socket):
+            prompt_id = self.queue(workflow)
+            for kind, data in self._messages(socket, prompt_id):
+                on_event((kind, data))
+                if kind == "executed":
+                    made += [
+                        item for items in data["output"].values() for item in items if "filename" in item
+                    ]
+                elif kind in ENDS[1:]:
+                    raise Failed(kind, data)
+        return made
+
+    def _messages(self, socket: websocket.WebSocket, prompt_id: str) -> Iterator[Event]:
+        """The messages about one prompt up to the one that ends it; pictures come as `preview`."""
+        kind = ""
+        while kind not in ENDS:
+            message = socket.recv()
+            if isinstance(message, bytes):  # a picture after two words of 32 bits
+                yield "preview", {"image": message[8:]}
+                continue
+            event = json.loads(message)
+            if event["data"].get("prompt_id") == prompt_id:
+                kind = event["type"]
+                yield kind, event["data"]
+
+
+class Refused(Exception):
+    """The server's validation refused a workflow; the message is its own account, as JSON."""
+
+
+class Failed(Exception):
+    """A prompt ended without success: `kind` and `data` of the server's last message."""
+
+    def __init__(self, kind: str, data: dict) -> None:
+        super().__init__(f"{kind} in {data.get('node_type')}: {data.get('exception_message')}")
+        self.kind, self.data = kind, data
+
+
 class Studio:
-    """One test's view of the server."""
+    """One test's view of the server: its inputs and outputs are files of the server's base directory."""
 
     def __init__(self, server: Server, folder: Path) -> None:
-        self.server = server
-        self.client = server.client
+        assert server.comfy.base is not None
+        self.server, self.base = server, server.comfy.base
+        self.client = Client(server.port)
         self.folder = folder
-        self.events: list[tuple[str, dict]] = []
+        self.events: list[Event] = []
+
+    def input(self, path: Path) -> str:
+        """Puts a file among the server's inputs; the name by which LoadImage and LoadAudio know it."""
+        name = f"{self.folder.name}/{path.name}"
+        target = self.base / "input" / name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, target)
+        return name
 
     def workflow(
         self, portrait: Path | None = None, speech: Path | None = None, **sampler: int | float | str
@@ -53,8 +150,8 @@ class Studio:
         portrait = portrait or write_portrait(self.folder / "portrait.png")
         speech = speech or write_speech(self.folder / "speech.wav", 0.2)
         inputs: dict[str, dict] = {
-            "LoadImage": {"image": self.client.upload(portrait)},
-            "LoadAudio": {"audio": self.client.upload(speech)},
+            "LoadImage": {"image": self.input(portrait)},
+            "LoadAudio": {"audio": self.input(speech)},
             "EADNetCheckpointLoader": {"checkpoint": "tiny.safetensors"},
             "EADNetSampler": {"steps": 2, **sampler},
             "ImageScale": {"width": 64, "height": 64},
@@ -63,11 +160,9 @@ class Studio:
 
     def run(self, workflow: dict) -> Path:
         """Runs a workflow, keeping its messages in `events`, and returns the video it made."""
-        prompt_id = self.client.run(workflow, lambda kind, data: self.events.append((kind, data)))
-        made = [item for item in self.client.outputs(prompt_id) if item["filename"].endswith(".mp4")]
-        target = self.folder / "video.mp4"
-        self.client.download(made[-1], target)
-        return target
+        made = self.client.run(workflow, self.events.append)
+        (video,) = (item for item in made if item["filename"].endswith(".mp4"))
+        return self.base / "output" / video["subfolder"] / video["filename"]
 
     def data(self, kind: str, node: str | None = None) -> list[dict]:
         """The data of all messages of a kind, about a node (by id) if given."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -13,12 +17,20 @@ from eadnet.media.audio import load_audio
 from eadnet.media.video import read_video
 from tests.comfy.client import write_speech
 from tests.in_comfy import MISSING, ROOT
+from tools.comfy_cli import ComfyCli
+from tools.comfyui import is_installed
 from tools.environment import Environment
 
-READY = Environment(ROOT).is_ready() and (ROOT / ".comfyui" / "ComfyUI" / ".source-sha256").exists()
+READY = (
+    Environment(ROOT).is_ready() and is_installed(ROOT / ".comfyui" / "ComfyUI") and ComfyCli(ROOT).is_ready()
+)
+pytestmark = [
+    pytest.mark.comfy,
+    pytest.mark.slow,
+    pytest.mark.skipif(not READY, reason=f"not set up by run.py: {MISSING}"),
+]
 
 
-@pytest.mark.skipif(not READY, reason=f"not set up by run.py: {MISSING}")
 def test_demo_makes_a_talking_portrait_with_the_bundled_model(tmp_path: Path) -> None:
     speech = write_speech(tmp_path / "two words.wav", 0.4, rate=44100, channels=2)
     command = [sys.executable, str(ROOT / "run.py"), "demo", "--audio", str(speech), "--steps", "4"]
@@ -38,3 +50,32 @@ def test_demo_makes_a_talking_portrait_with_the_bundled_model(tmp_path: Path) ->
     finally:
         path.unlink()
         path.with_suffix(".png").unlink()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_ctrl_c_in_the_middle_of_the_graph_leaves_nothing(tmp_path: Path) -> None:
+    speech = write_speech(tmp_path / "for ever.wav", 60.0)
+    # Tests that run in the background ignore Ctrl-C, and so would everything they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    demo = subprocess.Popen(
+        [sys.executable, str(ROOT / "run.py"), "demo", "--audio", str(speech)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    signal.signal(signal.SIGINT, before)
+    log = ROOT / ".comfyui" / "logs" / "demo.log"
+    deadline = time.monotonic() + 120
+    while "got prompt" not in (log.read_text(encoding="utf-8") if log.exists() else ""):
+        assert demo.poll() is None and time.monotonic() < deadline
+        time.sleep(0.2)
+    started = psutil.Process(demo.pid).children(recursive=True)
+    assert len(started) >= 2, "the server and comfy-cli"
+    demo.send_signal(signal.SIGINT)
+    said, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 130 and said.rstrip().endswith("stopped")
+    assert "Traceback" not in said
+    assert not [process for process in started if process.is_running()]
+    assert not list((ROOT / "output").glob("portrait-for ever*"))
+    assert [path.name for path in tmp_path.iterdir()] == [speech.name]

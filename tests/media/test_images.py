@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from eadnet.errors import InputError
 from eadnet.media.images import contact_sheet, read_image, write_png
@@ -58,6 +58,22 @@ def test_the_cameras_rotation_is_applied(tmp_path: Path, orientation: int, corne
     image = read_image(saved(tmp_path / "a.jpg", Image.fromarray(pixels), exif=exif.tobytes(), quality=95))
     assert image.shape[:2] == ((32, 48) if orientation in (1, 3) else (48, 32))
     assert image[corner].min() > 0.9 and image.mean() < 0.3
+
+
+@pytest.mark.parametrize("orientation", range(10))  # 0 and 9 mean nothing
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "CMYK", "I;16"])
+def test_every_orientation_of_every_kind_is_pillows(tmp_path: Path, mode: str, orientation: int) -> None:
+    grain = Image.fromarray(np.random.default_rng(0).integers(0, 255, (24, 40, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    ending = ".jpg" if mode == "CMYK" else ".png"
+    picture = grain.convert("L").convert("I;16") if mode == "I;16" else grain.convert(mode)
+    path = saved(tmp_path / f"a{ending}", picture, exif=exif.tobytes())
+    with Image.open(path) as opened:
+        upright = ImageOps.exif_transpose(opened)
+        expected = np.asarray(upright if mode == "I;16" else upright.convert("RGB"), np.float32)
+    expected = np.repeat(expected[..., None], 3, axis=2) / 65535 if mode == "I;16" else expected / 255
+    assert torch.equal(read_image(path), torch.from_numpy(expected))
 
 
 def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ from eadnet.modules.graphed_unet import GraphedUNet
 from eadnet.modules.unet import EADUNet
 from eadnet.presets import PRESETS
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU"),
+]
 
 
 def conditions(seed: int, frames: int = 16, count: int = 2) -> tuple[torch.Tensor, ...]:

@@ -14,11 +14,11 @@ pytest.importorskip("espeakng_loader", reason="speech needs the 'synthetic' extr
 from eadnet.cli import main  # noqa: E402
 from eadnet.media.audio import load_audio  # noqa: E402
 from eadnet.media.video import read_video  # noqa: E402
+from eadnet.synthetic import datasets  # noqa: E402
 from eadnet.synthetic.clips import make_clip  # noqa: E402
+from eadnet.synthetic.datasets import DatasetShape, check_room, make_dataset  # noqa: E402
 from eadnet.synthetic.expression import PARAMETERS  # noqa: E402
 from eadnet.synthetic.studio import person  # noqa: E402
-from eadnet.synthetic import datasets  # noqa: E402
-from eadnet.synthetic.datasets import DatasetShape, check_room, make_dataset  # noqa: E402
 from eadnet.training.data.clips import ClipSet  # noqa: E402
 
 
@@ -42,6 +42,7 @@ def test_single_parameters_override_those_of_the_emotion(tmp_path: Path) -> None
     assert truth["landmarks"].shape == (1, 68, 2) and truth["mouth"].shape == (1, 24, 24)
 
 
+@pytest.mark.slow
 def test_a_sentence_becomes_a_film_with_sound_even_at_an_odd_size(tmp_path: Path) -> None:
     assert render(tmp_path / "said.mp4", "--say", "Hello 42 😀", "--size", "31", "--rate", "300") == 0
     film = read_video(tmp_path / "said.mp4")
@@ -127,7 +128,7 @@ def test_a_data_set_is_made_and_not_mixed_with_another(
     ],
 )
 def test_impossible_data_sets_are_refused_before_anything_is_written(
-    tmp_path: Path, shape: Shape, changes: dict, message: str
+    tmp_path: Path, shape: DatasetShape, changes: dict, message: str
 ) -> None:
     from eadnet.errors import InputError
 

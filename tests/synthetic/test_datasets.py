@@ -11,7 +11,7 @@ pytest.importorskip("cv2", reason="rendering needs the 'synthetic' extra (opencv
 pytest.importorskip("espeakng_loader", reason="speech needs the 'synthetic' extra (espeakng-loader)")
 
 from eadnet.errors import InputError  # noqa: E402
-from eadnet.synthetic.clips import described, make_clip  # noqa: E402
+from eadnet.synthetic.clips import described  # noqa: E402
 from eadnet.synthetic.datasets import (  # noqa: E402
     LAYOUT,
     DatasetShape,

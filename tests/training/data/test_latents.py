@@ -132,6 +132,7 @@ def test_another_region_encodes_everything_anew(clips: Path, tmp_path: Path) -> 
     assert not np.array_equal(lower["masked"], whole["masked"])
 
 
+@pytest.mark.slow
 def test_two_workers_encode_the_same(clips: Path, tmp_path: Path) -> None:
     vae = tiny_autoencoder()
     encode_dataset(clips, vae, tmp_path / "one", "face")

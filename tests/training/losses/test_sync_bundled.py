@@ -54,6 +54,7 @@ def test_a_mouth_with_its_own_sound_costs_less_than_late_or_with_anothers(scene)
     assert own < late and own < swapped
 
 
+@pytest.mark.slow
 def test_its_gradient_brings_a_late_mouth_nearer_to_the_mouth_that_was_said(scene) -> None:
     loss, latents, waveforms = scene
     truth = loss.mouths(latents[:, :FRAMES])

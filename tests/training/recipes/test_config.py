@@ -11,7 +11,7 @@ from eadnet.training.recipes import command
 from eadnet.training.recipes.budget import MINUTES, Budget, within
 from eadnet.training.recipes.config import Config, parse_config, read_config
 
-pytest.importorskip("tomllib", reason="TOML files need Python 3.11")
+tomllib = pytest.importorskip("tomllib", reason="TOML files need Python 3.11")
 
 SHIPPED = sorted((Path(command.__file__).parent / "configs").glob("*.toml"))
 
@@ -64,8 +64,14 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_the_shipped_files_are_right(path: Path) -> None:
-    assert read_config(path) is not None
+def test_the_shipped_files_set_what_they_say(path: Path) -> None:
+    config = read_config(path)
+    written = {
+        (section, name): value
+        for section, table in tomllib.loads(path.read_text(encoding="utf-8")).items()
+        for name, value in table.items()
+    }
+    assert written == {(section, name): getattr(getattr(config, section), name) for section, name in written}
 
 
 def test_a_time_limit_scales_the_stages_and_nothing_else() -> None:

@@ -11,7 +11,7 @@ import torch
 from eadnet.errors import InputError
 from eadnet.modules.autoencoder import MiniAutoencoder
 from eadnet.modules.tfrm import TFRM
-from eadnet.synthetic.datasets import LAYOUT, DatasetShape, seeds_of
+from eadnet.synthetic.datasets import DatasetShape, seeds_of
 from eadnet.training.data.latents import LatentSet
 from eadnet.training.losses.weights import Weights
 from eadnet.training.recipes import mini, mini_data
@@ -43,6 +43,7 @@ def latent_set_of(folder: Path) -> LatentSet:
     return LatentSet(folder / "latents" / "train", folder / "train")
 
 
+@pytest.mark.slow
 def test_a_weighed_loss_gets_its_frozen_network_trained_first_and_samples_are_written(folder: Path) -> None:
     budget = Budget(smoother=1e-6)
     how = Schedule(steps=3, frames=16, sample_every=2)

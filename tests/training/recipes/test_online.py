@@ -50,6 +50,7 @@ def start(tmp_path: Path) -> Path:
     return write_tiny_checkpoint(tmp_path / "start.safetensors")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_goes_on_and_keeps_what_is_not_trained(
     tmp_path: Path, start: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> PairedParameterRegresso
     return train_paired_parameter_regressor(clips, stills, tmp_path_factory.mktemp("run"), steps=80, batch=16)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_lids_that_narrow_alone_do_not_move_the_brows(trained: PairedParameterRegressor) -> None:
     pictures = to_model_range(drawn(np.zeros(2), np.array([0.3, 1.0])))
     reading = trained.read(pictures, to_model_range(drawn(np.zeros(1), np.array([0.3])))[0])
@@ -70,6 +71,7 @@ def test_lids_that_narrow_alone_do_not_move_the_brows(trained: PairedParameterRe
     assert abs(moved[BROW]) < 0.4 * moved[LID]
 
 
+@pytest.mark.slow
 def test_the_same_eye_is_narrow_for_one_person_and_at_rest_for_another(
     trained: PairedParameterRegressor,
 ) -> None:

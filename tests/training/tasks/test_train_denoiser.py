@@ -58,6 +58,7 @@ def train(data, folder: Path, **changes) -> dict[str, Tensor]:
     return dict(model.state_dict())
 
 
+@pytest.mark.slow
 def test_a_killed_training_ends_with_the_same_weights_and_log(data, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(Trainer, "draw", lambda self: None)
     start = Trainer.__init__
@@ -81,6 +82,7 @@ def test_a_killed_training_ends_with_the_same_weights_and_log(data, tmp_path, mo
     assert rows("whole") == rows("parts") and "loss_tfrm" in rows("whole")[0]
 
 
+@pytest.mark.slow
 def test_an_extra_loss_changes_what_is_learned_and_min_snr_too(data, tmp_path) -> None:
     plain = train(data, tmp_path / "a")
     pulled = train(data, tmp_path / "b", extra=[Weighted(TfrmLoss(TFRM(hidden=8, top_k=3)), 1.0)])
@@ -91,6 +93,7 @@ def test_an_extra_loss_changes_what_is_learned_and_min_snr_too(data, tmp_path) -
     assert not torch.equal(plain[key], pulled[key]) and not torch.equal(plain[key], weighed[key])
 
 
+@pytest.mark.slow
 def test_in_bfloat16_the_weights_stay_float32_and_learn(data, tmp_path) -> None:
     weights = train(data, tmp_path, bf16=True)
     assert weights["unet.conv_in.weight"].dtype == torch.float32

@@ -1,0 +1,147 @@
+"""What the node registry gets: `comfy node pack` of this checkout, unpacked and loaded by a real server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eadnet.media.video import read_video
+from tests.comfy.client import Client, Studio
+from tests.comfy.conftest import make_comfy
+from tests.in_comfy import ROOT
+from tools.comfy_cli import ComfyCli
+from tools.server import Server
+
+pytestmark = [pytest.mark.comfy, pytest.mark.slow]
+NODES = sorted(json.loads((ROOT / "tests" / "api_surface.json").read_text(encoding="utf-8")))
+NAME = "ead-net"  # the folder that ComfyUI-Manager and `comfy node install ead-net` unpack into
+LEFT_OUT = (
+    *("benchmarks", "docs", "experiments", "requirements", "tests", "tools", "run.py"),
+    *("eadnet/training", "eadnet/synthetic"),
+)
+MEGABYTES = 40  # the weights are 29
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files git knows of, as they lie here now."""
+    folder = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is no git checkout")
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():  # else deleted, not committed yet
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    return folder
+
+
+def comfy_node(cli: ComfyCli, command: str, folder: Path) -> str:
+    """What `comfy node COMMAND` says in a folder."""
+    arguments: list[str | Path] = [
+        cli.python,
+        "-m",
+        "comfy_cli",
+        "--skip-prompt",
+        "--no-json",
+        "node",
+        command,
+    ]
+    done = subprocess.run(
+        arguments, cwd=folder, env=cli.environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def archive(cli: ComfyCli, checkout: Path) -> Path:
+    comfy_node(cli, "pack", checkout)
+    return checkout / "node.zip"
+
+
+@pytest.fixture(scope="module")
+def server(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose only custom node is the unpacked archive."""
+    base = tmp_path_factory.mktemp("comfy-with-archive")
+    comfy = make_comfy(base)
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(comfy.custom_nodes / NAME)
+    with Server(comfy, base / "server.log") as running:
+        yield running
+
+
+def pack(server: Server) -> Path:
+    """Where the unpacked archive lies."""
+    return server.comfy.custom_nodes / NAME
+
+
+def test_the_registry_finds_nothing_to_complain_about(cli: ComfyCli, checkout: Path) -> None:
+    said = comfy_node(cli, "validate", checkout)
+    assert "All validation checks passed" in said
+    assert "warning" not in said.lower()
+
+
+def test_the_archive_holds_what_runs_and_nothing_else(archive: Path) -> None:
+    with zipfile.ZipFile(archive) as packed:
+        names = set(packed.namelist())
+    assert not [name for name in names if name.startswith(LEFT_OUT)]
+    assert {"__init__.py", "pyproject.toml", "requirements.txt", "README.md", "LICENSE"} <= names
+    assert "eadnet/assets/mini.safetensors" in names
+    assert archive.stat().st_size < MEGABYTES * 1e6
+
+
+def test_every_node_is_there(server: Server) -> None:
+    assert "IMPORT FAILED" not in server.log.read_text(encoding="utf-8")
+    assert not set(NODES) - set(Client(server.port).get("/object_info"))
+
+
+def test_every_help_page_picture_and_script_is_served(server: Server) -> None:
+    client, web = Client(server.port), pack(server) / "web"
+    files = [path.relative_to(web).as_posix() for path in web.rglob("*") if path.is_file()]
+    assert {f"docs/{node}.md" for node in NODES} <= set(files)
+    for name in files:
+        assert client.request(f"/extensions/{NAME}/{name}") == (web / name).read_bytes()
+    scripts = {f"/extensions/{NAME}/{name}" for name in files if name.endswith(".js")}
+    assert scripts == {url for url in client.get("/extensions") if url.startswith(f"/extensions/{NAME}/")}
+
+
+def test_every_workflow_and_its_picture_is_offered(server: Server) -> None:
+    client = Client(server.port)
+    graphs = {path.stem for path in (ROOT / "workflows").glob("*.json")}
+    assert set(client.get("/workflow_templates")[NAME]) == graphs
+    for path in (ROOT / "workflows").iterdir():
+        assert client.request(f"/api/workflow_templates/{NAME}/{path.name}") == path.read_bytes()
+
+
+def test_every_translation_is_offered(server: Server) -> None:
+    languages = {path.parent.name for path in (ROOT / "locales").glob("*/nodeDefs.json")}
+    offered = Client(server.port).get("/i18n")
+    assert languages <= set(offered)
+    assert all(set(offered[language].get("nodeDefs", {})) & set(NODES) for language in languages)
+
+
+def test_a_portrait_talks_without_anything_that_was_left_out(server: Server, tmp_path: Path) -> None:
+    studio = Studio(server, tmp_path)
+    assert len(read_video(studio.run(studio.workflow())).frames) == 5
+
+
+def test_the_command_line_works_and_says_what_it_came_without(server: Server) -> None:
+    def eadnet(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "eadnet", *arguments]
+        return subprocess.run(
+            command, cwd=pack(server), env={}, capture_output=True, text=True, check=False, timeout=300
+        )
+
+    assert eadnet("info", "eadnet/assets/mini.safetensors").returncode == 0
+    refused = eadnet("synth", "clips")
+    assert refused.returncode == 2
+    assert "came without the synthetic world" in refused.stderr
+    assert "Traceback" not in refused.stderr
