@@ -1,4 +1,4 @@
-"""The training loop that all tasks share: a budget, exact resume, a moving average, a CSV log and its curves."""
+"""The loop that all tasks share: a budget, exact resume, a moving average, a CSV log and its curves."""
 
 from __future__ import annotations
 

@@ -57,10 +57,13 @@ def read_texts(folder: Path) -> list[dict[str, Any]]:
     return [{**entry, "text": captions[clip_name(entry["row"])].caption} for entry in rows]
 
 
-def read_parameters(folder: Path) -> tuple[np.ndarray, np.ndarray, ParameterLayout] | None:
-    """Facial parameters, openings of the mouth and the parameters' names; None where a data set has none."""
+Parameters = tuple[np.ndarray, np.ndarray, ParameterLayout] | tuple[None, None, None]
+
+
+def read_parameters(folder: Path) -> Parameters:
+    """Facial parameters, openings of the mouth and the names; None each where a data set has none."""
     if not (folder / "params.npy").exists():
-        return None
+        return None, None, None
     layout = ParameterLayout.read(folder)
     return np.load(folder / "params.npy"), np.load(folder / "openings.npy"), layout
 
@@ -72,7 +75,7 @@ class ClipSet:
         self.folder = folder
         self.frames = np.load(folder / "frames.npy", mmap_mode="r")
         self.references = np.load(folder / "references.npy", mmap_mode="r")
-        self.params, self.openings, self.layout = read_parameters(folder) or (None, None, None)
+        self.params, self.openings, self.layout = read_parameters(folder)
         self.speech = np.load(folder / "speech.npy")
         self.texts = read_texts(folder)
 
@@ -91,7 +94,7 @@ class StillSet:
 
     def __init__(self, folder: Path) -> None:
         self.stills = np.load(folder / "stills.npy", mmap_mode="r")
-        self.params, self.openings, self.layout = read_parameters(folder) or (None, None, None)
+        self.params, self.openings, self.layout = read_parameters(folder)
         self.calm = np.load(folder / "calm.npy", mmap_mode="r")
 
     def __len__(self) -> int:

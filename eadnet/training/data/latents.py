@@ -22,10 +22,9 @@ MADE_WITH = "made_with.txt"
 
 
 def _parameters_of(folder: Path) -> tuple[Tensor | None, Tensor | None, ParameterLayout | None]:
-    found = read_parameters(folder)
-    if found is None:
+    params, openings, layout = read_parameters(folder)
+    if params is None or openings is None:
         return None, None, None
-    params, openings, layout = found
     return torch.from_numpy(params), torch.from_numpy(openings), layout
 
 

@@ -46,7 +46,7 @@ class ParameterLayout:
         path = folder / LAYOUT
         if not path.exists():
             raise InputError(
-                f"{folder} has facial parameters, but no {LAYOUT} that names them: run the stage that made the "
-                "folder again (`python -m eadnet.training render` keeps what is there)."
+                f"{folder} has facial parameters, but no {LAYOUT} that names them: run the stage that made "
+                "the folder again (`python -m eadnet.training render` keeps what is there)."
             )
         return cls(**{kind: tuple(names) for kind, names in json.loads(path.read_text("utf-8")).items()})

@@ -1,7 +1,7 @@
 """TREPA (LatentSync, arXiv 2412.09262): features of a frozen video encoder must agree on estimate and truth.
 
-The encoder is a small VideoMAE trained on the data set's own clips (`eadnet.training.tasks.videomae`). One clip
-of the batch is decoded for it, whole in time.
+The encoder is a small VideoMAE trained on the data set's own clips (`eadnet.training.tasks.videomae`). One
+clip of the batch is decoded for it, whole in time.
 """
 
 from __future__ import annotations

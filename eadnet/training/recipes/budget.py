@@ -24,7 +24,8 @@ MINUTES = (
 class Budget:
     """Sizes and minutes of the stages; clips and speech of training have seeds from `first_seed`.
 
-    voices: other speakers who say every training clip. changing: share of clips whose emotion changes on the way.
+    voices: other speakers who say every training clip.
+    changing: share of clips whose emotion changes on the way.
     features: additional clips whose sentences name single features and no emotion.
     apart: additional clips of that kind with narrowed eyes or raised cheeks, never both.
     spoken: recordings of speech without pictures, for the audio encoder.

@@ -1,6 +1,6 @@
 """The recipe of the bundled `mini` model, from nothing to one checkpoint file, in resumable stages.
 
-Every stage reads and writes one folder; data is in `mini_data`, networks and the checkpoint are in `networks`.
+Every stage reads and writes one folder. Data is in `mini_data`, networks and the checkpoint in `networks`.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def denoiser(
     weights: Weights | None = None,
     preset: Preset = MINI,
 ) -> None:
-    """Train the denoiser; the frozen networks of losses that are weighed are trained first where they are missing."""
+    """Train the denoiser; frozen networks that its losses need are trained first where they are missing."""
     how, weights = how or Schedule(), weights or Weights()
     task, data, held_out = denoiser_task(folder, budget, start, preset)
     how = replace(how, minutes=budget.denoiser, stda_from=0.0 if start else how.stda_from)

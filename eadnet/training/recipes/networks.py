@@ -1,4 +1,4 @@
-"""The networks of the `mini` recipe: untrained, from a checkpoint, or from a stage's folder; and the checkpoint."""
+"""The networks of the `mini` recipe, new or from a stage's folder, and the checkpoint that holds them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training set that is rendered while it is trained on: renderers add clips, the trainer loads what is finished.
+"""A training set that is rendered while it is trained on: the trainer loads what the renderers finish.
 
 On a GPU that is there for minutes nothing may wait. A face costs a hundred times as much to render as a GPU
 needs to train on it, so rendering first would leave the GPU idle, and a set rendered in advance is small.
@@ -77,8 +77,8 @@ class OnlineClips:
         mask_region: what the denoiser generates.
         workers: processes that render.
 
-    Frames, 1.6 MB a clip, are deleted once they are encoded; their latents stay, so a run that was killed loads
-    them again.
+    Frames, 1.6 MB a clip, are deleted once they are encoded; their latents stay, so a run that was killed
+    loads them again.
     """
 
     def __init__(self, plan: ClipPlan, vae: MiniAutoencoder, mask_region: str, workers: int) -> None:

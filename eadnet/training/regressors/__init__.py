@@ -1,1 +1,1 @@
-"""Training of the networks that read facial parameters from pictures or latents, frozen once they are trained."""
+"""Training of the networks that predict facial parameters from pictures or latents, frozen afterwards."""

@@ -1,7 +1,7 @@
 """Train the latent regressor: the frozen network behind the denoiser's expression loss.
 
-It learns from stills as well as clips, since in stills every parameter goes its own way. A regressor that takes
-raised cheeks for narrowed lids would teach the denoiser to do so.
+It learns from stills as well as clips, since in stills every parameter goes its own way. A regressor that
+takes raised cheeks for narrowed lids would pass that on to the denoiser.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ def train_latent_parameter_regressor(
     targets: ParameterTargets,
     crop: LatentCrop,
     folder: Path,
-    minutes: float,
+    minutes: float = 0.0,
     device: str = "cpu",
+    steps: int | None = None,
 ) -> LatentParameterRegressor:
-    """Train on clean and slightly noisy latents within the budget of minutes; it returns frozen, on the CPU.
+    """Train on clean and slightly noisy latents within the budget of minutes, or of steps if given.
 
-    Half of every batch are stills.
+    It returns frozen, on the CPU. Half of every batch are stills.
     """
     torch.manual_seed(1)
     model = LatentParameterRegressor(len(targets), crop.side).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)
-    trainer = Trainer(folder, model, optimizer, minutes=minutes)
+    trainer = Trainer(folder, model, optimizer, minutes=minutes, steps=steps)
     for step in trainer.steps():
         moving = _of_clips(data.draw(CLIPS, FRAMES, trainer.generator))
         faces = Faces.joined([moving, stills.draw(CLIPS * FRAMES, trainer.generator)])

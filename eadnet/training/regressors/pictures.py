@@ -1,7 +1,8 @@
 """Train the parameter regressor: from single pictures to facial parameters and mouth opening.
 
 It learns from true pictures, slightly blurred and noisy, so that it reads generated frames fairly, and it is
-independent of the latent regressor that supervises the denoiser. Its own error is published beside what it says.
+independent of the latent regressor that supervises the denoiser. Its own error is published beside what it
+says.
 """
 
 from __future__ import annotations

@@ -67,9 +67,9 @@ def finetune_audio(
 ) -> None:
     """Fine-tune an encoder that began as `known`, so that its tokens keep the meaning a denoiser has learned.
 
-    The head is the best linear map of `known`'s tokens and stays as it is, and tokens that move far from `known`'s
-    cost: a better encoder then needs no other denoiser. The log's `away` is how far they have moved, in
-    variances of `known`'s tokens. `logged` as in `pretrain_audio`.
+    The head is the best linear map of `known`'s tokens and stays as it is, and tokens that move far from
+    `known`'s cost: a better encoder then needs no other denoiser. The log's `away` is how far they have
+    moved, in variances of `known`'s tokens. `logged` as in `pretrain_audio`.
     """
     scale = mouth_scale(spoken)
     known = known.eval().requires_grad_(False)

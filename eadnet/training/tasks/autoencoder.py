@@ -15,7 +15,8 @@ from ..data.images import to_model_range
 from ..losses.reconstruction import detail_weight, reconstruction_loss
 from ..trainer import Trainer
 
-# The networks are convolutional: a crop gives as much gradient per pixel as a picture, and most of it is face.
+# The networks are convolutional: a crop gives as much gradient per pixel as a picture, and most of it is
+# face.
 CROP = 64
 HELD_OUT = 64  # the first stills, which are not trained on
 LATENT_NOISE = 0.1  # decoding must forgive the sampler's small errors

@@ -1,10 +1,10 @@
 """One training step of the denoiser: conditions, the prediction and what it costs.
 
-One loss with two parts: the error of the predicted velocity (Salimans and Ho 2022), and an *expression loss*: a
-small frozen regressor predicts facial parameters from the one-step estimate of the clean latents, which are
+One loss with two parts: the error of the predicted velocity (Salimans and Ho 2022), and an *expression loss*:
+a small frozen regressor predicts facial parameters from the one-step estimate of the clean latents, which are
 compared with the truth. It is to expression and mouth what SyncNet supervision is to lip-sync, and it makes
-both conditions bite early. Clips without facial parameters are trained without it. Reconstruction: the paper's
-own training code is not public.
+both conditions bite early. Clips without facial parameters are trained without it. Reconstruction: the
+paper's own training code is not public.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from .diffusion import Diffusion
 
 OUTSIDE_WEIGHT, LOWER_FACE_WEIGHT = 0.1, 2.0
 DROP_AUDIO, DROP_TEXT, DROP_BOTH = 0.06, 0.06, 0.04
-# Samples are drawn with all noise shared, as LatentSync's are: then nothing shimmers that the conditions do not
-# move. Training shares half of its variance.
+# Samples are drawn with all noise shared, as LatentSync's are: then nothing shimmers that the conditions do
+# not move. Training shares half of its variance.
 TRAINING_SHARED_NOISE = 0.5
 
 
@@ -113,8 +113,8 @@ class DenoiserTask:
     def conditions(
         self, data: LatentSet, batch: Batch, drop: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
-        """Audio and text tokens of a batch. With a generator other speakers may say it, and conditions are dropped
-        for classifier-free guidance.
+        """Audio and text tokens of a batch. With a generator other speakers may say it, and conditions are
+        dropped for classifier-free guidance.
         """
         count, window = batch.target.shape[:2]
         waveforms = data.waveforms(batch.clips, drop).to(self.device)

@@ -29,7 +29,7 @@ _SHARPEST = 40.0
 CHECK_CLIPS = 32
 
 Rerecord = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-"""A waveform float32 [S], 16 kHz, as another room and microphone record it, deterministic in the generator."""
+"""A waveform float32 [S], 16 kHz, as another room and microphone would record it."""
 
 
 class Pair(nn.Module):

@@ -1,7 +1,7 @@
 """Train the text encoder on what sentences mean, before the denoiser listens to it.
 
-Sentences with the faces they mean cost no rendering. So the encoder reads far more of them than the clips hold,
-also words that no clip may use: a word is then a place among faces before the denoiser ever meets it.
+Sentences with the faces they mean cost no rendering. So the encoder reads far more of them than the clips
+hold, also words that no clip may use: a word is then a place among faces before the denoiser ever meets it.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ def finetune_text(
 ) -> None:
     """Fine-tune an encoder that began as `known` on more words, for a denoiser that has learned its tokens.
 
-    As `finetune_audio`: the head is the best linear map of `known`'s tokens and stays as it is, and captions as
-    clips have them cost when their tokens move. The log's `held_out` is the loss on held-out sentences, as a
-    share of what the average face leaves; `away` is how far the tokens have moved, in their variances.
+    As `finetune_audio`: the head is the best linear map of `known`'s tokens and stays as it is, and captions
+    as clips have them cost when their tokens move. The log's `held_out` is the loss on held-out sentences, as
+    a share of what the average face leaves; `away` is how far the tokens have moved, in their variances.
     """
     known = known.eval().requires_grad_(False)
     columns, scale = targets.columns, targets.std[: len(targets.columns)]
@@ -122,7 +122,7 @@ def finetune_text(
 def face_head(
     encoder: MiniTextEncoder, draw: SentenceSampler, targets: ParameterTargets, sentences: int = 4000
 ) -> tuple[nn.Linear, float]:
-    """The least-squares map from an encoder's mean token to the standardised face, and the tokens' variance."""
+    """The least-squares map from the mean token to the standardised face, and the tokens' variance."""
     texts, faces = draw(np.random.default_rng(41), sentences)
     wanted = faces[:, targets.columns] / targets.std[: len(targets.columns)]
     parts = [encoder.encode(texts[i : i + 200]) for i in range(0, sentences, 200)]

@@ -20,6 +20,7 @@ from eadnet.training.losses.step import Step, Weighted, by_signal, total
 from eadnet.training.losses.sync import SyncLoss
 from eadnet.training.losses.trepa import TrepaLoss
 from eadnet.training.losses.weights import FrozenNetworks, Weights, build_losses
+from eadnet.training.regressors.targets import ParameterTargets
 from tests.training.tiny_world import CROP, latent_set, tiny_task, write_clips
 
 
@@ -124,19 +125,19 @@ class FirstNumbers(nn.Module):
 
 
 def test_emotion_counts_by_the_windows_mean_and_without_what_speech_moves(data):
-    task = tiny_task(data)
+    targets = ParameterTargets.of(data)
     step = a_step(data)
-    loss = EmotionLoss(FirstNumbers(len(task.targets)), task.targets, CROP)  # type: ignore[arg-type]
-    wanted = task.targets(step.batch.params, step.batch.openings)
+    loss = EmotionLoss(FirstNumbers(len(targets)), targets, CROP)  # type: ignore[arg-type]
+    wanted = targets(step.batch.params, step.batch.openings)
     written = torch.zeros_like(step.estimate).flatten(2)
-    written[..., : len(task.targets)] = wanted + torch.tensor([1.0, -1.0]).repeat(8)[None, :, None]
+    written[..., : len(targets)] = wanted + torch.tensor([1.0, -1.0]).repeat(8)[None, :, None]
 
     def cost(change: str | None) -> float:
         from eadnet.synthetic.expression import INDEX
 
         numbers = written.clone()
         if change:
-            numbers[..., task.targets.columns.tolist().index(INDEX[change])] += 1
+            numbers[..., targets.columns.tolist().index(INDEX[change])] += 1
         estimate = numbers.view_as(step.estimate)
         value = loss(Step(step.batch, estimate, step.alpha, step.waveforms, step.generator))
         assert value is not None

@@ -1,4 +1,4 @@
-"""A set that is rendered while it is trained on: parts appear whole, are loaded once, are the clips of their seeds."""
+"""Clips rendered while they are trained on: parts appear whole, are loaded once, are those of their seeds."""
 
 from __future__ import annotations
 
