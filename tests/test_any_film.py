@@ -271,7 +271,7 @@ class Interrupted:
         child = self.start(more=("--resume",))
         _, said = child.communicate()
         assert child.returncode == 0, said
-        assert not self.partial.exists() and "starting anew" not in said
+        assert not self.partial.exists() and "starting from the beginning" not in said
         return self.out.read_bytes()
 
     def whole(self) -> bytes:

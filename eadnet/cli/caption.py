@@ -19,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     from ..captions.schema import EMOTIONS
 
     parser.add_argument("folder", type=Path, metavar="DIR", help="clips, in folders of any depth")
-    parser.add_argument("--out", type=Path, required=True, metavar="JSONL", help="goes on where it stopped")
+    parser.add_argument("--out", type=Path, required=True, metavar="JSONL", help="resumes if it exists")
     parser.add_argument(
         "--backend", choices=("measured", "local", "endpoint", "template"), default="measured"
     )
@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="cpu", help="local: for instance cuda")
     parser.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N parts of the data set")
-    parser.add_argument("--frames", type=int, default=8, help="frames looked at in each clip")
+    parser.add_argument("--frames", type=int, default=8, help="frames analysed per clip")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -53,7 +53,7 @@ def _captioner(options: argparse.Namespace) -> Captioner:
         from ..captions.local_vlm import LocalCaptioner, LocalVLM
 
         if not options.model:
-            raise InputError("No model is given: name its folder with --model.")
+            raise InputError("No model: set its folder with --model.")
         try:
             return LocalCaptioner(LocalVLM.from_folder(options.model).to(options.device))
         except (RuntimeError, AssertionError) as error:
@@ -65,7 +65,9 @@ def _captioner(options: argparse.Namespace) -> Captioner:
     from ..captions.measured import MeasuredCaptioner
 
     if options.task is None:
-        raise InputError("Measuring needs MediaPipe's face landmarker: name the .task file with --task.")
+        raise InputError(
+            "The measured backend needs MediaPipe's face landmarker: set the .task file with --task."
+        )
     return MeasuredCaptioner(options.task)
 
 

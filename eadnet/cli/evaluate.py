@@ -11,7 +11,7 @@ from .command import Command
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("generated", type=Path, metavar="GENERATED_DIR", help="videos of one face each")
-    parser.add_argument("--reference", type=Path, metavar="DIR", help="true videos of the same names")
+    parser.add_argument("--reference", type=Path, metavar="DIR", help="ground-truth videos of the same names")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the report goes")
     parser.add_argument(
         "--models", type=Path, metavar="DIR", help="syncnet_v2.safetensors and other networks"

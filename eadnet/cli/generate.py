@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     from ..sampling.schedulers import SCHEDULERS
 
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--portrait", type=Path, metavar="IMG", help="the face, as a picture")
+    source.add_argument("--portrait", type=Path, metavar="IMG", help="the face, as an image")
     source.add_argument("--video", type=Path, metavar="VID", help="the face, as a video (bounces when short)")
     parser.add_argument(
         "--face-detector",
@@ -37,38 +37,48 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.5,
         metavar="SHARE",
-        help="with a found face: how far it takes on the colours around it, 0 to 1",
+        help="with a tracked face: how far its colours are matched to its surroundings, 0 to 1",
     )
     parser.add_argument(
         "--feather",
         type=float,
         default=0.05,
         metavar="SHARE",
-        help="with a found face: width of its soft edge, 0 to 0.25 of the crop",
+        help="with a tracked face: width of its soft mask edge, 0 to 0.25 of the crop",
     )
-    parser.add_argument("--audio", type=Path, required=True, help="the recording to say")
-    parser.add_argument("--emotion", default="", metavar="TEXT", help="how to say it, in words")
+    parser.add_argument("--audio", type=Path, required=True, help="the speech")
+    parser.add_argument(
+        "--emotion", default="", metavar="TEXT", help="emotion text: emotion first, then what the face does"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="MP4", help="where the video goes")
     parser.add_argument("--checkpoint", default="mini", metavar="FILE", help="default: the bundled mini")
-    parser.add_argument("--audio-encoder", type=Path, metavar="FILE", help="converted Whisper, if not in it")
-    parser.add_argument("--vae", type=Path, metavar="FILE", help="Stable Diffusion autoencoder, if not in it")
-    parser.add_argument("--text-encoder", type=Path, metavar="DIR", help="CLIP ViT-L/14, if not in it")
+    parser.add_argument(
+        "--audio-encoder", type=Path, metavar="FILE", help="converted Whisper, if the checkpoint has none"
+    )
+    parser.add_argument(
+        "--vae", type=Path, metavar="FILE", help="Stable Diffusion VAE, if the checkpoint has none"
+    )
+    parser.add_argument(
+        "--text-encoder", type=Path, metavar="DIR", help="CLIP ViT-L/14, if the checkpoint has none"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="default: the checkpoint's")
-    parser.add_argument("--audio-guidance", type=float, help="how strictly to follow the sound; 1 is off")
-    parser.add_argument("--emotion-guidance", type=float, help="how strictly to follow the text; 1 is off")
+    parser.add_argument("--audio-guidance", type=float, help="cfg for the audio; 1 is no guidance")
+    parser.add_argument("--emotion-guidance", type=float, help="cfg for the emotion text; 1 is no guidance")
     parser.add_argument("--scheduler", choices=SCHEDULERS, default="ddim")
-    parser.add_argument("--window", type=int, default=16, help="frames denoised at once")
-    parser.add_argument("--overlap", type=int, default=4, help="frames that neighbouring windows share")
+    parser.add_argument("--window", type=int, default=16, help="frames per context window (context_length)")
+    parser.add_argument(
+        "--overlap", type=int, default=4, help="frames shared by neighbouring windows (context_overlap)"
+    )
     parser.add_argument("--smoothing", type=float, default=1.0, help="strength of the TFRM, 0 to 1")
     parser.add_argument(
-        "--length", choices=LENGTH_MODES, default="bounce", help="when sound and video last differently long"
+        "--length", choices=LENGTH_MODES, default="bounce", help="if audio and video differ in length"
     )
     parser.add_argument("--fps", type=float, help="frames per second from a portrait; a video keeps its own")
     parser.add_argument(
-        "--no-silence-gate", action="store_true", help="do not close the mouth where the recording pauses"
+        "--no-silence-gate", action="store_true", help="do not close the mouth in pauses of the speech"
     )
-    parser.add_argument("--resume", action="store_true", help="continue a render that was broken off")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted render")
     parser.add_argument("--device", default="cpu", help="for instance cuda")
     parser.add_argument("--half", action="store_true", help="denoise in float16 (GPU)")
     parser.add_argument("--contact-sheet", type=Path, metavar="PNG", help="also write a sheet of frames")

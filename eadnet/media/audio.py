@@ -37,7 +37,7 @@ def mono(waveform: Tensor) -> Tensor:
     channels, samples = waveform.shape[-2:]
     if waveform.numel() != channels * samples:
         batch = waveform.numel() // (channels * samples)
-        raise InputError(f"the audio is a batch of {batch} recordings; give one at a time.")
+        raise InputError(f"the audio is a batch of {batch} clips: use one at a time.")
     waveform = waveform.reshape(channels, samples)
     weights = torch.tensor(_SURROUND_WEIGHTS.get(channels, (1.0,) * channels), device=waveform.device)
     return (weights / weights.sum()) @ waveform
@@ -60,7 +60,7 @@ def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:
 
     if not rate > 0 or int(rate) != rate:
         raise InputError(
-            f"the sample rate is {rate}; it must be a positive whole number of samples per second."
+            f"the sample rate is {rate}: it must be a positive whole number of samples per second."
         )
     samples = mono(waveform).detach().cpu()
     rate = int(rate)
@@ -81,7 +81,7 @@ def num_frames(seconds: float, fps: float | Fraction) -> int:
     if not (math.isfinite(seconds) and seconds >= 0):
         raise InputError(f"the duration is {seconds} seconds; it must not be negative.")
     if not (math.isfinite(fps) and fps > 0):
-        raise InputError(f"the frame rate is {fps} fps; it must be positive.")
+        raise InputError(f"the frame rate is {fps} fps: it must be positive.")
     # A duration such as 0.3 s has no exact float: without the grain, a half could land just below itself.
     return math.floor(seconds * fps + 0.5 + 1e-9)
 
@@ -100,7 +100,7 @@ def load_audio(path: str | os.PathLike[str]) -> tuple[Tensor, int]:
     """
     sound = SoundFile(path)
     waveform = torch.cat(list(sound.pieces()), dim=1)
-    return check_waveform(waveform, where=f"the sound track of {Path(path).name}"), sound.rate
+    return check_waveform(waveform, where=f"the audio track of {Path(path).name}"), sound.rate
 
 
 def moved(waveform: Tensor, rate: int, seconds: float) -> Tensor:

@@ -37,7 +37,7 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
 
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"There is no picture {path}: check the path.")
+        raise InputError(f"There is no image {path}: check the path.")
     try:
         with iio.imopen(path, "r", plugin="pillow") as file:
             about = file.metadata(index=0, exclude_applied=False)
@@ -71,7 +71,7 @@ def write_png(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         iio.imwrite(path, pixels, plugin="pillow", extension=".png")
     except OSError as error:
-        raise InputError(f"The picture {path} cannot be written ({error}): choose another place.") from error
+        raise InputError(f"The image {path} cannot be written ({error}): choose another place.") from error
 
 
 def contact_sheet(frames: np.ndarray, count: int = 16, columns: int = 8, gap: int = 2) -> np.ndarray:

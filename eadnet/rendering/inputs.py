@@ -158,7 +158,7 @@ def _open_files(
     if video is not None and portrait is None:
         reader = stack.enter_context(VideoReader(video))
         return Sources(reader, sound, (Path(audio), Path(video)), is_portrait=False)
-    raise InputError("One picture source is needed: give either a portrait or a video.")
+    raise InputError("Two sources or none: give either a portrait or a video.")
 
 
 def _shown(pictures: Pictures, count: int, on_progress: OnProgress | None) -> Iterator[np.ndarray]:

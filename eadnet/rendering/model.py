@@ -65,7 +65,7 @@ class Model:
         encoder = self.text_encoder
         if encoder is None:
             if not isinstance(emotion, str) or emotion.strip():
-                logger.warning("This model takes no emotion: the text is not used.")
+                logger.warning("This model has no emotion attention: the emotion text is not used.")
             return None, None
         null = encoder.encode([""])[0]
         if not isinstance(emotion, str):

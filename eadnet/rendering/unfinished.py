@@ -31,10 +31,10 @@ class Note:
             note = json.loads(self.path.read_text(encoding="utf-8"))
             same, window = note["made_with"] == self.made_with, int(note["window"])
         except (OSError, ValueError, KeyError, TypeError):
-            logger.info("There is nothing to continue at %s: starting anew.", self.film.name)
+            logger.info("There is nothing to resume at %s: starting from the beginning.", self.film.name)
             return None
         if not same:
-            logger.warning("%s was made with other settings: starting anew.", self.film.name)
+            logger.warning("%s was made with other settings: starting from the beginning.", self.film.name)
             return None
         return window
 

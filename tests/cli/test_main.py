@@ -63,7 +63,7 @@ def test_generate_writes_a_film_with_sound(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"portrait": "gone.png"}, "There is no picture gone.png"),
+        ({"portrait": "gone.png"}, "There is no image gone.png"),
         ({"audio": "gone.wav"}, "gone.wav is not a file"),
         ({"checkpoint": "gone.safetensors"}, "There is no file gone.safetensors"),
         ({"steps": "-1"}, "steps is -1"),

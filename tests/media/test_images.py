@@ -91,17 +91,17 @@ def test_any_size_is_read(tmp_path: Path, size: tuple[int, int]) -> None:
 
 
 def test_files_that_are_no_picture_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="There is no picture"):
+    with pytest.raises(InputError, match="There is no image"):
         read_image(tmp_path / "gone.png")
     (tmp_path / "a.png").write_bytes(b"no picture")
-    with pytest.raises(InputError, match="a.png cannot be read as a picture"):
+    with pytest.raises(InputError, match="a.png cannot be read as an image"):
         read_image(tmp_path / "a.png")
     whole = saved(tmp_path / "b.png", Image.fromarray(np.random.randint(0, 255, (64, 64, 3), np.uint8)))
     whole.write_bytes(whole.read_bytes()[:2000])
-    with pytest.raises(InputError, match="b.png cannot be read as a picture"):
+    with pytest.raises(InputError, match="b.png cannot be read as an image"):
         read_image(whole)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    with pytest.raises(InputError, match="c.png is too large"):
+    with pytest.raises(InputError, match="c.png has too many pixels"):
         read_image(saved(tmp_path / "c.png", Image.new("RGB", (10, 10))))
 
 

@@ -44,7 +44,7 @@ def test_a_model_without_text_encoder_says_that_it_leaves_the_sentence_out(
 ) -> None:
     plain = load_model(without(tmp_path / "plain.safetensors", "text_encoder"))
     assert plain.encode_emotion("") == (None, None) and not caplog.text
-    assert plain.encode_emotion("furious") == (None, None) and "takes no emotion" in caplog.text
+    assert plain.encode_emotion("furious") == (None, None) and "has no emotion attention" in caplog.text
 
 
 @pytest.mark.parametrize("part", ["unet", "vae", "audio_encoder"])

@@ -141,7 +141,7 @@ def test_other_settings_start_anew_and_say_so(
     made = generate_file(
         tmp_path / "a.mp4", recording, portrait=portrait, model=model, steps=1, seed=9, resume=True
     )
-    assert made.continued == 0 and "made with other settings: starting anew" in caplog.text
+    assert made.continued == 0 and "made with other settings: starting from the beginning" in caplog.text
 
 
 def test_memory_that_runs_out_is_answered_with_a_smaller_window(
