@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ import torch
 from eadnet.faces.masks import latent_mask, mask_image
 from eadnet.modules.unet import EADUNet
 from eadnet.presets import PRESETS, Preset
+from eadnet.rendering import RenderSettings
 from eadnet.sampling import Conditions, sample
 
 FPS = 25
@@ -49,7 +51,6 @@ def measured(preset: Preset, device: str, dtype: torch.dtype) -> dict[str, float
     with torch.device(device):
         unet = EADUNet.from_config(preset.unet_config).to(dtype).eval()
     given = conditions(preset, FRAMES, device)
-    defaults = preset.defaults
 
     def once(steps: int) -> float:
         torch.cuda.synchronize()
@@ -57,20 +58,14 @@ def measured(preset: Preset, device: str, dtype: torch.dtype) -> dict[str, float
         sample(
             unet,
             given,
-            scheduler_config=preset.scheduler_config,
-            steps=steps,
-            audio_guidance=defaults["audio_guidance"],
-            emotion_guidance=defaults["emotion_guidance"],
-            shared_noise=defaults["shared_noise"],
-            device=device,
-            dtype=dtype,
+            replace(RenderSettings(steps=steps).sampling(preset), device=device, dtype=dtype),
         )
         torch.cuda.synchronize()
         return time.perf_counter() - start
 
     once(1)
     torch.cuda.reset_peak_memory_stats()
-    seconds = once(defaults["steps"])
+    seconds = once(preset.defaults["steps"])
     return {
         "seconds": seconds / FRAMES * FPS,
         "memory": torch.cuda.max_memory_allocated() / 1e9,

@@ -20,12 +20,10 @@ from pathlib import Path
 import av
 import torch
 
+from eadnet.media.audio import load_audio
+from eadnet.media.resumable_video import partial_path
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from eadnet.media.audio import load_audio  # noqa: E402
-from eadnet.media.film import partial_path  # noqa: E402
-
 ASSETS = ROOT / "eadnet" / "assets"
 
 
@@ -73,7 +71,7 @@ def render(folder: Path, seconds: float, options: list[str]) -> dict[str, float]
     assert child.returncode == 0 and not partial_path(out).exists()
     with av.open(str(out)) as film:
         frames = film.streams.video[0].frames
-        ends = [float(stream.duration * stream.time_base) for stream in film.streams]
+        ends = [float((stream.duration or 0) * (stream.time_base or 0)) for stream in film.streams]
     return {
         "seconds": seconds,
         "frames": frames,

@@ -10,7 +10,6 @@ Both ways run by turns, so that other work on the machine meets both.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,12 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from eadnet.media.behind import Behind  # noqa: E402
-from eadnet.media.film import Film, most_waiting  # noqa: E402
-from eadnet.modules.tfrm import PIECE  # noqa: E402
+from eadnet.media.background_writer import BackgroundWriter
+from eadnet.media.resumable_video import ResumableVideo, most_waiting
+from eadnet.modules.tfrm import PIECE
 
 
 def pictures(count: int, width: int, height: int) -> list[np.ndarray]:
@@ -46,11 +42,11 @@ def finished(frames: list[np.ndarray], seconds_each: float) -> Iterator[np.ndarr
 def written(frames: list[np.ndarray], seconds_each: float, overlapped: bool) -> float:
     """Wall seconds to write the film."""
     with tempfile.TemporaryDirectory() as folder:
-        film = Film(Path(folder) / "a.mp4", Fraction(25))
+        film = ResumableVideo(Path(folder) / "a.mp4", Fraction(25))
         begun = time.monotonic()
         if overlapped:
             height, width = frames[0].shape[:2]
-            with Behind(film.write, most_waiting(width, height)) as write:
+            with BackgroundWriter(film.write, most_waiting(width, height)) as write:
                 for frame in finished(frames, seconds_each):
                     write(frame)
         else:

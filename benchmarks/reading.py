@@ -9,17 +9,13 @@ back and forth between them, as ours did.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.overlap import pictures  # noqa: E402
-from eadnet.media.reader import VideoReader  # noqa: E402
-from eadnet.media.video import write_video  # noqa: E402
+from benchmarks.overlap import pictures
+from eadnet.media.reader import VideoReader
+from eadnet.media.video import write_video
 
 COUNT, LEAD, PIECE = 240, 104, 8
 

@@ -50,7 +50,8 @@ def read_adapter_info(path: str | os.PathLike[str], unet_info: Mapping[str, Any]
     ours, theirs = info.get("resolution"), unet_info.get("resolution")
     if ours != theirs:
         raise CheckpointError(
-            f"{name} was trained at {ours} pixels and the U-Net at {theirs}: choose a pair that fits."
+            f"{name} was trained at {ours} pixels and the U-Net at {theirs}: choose two of the same "
+            "resolution."
         )
     return info
 

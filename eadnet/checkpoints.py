@@ -90,7 +90,7 @@ class Checkpoint:
         if name not in self.components:
             have = ", ".join(sorted(self.components)) or "nothing"
             raise CheckpointError(
-                f"{self.path.name} offers {have} but no {name}: choose a file that has one."
+                f"{self.path.name} contains {have} but no {name}: choose a file that has one."
             )
         return self.components[name]
 
@@ -106,7 +106,7 @@ def component_class(name: str) -> Any:
     """The class called ``name``; CheckpointError when this version does not know it."""
     if name not in CLASSES:
         raise CheckpointError(
-            f"The file asks for a '{name}', which this version does not know: update EAD-Net."
+            f"The file needs the class '{name}', which this version does not have: update EAD-Net."
         )
     return getattr(importlib.import_module(CLASSES[name], __package__), name)
 
@@ -115,9 +115,7 @@ def bundled_mini() -> Path:
     """The small checkpoint that comes with the package."""
     path = Path(__file__).parent / "assets" / "mini.safetensors"
     if not path.is_file():
-        raise CheckpointError(
-            "The bundled checkpoint mini.safetensors is missing: install the package again."
-        )
+        raise CheckpointError("The bundled checkpoint mini.safetensors is missing: reinstall the package.")
     return path
 
 
@@ -227,7 +225,7 @@ def _build(
             f"The configuration of {name} in {path.name} does not fit {entry['class']} ({error}): "
             "update EAD-Net or convert the file again."
         ) from error
-    advice = "the file does not match its own header, get it again."
+    advice = "the file does not match its own header, download it again."
     check_keys(module.state_dict(), tensors, f"{name} in {path.name}", advice)
     weights = {key: value.to(dtype) if value.is_floating_point() else value for key, value in tensors.items()}
     module.load_state_dict(weights, assign=True)
@@ -253,7 +251,7 @@ def load_checkpoint(
     absent = set(only or ()) - entries.keys()
     if absent:
         raise CheckpointError(
-            f"{path.name} has no {named(absent)} (it holds {named(entries, 10)}): choose one that has."
+            f"{path.name} has no {named(absent)} (it contains {named(entries, 10)}): choose one that has."
         )
     components = {}
     with open_safetensors(path) as file:
@@ -261,7 +259,7 @@ def load_checkpoint(
         stray = [key for key in keys if key.split(".", 1)[0] not in entries]
         if stray:
             raise CheckpointError(
-                f"{path.name} holds {named(stray)}, which its header does not describe: get it again."
+                f"{path.name} contains {named(stray)}, which its header does not describe: download it again."
             )
         for name, entry in entries.items():
             if only is not None and name not in only:
@@ -275,7 +273,7 @@ def describe(component: nn.Module) -> dict[str, Any]:
     """The header entry of a network: its class and its ``config``."""
     name = type(component).__name__
     if name not in CLASSES:
-        raise CheckpointError(f"A {name} cannot be saved in a checkpoint: known are {', '.join(CLASSES)}.")
+        raise CheckpointError(f"A {name} cannot be saved in a checkpoint: use one of {', '.join(CLASSES)}.")
     return {"class": name, "config": dict(component.config)}  # type: ignore[arg-type]
 
 

@@ -59,7 +59,7 @@ def _check_start(path: Path) -> None:
     if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
         raise _foreign(path, "is a web page saved under that name: download the file itself.")
     if start.startswith(b"PK") and not zipfile.is_zipfile(path):
-        raise _foreign(path, f"is truncated ({size} bytes): the download broke off, get it again.")
+        raise _foreign(path, f"is truncated ({size} bytes): the download was interrupted, download it again.")
 
 
 def _read_pytorch(path: Path) -> Any:
@@ -70,7 +70,7 @@ def _read_pytorch(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         if "weights_only" in str(error).lower() or "unsupported" in str(error).lower():
-            why = "holds more than weights (foreign objects or code, never run here): choose another file."
+            why = "holds more than weights (objects or code, which are never run): choose another file."
         else:
             why = "is truncated or not a weights file: download it again."
         raise _foreign(path, why) from error
@@ -91,10 +91,10 @@ def _state_of(path: Path, content: Any) -> State:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping):
-        raise _foreign(path, f"holds a {type(content).__name__}, not named weights: choose another file.")
+        raise _foreign(path, f"contains a {type(content).__name__}, not named weights: choose another file.")
     tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
     if not tensors:
-        raise _foreign(path, "holds no weights: choose another file.")
+        raise _foreign(path, "contains no weights: choose another file.")
     if all(key.startswith("module.") for key in tensors):  # saved from a DataParallel wrapper
         tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
     return tensors
@@ -114,11 +114,11 @@ def _kind_of(path: Path, tensors: State) -> str:
         return "latentsync_unet"
     if any(key.startswith("model.diffusion_model.") for key in tensors):
         raise _foreign(
-            path, "is a Stable Diffusion checkpoint, not LatentSync's U-Net: get latentsync_unet.pt."
+            path, "is a Stable Diffusion checkpoint, not LatentSync's U-Net: download latentsync_unet.pt."
         )
     raise _foreign(
         path,
-        f"is none of the files that can be converted (it starts with '{min(tensors)}'): expected are "
+        f"is not a file that can be converted (its first tensor is '{min(tensors)}'): use "
         "latentsync_unet.pt, Whisper's tiny.pt, stable_syncnet.pt, syncnet_v2.model or FID's Inception.",
     )
 
@@ -217,7 +217,7 @@ def _chosen_preset(path: Path, preset: str | None, resolution: int | None) -> Pr
     if chosen is None:
         raise CheckpointError(
             f"LatentSync 1.5 (256 pixels) and 1.6 (512) have the same tensors and the name {path.name} does "
-            "not tell which this is: give the resolution, --resolution 256 or --resolution 512."
+            "not say which one this is: set --resolution 256 or --resolution 512."
         )
     if chosen.name not in ("latentsync-1.5", "latentsync-1.6"):
         raise CheckpointError(
@@ -230,7 +230,7 @@ def _chosen_preset(path: Path, preset: str | None, resolution: int | None) -> Pr
     if stated is not None and stated.name != chosen.name:
         raise CheckpointError(
             f"{path.name} is named as {stated.name} ({stated.resolution} pixels) but {chosen.name} "
-            f"({chosen.resolution}) was asked for: correct the choice, or rename the file."
+            f"({chosen.resolution}) was chosen: correct the choice, or rename the file."
         )
     return chosen
 
@@ -273,7 +273,8 @@ def convert_whisper(
     if width != WHISPER_TINY["n_audio_state"]:
         size = _WHISPER_SIZES.get(width, "an unknown size")
         raise _foreign(
-            published.path, f"is Whisper {size} (width {width}): LatentSync needs tiny (384), get tiny.pt."
+            published.path,
+            f"is Whisper {size} (width {width}): LatentSync needs tiny (384), download tiny.pt.",
         )
     encoder = {
         key.removeprefix("encoder."): value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """Input that cannot be used: a picture, a recording, a sentence or a setting."""
@@ -9,3 +11,18 @@ class InputError(ValueError):
 
 class CheckpointError(RuntimeError):
     """A weights file that is missing, truncated, foreign, or does not fit what was asked of it."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The one of the known names (at least one) that looks most like this one."""
+    from difflib import get_close_matches  # here, as few runs need it
+
+    return get_close_matches(name.lower(), list(known), n=1, cutoff=0.0)[0]
+
+
+def no_such(what: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a name that is none of the known ones: which is nearest, and which there are."""
+    names = list(known)
+    return (
+        f"There is no {what} '{name}': did you mean {nearest(name, names)}? Choose one of {', '.join(names)}."
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 _PLAIN = (str, bytes, bool, int, float, Fraction, type(None))
@@ -48,7 +50,9 @@ def _add(digest: Any, part: Any) -> None:
     elif isinstance(part, np.ndarray):
         digest.update(f"{part.dtype} {part.shape};".encode())
         digest.update(np.ascontiguousarray(part).tobytes())
-    elif isinstance(part, dict):
+    elif isinstance(part, (torch.dtype, torch.device)):
+        digest.update(f"{part};".encode())
+    elif isinstance(part, Mapping):
         for name in sorted(part, key=repr):
             _add(digest, name)
             _add(digest, part[name])

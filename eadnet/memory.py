@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
-_SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
+T = TypeVar("T")
+
+# What devices and the computer say, in RuntimeErrors that have no class of their own.
+_SIGNS = (
+    "out of memory",  # CUDA, ROCm, MPS
+    "can't allocate memory",  # PyTorch's allocator for the processor
+    "not enough memory",  # the same on Windows
+    "invalid buffer size",  # MPS, for one tensor that is larger than all of its memory
+    "status_alloc_failed",  # cuDNN and cuBLAS
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -24,6 +34,35 @@ def free_cached() -> None:
     """Give back what PyTorch keeps of a device's memory without using it."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+    if torch.xpu.is_available():
+        torch.xpu.empty_cache()
+
+
+def with_less(
+    run: Callable[[int], T],
+    size: int,
+    smallest: int,
+    what: str,
+    *,
+    may_repeat: Callable[[], bool] = lambda: True,
+) -> T:
+    """``run(size)``; when memory runs out, again with half the size, down to ``smallest``.
+
+    A message says so: "... goes on with 8 WHAT". Once ``may_repeat`` says no (something was given out that
+    cannot be taken back), lack of memory is an error like any other.
+    """
+    while True:
+        try:
+            return run(size)
+        except Exception as error:
+            if size <= smallest or not is_out_of_memory(error) or not may_repeat():
+                raise
+        # Outside the handler, where the failed attempt's tensors are no longer referenced.
+        size = max(smallest, size // 2)
+        free_cached()
+        logger.warning("EAD-Net ran out of memory and goes on with %d %s.", size, what)
 
 
 class FewerAtATime:
@@ -36,16 +75,12 @@ class FewerAtATime:
         self._run, self._doing = run, doing
 
     def __call__(self, frames: Tensor) -> Tensor:
-        while True:
-            try:
-                parts = [self._run(part) for part in frames.split(self.most)]
-                return parts[0] if len(parts) == 1 else torch.cat(parts)
-            except Exception as error:
-                if self.most == 1 or not is_out_of_memory(error):
-                    raise
-            # Outside the handler, where the failed attempt's tensors are no longer referenced.
-            self.most = max(1, min(self.most, len(frames)) // 2)
-            free_cached()
-            logger.warning(
-                "EAD-Net ran out of memory and goes on %s %d frames at a time.", self._doing, self.most
-            )
+        begin = max(1, min(self.most, len(frames)))
+
+        def in_parts_of(size: int) -> Tensor:
+            if size < begin:  # it does not try again what failed
+                self.most = size
+            parts = [self._run(part) for part in frames.split(size)]
+            return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+        return with_less(in_parts_of, begin, 1, f"frames at a time, {self._doing}")

@@ -10,7 +10,7 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import CheckpointError
+from .errors import CheckpointError, no_such
 from .sampling.schedulers import LATENTSYNC_DDIM
 
 LATENTSYNC_UNET: dict[str, Any] = {
@@ -209,7 +209,7 @@ PRESETS: dict[str, Preset] = {
 
 
 def find_preset(name: str) -> Preset:
-    """A preset by name. Raises CheckpointError that lists the names."""
+    """A preset by name. Raises CheckpointError that names the nearest, and all."""
     if name not in PRESETS:
-        raise CheckpointError(f"There is no preset '{name}': choose one of {', '.join(PRESETS)}.")
+        raise CheckpointError(no_such("preset", name, PRESETS))
     return PRESETS[name]

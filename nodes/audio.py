@@ -1,4 +1,4 @@
-"""Speech to tokens."""
+"""Speech to audio tokens."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from comfy_api.latest import io
 
 from ..eadnet.errors import InputError
 from ..eadnet.media.audio import num_frames, to_mono_16k
-from ..eadnet.media.silence import gated, quiet_tokens, speech_gate
+from ..eadnet.media.silence import fade_to_silence, silence_tokens, speech_gate
 from ..eadnet.media.speech import SpeechInMemory
 from . import host
+from .checks import check_widgets
 from .types import Audio, AudioEncoder, AudioTokens, schema
 
 logger = logging.getLogger(__name__)
@@ -26,14 +27,14 @@ class EADNetAudioEncode(io.ComfyNode):
         return schema(
             node_id="EADNetAudioEncode",
             display_name="EAD-Net Encode Audio",
-            description="Turns a recording of speech into what the denoiser hears around every video "
-            "frame, and says how many frames the recording lasts.",
+            description="Encodes speech into audio tokens for every video frame, and counts the frames that "
+            "the audio lasts.",
             search_aliases=["speech", "whisper", "voice", "audio to frames"],
             inputs=[
-                AudioEncoder.Input("audio_encoder", tooltip="From the loader that the model comes from."),
+                AudioEncoder.Input("audio_encoder", tooltip="From the same loader as the model."),
                 io.Audio.Input(
                     "audio",
-                    tooltip="Speech of any length, sample rate and number of channels; it is mixed to mono.",
+                    tooltip="Speech of any length, sample rate and number of channels. It is mixed to mono.",
                 ),
                 io.Float.Input(
                     "fps",
@@ -41,24 +42,24 @@ class EADNetAudioEncode(io.ComfyNode):
                     min=1.0,
                     max=120.0,
                     step=0.01,
-                    tooltip="Frames per second of the video to make; give Create Video the same number. "
-                    "The models were trained at 25.",
+                    tooltip="Frame rate of the video in frames per second. Use the same value in Create "
+                    "Video; the models were trained at 25.",
                 ),
                 io.Boolean.Input(
                     "silence_gate",
                     default=True,
                     optional=True,  # workflows saved before it came know nothing of it
-                    tooltip="Close the mouth in the pauses of the recording: where it is far quieter than "
-                    "the speech, breath and background are heard as silence.",
+                    tooltip="Close the mouth in pauses: breath and background noise, 40 dB below the speech, "
+                    "count as silence.",
                 ),
             ],
             outputs=[
                 Audio.Output(
-                    display_name="encoded_audio", tooltip="Tokens for every frame: EAD-Net Sampler."
+                    display_name="encoded_audio", tooltip="Audio tokens of every frame, for EAD-Net Sampler."
                 ),
                 io.Int.Output(
                     display_name="frame_count",
-                    tooltip="How many frames the recording lasts, rounded: EAD-Net Prepare.",
+                    tooltip="Length of the audio in frames, rounded, for EAD-Net Prepare Face.",
                 ),
             ],
         )
@@ -71,20 +72,25 @@ class EADNetAudioEncode(io.ComfyNode):
         fps: float,
         silence_gate: bool = True,
     ) -> io.NodeOutput:
+        check_widgets(cls, fps=fps)
         if audio is None:
-            raise InputError("There is no sound: the file that was loaded has no audio track.")
+            raise InputError(
+                "The audio input is empty: the loaded file has no audio track. Choose one that has."
+            )
         waveform, rate = audio["waveform"], audio["sample_rate"]
         speech = to_mono_16k(waveform, rate)
         seconds = waveform.shape[-1] / rate
         frames = num_frames(seconds, fps)
         if frames == 0:
             raise InputError(
-                f"The recording lasts {seconds:.3f} s, less than half a frame at {fps:g} fps: give more."
+                f"The audio lasts {seconds:.3f} s, less than half a frame at {fps:g} fps: use longer audio."
             )
         if float(speech.abs().max()) < _SILENCE:
-            logger.warning("The recording is silent: the mouth has nothing to follow.")
+            logger.warning("The audio is silent: there is no speech for the lips to follow.")
         encoder = audio_encoder.use()
         tokens = encoder.encode_speech(speech, fps, frames)
         if silence_gate:
-            tokens = gated(tokens, speech_gate(SpeechInMemory(speech), fps, frames), quiet_tokens(encoder))
+            tokens = fade_to_silence(
+                tokens, speech_gate(SpeechInMemory(speech), fps, frames), silence_tokens(encoder)
+            )
         return io.NodeOutput(AudioTokens(tokens.float().to(host.result_device()), fps), frames)

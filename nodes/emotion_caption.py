@@ -1,4 +1,4 @@
-"""A face, or a label, to a description in words and in data."""
+"""A face, or an emotion label, to a caption and structured data."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ..eadnet.captions.schema import EMOTIONS
 from ..eadnet.captions.words import sentence
 from ..eadnet.errors import InputError
 from . import host
+from .checks import check_widgets
 from .types import FaceLandmarks, schema
 
 BACKENDS = ["template", "measured", "local model", "endpoint"]
@@ -31,8 +32,8 @@ class EADNetEmotionCaption(io.ComfyNode):
         return schema(
             node_id="EADNetEmotionCaption",
             display_name="EAD-Net Caption Emotion",
-            description="Describes a facial expression in a sentence and in data: seen by a language model, "
-            "measured, or made up from an emotion and an intensity.",
+            description="Describes a facial expression as text and JSON: by a vision-language model, by "
+            "MediaPipe's measurements, or from an emotion and an intensity.",
             search_aliases=[
                 "expression",
                 "describe face",
@@ -46,15 +47,15 @@ class EADNetEmotionCaption(io.ComfyNode):
                     "backend",
                     options=BACKENDS,
                     default="template",
-                    tooltip="template: from the emotion and intensity below. measured: MediaPipe's blend "
-                    "shapes, no language model. local model: a vision-language model in models/LLM. "
-                    "endpoint: a server that you run, such as Ollama.",
+                    tooltip="template: from emotion and intensity below. measured: MediaPipe blend shapes. "
+                    "local model: a vision-language model in models/LLM. endpoint: your own server, such as "
+                    "Ollama.",
                 ),
                 io.Combo.Input(
                     "emotion",
                     options=list(EMOTIONS),
                     default="happy",
-                    tooltip="For the backend template.",
+                    tooltip="For template: the emotion to describe.",
                 ),
                 io.Float.Input(
                     "intensity",
@@ -62,14 +63,15 @@ class EADNetEmotionCaption(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="For the backend template: 0 is a calm face, 1 the full expression.",
+                    tooltip="For template: 0 is a neutral face, 1 the full expression.",
                 ),
                 io.Int.Input(
                     "features",
                     default=3,
                     min=0,
                     max=10,
-                    tooltip="How many movements of brows, eyes, cheeks and mouth the sentence names at most.",
+                    tooltip="Largest number of facial movements (brows, eyes, cheeks, mouth) that the "
+                    "caption names.",
                 ),
                 io.Int.Input(
                     "seed",
@@ -77,42 +79,43 @@ class EADNetEmotionCaption(io.ComfyNode):
                     min=0,
                     max=2**31 - 1,
                     control_after_generate=True,
-                    tooltip="Chooses among words that mean the same.",
+                    tooltip="Chooses among synonyms. The same seed gives the same caption.",
                 ),
                 io.Combo.Input(
                     "phrasing",
                     options=PHRASINGS,
                     default="written anew",
-                    tooltip="written anew: a sentence from the data, in words that the mini model was "
-                    "trained on. as it came: the language model's own sentence, where there is one.",
+                    tooltip="written anew: a caption made from the JSON, in the vocabulary that mini was "
+                    "trained on. as it came: the language model's own caption, if there is one.",
                 ),
                 io.Int.Input(
                     "frame_count",
                     default=4,
                     min=1,
                     max=64,
-                    tooltip="How many frames, spread over the clip, are looked at. Language models need "
-                    "memory and time for each.",
+                    tooltip="Number of frames, evenly spaced over the clip, that are analysed. Each costs a "
+                    "language model memory and time.",
                 ),
                 io.Combo.Input(
                     "model",
                     options=host.captioner_names(),
                     default=host.NONE,
-                    tooltip="For the backend local model: a folder in models/LLM or models/eadnet/captioner "
-                    "with a vision-language model (Qwen2.5-VL, SmolVLM2, ...) in safetensors.",
+                    tooltip="For local model: a folder in models/LLM or models/eadnet/captioner with a "
+                    "vision-language model (Qwen2.5-VL, SmolVLM2, ...) in safetensors.",
                 ),
                 io.String.Input(
                     "url",
                     default="",
                     placeholder="http://localhost:11434/v1",
-                    tooltip="For the backend endpoint: an OpenAI-compatible server. Empty means the "
-                    "environment variable EADNET_CAPTION_URL. A key is read from EADNET_CAPTION_KEY only.",
+                    tooltip="For endpoint: address of an OpenAI-compatible server. Empty uses the "
+                    "environment variable EADNET_CAPTION_URL; an API key is read from EADNET_CAPTION_KEY "
+                    "only.",
                 ),
                 io.String.Input(
                     "url_model",
                     default="",
                     placeholder="qwen2.5vl:7b",
-                    tooltip="For the backend endpoint: the model's name on the server.",
+                    tooltip="For endpoint: the model's name on the server.",
                 ),
                 io.Float.Input(
                     "timeout",
@@ -120,33 +123,34 @@ class EADNetEmotionCaption(io.ComfyNode):
                     min=1.0,
                     max=3600.0,
                     step=1.0,
-                    tooltip="For the backend endpoint: seconds to wait for one answer; two more attempts "
-                    "follow where that can help.",
+                    tooltip="For endpoint: seconds to wait for one answer. A failed request is repeated "
+                    "twice where that can help.",
                 ),
                 io.Image.Input(
                     "images",
                     optional=True,
-                    tooltip="A picture or the frames of a clip with one face. Not needed for template.",
+                    tooltip="An image or the frames of a video with one face. Not needed for template.",
                 ),
                 FaceLandmarks.Input(
                     "face_landmarks",
                     optional=True,
-                    tooltip="For the backend measured: what ComfyUI's own face landmark node found (newer "
-                    "versions), instead of MediaPipe's package.",
+                    tooltip="For measured: the output of ComfyUI's own face landmark node (newer versions), "
+                    "instead of the mediapipe package.",
                 ),
             ],
             outputs=[
                 io.String.Output(
-                    display_name="caption", tooltip="The sentence: EAD-Net Encode Emotion, or any text node."
+                    display_name="caption",
+                    tooltip="The caption, for EAD-Net Encode Emotion or any text node.",
                 ),
                 io.String.Output(
                     display_name="description",
-                    tooltip="The same in data (JSON): emotion, intensity, valence, arousal, action units, "
-                    "head, gaze, caption.",
+                    tooltip="The same as JSON: emotion, intensity, valence, arousal, action units, head, "
+                    "gaze, caption.",
                 ),
                 io.String.Output(
                     display_name="report",
-                    tooltip="What was asked, what came back word for word, and what had to be put right.",
+                    tooltip="The model's reply word for word, and what had to be corrected in it.",
                 ),
             ],
             hidden=[io.Hidden.unique_id],
@@ -173,13 +177,16 @@ class EADNetEmotionCaption(io.ComfyNode):
         images: torch.Tensor | None = None,
         face_landmarks: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
+        check_widgets(
+            cls, backend=backend, emotion=emotion, intensity=intensity, phrasing=phrasing, timeout=timeout
+        )
         if backend == "template":
             made = Captioned(template.describe(emotion, intensity, seed, features), "template")
         elif backend == "measured" and face_landmarks is not None:
             made = from_face_landmarks(face_landmarks)
         else:
             frames = _frames(images, frame_count, backend)
-            progress = host.Progress(LONGEST_REPLY, cls.hidden.unique_id)
+            progress = host.NodeProgress(LONGEST_REPLY, cls.hidden.unique_id)
             made = _captioner(backend, model, url, url_model, timeout, progress).describe(frames, seed)
         described = made.description
         if phrasing == "written anew" or not described.caption:
@@ -188,7 +195,7 @@ class EADNetEmotionCaption(io.ComfyNode):
 
 
 def _captioner(
-    backend: str, model: str, url: str, url_model: str, timeout: float, progress: host.Progress
+    backend: str, model: str, url: str, url_model: str, timeout: float, progress: host.NodeProgress
 ) -> Captioner:
     if backend == "measured":
         return MeasuredCaptioner(host.face_task_path())
@@ -200,7 +207,9 @@ def _captioner(
 def _frames(images: torch.Tensor | None, count: int, backend: str) -> list[np.ndarray]:
     """Some frames of a clip [B, H, W, C] as bytes."""
     if images is None:
-        raise InputError(f"The backend '{backend}' looks at a face: connect a picture or a clip to images.")
+        raise InputError(
+            f"The backend '{backend}' needs a face: connect an image or the frames of a video to images."
+        )
     chosen = images[spread(len(images), count)][..., :3].float().nan_to_num(0).clamp(0, 1)
     chosen = chosen.expand(*chosen.shape[:3], 3)
     return list((chosen * 255).round().to(torch.uint8).cpu().numpy())

@@ -21,6 +21,7 @@ from ..eadnet.errors import InputError
 from ..eadnet.media.audio import RATE, to_mono_16k
 from ..eadnet.media.curves import curve_picture
 from . import host
+from .checks import check_widgets
 from .types import Emotion, EmotionTokens, TextEncoder, schema
 
 EXAMPLE = "0.0 calm\n1.5 happy, a broad smile, 0.7\n3.0 furious, brows pulled down, lips pressed"
@@ -32,8 +33,8 @@ class EADNetEmotionTimeline(io.ComfyNode):
         return schema(
             node_id="EADNetEmotionTimeline",
             display_name="EAD-Net Emotion Timeline",
-            description="A sentence for every part of the clip, with a strength each and cross-fades "
-            "between them.",
+            description="Changes the emotion over time: one text per line with its start time and strength, "
+            "cross-faded.",
             search_aliases=[
                 "emotion curve",
                 "keyframes",
@@ -45,16 +46,17 @@ class EADNetEmotionTimeline(io.ComfyNode):
                 io.MultiType.Input(
                     "text_encoder",
                     types=[TextEncoder, io.Clip],
-                    tooltip="From the loader that the model comes from, or ComfyUI's Load CLIP for large "
-                    "models.",
+                    tooltip="From EAD-Net Load Checkpoint. Models with Stable Diffusion 1.5's text encoder "
+                    "take ComfyUI's Load CLIP.",
                 ),
                 io.String.Input(
                     "timeline",
                     multiline=True,
                     default=EXAMPLE,
                     placeholder=EXAMPLE,
-                    tooltip="One line each: seconds, the sentence and, if you like, a strength 0 to 1 after "
-                    "the last comma. It holds until the next line; before the first there is no emotion.",
+                    tooltip="One keyframe per line: seconds, text and, after the last comma, an optional "
+                    "strength 0 to 1. It holds until the next line; before the first one there is no "
+                    "emotion.",
                 ),
                 io.Int.Input(
                     "frame_count",
@@ -62,7 +64,7 @@ class EADNetEmotionTimeline(io.ComfyNode):
                     min=1,
                     max=1_000_000,
                     force_input=True,
-                    tooltip="How many frames the clip has, from EAD-Net Encode Audio.",
+                    tooltip="Length of the clip in frames, from EAD-Net Encode Audio.",
                 ),
                 io.Float.Input(
                     "fps",
@@ -70,7 +72,7 @@ class EADNetEmotionTimeline(io.ComfyNode):
                     min=1.0,
                     max=120.0,
                     step=0.01,
-                    tooltip="Frames per second, the same as in EAD-Net Encode Audio.",
+                    tooltip="Frames per second, the same value as in EAD-Net Encode Audio.",
                 ),
                 io.Float.Input(
                     "cross_fade",
@@ -78,13 +80,14 @@ class EADNetEmotionTimeline(io.ComfyNode):
                     min=0.0,
                     max=30.0,
                     step=0.05,
-                    tooltip="Seconds that a change takes, centred on its line's time; 0 is a cut.",
+                    tooltip="Length of each transition in seconds, centred on the keyframe's time. 0 is a "
+                    "hard cut.",
                 ),
                 io.Combo.Input(
                     "ease",
                     options=list(EASES),
                     default="smooth",
-                    tooltip="How a change begins and ends.",
+                    tooltip="Easing curve of the transitions.",
                 ),
                 io.Float.Input(
                     "from_loudness",
@@ -92,20 +95,22 @@ class EADNetEmotionTimeline(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="How much of the strength follows the loudness of the speech: 0 nothing, 1 all: "
-                    "quiet speech then shows no emotion. Needs the audio.",
+                    tooltip="How much the strength follows the loudness of the speech: 0 not at all, 1 "
+                    "fully, so that quiet speech shows no emotion. Needs audio.",
                 ),
                 io.Audio.Input(
                     "audio",
                     optional=True,
-                    tooltip="The recording, for from_loudness.",
+                    tooltip="The speech, needed for from_loudness only.",
                 ),
             ],
             outputs=[
-                Emotion.Output(display_name="emotion", tooltip="Tokens for every frame: EAD-Net Sampler."),
+                Emotion.Output(
+                    display_name="emotion", tooltip="Emotion tokens of every frame, for EAD-Net Sampler."
+                ),
                 io.Image.Output(
                     display_name="curve",
-                    tooltip="A picture of it: the share of each sentence and, in white, the strength.",
+                    tooltip="Plot of each text's weight over time and, in white, the strength.",
                 ),
             ],
         )
@@ -122,6 +127,7 @@ class EADNetEmotionTimeline(io.ComfyNode):
         from_loudness: float,
         audio: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
+        check_widgets(cls, fps=fps, cross_fade=cross_fade, ease=ease, from_loudness=from_loudness)
         keys = parse_timeline(timeline, frame_count / fps)
         texts = [key.text for key in keys]
         weights = key_weights(keys, frame_count, fps, cross_fade, ease)
@@ -134,10 +140,10 @@ class EADNetEmotionTimeline(io.ComfyNode):
 
 
 def _loudness(audio: dict[str, Any] | None, frame_count: int, fps: float, amount: float) -> np.ndarray | None:
-    """How strongly the recording asks for the emotion in every frame [T]; None where it has no say."""
+    """The gain of the emotion from the loudness of every frame [T]; None where loudness is not used."""
     if amount == 0:
         return None
     if audio is None:
-        raise InputError("from_loudness needs the recording: connect audio, or set it to 0.")
+        raise InputError("from_loudness needs the speech: connect audio, or set from_loudness to 0.")
     speech = to_mono_16k(audio["waveform"], audio["sample_rate"])
     return speech_gain(speech, RATE, frame_count, fps, amount)

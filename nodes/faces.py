@@ -1,4 +1,4 @@
-"""Real video: the face found and followed, and put back into its frames."""
+"""Faces in videos: find and track one, crop it, and composite it back into the frames."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..eadnet.errors import InputError
-from ..eadnet.faces import mediapipe, yunet
 from ..eadnet.faces.choice import CHOICES, ORDERS, Choice
 from ..eadnet.faces.comfy_landmarks import GivenLandmarks
 from ..eadnet.faces.crops import check_pictures, to_pictures, without_alpha
-from ..eadnet.faces.detectors import FaceDetector
+from ..eadnet.faces.detectors import AUTO, DETECTORS, make_detector
+from ..eadnet.faces.detectors.manual import parse_face
 from ..eadnet.faces.drawing import draw_track, strip_height
+from ..eadnet.faces.face import FaceDetector
 from ..eadnet.faces.follow import FALLBACKS, follow, watch
-from ..eadnet.faces.frames import bounce
+from ..eadnet.faces.frames import as_ranges, bounce
 from ..eadnet.faces.framing import FRAMINGS
-from ..eadnet.faces.manual import ManualDetector, parse_face
 from ..eadnet.faces.masks import REGIONS
 from ..eadnet.media.images import unit_range
 from . import host
+from .checks import check_widgets
 from .footage import Footage, opened
-from .types import Denoiser, Face, FaceLandmarks, Model, TrackedFace, schema
+from .types import Denoiser, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegion, schema
 
 logger = logging.getLogger(__name__)
 
-AUTO = "auto"
-_DETECTORS = [AUTO, "yunet", "mediapipe", "manual"]
-_CHUNK = 16  # frames that are cropped or pasted together
+_CHUNK = 16  # frames that are cropped or composited together
 
 
 class EADNetFaceTrack(io.ComfyNode):
@@ -41,63 +40,68 @@ class EADNetFaceTrack(io.ComfyNode):
         return schema(
             node_id="EADNetFaceTrack",
             display_name="EAD-Net Track Face",
-            description="Finds a face in the frames of a video, follows it without jitter, and cuts it out "
-            "as the model wants it. Frames without a face are listed and left alone later.",
+            description="Finds and tracks one face through a video and crops it as the model was trained. "
+            "Frames without a face are listed and stay unchanged.",
             search_aliases=["face detection", "face crop", "align face", "landmarks", "YuNet", "MediaPipe"],
             inputs=[
-                _images("A video (Load Video), read frame by frame; or frames, or a portrait."),
+                _images("A VIDEO (Load Video), read frame by frame, or an IMAGE: frames or a portrait."),
                 io.Combo.Input(
                     "detector",
-                    options=_DETECTORS,
+                    options=[AUTO, *DETECTORS],
                     default=AUTO,
-                    tooltip="yunet is quick (needs OpenCV and its file in models/eadnet/faces), mediapipe "
-                    "has more points (needs its package and file), manual takes the face below. auto takes "
-                    "what is given by hand or connected, else what is installed.",
+                    tooltip="".join(f"{kind.name}: {kind.summary}. " for kind in DETECTORS.values())
+                    + "auto: what is entered or connected, else what is installed.",
                 ),
                 io.Combo.Input(
                     "face",
                     options=list(CHOICES),
                     default="largest",
-                    tooltip="Which face, if there are several: the largest, number index in the order, the "
-                    "one at the point, or the one that the mask covers.",
+                    tooltip="Which of several faces: the largest, the one at index in the given order, the "
+                    "one at point_x and point_y, or the one under the mask.",
                 ),
                 io.Combo.Input(
                     "order",
                     options=list(ORDERS),
                     default="left-right",
-                    tooltip="For index: how the faces are counted.",
+                    tooltip="For face = index: the order in which faces are counted.",
                 ),
                 io.Int.Input(
                     "index",
                     default=0,
                     min=0,
                     max=99,
-                    tooltip="For index: 0 is the first face in the order.",
+                    tooltip="For face = index: 0 is the first face in the order.",
                 ),
                 io.Int.Input(
                     "point_x",
                     default=0,
                     min=0,
                     max=100_000,
-                    tooltip="For point: pixels from the left edge, where the face is first seen.",
+                    tooltip="For face = point: pixels from the left edge, in the frame where the face first "
+                    "appears.",
                 ),
                 io.Int.Input(
-                    "point_y", default=0, min=0, max=100_000, tooltip="For point: pixels from the upper edge."
+                    "point_y",
+                    default=0,
+                    min=0,
+                    max=100_000,
+                    tooltip="For face = point: pixels from the top edge, in the same frame.",
                 ),
                 io.Combo.Input(
                     "missing_frame_fallback",
                     options=list(FALLBACKS),
                     default="interpolate",
-                    tooltip="A face lost for a moment: previous keeps its last place, interpolate moves it "
-                    "on to where it is seen again, empty leaves those frames as they are.",
+                    tooltip="Short gaps in the track: previous keeps the last position, interpolate moves "
+                    "to the next one, empty leaves those frames unchanged.",
                 ),
                 io.Int.Input(
                     "patience",
+                    display_name="max_gap",
                     default=12,
                     min=0,
                     max=1000,
-                    tooltip="A face that is away for more frames than this is gone: those frames stay as "
-                    "they are.",
+                    tooltip="Longest gap in frames that missing_frame_fallback fills. Frames of longer gaps "
+                    "stay unchanged.",
                 ),
                 io.Float.Input(
                     "smoothing",
@@ -105,23 +109,22 @@ class EADNetFaceTrack(io.ComfyNode):
                     min=0.0,
                     max=10.0,
                     step=0.1,
-                    tooltip="How much jitter is taken out, without any delay. 0 takes the detections as they "
-                    "are.",
+                    tooltip="How strongly jitter is removed, without lag. 0 uses the raw detections.",
                 ),
                 io.String.Input(
                     "manual",
                     default="",
                     placeholder="left, top, right, bottom",
-                    tooltip="The face by hand, in pixels, for cartoons and statues: 4 numbers are a box from "
-                    "brows to chin; 10 are x, y of right eye, left eye, nose tip, right and left mouth "
-                    "corner (right is the person's). It holds for all frames.",
+                    tooltip="Enter the face in pixels, for all frames: 4 numbers for a box from brows to "
+                    "chin, or 10 for x, y of right eye, left eye, nose tip, right and left mouth corner "
+                    "(right is the person's).",
                 ),
                 io.Combo.Input(
                     "framing",
                     options=list(FRAMINGS),
                     default=FRAMINGS[0],
-                    tooltip="How the face lies in its square, if no model is connected: latentsync is tight, "
-                    "portrait shows the whole head (mini).",
+                    tooltip="Alignment of the face in its square crop, if no model is connected: latentsync "
+                    "is tight, portrait shows the whole head (mini).",
                 ),
                 io.Int.Input(
                     "resolution",
@@ -129,35 +132,40 @@ class EADNetFaceTrack(io.ComfyNode):
                     min=64,
                     max=1024,
                     step=8,
-                    tooltip="Side of the crops in pixels, if no model is connected.",
+                    tooltip="Width and height of the crops in pixels, if no model is connected.",
                 ),
                 Model.Input(
-                    "model", optional=True, tooltip="Decides framing, resolution and what is generated."
+                    "model",
+                    optional=True,
+                    tooltip="Sets framing, resolution and mask_region to the model's own.",
                 ),
                 io.Mask.Input(
-                    "mask", optional=True, tooltip="For mask: painted over the face where it is first seen."
+                    "mask",
+                    optional=True,
+                    tooltip="For face = mask: covers the face in the frame where it first appears.",
                 ),
                 FaceLandmarks.Input(
                     "face_landmarks",
                     optional=True,
-                    tooltip="Faces that ComfyUI's own face landmarker has found in the same frames, in "
-                    "versions that have one. They replace the detector.",
+                    tooltip="Landmarks of the same frames from ComfyUI's own face landmark node (newer "
+                    "versions), used instead of the detector.",
                 ),
             ],
             outputs=[
-                Face.Output(
+                FaceTrackSocket.Output(
                     display_name="track",
-                    tooltip="Where the face is: EAD-Net Put Face Back, EAD-Net Show Face Track.",
+                    tooltip="Position of the face in every frame, for EAD-Net Put Face Back and EAD-Net "
+                    "Render Video.",
                 ),
                 io.Image.Output(
-                    display_name="crops", tooltip="The face of every frame, upright: EAD-Net Prepare Face."
+                    display_name="crops", tooltip="The aligned face of every frame, for EAD-Net Prepare Face."
                 ),
                 io.Mask.Output(
                     display_name="valid", tooltip="White for frames with a face, black for those without."
                 ),
                 io.String.Output(
                     display_name="missing",
-                    tooltip="The frames without a face, for instance '3-7, 12'; empty when there are none.",
+                    tooltip="The frames without a face, for example '3-7, 12'; empty if there are none.",
                 ),
             ],
             hidden=[io.Hidden.unique_id],
@@ -192,13 +200,22 @@ class EADNetFaceTrack(io.ComfyNode):
         mask: Tensor | None = None,
         face_landmarks: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
+        check_widgets(
+            cls,
+            detector=detector,
+            face=face,
+            order=order,
+            missing_frame_fallback=missing_frame_fallback,
+            smoothing=smoothing,
+            framing=framing,
+        )
         marked = None if mask is None else mask.reshape(-1, *mask.shape[-2:])[0].cpu().numpy()
         choice = Choice(face, order, index, (point_x, point_y), marked)
         if model is not None:
             framing, resolution = model.info.framing, model.info.resolution
         with opened(images) as footage:
             finder = _finder(detector, manual, face_landmarks, footage)
-            progress = host.Progress(2 * footage.count, cls.hidden.unique_id)
+            progress = host.NodeProgress(2 * footage.count, cls.hidden.unique_id)
             sighting = watch(_frames(footage, progress), finder)
             track = follow(sighting, framing, resolution, choice, missing_frame_fallback, patience, smoothing)
             # Written in place: joining parts would hold everything twice.
@@ -211,7 +228,7 @@ class EADNetFaceTrack(io.ComfyNode):
             logger.warning("EAD-Net found no face in %d of %d frames: %s.", *_counts(track.valid), missing)
         valid = track.valid.float()[:, None, None].expand(-1, resolution, resolution)
         region = "face" if model is None else model.info.mask_region
-        return io.NodeOutput(TrackedFace(track, region), crops, valid, missing)
+        return io.NodeOutput(TrackAndRegion(track, region), crops, valid, missing)
 
 
 class EADNetFaceComposite(io.ComfyNode):
@@ -220,23 +237,23 @@ class EADNetFaceComposite(io.ComfyNode):
         return schema(
             node_id="EADNetFaceComposite",
             display_name="EAD-Net Put Face Back",
-            description="Puts generated faces back into the frames they were cut from, without a seam. Every "
-            "pixel outside the mask, and every frame without a face, stays exactly as it was.",
+            description="Composites generated faces into the frames that they were cropped from. Pixels "
+            "outside the mask, and frames without a face, stay unchanged.",
             search_aliases=["paste face", "face restore", "composite", "uncrop", "blend face"],
             inputs=[
-                _images("What EAD-Net Track Face got."),
+                _images("The same frames or video as for EAD-Net Track Face."),
                 io.Image.Input(
                     "faces",
-                    tooltip="The generated faces, from VAE Decode. If there are more than frames, these play "
-                    "back and forth, as in EAD-Net Prepare Face.",
+                    tooltip="The generated faces, from VAE Decode. If there are more faces than frames, the "
+                    "frames play back and forth, as in EAD-Net Prepare Face.",
                 ),
-                Face.Input("track", tooltip="From EAD-Net Track Face."),
+                FaceTrackSocket.Input("track", tooltip="From EAD-Net Track Face."),
                 io.Combo.Input(
                     "mask_region",
                     options=[AUTO, *REGIONS],
                     default=AUTO,
-                    tooltip="What is replaced: the face with its brows, its lower half, or the mouth. auto "
-                    "is what the model generates.",
+                    tooltip="The region to replace: face (with brows), lower_face or mouth. auto is the "
+                    "region that the model generates.",
                 ),
                 io.Float.Input(
                     "feather",
@@ -244,7 +261,7 @@ class EADNetFaceComposite(io.ComfyNode):
                     min=0.0,
                     max=0.25,
                     step=0.01,
-                    tooltip="Width of the soft edge, inwards, as a share of the crop's side.",
+                    tooltip="Width of the soft mask edge, inwards, as a fraction of the crop's width.",
                 ),
                 io.Float.Input(
                     "colour_match",
@@ -252,16 +269,17 @@ class EADNetFaceComposite(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="How far the face takes on brightness, tint and contrast of what surrounds it.",
+                    tooltip="How far brightness, tint and contrast of the face are matched to its "
+                    "surroundings.",
                 ),
                 io.Mask.Input(
                     "mask",
                     optional=True,
-                    tooltip="What is replaced, painted on the frames: one mask for all or one for each. "
-                    "Instead of mask_region.",
+                    tooltip="A mask in frame coordinates, used instead of mask_region: one for all frames, "
+                    "or one per frame.",
                 ),
             ],
-            outputs=[io.Image.Output(display_name="images", tooltip="The whole frames, for Create Video.")],
+            outputs=[io.Image.Output(display_name="images", tooltip="The full frames, for Create Video.")],
             hidden=[io.Hidden.unique_id],
         )
 
@@ -270,22 +288,23 @@ class EADNetFaceComposite(io.ComfyNode):
         cls,
         images: Any,
         faces: Tensor,
-        track: TrackedFace,
+        track: TrackAndRegion,
         mask_region: str,
         feather: float,
         colour_match: float,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        check_widgets(cls, mask_region=mask_region, feather=feather, colour_match=colour_match)
         check_pictures(faces[:1])
         if faces.shape[1] != faces.shape[2]:
             raise InputError(
-                f"The faces are {faces.shape[2]} x {faces.shape[1]} pixels, not square: connect what came of "
-                "the crops."
+                f"The faces are {faces.shape[2]} x {faces.shape[1]} pixels, not square: connect the decoded "
+                "crops of EAD-Net Track Face."
             )
         region: Any = track.mask_region if mask_region == AUTO else mask_region
         side = faces.shape[1]
         masks = None if mask is None else mask.reshape(-1, *mask.shape[-2:])
-        progress = host.Progress(len(faces), cls.hidden.unique_id)
+        progress = host.NodeProgress(len(faces), cls.hidden.unique_id)
         done: Tensor | None = None
         with opened(images) as footage:
             order = bounce(footage.count, len(faces))
@@ -313,35 +332,36 @@ class EADNetFaceTrackPreview(io.ComfyNode):
         return schema(
             node_id="EADNetFaceTrackPreview",
             display_name="EAD-Net Show Face Track",
-            description="Draws the followed face over the frames: box, points, crop, and a strip that shows "
-            "how sure the detector was along the clip.",
+            description="Draws the face track on the frames: box, landmarks and crop, with a plot of the "
+            "detection confidence over time.",
             search_aliases=["debug face", "draw landmarks", "face boxes", "visualise track"],
             inputs=[
-                _images("What EAD-Net Track Face got."),
-                Face.Input("track", tooltip="From EAD-Net Track Face."),
+                _images("The same frames or video as for EAD-Net Track Face."),
+                FaceTrackSocket.Input("track", tooltip="From EAD-Net Track Face."),
                 io.Int.Input(
                     "every",
+                    display_name="every_nth",
                     default=1,
                     min=1,
                     max=1000,
-                    tooltip="Draw every so many frames only: 1 for a video, more for a few pictures.",
+                    tooltip="Draw every nth frame only: 1 for a video, more for a few still images.",
                 ),
             ],
             outputs=[
                 io.Image.Output(
                     display_name="images",
-                    tooltip="Green: found. Amber: lost for a moment, estimated. Red: no face. Preview Image, "
-                    "or Create Video.",
+                    tooltip="Green: detected. Amber: estimated in a short gap. Red: no face. For Preview "
+                    "Image or Create Video.",
                 )
             ],
             hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
-    def execute(cls, images: Any, track: TrackedFace, every: int) -> io.NodeOutput:
+    def execute(cls, images: Any, track: TrackAndRegion, every: int) -> io.NodeOutput:
         with opened(images) as footage:
             shown = range(0, min(footage.count, len(track.track)), every)
-            progress = host.Progress(len(shown), cls.hidden.unique_id)
+            progress = host.NodeProgress(len(shown), cls.hidden.unique_id)
             height, width = footage.size
             pictures = torch.empty(len(shown), height + strip_height(height), width, 3)
             for place, index in enumerate(shown):
@@ -349,17 +369,6 @@ class EADNetFaceTrackPreview(io.ComfyNode):
                 pictures[place] = torch.from_numpy(drawn.copy()) / 255
                 progress.update(place + 1)
         return io.NodeOutput(pictures.to(host.result_device()))
-
-
-def as_ranges(numbers: list[int]) -> str:
-    """Ascending numbers in short: [1, 2, 3, 7] -> "1-3, 7"."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _counts(valid: Tensor) -> tuple[int, int]:
@@ -372,19 +381,13 @@ def _images(tooltip: str) -> io.Input:
 
 
 def _finder(detector: str, manual: str, landmarks: dict[str, Any] | None, footage: Footage) -> FaceDetector:
-    """The detector that is meant; InputError or CheckpointError, with what to do, when it cannot be had."""
+    """The chosen detector; InputError or CheckpointError, with what to do, where it is not installed."""
     if landmarks is not None:
         return GivenLandmarks(landmarks, footage.size, footage.count)
-    if detector == "manual" or (detector == AUTO and manual.strip()):
-        return ManualDetector(parse_face(manual))
-    points = host.face_file(mediapipe.FILE)
-    boxes = host.face_file(yunet.FILE)
-    if detector == "mediapipe" or (detector == AUTO and points.is_file() and not boxes.is_file()):
-        return mediapipe.MediaPipe(points)
-    return yunet.YuNet(boxes)
+    return make_detector(detector, host.face_folders(), manual)
 
 
-def _frames(footage: Footage, progress: host.Progress) -> Iterator[np.ndarray]:
+def _frames(footage: Footage, progress: host.NodeProgress) -> Iterator[np.ndarray]:
     for number in range(footage.count):
         yield footage.one(number)
         progress.update(number + 1)

@@ -1,4 +1,4 @@
-"""Frames wherever they come from: an IMAGE that lies in memory, or a VIDEO read piece by piece."""
+"""Frames from either socket: an IMAGE in memory, or a VIDEO read frame by frame."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Footage:
 def opened(images: Any) -> Iterator[Footage]:
     """The frames of an IMAGE or a VIDEO.
 
-    Raises InputError for pictures that are none, and for a video that cannot be read.
+    Raises InputError for an invalid IMAGE, and for a video that cannot be read.
     """
     if isinstance(images, Tensor):
         check_pictures(images[:1])
         yield Footage(len(images), (images.shape[1], images.shape[2]), images)
         return
     if not hasattr(images, "get_stream_source"):
-        raise InputError("There are no frames: connect Load Video, or a picture.")
+        raise InputError("The images input is empty: connect Load Video or Load Image.")
     with host.video_part(images) as part, VideoReader(part.path, part.start, part.seconds) as reader:
         yield Footage(reader.count, (reader.size[1], reader.size[0]), reader)

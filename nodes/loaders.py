@@ -26,20 +26,18 @@ from .types import (
 
 logger = logging.getLogger(__name__)
 
-_SD_VAE = (
-    "ComfyUI's Load VAE with the Stable Diffusion 1.5 autoencoder (vae-ft-mse-840000-ema-pruned.safetensors)"
-)
+_SD_VAE = "ComfyUI's Load VAE with the Stable Diffusion 1.5 VAE (vae-ft-mse-840000-ema-pruned.safetensors)"
 
-# What to do when a checkpoint lacks a part, by component name.
+# What to do when a checkpoint has no such component.
 _ADVICE = {
-    "unet": ("denoiser", "choose a checkpoint that has one"),
-    "vae": ("autoencoder", f"connect {_SD_VAE} instead"),
-    "audio_encoder": ("audio encoder", "take the one of EAD-Net Load LatentSync or of another checkpoint"),
+    "unet": ("U-Net", "choose a checkpoint that has one"),
+    "vae": ("VAE", f"connect {_SD_VAE} instead"),
+    "audio_encoder": ("audio encoder", "connect the one of EAD-Net Load LatentSync or of another checkpoint"),
     "text_encoder": (
         "text encoder",
-        "leave the emotion of the sampler unconnected or choose an EAD-Net checkpoint",
+        "leave the sampler's emotion input unconnected, or choose another EAD-Net checkpoint",
     ),
-    "tfrm": ("TFRM", "leave the TFRM Smoother out, or take the TFRM of another checkpoint"),
+    "tfrm": ("TFRM", "remove EAD-Net TFRM Smoother, or connect the TFRM of another checkpoint"),
     "syncnet": ("SyncNet", "choose a checkpoint that has one"),
 }
 
@@ -55,36 +53,35 @@ class EADNetCheckpointLoader(io.ComfyNode):
         return schema(
             node_id="EADNetCheckpointLoader",
             display_name="EAD-Net Load Checkpoint",
-            description="Loads every part of an EAD-Net checkpoint. The small 'mini' model comes with the "
-            "pack.",
+            description="Loads an EAD-Net checkpoint: model, audio encoder, text encoder, VAE, TFRM and "
+            "SyncNet. The small 'mini' model comes with the node pack.",
             search_aliases=["talking head", "lip sync", "lipsync", "load eadnet", "EAD-Net loader"],
             inputs=[
                 io.Combo.Input(
                     "checkpoint",
                     options=host.checkpoint_names(),
                     default=host.BUNDLED,
-                    tooltip="A .safetensors file in models/eadnet. mini.safetensors comes with the pack.",
+                    tooltip="A .safetensors file in models/eadnet. mini.safetensors comes with the node "
+                    "pack.",
                 )
             ],
             outputs=[
                 Model.Output(
-                    display_name="model", tooltip="The denoiser, for EAD-Net Prepare and EAD-Net Sampler."
+                    display_name="model", tooltip="The U-Net, for EAD-Net Prepare Face and EAD-Net Sampler."
                 ),
-                AudioEncoder.Output(
-                    display_name="audio_encoder", tooltip="Listens to speech: EAD-Net Encode Audio."
-                ),
+                AudioEncoder.Output(display_name="audio_encoder", tooltip="For EAD-Net Encode Audio."),
                 TextEncoder.Output(
                     display_name="text_encoder",
-                    tooltip="Reads the sentence of emotion: EAD-Net Encode Emotion.",
+                    tooltip="For EAD-Net Encode Emotion and EAD-Net Emotion Timeline.",
                 ),
                 io.Vae.Output(
                     display_name="vae",
-                    tooltip="The autoencoder, for EAD-Net Prepare and ComfyUI's VAE Decode.",
+                    tooltip="For EAD-Net Prepare Face and ComfyUI's VAE Decode.",
                 ),
-                Smoother.Output(display_name="tfrm", tooltip="Frame graph reasoning: EAD-Net TFRM Smoother."),
+                Smoother.Output(display_name="tfrm", tooltip="Temporal smoother, for EAD-Net TFRM Smoother."),
                 SyncNet.Output(
                     display_name="syncnet",
-                    tooltip="Judges how well sound and mouth agree, where the file has one.",
+                    tooltip="Lip-sync scorer, for EAD-Net Sync Score, if the file has one.",
                 ),
             ],
         )
@@ -133,37 +130,35 @@ class EADNetLatentSyncLoader(io.ComfyNode):
         return schema(
             node_id="EADNetLatentSyncLoader",
             display_name="EAD-Net Load LatentSync",
-            description="Loads the public LatentSync weights, converted with 'eadnet convert', and "
-            "optionally the parts that EAD-Net adds to them.",
+            description="Loads public LatentSync weights, converted with 'eadnet convert', and optionally an "
+            "EAD-Net adapter for them.",
             search_aliases=["LatentSync", "lip sync", "lipsync", "wav2lip"],
             inputs=[
                 io.Combo.Input(
                     "unet",
                     options=host.user_file_names("unet"),
-                    tooltip="LatentSync 1.5 or 1.6, converted from latentsync_unet.pt into models/eadnet. "
-                    "The resolution (256 or 512) is read from the file.",
+                    tooltip="The U-Net of LatentSync 1.5 (256 pixels) or 1.6 (512), converted from "
+                    "latentsync_unet.pt, in models/eadnet.",
                 ),
                 io.Combo.Input(
                     "whisper",
                     options=host.user_file_names("whisper"),
-                    tooltip="Whisper tiny, converted from tiny.pt into models/eadnet. Larger ones do not "
-                    "fit.",
+                    tooltip="Whisper tiny, converted from tiny.pt, in models/eadnet. Larger Whisper models "
+                    "do not fit.",
                 ),
                 io.Combo.Input(
                     "adapter",
                     options=[host.NONE, *host.user_file_names("adapter")],
                     default=host.NONE,
-                    tooltip="Trained EAD-Net parts (emotion attention, STDA) for this U-Net, or none: then "
-                    "the result is LatentSync's own.",
+                    tooltip="EAD-Net weights (emotion attention, STDA) trained for this U-Net. none gives "
+                    "plain LatentSync.",
                 ),
             ],
             outputs=[
                 Model.Output(
-                    display_name="model", tooltip="The denoiser, for EAD-Net Prepare and EAD-Net Sampler."
+                    display_name="model", tooltip="The U-Net, for EAD-Net Prepare Face and EAD-Net Sampler."
                 ),
-                AudioEncoder.Output(
-                    display_name="audio_encoder", tooltip="Listens to speech: EAD-Net Encode Audio."
-                ),
+                AudioEncoder.Output(display_name="audio_encoder", tooltip="For EAD-Net Encode Audio."),
             ],
         )
 
@@ -194,13 +189,14 @@ class EADNetLatentSyncLoader(io.ComfyNode):
 
 
 def _check_fit(unet_info: dict[str, Any], unet: str, encoder: torch.nn.Module, whisper: str) -> None:
-    """Raise CheckpointError when the audio encoder's tokens are not what the denoiser was trained on."""
+    """Raise CheckpointError when the audio encoder's tokens are not those the U-Net was trained on."""
     if "unet" not in unet_info["components"]:
-        raise CheckpointError(f"{unet} has no denoiser: choose a converted LatentSync U-Net.")
+        raise CheckpointError(f"{unet} has no U-Net: choose a converted LatentSync U-Net.")
     wanted = unet_info["components"]["unet"]["config"]["cross_attention_dim"]
     config: dict[str, Any] = encoder.config  # type: ignore[assignment]
     width = config.get("n_audio_state", config.get("dim"))
     if width != wanted:
         raise CheckpointError(
-            f"{whisper} gives tokens {width} wide and {unet} needs {wanted}: choose Whisper tiny (384 wide)."
+            f"{whisper} gives tokens of width {width} and {unet} needs {wanted}: choose Whisper tiny (width "
+            "384)."
         )

@@ -1,22 +1,18 @@
-"""Pictures to what the denoiser starts from."""
+"""Images to masked and reference latents."""
 
 from __future__ import annotations
-
-import logging
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import check_pictures, prepare_portrait, to_pictures
-from ..eadnet.faces.drawn import PHOTOGRAPH, is_photograph
 from ..eadnet.faces.frames import bounce
 from ..eadnet.faces.masks import REGIONS, feathered, latent_mask, mask_image, masked_picture
+from ..eadnet.rendering import warn_of_photograph
 from . import host
+from .latents import decode_crops, encode_crops
 from .types import MASK, MASKED_SAMPLES, Denoiser, Model, schema
-
-logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 
@@ -30,18 +26,18 @@ class EADNetPrepare(io.ComfyNode):
         return schema(
             node_id="EADNetPrepare",
             display_name="EAD-Net Prepare Face",
-            description="Crops a portrait or the frames of a video to the model's square, hides the part "
-            "of the face that will be generated, and encodes both.",
+            description="Crops a portrait or the frames of a video to the model's square, masks the region "
+            "to generate, and encodes both with the VAE.",
             search_aliases=["portrait", "reference image", "face mask", "image to latent"],
             inputs=[
-                Model.Input("model", tooltip="Decides the resolution and, on auto, the mask."),
+                Model.Input("model", tooltip="Sets the resolution and, on auto, the mask region."),
                 io.Vae.Input(
-                    "vae", tooltip="The model's autoencoder; for LatentSync, Load VAE with SD 1.5's."
+                    "vae", tooltip="The checkpoint's VAE. For LatentSync: Load VAE with SD 1.5's VAE."
                 ),
                 io.Image.Input(
                     "images",
-                    tooltip="One portrait, or the frames of a video. The largest centred square is used, "
-                    "so the face should be in the middle and fill most of it.",
+                    tooltip="A portrait, or the frames of a video. The largest centred square is used: the "
+                    "face should be in the middle and fill most of it.",
                 ),
                 io.Int.Input(
                     "frame_count",
@@ -49,31 +45,29 @@ class EADNetPrepare(io.ComfyNode):
                     min=1,
                     max=1_000_000,
                     force_input=True,
-                    tooltip="From EAD-Net Encode Audio. A portrait is held for so many frames; a video "
-                    "that is too short plays back and forth; what is too long is cut.",
+                    tooltip="Length in frames, from EAD-Net Encode Audio. A portrait is repeated, a shorter "
+                    "video plays back and forth, a longer one is cut.",
                 ),
                 io.Combo.Input(
                     "mask_region",
                     options=[AUTO, *REGIONS],
                     default=AUTO,
-                    tooltip="What is generated anew: the face with its brows, its lower half, or the "
-                    "mouth. auto takes what the model was trained on, which works best.",
+                    tooltip="The region to generate: face (with brows), lower_face or mouth. auto is the "
+                    "region that the model was trained on, which works best.",
                 ),
             ],
             outputs=[
                 io.Latent.Output(
                     display_name="latents",
-                    tooltip="The encoded frames, with mask and hidden frames inside: EAD-Net Sampler.",
+                    tooltip="The encoded frames with their mask and masked frames, for EAD-Net Sampler.",
                 ),
                 io.Image.Output(
                     display_name="crops",
-                    tooltip="The square crop behind every frame, to put the generated face back on: the "
-                    "destination of Image Composite Masked.",
+                    tooltip="The square crop of every frame: the destination of Image Composite Masked.",
                 ),
                 io.Mask.Output(
                     display_name="region",
-                    tooltip="What is generated, with a soft edge inwards: the mask of Image Composite "
-                    "Masked.",
+                    tooltip="The generated region, feathered inwards: the mask of Image Composite Masked.",
                 ),
             ],
             hidden=[io.Hidden.unique_id],
@@ -88,42 +82,21 @@ class EADNetPrepare(io.ComfyNode):
         needed = images[: int(order.max()) + 1]
         resolution = model.info.resolution
         region = mask_image(model.info.mask_region if mask_region == AUTO else mask_region, resolution)
-        progress = host.Progress(len(needed), cls.hidden.unique_id)
+        progress = host.NodeProgress(len(needed), cls.hidden.unique_id)
         crops: list[Tensor] = []
         whole: list[Tensor] = []
         masked: list[Tensor] = []
         for chunk in needed.split(_CHUNK):
             squares = prepare_portrait(chunk, resolution)
             crops.append(to_pictures(squares).to(host.result_device()))
-            whole.append(_encode(vae, squares))
-            masked.append(_encode(vae, masked_picture(squares, region)))
+            whole.append(encode_crops(vae, squares))
+            masked.append(encode_crops(vae, masked_picture(squares, region)))
             progress.update(sum(map(len, whole)))
-        _warn_of_photograph(model, vae, crops[0][:1], whole[0][:1])
+        first = crops[0][:1].movedim(-1, 1) * 2 - 1
+        warn_of_photograph(model.info.preset, first, lambda _: decode_crops(vae, whole[0][:1]))
         latents = {
             "samples": torch.cat(whole)[order],
             MASK: latent_mask(region).expand(frame_count, -1, -1, -1),
             MASKED_SAMPLES: torch.cat(masked)[order],
         }
         return io.NodeOutput(latents, torch.cat(crops)[order], feathered(region, resolution // 32))
-
-
-def _warn_of_photograph(model: Denoiser, vae: io.Vae.Type, crop: Tensor, latents: Tensor) -> None:
-    """Say it when `mini`, which knows drawings only, gets something else: crop [1, R, R, 3] in 0..1."""
-    if model.info.preset != "mini":
-        return
-    again = vae.decode(latents).to(crop)
-    if is_photograph(crop.movedim(-1, 1), again.movedim(-1, 1)):
-        logger.warning(PHOTOGRAPH)
-
-
-def _encode(vae: io.Vae.Type, crops: Tensor) -> Tensor:
-    """Crops [n, 3, R, R] in -1..1 to the autoencoder's own latents; InputError unless [n, 4, R/8, R/8]."""
-    latents = vae.encode(to_pictures(crops))
-    side = crops.shape[-1] // 8
-    if tuple(latents.shape[1:]) != (4, side, side):
-        raise InputError(
-            f"This VAE turns a picture into {list(latents.shape[1:])} where {[4, side, side]} is needed: "
-            f"connect the "
-            "checkpoint's own VAE or, for LatentSync, Stable Diffusion 1.5's."
-        )
-    return latents.float()

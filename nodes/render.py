@@ -1,48 +1,47 @@
-"""A whole talking film in one node, as long as the recording."""
+"""A whole talking video in one node, of any length."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import replace
 from typing import Any
 
 from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
 from ..eadnet.errors import InputError
-from ..eadnet.faces.crops import check_pictures, to_pictures, without_alpha
+from ..eadnet.faces.crops import check_pictures, without_alpha
 from ..eadnet.faces.masks import REGIONS, mask_image
-from ..eadnet.fingerprints import fingerprint
-from ..eadnet.media.lengths import LENGTH_MODES, Length, choose_length
-from ..eadnet.media.reader import Pictures, PicturesInMemory, VideoReader
-from ..eadnet.media.sound import Sound, SoundFile, SoundInMemory
-from ..eadnet.media.speech import SpeechFile, record_speech
-from ..eadnet.produce import produce
-from ..eadnet.render import CentreSquare, Networks, Scene, warn_of_photograph
-from ..eadnet.render import TrackedFace as FaceInFrames
-from ..eadnet.sampling import Sampling
+from ..eadnet.media.lengths import LENGTH_MODES
+from ..eadnet.media.reader import PicturesInMemory, VideoReader
+from ..eadnet.media.sound import SoundFile, SoundInMemory
+from ..eadnet.rendering import (
+    Networks,
+    RenderSettings,
+    Sources,
+    render_to_file,
+    speech_of,
+    warn_of_photograph,
+)
+from ..eadnet.rendering.memory import unet_memory
 from . import host
+from .latents import decode_crops, encode_crops
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
 from .types import (
     AudioEncoder,
     Denoiser,
     Emotion,
     EmotionTokens,
-    Face,
+    FaceTrackSocket,
     GraphSmoother,
     Model,
-    ModelInfo,
     Smoother,
-    TrackedFace,
+    TrackAndRegion,
     schema,
 )
 
 AUTO = "auto"
-
-# Seconds by which the sound of a video may outlast its pictures without having anything to say.
-_PADDING = 0.15
 
 
 class EADNetRenderVideo(io.ComfyNode):
@@ -51,39 +50,39 @@ class EADNetRenderVideo(io.ComfyNode):
         return schema(
             node_id="EADNetRenderVideo",
             display_name="EAD-Net Render Video",
-            description="Makes a portrait or a video speak, for a sentence or for an hour, in memory that "
-            "does not grow with length. The film is written while it is made: it plays even after a crash, "
-            "and the same job continues where it stopped.",
+            description="Generates a talking video from a portrait or a video and speech, of any length, in "
+            "constant memory. It is saved while it is generated; after a crash the same workflow "
+            "continues where it stopped.",
             search_aliases=["talking head", "lip sync", "lipsync", "long video", "streaming", "dubbing"],
             is_output_node=True,
             inputs=[
-                Model.Input("model", tooltip="The denoiser, from a loader."),
+                Model.Input("model", tooltip="From EAD-Net Load Checkpoint or EAD-Net Load LatentSync."),
                 io.Vae.Input(
-                    "vae", tooltip="The model's autoencoder; for LatentSync, Load VAE with SD 1.5's."
+                    "vae", tooltip="The checkpoint's VAE. For LatentSync: Load VAE with SD 1.5's VAE."
                 ),
-                AudioEncoder.Input("audio_encoder", tooltip="From the loader that the model comes from."),
+                AudioEncoder.Input("audio_encoder", tooltip="From the same loader as the model."),
                 io.MultiType.Input(
                     "source",
                     types=[io.Video, io.Image],
-                    tooltip="A video (Load Video), read frame by frame, which keeps its own frame rate; or a "
-                    "portrait, or frames.",
+                    tooltip="A VIDEO (Load Video), read frame by frame at its own frame rate, or an IMAGE: a "
+                    "portrait or frames.",
                 ),
-                *sampling_widgets(steps=8),
+                *sampling_widgets(),
                 io.Float.Input(
                     "smoothing",
                     default=1.0,
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="Strength of the TFRM, if one is connected. 0 is off.",
+                    tooltip="Strength of temporal smoothing, if tfrm is connected. 0 is off.",
                 ),
                 io.Combo.Input(
                     "length",
                     options=list(LENGTH_MODES),
                     default=LENGTH_MODES[0],
-                    tooltip="When sound and video last differently long: a short video plays back and forth "
-                    "(bounce), starts again (loop) or stops at its end (hold), all as long as the sound; "
-                    "cut_off ends with the shorter, silence with the longer.",
+                    tooltip="If audio and video differ in length: bounce (play back and forth), loop or "
+                    "hold (freeze the last frame) last as long as the audio; cut_off as the shorter, "
+                    "silence as the longer.",
                 ),
                 io.Float.Input(
                     "fps",
@@ -91,18 +90,18 @@ class EADNetRenderVideo(io.ComfyNode):
                     min=1.0,
                     max=120.0,
                     step=0.01,
-                    tooltip="Frames per second for a portrait or frames. A video keeps its own.",
+                    tooltip="Frames per second for an IMAGE. A VIDEO keeps its own frame rate.",
                 ),
                 io.Boolean.Input(
                     "silence_gate",
                     default=True,
-                    tooltip="Close the mouth in the pauses of the recording.",
+                    tooltip="Close the mouth in pauses of the speech.",
                 ),
                 io.Combo.Input(
                     "mask_region",
                     options=[AUTO, *REGIONS],
                     default=AUTO,
-                    tooltip="What is generated anew. auto takes what the model was trained on.",
+                    tooltip="The region to generate. auto is the region that the model was trained on.",
                 ),
                 io.Float.Input(
                     "feather",
@@ -110,7 +109,8 @@ class EADNetRenderVideo(io.ComfyNode):
                     min=0.0,
                     max=0.25,
                     step=0.01,
-                    tooltip="With a track: width of the soft edge, inwards, as a share of the crop's side.",
+                    tooltip="With a track: width of the soft mask edge, inwards, as a fraction of the "
+                    "crop's width.",
                 ),
                 io.Float.Input(
                     "colour_match",
@@ -118,24 +118,23 @@ class EADNetRenderVideo(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="With a track: how far the face takes on the colours of what surrounds it.",
+                    tooltip="With a track: how far the face's colours are matched to its surroundings.",
                 ),
                 io.Boolean.Input(
                     "resume",
                     default=True,
-                    tooltip="Continue the same film where an earlier attempt was broken off, with identical "
-                    "frames.",
+                    tooltip="Continue an interrupted render of the same inputs where it stopped, with "
+                    "identical frames.",
                 ),
                 io.String.Input(
                     "filename_prefix",
                     default="video/EAD-Net",
-                    tooltip="Where the film is saved in the output folder, as in Save Video.",
+                    tooltip="Path and name of the video in the output folder, as in Save Video.",
                 ),
                 io.Audio.Input(
                     "audio",
                     optional=True,
-                    tooltip="The recording to say, of any length and rate. Unconnected: the video's own "
-                    "sound.",
+                    tooltip="The speech, of any length and sample rate. Unconnected: the video's own audio.",
                 ),
                 io.MultiType.Input(
                     "emotion",
@@ -143,16 +142,18 @@ class EADNetRenderVideo(io.ComfyNode):
                     optional=True,
                     tooltip="From EAD-Net Encode Emotion or EAD-Net Emotion Timeline.",
                 ),
-                Smoother.Input("tfrm", optional=True, tooltip="From EAD-Net Load Checkpoint."),
-                Face.Input(
+                Smoother.Input(
+                    "tfrm", optional=True, tooltip="Temporal smoother, from EAD-Net Load Checkpoint."
+                ),
+                FaceTrackSocket.Input(
                     "track",
                     optional=True,
-                    tooltip="From EAD-Net Track Face, for the same frames: the result shows the whole "
-                    "frames. Unconnected: the centred square is the face and the result.",
+                    tooltip="From EAD-Net Track Face, for the same frames: the result has the full frames. "
+                    "Unconnected: the centred square is cropped and is the result.",
                 ),
             ],
             outputs=[
-                io.Video.Output(display_name="video", tooltip="The finished film, which is saved already.")
+                io.Video.Output(display_name="video", tooltip="The finished video. It is saved already.")
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -187,147 +188,103 @@ class EADNetRenderVideo(io.ComfyNode):
         audio: dict[str, Any] | None = None,
         emotion: Any = None,
         tfrm: GraphSmoother | None = None,
-        track: TrackedFace | None = None,
+        track: TrackAndRegion | None = None,
     ) -> io.NodeOutput:
         info = model.info
         region = mask_image(info.mask_region if mask_region == AUTO else mask_region, info.resolution)
         feeling = None if emotion is None else EmotionTokens.of(emotion)
-        how = Sampling(
-            scheduler_config=info.scheduler_config,
-            scheduler=scheduler,
+        settings = RenderSettings(
+            seed=seed,
             steps=steps,
             audio_guidance=audio_guidance,
             emotion_guidance=emotion_scale(feeling, audio_guidance, emotion_guidance),
-            seed=seed,
+            scheduler=scheduler,
             window=window,
             overlap=overlap,
-            shared_noise=info.shared_noise,
+            smoothing=smoothing,
+            length=length,
+            silence_gate=silence_gate,
+            colour_match=colour_match,
+            feather=feather,
+        )
+        sampling = replace(
+            settings.sampling(info),
             device=host.compute_device(),
             dtype=next(model.network.use().parameters()).dtype,
         )
         watcher = Watcher(info, cls.hidden.unique_id)
-        with _opened(source, audio, fps) as opened:
-            key = fingerprint(
-                [opened.identity, audio, feeling, track, info, region, length, fps, silence_gate],
-                [feather, colour_match],
-                [model.network.use(), host.vae_network(vae), audio_encoder.use()],
-                None if tfrm is None else tfrm.network.use(),
+        with (
+            _opened(source, audio, fps) as sources,
+            speech_of(sources.sound, host.temporary_folder()) as speech,
+        ):
+            scene = sources.scene(
+                speech,
+                sources.length(length, speech.seconds),
+                region,
+                settings,
+                track=None if track is None else track.track,
+                emotion=None if feeling is None else feeling.tokens,
+                null_emotion=None if feeling is None else feeling.null,
             )
-            pictures = opened.pictures
-            with _recorded(opened.sound, key) as speech:
-                scene = Scene(
-                    pictures=pictures,
-                    face=_face(track, region, colour_match, feather),
-                    region=region,
-                    speech=speech,
-                    fps=pictures.fps,
-                    length=opened.length(length, speech.seconds),
-                    emotion=None if feeling is None else feeling.tokens,
-                    null_emotion=None if feeling is None else feeling.null,
-                    silence_gate=silence_gate,
-                )
-                networks = _networks(info, model, vae, audio_encoder, tfrm, window)
-                warn_of_photograph(info.preset, networks, scene)
-                film = host.film_path(filename_prefix, key, *pictures.size)
-                produce(
-                    film,
-                    networks,
-                    scene,
-                    how,
-                    opened.sound,
-                    smoothing=smoothing,
-                    resume=resume,
-                    fingerprint=key,
-                    on_progress=lambda now: watcher(now.done, now.total, now.sampling.denoised),
-                )
-            path, saved = host.place_film(film, filename_prefix, *pictures.size)
+            networks = _networks(model, vae, audio_encoder, tfrm, window)
+            warn_of_photograph(
+                info.preset, scene.first_crop(), lambda crop: networks.decode(networks.encode(crop))
+            )
+            size = sources.pictures.size
+            film = host.film_path(filename_prefix, scene.fingerprint(networks, sampling, smoothing), *size)
+            render_to_file(
+                film,
+                networks,
+                scene,
+                sampling,
+                smoothing=smoothing,
+                resume=resume,
+                on_progress=lambda now: watcher(
+                    now.done, now.total, None if now.sampling is None else now.sampling.denoised
+                ),
+            )
+            path, saved = host.place_film(film, filename_prefix, *size)
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=ui.PreviewVideo([saved]))
 
 
-def _face(track: TrackedFace | None, region: Tensor, colour_match: float, feather: float) -> Any:
-    if track is None:
-        return CentreSquare(region)
-    return FaceInFrames(track.track, region, colour_match, round(feather * region.shape[-1]))
-
-
 def _networks(
-    info: ModelInfo,
     model: Denoiser,
     vae: io.Vae.Type,
     audio_encoder: host.Network,
     tfrm: GraphSmoother | None,
     window: int,
 ) -> Networks:
-    """The networks as a render uses them; each is fetched when it is called."""
-    scale, side = info.latent_scale, info.resolution // 8
+    """The networks as a render uses them; each is loaded onto its device when it is called."""
+    scale, side = model.info.latent_scale, model.info.resolution // 8
     if tfrm is not None and tfrm.latent_scale != scale:
         raise InputError(
-            "This TFRM belongs to another kind of model: connect that of the model's checkpoint."
+            "This TFRM is of another kind of model: connect the tfrm output of the model's own loader."
         )
 
-    def encode(crops: Tensor) -> Tensor:
-        latents = vae.encode(to_pictures(crops))
-        if tuple(latents.shape[1:]) != (4, side, side):
-            raise InputError(
-                f"This VAE turns a picture into {list(latents.shape[1:])} where {[4, side, side]} is needed: "
-                "connect the checkpoint's own VAE or, for LatentSync, Stable Diffusion 1.5's."
-            )
-        return latents.float() * scale
-
-    smoother: Any = None
-    if tfrm is not None:
-        smoother = host.OnDemand(tfrm.network)
+    smoother: Any = None if tfrm is None else host.OnDemand(tfrm.network)
+    used = [model.network.use(), audio_encoder.use(), None if tfrm is None else tfrm.network.use()]
     return Networks(
-        unet=host.OnDemand(model.network, lambda module: host.unet_memory(module, window, side)),
+        unet=host.OnDemand(model.network, lambda module: unet_memory(module, window, side)),
         audio_encoder=audio_encoder.use(),
         tfrm=smoother,
-        encode=encode,
-        decode=lambda latents: vae.decode((latents / scale).cpu()).movedim(-1, 1) * 2 - 1,
+        encode=lambda crops: encode_crops(vae, crops) * scale,
+        decode=lambda latents: decode_crops(vae, (latents / scale).cpu()),
+        identity=(*used, host.vae_network(vae), scale),
     )
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """What is rendered from: pictures, a recording, and ``identity``, which changes with the pictures."""
-
-    pictures: Pictures
-    sound: Sound
-    identity: Any
-    is_portrait: bool
-    is_own_sound: bool  # the sound comes from the pictures' file
-
-    def length(self, mode: str, seconds: float) -> Length:
-        """How long the result is, for ``seconds`` of sound."""
-        available = None if self.is_portrait else self.pictures.count
-        apart = abs(seconds - float(self.pictures.count / self.pictures.fps))
-        if self.is_own_sound and apart < _PADDING:  # a codec's padding is no reason to turn round
-            mode = "cut_off"
-        return choose_length(mode, seconds, self.pictures.fps, available)
-
-
 @contextmanager
-def _opened(source: Any, audio: dict[str, Any] | None, fps: float) -> Iterator[_Opened]:
-    """The pictures, and the recording: the one given, or the video's own."""
+def _opened(source: Any, audio: dict[str, Any] | None, fps: float) -> Iterator[Sources]:
+    """The frames, and the audio: the connected one, or the video's own."""
     given = None if audio is None else SoundInMemory(audio["waveform"], audio["sample_rate"])
     if isinstance(source, Tensor):
         check_pictures(source[:1])
         if given is None:
-            raise InputError("There is no sound: connect a recording.")
+            raise InputError("The audio input is empty: connect the speech.")
         frames = source if source.shape[-1] == 3 else without_alpha(source.float().clamp(0, 1))[..., :3]
-        pictures = PicturesInMemory(frames, Fraction(fps).limit_denominator(1001))
-        yield _Opened(pictures, given, source, len(source) == 1, is_own_sound=False)
+        yield Sources(PicturesInMemory(frames, fps), given, (source, audio), len(source) == 1)
         return
     with host.video_part(source) as part, VideoReader(part.path, part.start, part.seconds) as reader:
         sound = SoundFile(part.path, part.start, part.seconds) if given is None else given
-        identity = [part.identity, part.start, part.seconds]
-        yield _Opened(reader, sound, identity, is_portrait=False, is_own_sound=given is None)
-
-
-@contextmanager
-def _recorded(sound: Sound, key: str) -> Iterator[SpeechFile]:
-    """The speech at 16 kHz, in a temporary file."""
-    speech = record_speech(sound, host.temporary_folder() / f"eadnet_{key}.f32")
-    try:
-        yield speech
-    finally:
-        speech.path.unlink(missing_ok=True)
+        identity = (part.identity, part.start, part.seconds, audio)
+        yield Sources(reader, sound, identity, is_portrait=False, is_own_sound=given is None)

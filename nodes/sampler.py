@@ -1,4 +1,4 @@
-"""Noise to talking latents."""
+"""The sampler: from noise to the latents of a talking face."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..eadnet.errors import InputError
+from ..eadnet.memory import with_less
+from ..eadnet.rendering import SMALLEST_WINDOW, RenderSettings
+from ..eadnet.rendering.memory import unet_memory
 from ..eadnet.sampling import Conditions, sample
 from . import host
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
@@ -24,8 +27,6 @@ from .types import (
     schema,
 )
 
-_SMALLEST_WINDOW = 4
-
 
 class EADNetSampler(io.ComfyNode):
     @classmethod
@@ -33,26 +34,28 @@ class EADNetSampler(io.ComfyNode):
         return schema(
             node_id="EADNetSampler",
             display_name="EAD-Net Sampler",
-            description="Generates the hidden part of every frame so that the mouth says the recording and "
-            "the face shows the emotion. Clips of any length: windows of frames overlap and are blended.",
+            description="Denoises the masked region of every frame so that the lips follow the audio and the "
+            "face shows the emotion. Any length: overlapping context windows are blended.",
             search_aliases=["talking head", "lip sync", "lipsync", "STDA denoiser", "ksampler"],
             inputs=[
-                Model.Input("model", tooltip="The denoiser, from a loader."),
+                Model.Input("model", tooltip="From EAD-Net Load Checkpoint or EAD-Net Load LatentSync."),
                 Audio.Input("audio", tooltip="From EAD-Net Encode Audio."),
-                io.Latent.Input("latents", tooltip="From EAD-Net Prepare, for the same number of frames."),
+                io.Latent.Input(
+                    "latents", tooltip="From EAD-Net Prepare Face, with the same number of frames."
+                ),
                 io.MultiType.Input(
                     "emotion",
                     types=[Emotion, io.Conditioning],
                     optional=True,
-                    tooltip="From EAD-Net Encode Emotion or EAD-Net Emotion Timeline, or a conditioning. "
-                    "Unconnected means none; LatentSync models have no ear for it.",
+                    tooltip="From EAD-Net Encode Emotion or EAD-Net Emotion Timeline, or a CONDITIONING. "
+                    "Leave it unconnected for LatentSync without an adapter, which has no emotion input.",
                 ),
-                *sampling_widgets(steps=20),
+                *sampling_widgets(),
             ],
             outputs=[
                 io.Latent.Output(
                     display_name="latent",
-                    tooltip="The generated frames: EAD-Net TFRM Smoother or VAE Decode.",
+                    tooltip="The generated frames, for EAD-Net TFRM Smoother or VAE Decode.",
                 )
             ],
             hidden=[io.Hidden.unique_id],
@@ -82,41 +85,45 @@ class EADNetSampler(io.ComfyNode):
         conditions = _conditions(info, audio, latents, feeling)
         conditions.check()
         frames = min(window, conditions.num_frames)
-        unet = model.network.use(lambda module: host.unet_memory(module, frames, info.resolution // 8))
+        unet = model.network.use(lambda module: unet_memory(module, frames, info.resolution // 8))
         watcher = Watcher(info, cls.hidden.unique_id)
+        settings = RenderSettings(
+            seed=seed,
+            steps=steps,
+            audio_guidance=audio_guidance,
+            emotion_guidance=emotion_scale(feeling, audio_guidance, emotion_guidance),
+            scheduler=scheduler,
+            window=window,
+            overlap=overlap,
+        )
+        sampling = settings.sampling(info)
 
         def run(size: int) -> Tensor:
             return sample(
                 unet,
                 conditions,
-                scheduler=scheduler,
-                scheduler_config=info.scheduler_config,
-                steps=steps,
-                audio_guidance=audio_guidance,
-                emotion_guidance=emotion_scale(feeling, audio_guidance, emotion_guidance),
-                seed=seed,
-                window=size,
-                overlap=min(overlap, size - 1),
-                shared_noise=info.shared_noise,
+                sampling.with_window(size),
                 callback=lambda now: watcher(now.done, now.total, now.denoised),
             )
 
-        result = host.with_less(run, window, _SMALLEST_WINDOW, "frames in a window")
+        result = with_less(run, window, SMALLEST_WINDOW, "frames in a window")
         return io.NodeOutput({"samples": (result / info.latent_scale).to(host.result_device())})
 
 
 def _conditions(
     info: ModelInfo, audio: AudioTokens, latents: dict[str, Any], emotion: EmotionTokens | None
 ) -> Conditions:
-    """The conditions in the denoiser's scale; InputError when parts are missing or of another model."""
+    """The conditions in the U-Net's latent scale; InputError for missing parts or those of another model."""
     if MASK not in latents or MASKED_SAMPLES not in latents:
-        raise InputError("These latents have no mask: connect EAD-Net Prepare Face straight to the sampler.")
+        raise InputError(
+            "These latents have no mask: connect EAD-Net Prepare Face directly to EAD-Net Sampler."
+        )
     samples, masked = latents["samples"], latents[MASKED_SAMPLES]
     side = info.resolution // 8
     if tuple(samples.shape[1:]) != (4, side, side):
         raise InputError(
             f"The latents are {list(samples.shape[1:])} and the model {info.preset} works on "
-            f"{[4, side, side]}: prepare the picture with the same model."
+            f"{[4, side, side]}: connect the same model to EAD-Net Prepare Face."
         )
     return Conditions(
         masked_latents=masked * info.latent_scale,

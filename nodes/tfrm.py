@@ -1,4 +1,4 @@
-"""Reasoning over the graph of frames."""
+"""TFRM: temporal smoothing over a learned graph of frames."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..eadnet.media.plots import band_picture, matrix_picture
 from ..eadnet.modules.tfrm import graph_of, smooth_stream
+from ..eadnet.rendering.memory import tfrm_memory
 from . import host
 from .types import GraphSmoother, Smoother, schema
 
@@ -24,11 +25,11 @@ class EADNetTFRMSmoother(io.ComfyNode):
         return schema(
             node_id="EADNetTFRMSmoother",
             display_name="EAD-Net TFRM Smoother",
-            description="Lets every frame learn from the frames that resemble it (temporal frame graph "
-            "reasoning), and shows who learned from whom.",
+            description="Reduces flicker: every frame takes information from similar frames (TFRM, temporal "
+            "frame graph reasoning). Also plots the graph.",
             search_aliases=["temporal smoothing", "flicker", "frame graph", "consistency"],
             inputs=[
-                Smoother.Input("tfrm", tooltip="From EAD-Net Load Checkpoint."),
+                Smoother.Input("tfrm", tooltip="The TFRM, from EAD-Net Load Checkpoint."),
                 io.Latent.Input("samples", tooltip="The generated frames, from EAD-Net Sampler."),
                 io.Float.Input(
                     "strength",
@@ -36,23 +37,23 @@ class EADNetTFRMSmoother(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="0 leaves the frames as they are, 1 applies the whole correction.",
+                    tooltip="0 leaves the frames unchanged, 1 applies the full correction.",
                 ),
                 io.Int.Input(
                     "top_k",
                     default=0,
                     min=0,
                     max=256,
-                    tooltip="How many frames each frame may learn from. 0 is the number the module was "
-                    "trained with.",
+                    tooltip="Largest number of frames that each frame takes information from. 0 is the "
+                    "number used in training.",
                 ),
             ],
             outputs=[
                 io.Latent.Output(display_name="latent", tooltip="The smoothed frames, for VAE Decode."),
                 io.Image.Output(
                     display_name="frame_graph",
-                    tooltip="The graph as a picture: row i shows which frames (columns) frame i learned "
-                    "from. Of a long clip, which frames around it.",
+                    tooltip="Plot of the graph: row i shows the weight of every frame (column) for frame i. "
+                    "Of long videos, only of the frames around it.",
                 ),
             ],
         )
@@ -62,7 +63,7 @@ class EADNetTFRMSmoother(io.ComfyNode):
         cls, tfrm: GraphSmoother, samples: dict[str, Any], strength: float, top_k: int
     ) -> io.NodeOutput:
         latents = samples["samples"]
-        network = tfrm.network.use(lambda module: host.tfrm_memory(module, latents.shape))
+        network = tfrm.network.use(lambda module: tfrm_memory(module, latents.shape))
         parameter = next(network.parameters())
         scaled = (latents * tfrm.latent_scale).to(parameter.device, parameter.dtype)
         pieces, edges = [], []

@@ -1,6 +1,6 @@
-"""What travels along the wires between EAD-Net nodes, and the sockets it travels through.
+"""The custom socket types of the EAD-Net nodes, and the values that they carry.
 
-Pictures, sound, latents and the autoencoder use ComfyUI's own types.
+Images, audio, latents and the VAE use ComfyUI's own types.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Smoother = io.Custom("EADNET_TFRM")
 SyncNet = io.Custom("EADNET_SYNCNET")
 Audio = io.Custom("EADNET_AUDIO")
 Emotion = io.Custom("EADNET_EMOTION")
-Face = io.Custom("EADNET_FACE_TRACK")
+FaceTrackSocket = io.Custom("EADNET_FACE_TRACK")
 # ComfyUI's own, in versions that have it; here it is only read.
 FaceLandmarks = io.Custom("FACE_LANDMARKS")
 
@@ -51,10 +51,11 @@ def schema(**settings: Any) -> io.Schema:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a checkpoint's header says about using its denoiser.
+    """What a checkpoint's header says about using its U-Net.
 
-    latent_scale: factor from the latents in the graph (the autoencoder's own, so that ComfyUI's VAE nodes
-        fit) to those the denoiser was trained on: 1 for checkpoints that bring their autoencoder, 0.18215
+    defaults: its default sampling settings: steps, guidances, shared noise.
+    latent_scale: factor from the latents in the graph (as the VAE gives them, so that ComfyUI's VAE nodes
+        fit) to those the U-Net was trained on: 1 for checkpoints that bring their own VAE, 0.18215
         for Stable Diffusion 1.5's.
     latent_rgb: five rows (four latent channels and a constant) of red, green, blue in 0..1, or None.
     """
@@ -65,14 +66,14 @@ class ModelInfo:
     framing: str
     scheduler_config: dict[str, Any]
     latent_scale: float
-    shared_noise: float
+    defaults: dict[str, Any]
     latent_rgb: Sequence[Sequence[float]] | None
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> ModelInfo:
         info = checkpoint.info
         own_autoencoder = "vae" in info["components"]
-        # A file with a judge alone says nothing about denoising.
+        # A file with a SyncNet alone says nothing about denoising.
         denoises = "unet" in info["components"] or "resolution" in info
         return cls(
             preset=checkpoint.preset,
@@ -81,14 +82,14 @@ class ModelInfo:
             framing=checkpoint.framing if denoises else "",
             scheduler_config=checkpoint.scheduler_config if denoises else {},
             latent_scale=float(info.get("latent_scale", 1.0 if own_autoencoder else SD_LATENT_SCALE)),
-            shared_noise=float(checkpoint.defaults.get("shared_noise", 0.0)),
+            defaults=checkpoint.defaults,
             latent_rgb=info.get("latent_rgb"),
         )
 
 
 @dataclass(frozen=True)
 class Denoiser:
-    """EADNET_MODEL: the U-Net and how it wants to be used."""
+    """EADNET_MODEL: the U-Net, and the settings that it was trained with."""
 
     network: Network
     info: ModelInfo
@@ -110,7 +111,7 @@ class GraphSmoother:
 
 @dataclass(frozen=True)
 class AudioTokens:
-    """EADNET_AUDIO: tokens [T, N, D] of the sound around each of T frames."""
+    """EADNET_AUDIO: audio tokens [T, N, D], N for each of T frames."""
 
     tokens: Tensor
     fps: float
@@ -118,21 +119,21 @@ class AudioTokens:
 
 @dataclass(frozen=True)
 class EmotionTokens:
-    """EADNET_EMOTION: tokens [L, D], or [T, L, D] when they change over time; the empty sentence's [L, D].
+    """EADNET_EMOTION: tokens [L, D], or [T, L, D] when they change over time; the null text's [L, D].
 
-    ``null`` is None for a CONDITIONING that was not made here: then the model's path without emotion stands
-    in.
+    ``null`` is None for a CONDITIONING from elsewhere: guidance then compares with the U-Net run without
+    emotion tokens.
     """
 
     tokens: Tensor
     null: Tensor | None
 
     def is_null(self) -> bool:
-        """Whether it is the empty sentence throughout."""
+        """Whether it is the null text throughout."""
         return self.null is not None and bool((self.tokens == self.null).all())
 
     def conditioning(self) -> list[list[Any]]:
-        """ComfyUI's CONDITIONING with the same tokens; the empty sentence's travel along."""
+        """ComfyUI's CONDITIONING with the same tokens; the null text's are in its options."""
         return [[self.tokens[None], {NULL: self.null}]]
 
     @classmethod
@@ -141,14 +142,14 @@ class EmotionTokens:
         if isinstance(value, cls):
             return value
         if not value or not isinstance(value[0][0], Tensor) or value[0][0].ndim != 3:
-            raise InputError("The emotion is an empty conditioning: connect EAD-Net Encode Emotion.")
+            raise InputError("The emotion input is an empty CONDITIONING: connect EAD-Net Encode Emotion.")
         tokens, options = value[0][0], value[0][1]
         return cls(tokens[0], options.get(NULL))
 
 
 @dataclass(frozen=True)
-class TrackedFace:
-    """EADNET_FACE_TRACK: where the face is in every frame, and the part of it that the model generates."""
+class TrackAndRegion:
+    """EADNET_FACE_TRACK: where the face is in every frame, and which part of it the model generates."""
 
     track: FaceTrack
     mask_region: str

@@ -1,12 +1,26 @@
-"""Keeps pytest from importing the root's `__init__.py`, which is ComfyUI's way in and needs ComfyUI."""
+"""What holds for every test: how properties are searched, which marks follow from what a test uses.
+
+`-m "not slow"` is the suite for the time between two edits; the whole one is for the end of a piece of work.
+Marks are listed in pyproject.toml. `slow` is written at the test; `comfy` follows from the fixtures it uses.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
+
+# The same examples in every run: a red test is red again on another machine. `thorough` looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=1000, print_blob=True)
+settings.load_profile(os.environ.get("EADNET_HYPOTHESIS", "repeatable"))
+
+# Of a ComfyUI, `pack` needs the modules and `server` starts one.
+MARKS_OF_FIXTURES = {"pack": [pytest.mark.comfy], "server": [pytest.mark.comfy, pytest.mark.slow]}
 
 
 class RootIsNoPackage:
@@ -18,3 +32,10 @@ class RootIsNoPackage:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RootIsNoPackage())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            for mark in MARKS_OF_FIXTURES.get(fixture, []):
+                item.add_marker(mark)

@@ -11,9 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -22,9 +20,12 @@ from PIL import Image
 from scipy.io import wavfile
 
 from eadnet.media.audio import load_audio, num_frames
-from eadnet.media.film import GROUP, count_groups, partial_path
+from eadnet.media.resumable_video import GROUP, count_groups, partial_path
 from eadnet.media.video import read_video, write_video
+from tests.films import write_film
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 RATE = 16000
@@ -97,22 +98,6 @@ def test_a_portrait_speaks_as_long_as_the_sound(
     assert abs(picture_ends - sound_ends) <= 0.5 / 25 + 1e-9
 
 
-def stored(path: Path, frames: list[np.ndarray], codec: str, pix_fmt: str, times: list[int]) -> Path:
-    """A video with frames at ``times`` in milliseconds."""
-    with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream(codec, rate=25)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = pix_fmt
-        stream.codec_context.time_base = Fraction(1, 1000)
-        for pixels, at in zip(frames, times, strict=True):
-            kind = "rgba" if pixels.shape[2] == 4 else "rgb24"
-            frame = av.VideoFrame.from_ndarray(pixels, format=kind)
-            frame.pts, frame.time_base = at, Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
-
-
 EVERY_40_MS = [40 * i for i in range(8)]
 
 
@@ -143,7 +128,9 @@ def test_any_video_speaks(
     corner: int,
 ) -> None:
     """The lower right corner lies outside the mask: it is that of the video, on grey where transparent."""
-    source = stored(tmp_path / name, [make(i) for i in range(8)], codec, pix_fmt, EVERY_40_MS)
+    source = write_film(
+        tmp_path / name, [make(i) for i in range(8)], codec=codec, pix_fmt=pix_fmt, times=EVERY_40_MS
+    )
     status, said = generate("--video", source, "--audio", speech(tmp_path / "a.wav", 8 / 25))
     assert status == 0, said
     frames = read_video(tmp_path / "out.mp4").frames
@@ -153,15 +140,8 @@ def test_any_video_speaks(
 
 
 def test_a_phones_video_speaks_upright(generate: Generate, tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "phone.mp4"), "w") as container:
-        stream: Any = container.add_stream("libx264", rate=25)
-        stream.height, stream.width = SIDE, 2 * SIDE  # held upright: twice as tall as wide
-        stream.set_display_rotation(-90)
-        for _ in range(4):
-            pixels = np.ascontiguousarray(np.rot90(picture(0, 2 * SIDE, SIDE)))
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode(None))
-    source = tmp_path / "phone.mp4"
+    lying = np.ascontiguousarray(np.rot90(picture(0, 2 * SIDE, SIDE)))  # held upright: twice as tall as wide
+    source = write_film(tmp_path / "phone.mp4", [lying] * 4, codec="libx264", rotation=-90)
     status, said = generate("--video", source, "--audio", speech(tmp_path / "a.wav", 4 / 25))
     assert status == 0, said
     corners = read_video(tmp_path / "out.mp4").frames[2][[0, 0, -1, -1], [0, -1, 0, -1]].mean(axis=1)
@@ -172,7 +152,7 @@ def test_a_variable_rate_becomes_its_average_and_ends_with_the_sound(
     generate: Generate, tmp_path: Path
 ) -> None:
     times = [40 * i for i in range(10)] + [400 + 80 * i for i in range(10)]
-    source = stored(tmp_path / "v.mkv", [picture(i) for i in range(20)], "libx264", "yuv420p", times)
+    source = write_film(tmp_path / "v.mkv", [picture(i) for i in range(20)], codec="libx264", times=times)
     status, said = generate("--video", source, "--audio", speech(tmp_path / "a.wav", 1.1))
     assert status == 0, said
     frames, picture_ends, sound_ends = ends(tmp_path / "out.mp4")
@@ -233,11 +213,11 @@ def broken(kind: str, tmp_path: Path) -> list[str | Path]:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("silent film", "v.mp4 has no sound track; choose a file with sound"),
-        ("empty sound", "a.wav is empty or damaged; choose a file with sound"),
-        ("half a frame of sound", "shorter than half a frame: give a longer one"),
-        ("sound of NaN", "NaN or infinite samples; export it again"),
-        ("text for sound", "a.wav cannot be read as sound"),
+        ("silent film", "v.mp4 has no audio track: choose a file with audio"),
+        ("empty sound", "a.wav is empty or damaged: choose a file with audio"),
+        ("half a frame of sound", "shorter than half a frame: use longer audio"),
+        ("sound of NaN", "NaN or infinite samples: export it again"),
+        ("text for sound", "a.wav cannot be read as audio"),
         ("text for a video", "v.mp4 cannot be read as a video: convert it to MP4 first"),
         ("the beginning of a video", "v.mp4 has no frames: choose another video"),
     ],
@@ -291,7 +271,7 @@ class Interrupted:
         child = self.start(more=("--resume",))
         _, said = child.communicate()
         assert child.returncode == 0, said
-        assert not self.partial.exists() and "starting anew" not in said
+        assert not self.partial.exists() and "starting from the beginning" not in said
         return self.out.read_bytes()
 
     def whole(self) -> bytes:

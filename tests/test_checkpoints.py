@@ -107,9 +107,9 @@ def test_loaded_networks_can_be_trained_on(file: Path) -> None:
 def test_parts_can_be_loaded_alone(file: Path) -> None:
     loaded = load_checkpoint(file, only=["tfrm"])
     assert list(loaded.components) == ["tfrm"]
-    with pytest.raises(CheckpointError, match="offers tfrm but no vae"):
+    with pytest.raises(CheckpointError, match="contains tfrm but no vae"):
         loaded.component("vae")
-    with pytest.raises(CheckpointError, match=r"has no syncnet, unet \(it holds tfrm, vae\)"):
+    with pytest.raises(CheckpointError, match=r"has no syncnet, unet \(it contains tfrm, vae\)"):
         load_checkpoint(file, only=["unet", "syncnet"])
 
 
@@ -198,7 +198,9 @@ def test_a_newer_format_asks_for_an_update(file: Path) -> None:
 def test_an_unknown_class_asks_for_an_update(file: Path) -> None:
     info = read_info(file)
     info["components"]["vae"]["class"] = "os.system"
-    with pytest.raises(CheckpointError, match="asks for a 'os.system', which this version does not know"):
+    with pytest.raises(
+        CheckpointError, match="needs the class 'os.system', which this version does not have"
+    ):
         load_checkpoint(rewrite(file, info))
 
 
@@ -217,7 +219,7 @@ def test_a_missing_tensor_is_named(file: Path) -> None:
 def test_a_tensor_too_many_is_named(file: Path) -> None:
     with pytest.raises(CheckpointError, match="has the unknown extra"):
         load_checkpoint(rewrite(file, **{"vae.extra": torch.zeros(1)}))
-    with pytest.raises(CheckpointError, match="holds stray.weight, which its header does not describe"):
+    with pytest.raises(CheckpointError, match="contains stray.weight, which its header does not describe"):
         load_checkpoint(rewrite(file, **{"vae.extra": None, "stray.weight": torch.zeros(1)}))
 
 

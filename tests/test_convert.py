@@ -73,6 +73,7 @@ def test_published_key_maps_have_nothing_missing_and_nothing_unexpected(
     assert ours == load_golden(f"{golden}.keys.json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("resolution", "preset"), [(256, "latentsync-1.5"), (512, "latentsync-1.6")])
 def test_the_unet_is_converted_with_the_resolution_it_was_trained_at(
     tmp_path: Path, resolution: int, preset: str
@@ -110,7 +111,7 @@ def test_a_name_that_states_the_version_is_believed(name: str, preset: str | Non
 
 def test_the_resolution_is_never_guessed(tmp_path: Path) -> None:
     source = unet_file(tmp_path / "x" / "latentsync_unet.pt")
-    with pytest.raises(CheckpointError, match="does not tell which this is: give the resolution"):
+    with pytest.raises(CheckpointError, match="does not say which one this is: set --resolution"):
         convert(source)
 
 
@@ -260,9 +261,9 @@ def test_a_foreign_file_is_named(tmp_path: Path, content: bytes, message: str) -
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([torch.zeros(1)], "holds a list, not named weights"),
-        ({"epoch": 3}, "holds no weights"),
-        ({"fc.weight": torch.zeros(1)}, "is none of the files that can be converted .*'fc.weight'"),
+        ([torch.zeros(1)], "contains a list, not named weights"),
+        ({"epoch": 3}, "contains no weights"),
+        ({"fc.weight": torch.zeros(1)}, "is not a file that can be converted .*'fc.weight'"),
         ({"model.diffusion_model.out.bias": torch.zeros(1)}, "is a Stable Diffusion checkpoint"),
     ],
 )

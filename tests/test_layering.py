@@ -1,23 +1,72 @@
-"""Who may import whom. The rules are in CONTRIBUTING.md; here they are checked in the sources."""
+"""Who may import whom: the rooms of the house, from the ground up. CONTRIBUTING.md says it in words."""
 
 from __future__ import annotations
 
 import ast
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from tests.in_comfy import MISSING, ROOT, has_comfy, run_in_comfy
 
+# A room is a file or a folder; it imports what stands before it in this list, and nothing after. The nodes
+# come last so that nobody else can import them.
+ROOMS = (
+    "eadnet.errors",
+    "eadnet.fingerprints",
+    "eadnet.memory",
+    "eadnet.media",
+    "eadnet.faces",
+    "eadnet.captions",
+    "eadnet.modules",
+    "eadnet.sampling",
+    "eadnet.metrics",
+    "eadnet.presets",
+    "eadnet.checkpoints",
+    "eadnet.adapters",
+    "eadnet.convert",
+    "eadnet.rendering",
+    "eadnet.pipeline",
+    "eadnet.evaluation",
+    # Training is one chain. The drawn world stands over it, so only the recipes know it: the same tasks train
+    # on clips of other origin.
+    "eadnet.training.data",
+    "eadnet.training.curves",
+    "eadnet.training.trainer",
+    "eadnet.training.regressors",
+    "eadnet.training.losses",
+    "eadnet.training.tasks",
+    "eadnet.synthetic",
+    "eadnet.training.recipes",
+    "eadnet.training.__main__",
+    "eadnet.cli",
+    "eadnet.__main__",
+    "experiments",
+    "benchmarks",
+    "nodes.host",
+    "nodes",
+)
+HOUSE = ("eadnet", "nodes", "experiments", "benchmarks", "tools")
+
 COMFY = {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "latent_preview", "server", "execution"}
-FLOW = ("media", "faces", "captions", "modules", "sampling", "metrics")  # data flows right, imports go left
-RUNTIME = {"torch", "numpy", "scipy", "einops", "safetensors", "transformers", "diffusers", "av", "PIL"}
+RUNTIME = {
+    *("torch", "numpy", "scipy", "einops", "safetensors", "transformers", "av", "PIL"),  # ComfyUI brings them
+    *("diffusers", "imageio"),  # requirements.txt
+}
 OPTIONAL = {"cv2", "mediapipe"}  # to find and measure faces: imported when used, and missed with a message
-ASK_FOR_THEM = ("faces/yunet.py", "faces/mediapipe.py", "captions/mediapipe_faces.py")
+ASK_FOR_THEM = ("faces/detectors/yunet.py", "faces/landmarker.py")
 WORKSHOP = ("synthetic", "training")  # may use more: what makes and trains models never runs inside ComfyUI
+# Slow to import, and not needed before something runs.
+HEAVY = {
+    *("cv2", "diffusers", "espeakng_loader", "imageio", "librosa", "matplotlib", "mediapipe"),
+    *("numba", "scipy.signal", "sklearn", "soundfile", "sympy", "torchvision", "transformers"),
+}
 
 
 def sources(folder: str) -> list[Path]:
@@ -26,21 +75,56 @@ def sources(folder: str) -> list[Path]:
     return found
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Absolute names of what a file imports, in functions too: `nodes.host`, `eadnet.errors`, `torch`."""
+def statements(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """What a file imports, by absolute names: a module, and what is taken from it (nothing: itself).
+
+    Imports in functions and those for types only are imports, too: who names a thing, knows it.
+    """
     package = path.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((alias.name, []) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join([*base, *([node.module] if node.module else [])])
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+            yield module, [alias.name for alias in node.names]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """All those names in one: `eadnet.errors`, `eadnet.errors.InputError`, `torch`."""
+    for module, names in statements(path):
+        yield module
+        yield from (f"{module}.{name}" for name in names)
 
 
 def within(name: str, package: str) -> bool:
     return name == package or name.startswith(package + ".")
+
+
+@lru_cache(maxsize=1)
+def graph() -> dict[str, set[str]]:
+    """Every file of the house by its dotted name, and the files that it imports itself."""
+    files = {}
+    for path in (path for folder in HOUSE if (ROOT / folder).is_dir() for path in sources(folder)):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    found = {}
+    for name, path in files.items():
+        taken = {
+            f"{module}.{part}" if f"{module}.{part}" in files else module
+            for module, parts in statements(path)
+            for part in parts or [""]
+        }
+        found[name] = taken & files.keys() - {name}
+    return found
+
+
+def room(name: str) -> str | None:
+    """The room of a file; None for the packages' own `__init__`s, which say nothing."""
+    if name in ("eadnet", "eadnet.training"):
+        return None
+    known = [room for room in ROOMS if within(name, room)]
+    return max(known, key=len) if known else "nowhere"
 
 
 def offences(paths: list[Path], forbidden: set[str]) -> list[str]:
@@ -62,25 +146,68 @@ def strangers(paths: list[Path], friends: set[str]) -> list[str]:
     ]
 
 
+def test_all_rooms_are_there() -> None:
+    names = set(graph())
+    assert not [room for room in ROOMS if not any(within(name, room) for name in names)]
+
+
+def test_every_file_is_in_a_room() -> None:
+    assert not [name for name in graph() if room(name) == "nowhere" and not within(name, "tools")]
+
+
+@pytest.mark.parametrize("floor", ROOMS)
+def test_a_room_imports_from_the_rooms_under_it(floor: str) -> None:
+    height = {room: number for number, room in enumerate(ROOMS)}
+    upwards = [
+        f"{name} imports {imported}"
+        for name, taken in graph().items()
+        if room(name) == floor
+        for imported in sorted(taken)
+        if (other := room(imported)) is not None and height.get(other, len(ROOMS)) > height[floor]
+    ]
+    assert not upwards
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    try:
+        TopologicalSorter(graph()).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(reversed(error.args[1])))
+
+
+def test_circles_are_seen() -> None:
+    with pytest.raises(CycleError):
+        TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).prepare()
+    assert "eadnet.errors" in graph()["eadnet.faces.track"], "relative imports are followed"
+    assert "nodes.host" in graph()["nodes.faces"], "and those of a package"
+
+
 def test_the_library_knows_nothing_of_comfyui() -> None:
     assert not offences(sources("eadnet"), COMFY | {"comfy_api", "nodes", "tools", "tests"})
 
 
-def test_only_the_host_module_touches_comfyuis_own_modules() -> None:
-    others = [path for path in sources("nodes") if path.name != "host.py"]
+def test_only_the_host_touches_comfyuis_own_modules() -> None:
+    others = [path for path in sources("nodes") if path.parent.name != "host"]
     assert not offences(others, COMFY)
 
 
-def test_nodes_know_nothing_of_training() -> None:
-    forbidden = {f"eadnet.{package}" for package in WORKSHOP} | {"tools", "tests"}
+def test_nodes_know_nothing_of_training_and_experiments() -> None:
+    forbidden = {f"eadnet.{package}" for package in WORKSHOP} | {
+        *("eadnet.cli", "experiments", "benchmarks", "tools", "tests")
+    }
     assert not offences([ROOT / "__init__.py", *sources("nodes")], forbidden)
 
 
-@pytest.mark.parametrize("package", FLOW)
-def test_data_flows_one_way(package: str) -> None:
-    later = {f"eadnet.{name}" for name in FLOW[FLOW.index(package) + 1 :]}
-    above = {f"eadnet.{name}" for name in ("pipeline", "cli", "convert", "adapters", "evaluation", *WORKSHOP)}
-    assert not offences(sources(f"eadnet/{package}"), later | above)
+def test_the_command_line_makes_synthetic_clips_and_neither_trains_nor_experiments() -> None:
+    forbidden = {"eadnet.training", "experiments", "benchmarks", "tools"}
+    found = [
+        f"{name} imports {imported}"
+        for name, taken in graph().items()
+        if room(name) in ("eadnet.cli", "eadnet.__main__")
+        for imported in taken
+        if any(within(imported, package) for package in forbidden)
+    ]
+    assert not found
 
 
 def test_the_library_runs_on_what_comfyui_has_and_diffusers() -> None:
@@ -102,21 +229,46 @@ def test_the_set_up_needs_the_standard_library_only() -> None:
     assert not strangers([ROOT / "run.py", *sources("tools")], {"tools"})
 
 
+LIGHT = """
+import importlib, json, sys
+import torch
+before = set(sys.modules)
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def test_what_the_nodes_import_of_the_library_is_light() -> None:
+    """Beyond torch; without ComfyUI, which has imported some of the heavy packages by itself."""
+    used = {name for path in sources("nodes") for name in imports(path) if name in graph()}
+    modules = sorted(name for name in used if within(name, "eadnet"))
+    command = [sys.executable, "-c", LIGHT, *modules]
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    loaded = set(json.loads(answer.stdout))
+    assert set(modules) <= loaded
+    assert not loaded & HEAVY
+
+
 IMPORT = """
 import gc, json, time
 import torch
 import comfy_api.latest, comfy.sd, comfy.model_management, folder_paths, latent_preview
 modules = lambda: sum(isinstance(thing, torch.nn.Module) for thing in gc.get_objects())
-before, start = modules(), time.process_time()
+before, loaded, start = modules(), set(sys.modules), time.process_time()
 load_pack()
 seconds = time.process_time() - start
-names = ["diffusers", "cv2", "mediapipe", "matplotlib", "espeakng_loader", "torchvision"]
-print("FACTS" + json.dumps({"seconds": seconds, "networks": modules() - before, "heavy": names}))
+new = sorted(set(sys.modules) - loaded)
+print("FACTS" + json.dumps({"seconds": seconds, "networks": modules() - before, "new": new}))
 """
 
 
+@pytest.mark.slow
+@pytest.mark.comfy
 @pytest.mark.skipif(not has_comfy(), reason=MISSING)
 def test_importing_the_pack_is_quick_and_loads_no_model(tmp_path: Path) -> None:
     facts = json.loads(run_in_comfy(IMPORT, tmp_path).rpartition("FACTS")[2])
     assert facts["networks"] == 0
+    assert any(name.endswith(".nodes.render") for name in facts["new"])
+    assert not HEAVY & set(facts["new"])
     assert facts["seconds"] < 1.0, "processor time beyond what ComfyUI has imported by itself"

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from scipy.io import wavfile
 
 from eadnet.checkpoints import save_checkpoint
-from eadnet.errors import CheckpointError, InputError
-from eadnet.faces.manual import ManualDetector, face_in_box, parse_face
+from eadnet.errors import InputError
+from eadnet.faces.detectors.manual import ManualDetector, face_in_box, parse_face
 from eadnet.faces.masks import mask_image
 from eadnet.media.video import write_video
-from eadnet.pipeline import Model, Progress, encode_emotion, generate, load_model, smooth
+from eadnet.pipeline import generate, load_model
 from eadnet.presets import PRESETS
+from eadnet.rendering import Model, StageProgress
 from tests.tiny import RESOLUTION, tiny_components, write_tiny_checkpoint
 
 
@@ -82,7 +82,7 @@ def test_the_same_seed_gives_the_same_clip(model: Model, portrait: Path, tmp_pat
 def test_progress_counts_every_window_of_every_step_with_the_time_left(
     model: Model, portrait: Path, tmp_path: Path
 ) -> None:
-    seen: list[Progress] = []
+    seen: list[StageProgress] = []
     sound = recording(tmp_path / "a.wav", 16000)
     generate(sound, portrait=portrait, model=model, steps=2, on_progress=seen.append)
     assert [(p.stage, p.done, p.total) for p in seen] == [("render", done, 4) for done in range(1, 5)]
@@ -93,7 +93,7 @@ def test_progress_counts_every_window_of_every_step_with_the_time_left(
 def test_following_a_face_reports_every_frame_before_rendering_begins(model: Model, tmp_path: Path) -> None:
     frames = [np.full((48, 48, 3), 90, np.uint8)] * 12
     write_video(tmp_path / "v.mp4", frames, 25)
-    seen: list[Progress] = []
+    seen: list[StageProgress] = []
     generate(
         recording(tmp_path / "a.wav", 3200),
         video=tmp_path / "v.mp4",
@@ -167,42 +167,12 @@ def test_mini_says_when_it_gets_a_photograph_and_other_models_do_not(
     assert caplog.text.count("looks like a photograph") == times
 
 
-def test_an_empty_sentence_is_the_null_emotion(model: Model) -> None:
-    emotion, null = encode_emotion(model.text_encoder, "  ")
-    assert emotion is None and null is not None and null.shape == (8, 12)
-    emotion, null = encode_emotion(model.text_encoder, "furious")
-    assert emotion is not None and null is not None and not torch.equal(emotion, null)
-    assert encode_emotion(None, "furious") == (None, None)
-
-
-def test_smoothing_can_be_switched_off(model: Model) -> None:
-    latents = torch.randn(5, 4, 8, 8)
-    assert torch.equal(smooth(None, latents, 1.0), latents)
-    assert torch.equal(smooth(model.tfrm, latents, 0.0), latents)
-    assert smooth(model.tfrm, latents, 1.0).shape == latents.shape
-    with pytest.raises(InputError, match="smoothing is 2"):
-        smooth(model.tfrm, latents, 2.0)
-
-
 def test_a_model_without_emotion_speaks_all_the_same(portrait: Path, tmp_path: Path) -> None:
     path = without(tmp_path / "plain.safetensors", "text_encoder", "tfrm")
     clip = generate(
         recording(tmp_path / "a.wav", 2000), "happy", portrait=portrait, model=load_model(path), steps=1
     )
     assert len(clip.frames) == 3
-
-
-@pytest.mark.parametrize("part", ["unet", "vae", "audio_encoder"])
-def test_a_checkpoint_without_a_needed_part_says_how_to_give_it(tmp_path: Path, part: str) -> None:
-    path = without(tmp_path / "part.safetensors", part)
-    with pytest.raises(CheckpointError, match=f"part.safetensors has no {part}: give one with --"):
-        load_model(path)
-
-
-def test_a_missing_part_can_come_from_another_file(tmp_path: Path) -> None:
-    path = without(tmp_path / "plain.safetensors", "audio_encoder")
-    other = without(tmp_path / "whisper.safetensors", "unet", "vae")
-    assert load_model(path, audio_encoder=other).audio_encoder is not None
 
 
 def test_one_source_of_pictures_is_needed(model: Model, portrait: Path, tmp_path: Path) -> None:
@@ -217,7 +187,7 @@ def test_one_source_of_pictures_is_needed(model: Model, portrait: Path, tmp_path
     [
         (100, {}, "shorter than half a frame"),
         (0, {}, "."),
-        (2000, {"steps": 0}, "steps is 0"),
+        (2000, {"steps": -1}, "steps is -1"),
         (2000, {"window": 99}, "position table of 24"),
     ],
 )

@@ -45,6 +45,10 @@ def test_mini_is_small_and_its_parts_fit_together() -> None:
     assert mini.unet_config["ead"]["emotion_dim"] == mini.text_config["dim"]
 
 
-def test_an_unknown_preset_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(CheckpointError, match="no preset 'maxi'.*mini, latentsync-1.5"):
-        find_preset("maxi")
+@pytest.mark.parametrize(
+    ("name", "nearest"), [("maxi", "mini"), ("latentsync", "latentsync-1.[56]"), ("EAD-512px", "ead-512")]
+)
+def test_an_unknown_preset_is_answered_with_the_nearest_and_all(name: str, nearest: str) -> None:
+    message = rf"no preset '{name}': did you mean {nearest}\? Choose one of mini, latentsync-1.5"
+    with pytest.raises(CheckpointError, match=message):
+        find_preset(name)

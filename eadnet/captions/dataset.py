@@ -52,7 +52,7 @@ def clips(folder: Path) -> list[str]:
         if path.suffix.lower() in SUFFIXES and path.is_file()
     )
     if not found:
-        raise InputError(f"{folder} holds no videos ({', '.join(SUFFIXES)}): choose another folder.")
+        raise InputError(f"{folder} contains no videos ({', '.join(SUFFIXES)}): choose another folder.")
     return found
 
 
@@ -91,7 +91,7 @@ def caption_folder(
                 captioned = captioner.describe(from_video(folder / name, frames), seed)
             except (InputError, CheckpointError) as error:
                 skipped.append({"file": name, "why": str(error)})
-                logger.warning("%s is passed over: %s", name, error)
+                logger.warning("%s is skipped: %s", name, error)
             else:
                 file.write(json.dumps(_entry(name, captioned, seed, frames), ensure_ascii=False) + "\n")
                 file.flush()
@@ -142,7 +142,9 @@ def _lines(out: Path) -> Iterator[dict]:
             entry = json.loads(line)
             entry["file"], entry["description"]
         except (ValueError, TypeError, KeyError) as error:
-            raise InputError(f"Line {number} of {out.name} is no caption: repair or delete it.") from error
+            raise InputError(
+                f"Line {number} of {out.name} is not a caption: correct or delete it."
+            ) from error
         yield entry
 
 
@@ -157,6 +159,6 @@ def load_captions(*paths: Path) -> dict[str, Description]:
             raise InputError(f"There is no file {path}: run `eadnet caption` first.")
         for entry in _lines(path):
             if entry["file"] in found:
-                raise InputError(f"{entry['file']} is described twice: keep the captions of one run.")
+                raise InputError(f"{entry['file']} has two captions: keep those of one run.")
             found[entry["file"]] = Description.from_json(json.dumps(entry["description"]))
     return found

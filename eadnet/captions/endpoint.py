@@ -1,6 +1,6 @@
 """Captions from any server that speaks OpenAI's chat completions: Ollama, LM Studio, vLLM, llama.cpp.
 
-The standard library is enough for it. Three rules keep secrets and pictures where they belong: the key
+The standard library is enough for it. Three rules keep secrets and images where they belong: the key
 comes from the environment and goes only to the server that the environment names; redirects are not
 followed; only http and https are spoken.
 """
@@ -43,21 +43,22 @@ def endpoint_url(given: str = "") -> str:
     text = given.strip() or os.environ.get(URL_VARIABLE, "").strip()
     if not text:
         raise InputError(
-            "No endpoint is given: type its address (Ollama: http://localhost:11434/v1) or set "
-            f"{URL_VARIABLE}."
+            f"url is empty: enter the address (Ollama: http://localhost:11434/v1) or set {URL_VARIABLE}."
         )
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
         raise InputError(
-            f"'{excerpt(text, 80)}' is no address ({error}): type http://host:port/v1."
+            f"'{excerpt(text, 80)}' is not an address ({error}): use http://host:port/v1."
         ) from error
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or _CONTROLS & set(text):
-        raise InputError(f"'{excerpt(text, 80)}' is no http address: type it like http://localhost:11434/v1.")
+        raise InputError(
+            f"'{excerpt(text, 80)}' is not an http address: use one like http://localhost:11434/v1."
+        )
     if parts.username or parts.password:
         raise InputError(
-            "The endpoint's address holds a password, which workflows would spread: set "
+            "url contains a password, which would be saved in the workflow: set the environment variable "
             f"{KEY_VARIABLE} instead."
         )
     path = parts.path.rstrip("/")
@@ -124,7 +125,7 @@ class EndpointCaptioner:
         """``timeout`` is for one attempt as a whole, in seconds. Raises InputError for settings that cannot
         work."""
         if not 0 < timeout <= 3600:
-            raise InputError(f"The time-out is {timeout:g} s: use more than 0 and at most 3600.")
+            raise InputError(f"timeout is {timeout:g} s: use more than 0 and at most 3600.")
         if not 0 <= retries <= 10:
             raise InputError(f"The number of retries is {retries}: use 0 to 10.")
         self.url, self.model = endpoint_url(url), clean(model)
@@ -188,8 +189,8 @@ class EndpointCaptioner:
             if isinstance(reason, TimeoutError):
                 raise _Retry(
                     InputError(
-                        f"{self.url} gave no answer within {self.timeout:g} s: allow more time or use "
-                        "a smaller model."
+                        f"{self.url} gave no answer within {self.timeout:g} s: raise timeout or use a "
+                        "smaller model."
                     )
                 ) from error
             raise _Retry(
@@ -202,7 +203,7 @@ class EndpointCaptioner:
         """What to raise for a status other than 200."""
         if error.code in (301, 302, 303, 307, 308):
             return InputError(
-                f"{self.url} sends us elsewhere, which is not followed: type the final address."
+                f"{self.url} redirects elsewhere, which is not followed: enter the final address."
             )
         try:
             said = _message(_read(error, deadline))

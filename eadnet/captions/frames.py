@@ -21,15 +21,15 @@ def spread(count: int, wanted: int) -> list[int]:
     Raises InputError for an empty clip or fewer than one wanted.
     """
     if count < 1:
-        raise InputError("There are no frames to describe: give a picture or a clip.")
+        raise InputError("There are no frames to describe: connect an image or the frames of a video.")
     if wanted < 1:
-        raise InputError(f"The number of frames to look at is {wanted}: use 1 or more.")
+        raise InputError(f"The number of frames to analyse is {wanted}: use 1 or more.")
     wanted = min(wanted, count)
     return [int((i + 0.5) * count / wanted) for i in range(wanted)]
 
 
 def shrink(frame: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """uint8 [H, W, 3] so that no side is longer than ``side``; smaller pictures stay as they are."""
+    """uint8 [H, W, 3] so that no side is longer than ``side``; smaller images stay as they are."""
     from PIL import Image
 
     height, width = frame.shape[:2]
@@ -62,9 +62,7 @@ def jpeg(frame: np.ndarray, side: int = SIDE, quality: int = 85) -> bytes:
 def check_frames(frames: Sequence[np.ndarray]) -> None:
     """Raise InputError unless there is a frame and all are uint8 [H, W, 3]."""
     if len(frames) == 0:
-        raise InputError("There are no frames to describe: give a picture or a clip.")
+        raise InputError("There are no frames to describe: connect an image or the frames of a video.")
     for frame in frames:
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
-            raise InputError(
-                f"A frame has the shape {list(frame.shape)}: colour pictures [H, W, 3] are needed."
-            )
+            raise InputError(f"A frame has the shape {list(frame.shape)}: RGB frames [H, W, 3] are needed.")

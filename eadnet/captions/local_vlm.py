@@ -38,12 +38,13 @@ def folder_problem(folder: str | os.PathLike[str]) -> str | None:
         return f"{folder.name} has no config.json: download the model's whole folder."
     if not names & set(_PROCESSORS):
         return (
-            f"{folder.name} has no processor (preprocessor_config.json): it is no vision model, or not whole."
+            f"{folder.name} has no processor (preprocessor_config.json): it is not a vision-language model, "
+            "or incomplete."
         )
     if not names & set(_TOKENIZERS):
         return f"{folder.name} has no tokenizer (tokenizer.json): download the model's whole folder."
     if not any(name.endswith(".safetensors") for name in names):
-        return f"{folder.name} has no .safetensors weights: get the model in that format."
+        return f"{folder.name} has no .safetensors weights: download the model in that format."
     return None
 
 
@@ -83,7 +84,7 @@ class LocalVLM(nn.Module):
             ) from error
         if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
             raise CheckpointError(
-                f"{folder.name} reads no pictures or no text: choose a vision-language model."
+                f"{folder.name} does not take both images and text: choose a vision-language model."
             )
         return cls(model.eval().requires_grad_(False), processor, folder.name)
 

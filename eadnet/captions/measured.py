@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..faces.landmarker import blendshapes
 from .base import Captioned
 from .frames import check_frames
-from .mediapipe_faces import blendshapes
 from .schema import EMOTIONS, SIDES, UNITS, ActionUnit, Description, prototypes
 from .words import sentence
 
@@ -55,7 +55,7 @@ def mean_shapes(frames: Sequence[Mapping[str, float] | None]) -> dict[str, float
     """Every shape's mean over the frames with a face. Raises InputError when there is none."""
     seen = [frame for frame in frames if frame]
     if not seen:
-        raise InputError("No face was found in the frames: give a clip with one clear face.")
+        raise InputError("No face was found in the frames: use frames with one clearly visible face.")
     return {name: float(np.mean([frame.get(name, 0.0) for frame in seen])) for name in seen[0]}
 
 
@@ -188,15 +188,17 @@ def from_face_landmarks(landmarks: Any, seed: int = 0) -> Captioned:
     """
     frames = landmarks.get("frames") if isinstance(landmarks, Mapping) else None
     if not isinstance(frames, (list, tuple)):
-        raise InputError("The face landmarks hold no frames: connect ComfyUI's face landmark node.")
+        raise InputError("The face landmarks contain no frames: connect ComfyUI's face landmark node.")
     shapes = [faces[0].get("blendshapes") if faces else None for faces in frames]
     if any(frames) and not any(shapes):
-        raise InputError("The face landmarks hold no blend shapes: choose a landmark model that gives them.")
+        raise InputError(
+            "The face landmarks contain no blend shapes: use a landmark model that outputs them."
+        )
     return _captioned(shapes, "measured on ComfyUI's face landmarks", seed)
 
 
 class MeasuredCaptioner:
-    """Measures the frames with MediaPipe (see `mediapipe_faces`)."""
+    """Measures the frames with MediaPipe (see `eadnet.faces.landmarker`)."""
 
     def __init__(self, task: str | os.PathLike[str]) -> None:
         self.task = task

@@ -59,7 +59,7 @@ class ActionUnit:
     def __post_init__(self) -> None:
         if self.number not in UNITS:
             raise InputError(
-                f"There is no action unit {self.number}: known are {', '.join(map(str, UNITS))}."
+                f"There is no action unit {self.number}: use one of {', '.join(map(str, UNITS))}."
             )
         if self.side not in SIDES:
             raise InputError(f"The side of action unit {self.number} is '{self.side}': use {_either(SIDES)}.")
@@ -129,10 +129,13 @@ class Description:
             fields = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise InputError(
-                f"The description is not JSON ({error}): give one that was written here."
+                f"The description is not JSON ({error}): use the description output of EAD-Net Caption "
+                "Emotion."
             ) from error
         if not isinstance(fields, Mapping):
-            raise InputError("The description is not a JSON object: give one that was written here.")
+            raise InputError(
+                "The description is not a JSON object: use the description output of EAD-Net Caption Emotion."
+            )
         unknown = sorted(set(fields) - set(cls.__dataclass_fields__))
         if unknown or "emotion" not in fields:
             wrong = f"has the unknown field '{unknown[0]}'" if unknown else "names no emotion"
@@ -141,7 +144,7 @@ class Description:
             )
         for name in ("emotion", "head", "gaze", "caption"):
             if not isinstance(fields.get(name, ""), str):
-                raise InputError(f"The {name} of the description is not a text: write it in quotes.")
+                raise InputError(f"The {name} of the description is not a string: put it in quotes.")
         units = fields.get("action_units", [])
         if not isinstance(units, list):
             raise InputError("The action units of the description are not a list: write [...].")

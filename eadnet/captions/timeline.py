@@ -59,16 +59,16 @@ def parse_timeline(text: str, duration: float | None = None) -> list[Key]:
         if duration is not None and key.time >= duration:
             raise InputError(
                 f"Line {number}: {key.time:g} s is beyond the clip, which ends at {duration:.2f} s: use an "
-                "earlier time or a longer recording."
+                "earlier time or longer audio."
             )
         if keys and key.time <= keys[-1].time:
             raise InputError(
                 f"Line {number}: {key.time:g} s does not come after the {keys[-1].time:g} s of line "
-                f"{keys[-1].line}: put the lines in the order of time."
+                f"{keys[-1].line}: sort the lines by time."
             )
         keys.append(key)
         if len(keys) > _MOST_LINES:
-            raise InputError(f"Line {number}: more than {_MOST_LINES} lines are not read: use fewer.")
+            raise InputError(f"Line {number}: the timeline has more than {_MOST_LINES} lines: use fewer.")
     if not keys:
         raise InputError(f"The timeline is empty: {_EXAMPLE}.")
     return keys
@@ -80,10 +80,10 @@ def _key(line: str, number: int) -> Key:
     if match is None:
         if re.fullmatch(r"-\d.*", start):
             raise InputError(f"Line {number}: the time {_short(start)} is negative: the clip begins at 0.")
-        raise InputError(f"Line {number}: '{_short(start)}' is no time in seconds: {_EXAMPLE}.")
+        raise InputError(f"Line {number}: '{_short(start)}' is not a time in seconds: {_EXAMPLE}.")
     time = 60 * int(match[1] or 0) + float(match[2])
     if not math.isfinite(time):
-        raise InputError(f"Line {number}: '{_short(start)}' is no time in seconds: {_EXAMPLE}.")
+        raise InputError(f"Line {number}: '{_short(start)}' is not a time in seconds: {_EXAMPLE}.")
     sentence, comma, last = rest.strip().rpartition(",")
     if not comma:
         sentence, last = ("", rest.strip()) if _number(rest.strip()) is not None else (rest.strip(), "")
@@ -93,7 +93,7 @@ def _key(line: str, number: int) -> Key:
         return Key(time, sentence, 1.0, number)
     strength = _number(last.strip())
     if strength is None:
-        raise InputError(f"Line {number}: the strength '{_short(last.strip())}' is no number: use 0 to 1.")
+        raise InputError(f"Line {number}: the strength '{_short(last.strip())}' is not a number: use 0 to 1.")
     if not 0 <= strength <= 1:
         raise InputError(
             f"Line {number}: the strength is {strength:g}: use 0 to 1, with a point for decimals (0.8)."
@@ -124,7 +124,9 @@ def key_weights(
     if ease not in EASES:
         raise InputError(f"The ease '{ease}' is not known: use {', '.join(EASES)}.")
     if frames < 1 or not fps > 0 or not math.isfinite(fps):
-        raise InputError(f"A clip of {frames} frames at {fps:g} per second makes no sense.")
+        raise InputError(
+            f"A clip of {frames} frames at {fps:g} per second is not possible: both must be positive."
+        )
     if not 0 <= cross_fade <= 3600:
         raise InputError(f"The cross-fade is {cross_fade:g} s: use 0 (a cut) or more.")
     times = np.arange(frames) / fps
@@ -149,7 +151,7 @@ def frame_strength(keys: Sequence[Key], weights: np.ndarray) -> np.ndarray:
 
 
 def blend(tokens: Tensor, null: Tensor, share: Tensor) -> Tensor:
-    """Mix tokens with those of the empty sentence.
+    """Mix tokens with those of the null text.
 
     Args:
         tokens: [K, L, D] of K sentences.

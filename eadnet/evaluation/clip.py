@@ -20,9 +20,9 @@ from ..media.speech import record_speech
 from ..metrics.clip_scores import clip_scores, smaller
 from ..metrics.expression import read_expression
 from ..metrics.landmarks import MOUTH_68, landmark_distance
-from ..metrics.sync import SyncNetwork, judge
+from ..metrics.sync import SyncNetwork, sync_verdict
 from ..metrics.temporal import flicker, jitter, warped_difference
-from .judges import Judges
+from .networks import ScoringNetworks
 from .subject import Subject
 
 
@@ -36,7 +36,7 @@ class ClipResult:
         notes: a sentence each.
         curve: mean distance at every offset by the first SyncNet, offsets from 15 to -15; empty without one.
         strip: some frames side by side, base64 of a JPEG.
-        asked, read: expression that was asked for and the one read, where known.
+        asked, read: the expression by its label and the one read, where known (as `report.json` names them).
         problem: why the clip was not scored at all; empty if it was.
     """
 
@@ -50,34 +50,36 @@ class ClipResult:
     problem: str = ""
 
 
-def score_clip(path: Path, truth: Path | None, judges: Judges, asked: str = "") -> ClipResult:
+def score_clip(path: Path, truth: Path | None, networks: ScoringNetworks, label: str = "") -> ClipResult:
     """All scores of one video. What cannot be computed for this clip is said in its notes.
 
     A file that cannot be read and a clip without a face are not scored; the result says why.
     """
     try:
-        with Subject(path, judges.detector()) as subject:
-            return _scored(path, subject, truth, judges, asked)
+        with Subject(path, networks.detector()) as subject:
+            return _scored(path, subject, truth, networks, label)
     except InputError as error:
-        return ClipResult(path.stem, {}, [], [], "", asked, problem=str(error))
+        return ClipResult(path.stem, {}, [], [], "", label, problem=str(error))
 
 
-def _scored(path: Path, subject: Subject, truth: Path | None, judges: Judges, asked: str) -> ClipResult:
+def _scored(
+    path: Path, subject: Subject, truth: Path | None, networks: ScoringNetworks, label: str
+) -> ClipResult:
     scores: dict[str, float] = {}
     notes = list(subject.notes)
-    curve = _score_sync(path, subject, judges.sync, scores, notes) if judges.sync else []
-    points = subject.points(judges.landmarks) if judges.landmarks else None
+    curve = _score_sync(path, subject, networks.sync, scores, notes) if networks.sync else []
+    points = subject.points(networks.landmarks) if networks.landmarks else None
     if points is not None:
         scores["jitter"] = jitter(points)
-    if truth is None or not _score_pair(subject, truth, judges, points, scores, notes):
+    if truth is None or not _score_pair(subject, truth, networks, points, scores, notes):
         scores["flicker"] = flicker(subject.frames)
         scores["warped"] = warped_difference(changed(subject.frames, smaller))
     read = ""
-    if judges.expressions and asked:
-        read = read_expression(subject.tight_where_seen(), judges.expressions)
-        scores["expression"] = float(read == asked)
+    if networks.expressions and label:
+        read = read_expression(subject.tight_where_seen(), networks.expressions)
+        scores["expression"] = float(read == label)
     finite = {key: value for key, value in scores.items() if math.isfinite(value)}
-    return ClipResult(path.stem, finite, notes, curve, _strip(subject.seen_by("mini")), asked, read)
+    return ClipResult(path.stem, finite, notes, curve, _strip(subject.seen_by("mini")), label, read)
 
 
 def _score_sync(
@@ -96,7 +98,7 @@ def _score_sync(
     curve: list[float] = []
     for network in networks:
         try:
-            verdict = judge(network, subject.seen_by(network.name), sound, subject.fps)
+            verdict = sync_verdict(network, subject.seen_by(network.name), sound, subject.fps)
         except InputError as error:
             notes.append(f"No sync score by {network.name}: {error}")
             continue
@@ -123,21 +125,21 @@ def _speech(path: Path) -> Tensor:
 def _score_pair(
     subject: Subject,
     truth: Path,
-    judges: Judges,
+    networks: ScoringNetworks,
     points: Tensor | None,
     scores: dict[str, float],
     notes: list[str],
 ) -> bool:
     """Scores against the true clip into `scores`; False where the two cannot be compared."""
     try:
-        with Subject(truth, judges.detector() if points is not None else None) as other:
+        with Subject(truth, networks.detector() if points is not None else None) as other:
             if abs(subject.fps - other.fps) > 0.01:
                 raise InputError(
                     f"the clip has {subject.fps:g} frames per second and the reference {other.fps:g}; bring "
                     "both to one rate."
                 )
             pair = clip_scores(subject.frames, other.frames)
-            theirs = None if points is None else other.points(judges.landmarks)
+            theirs = None if points is None else other.points(networks.landmarks)
     except InputError as error:
         notes.append(f"Not compared with the reference: {error}")
         return False

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import InputError
 from ..metrics.sync import FPS
 from .clip import ClipResult, score_clip
-from .judges import Judges, find_judges, stamp
+from .networks import ScoringNetworks, find_networks, stamp
 from .page import html_page
 from .results import Evaluation, totals
 from .sets import SetDistance, set_distances
@@ -37,11 +37,11 @@ def evaluate(
     """Score every video of a folder and write `report.json`, `clips.csv` and `index.html` into `out`.
 
     Args:
-        generated: folder with videos of one face each; their sound is judged if they have any. A file
-            `labels.json` in it ({"clip": "happy"}) says which expression was asked for.
+        generated: folder with videos of one face each; their sound is scored if they have any. A file
+            `labels.json` in it ({"clip": "happy"}) says which expression each shows.
         out: folder of the report, made if needed.
         reference: folder with true videos of the same names.
-        models, mini, faces: see `find_judges`.
+        models, mini, faces: see `find_networks`.
         on_clip: called with (clips done, clips in all).
 
     Raises:
@@ -51,31 +51,31 @@ def evaluate(
     videos = list_videos(generated)
     references = list_videos(reference) if reference else []
     truths = {path.stem: path for path in references}
-    judges = find_judges(models, mini, faces)
+    networks = find_networks(models, mini, faces)
     labels = _labels(generated / LABELS_FILE)
     results = []
     for done, path in enumerate(videos):
-        truth, asked = truths.get(path.stem), labels.get(path.stem, "")
+        truth, label = truths.get(path.stem), labels.get(path.stem, "")
         kept = out / "clips" / f"{path.name}.json"
-        mark = _mark(path, truth, judges, asked)
+        mark = _mark(path, truth, networks, label)
         result = _finished(kept, mark)
         if result is None:
-            result = score_clip(path, truth, judges, asked)
+            result = score_clip(path, truth, networks, label)
             _write_text(kept, json.dumps({"mark": mark, "clip": _plain(vars(result))}))
         if truths and truth is None and not result.problem:
             result = replace(result, notes=[*result.notes, "There is no reference of this name."])
         results.append(result)
         if on_clip:
             on_clip(done + 1, len(videos))
-    missing = dict(judges.missing)
+    missing = dict(networks.missing)
     if not truths:
         missing["PSNR, SSIM, LMD, FID, FVD against a reference"] = "no reference folder"
-    if judges.expressions and not labels:
+    if networks.expressions and not labels:
         missing["Acc_emo"] = f"file {LABELS_FILE} missing"
     sets: list[SetDistance] = []
     if truths:
         scored = [path for path, clip in zip(videos, results, strict=True) if not clip.problem]
-        sets, failed = set_distances(scored, references, judges, out / "clips")
+        sets, failed = set_distances(scored, references, networks, out / "clips")
         missing |= failed
     evaluation = Evaluation(results, totals(results), missing, sets)
     _write_text(out / "report.json", json.dumps(_summary(evaluation), indent=1))
@@ -104,9 +104,9 @@ def _labels(path: Path) -> dict[str, str]:
         raise InputError(f'{path.name} is not a list of labels: write {{"clip": "happy", ...}}.') from error
 
 
-def _mark(path: Path, truth: Path | None, judges: Judges, asked: str) -> str:
-    """Changes whenever a clip's kept scores no longer hold: other files, other judges, another label."""
-    parts = [str(FORMAT), asked, str(judges.faces is not None), *judges.marks()]
+def _mark(path: Path, truth: Path | None, networks: ScoringNetworks, label: str) -> str:
+    """Changes whenever a clip's kept scores no longer hold: other files, other networks, another label."""
+    parts = [str(FORMAT), label, str(networks.faces is not None), *networks.marks()]
     parts += [stamp(file) for file in (path, truth) if file is not None]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

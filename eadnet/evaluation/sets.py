@@ -19,7 +19,7 @@ from ..media.clips import Frames, video_frames
 from ..media.reader import VideoReader
 from ..metrics.frechet import Gaussian, frechet_distance
 from ..metrics.pairs import as_floats
-from .judges import Judges, stamp
+from .networks import ScoringNetworks, stamp
 
 FRAMES_PER_CLIP, WINDOWS_PER_CLIP = 32, 8
 
@@ -55,7 +55,7 @@ def window_features(frames: Frames, network: Any, most: int = WINDOWS_PER_CLIP) 
 
 
 def set_distances(
-    generated: Sequence[Path], reference: Sequence[Path], judges: Judges, kept: Path
+    generated: Sequence[Path], reference: Sequence[Path], networks: ScoringNetworks, kept: Path
 ) -> tuple[list[SetDistance], dict[str, str]]:
     """FID and FVD as far as their networks are there; the second part says what could not be computed.
 
@@ -65,8 +65,8 @@ def set_distances(
     """
     found, missing = [], {}
     measures: tuple[tuple[str, Any, Callable[[Frames, Any], Tensor]], ...] = (
-        ("FID", judges.inception, picture_features),
-        ("FVD (VideoMAE)", judges.videomae, window_features),
+        ("FID", networks.inception, picture_features),
+        ("FVD (VideoMAE)", networks.videomae, window_features),
     )
     for title, network, measure in measures:
         if network is None:
@@ -76,7 +76,7 @@ def set_distances(
             gaussian = Gaussian(network.dim)
             for path in paths:
                 place = kept / side / f"{path.name}.{title[:3].lower()}.safetensors"
-                gaussian.add(_kept_features(path, place, judges.marks(), network, measure))
+                gaussian.add(_kept_features(path, place, networks.marks(), network, measure))
             sides.append(gaussian)
         try:
             distance = frechet_distance(*sides)

@@ -1,4 +1,4 @@
-"""A video that is judged: its frames, and its face as each judge wants to see it."""
+"""A video that is scored: its frames, and its face as each network was trained to see it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..faces.crops import centre_square
-from ..faces.detectors import FaceDetector
+from ..faces.face import FaceDetector
 from ..faces.follow import follow, watch
 from ..faces.track import FaceTrack
 from ..media.clips import Frames, LazyFrames, changed, picked, pieces, video_frames
 from ..media.reader import VideoReader
-from ..metrics.face_crops import TIGHT, face_crops, in_frame, judge_track, square_track
+from ..metrics.face_crops import TIGHT, face_crops, in_frame, square_track, syncnet_track
 from ..metrics.pairs import as_floats
 
 # Without a detector: where the face is in the centred square of a frame, as shares: left, top, right, bottom.
@@ -70,7 +70,7 @@ class Subject:
         """The face as a SyncNet of this name wants it."""
         if self._track is None:
             return changed(self.frames, centre_square)
-        return face_crops(self.frames, judge_track(self._track, network))
+        return face_crops(self.frames, syncnet_track(self._track, network))
 
     def tight(self) -> LazyFrames:
         """The face alone, as landmark and expression networks want it."""

@@ -37,7 +37,9 @@ def _normalised(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     centred = points - centre
     spread = centred.std()
     if not bool(torch.isfinite(spread)) or float(spread) < 1e-6:
-        raise InputError("the three face points coincide or are not numbers; this frame has no usable face.")
+        raise InputError(
+            "the three face landmarks coincide or are not finite: this frame has no usable face."
+        )
     return centred / spread, centre, spread
 
 
@@ -47,18 +49,18 @@ def align(
     """The similarity that carries three points onto a template, by Procrustes analysis.
 
     The rotation is the orthogonal Procrustes solution, the scale the ratio of the standard deviations. With
-    `smooth`, the picture is also shifted by a correction that changes slowly from frame to frame: how far the
+    `smooth`, the image is also shifted by a correction that changes slowly from frame to frame: how far the
     nose is from its place in the normalised shapes, in pixels (about one; kept because the published models
     were trained on crops made so).
 
     Args:
-        points: [3, 2], (x, y) in pixels of the picture.
+        points: [3, 2], (x, y) in pixels of the image.
         target: [3, 2], from `template`.
         correction: what the previous frame returned; None for the first.
         smooth: apply the correction.
 
     Returns:
-        (matrix [2, 3] float64 from picture to crop coordinates, the correction [2] for the next frame).
+        (matrix [2, 3] float64 from image to crop coordinates, the correction [2] for the next frame).
 
     Raises:
         InputError: the points coincide or are not finite.
@@ -90,13 +92,13 @@ def align_track(
         smooth: LatentSync's correction from frame to frame.
 
     Returns:
-        (matrices [T, 2, 3] float32 from picture to crop coordinates, the correction for the next part).
+        (matrices [T, 2, 3] float32 from image to crop coordinates, the correction for the next part).
 
     Raises:
         InputError: not [T, 3, 2], or points that coincide or are not finite.
     """
     if points.ndim != 3 or tuple(points.shape[1:]) != (3, 2):
-        raise InputError(f"face points have shape {list(points.shape)}; give [frames, 3, 2].")
+        raise InputError(f"face points have shape {list(points.shape)}: use [frames, 3, 2].")
     matrices = []
     for frame in points:
         matrix, correction = align(frame, template(resolution), correction, smooth)
@@ -107,20 +109,20 @@ def align_track(
 
 
 def invert(matrices: Tensor) -> Tensor:
-    """From crop back to picture coordinates; [..., 2, 3] -> [..., 2, 3]."""
+    """From crop back to image coordinates; [..., 2, 3] -> [..., 2, 3]."""
     linear = torch.linalg.inv(matrices[..., :2])
     return torch.cat([linear, -linear @ matrices[..., 2:]], dim=-1)
 
 
 def warp(images: Tensor, matrices: Tensor, size: tuple[int, int], fill: float = 0.0) -> Tensor:
-    """Pictures seen through affine matrices, bilinear.
+    """Images seen through affine matrices, bilinear.
 
     Args:
         images: [T, C, H, W].
-        matrices: [T, 2, 3], from picture to result coordinates, in pixels with (0, 0) at the centre of the
+        matrices: [T, 2, 3], from image to result coordinates, in pixels with (0, 0) at the centre of the
             first pixel.
         size: (width, height) of the result.
-        fill: value outside the picture.
+        fill: value outside the image.
 
     Returns:
         [T, C, height, width].

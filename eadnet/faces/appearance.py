@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .detectors import Face
+from .face import Face
 
 # Root mean square differences below this are light and expression, not another person.
 SAME_LOOK = 0.10

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from .appearance import SAME_LOOK, unlike
-from .detectors import Face
+from .face import Face
 from .tracker import Track
 
 CHOICES = ("largest", "index", "point", "mask")
@@ -46,11 +46,11 @@ class Choice:
 
     def __post_init__(self) -> None:
         if self.by not in CHOICES:
-            raise InputError(f"A face is chosen by '{self.by}': use one of {', '.join(CHOICES)}.")
+            raise InputError(f"The face choice is '{self.by}': use one of {', '.join(CHOICES)}.")
         if self.order not in ORDERS:
             raise InputError(f"The order of faces is '{self.order}': use one of {', '.join(ORDERS)}.")
         if self.by == "mask" and self.mask is None:
-            raise InputError("The face is chosen by a mask, but there is none: connect or give a mask.")
+            raise InputError("The face is chosen by mask, but there is no mask: connect one.")
 
 
 def pick(tracks: list[Track], shots: tuple[int, ...], count: int, choice: Choice) -> dict[int, Face]:

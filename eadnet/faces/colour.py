@@ -45,7 +45,7 @@ def ring(region: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ColourChange:
-    """For each picture and channel: light becomes ``gain`` * light + ``offset``, mixed in by ``share``.
+    """For each image and channel: light becomes ``gain`` * light + ``offset``, mixed in by ``share``.
 
     gain, offset: [n, 3, 1, 1]; share: [n, 1, 1, 1] in 0 to 1.
     """
@@ -55,7 +55,7 @@ class ColourChange:
     share: Tensor
 
     def apply(self, pictures: Tensor) -> Tensor:
-        """Pictures [n, 3, h, w] in [0, 1], changed."""
+        """Images [n, 3, h, w] in [0, 1], changed."""
         changed = to_srgb((to_linear(pictures) * self.gain + self.offset).clamp(0, 1))
         return torch.lerp(pictures, changed, self.share.to(changed))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from .dense import MESH, face_from_mesh
-from .detectors import Face, is_sound
+from .face import Face, is_sound
 
 
 class GivenLandmarks:
@@ -23,12 +23,12 @@ class GivenLandmarks:
         frames, given = landmarks.get("frames"), landmarks.get("image_size")
         if not isinstance(frames, (list, tuple)) or given is None:
             raise InputError(
-                "The face landmarks hold no frames: connect the output of a face landmarker node."
+                "The face landmarks contain no frames: connect the output of a face landmarker node."
             )
         if len(frames) != count or (int(given[0]), int(given[1])) != size:
             raise InputError(
                 f"The face landmarks belong to {len(frames)} frames of {given[1]} x {given[0]} pixels, and "
-                f"the pictures are {count} of {size[1]} x {size[0]}: give both nodes the same frames."
+                f"the images are {count} of {size[1]} x {size[0]}: connect the same frames to both nodes."
             )
         self._faces = [[face for face in map(_face, frame) if face is not None] for frame in frames]
         self._next = 0

@@ -1,4 +1,4 @@
-"""From any picture to the square crop the model works on."""
+"""From any image to the square crop the model works on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GREY = 0.5
 
 
 def without_alpha(image: Tensor) -> Tensor:
-    """Pictures [B, H, W, C] in [0, 1] with 1 to 4 channels -> [B, H, W, 3], transparency laid on mid grey."""
+    """Images [B, H, W, C] in [0, 1] with 1 to 4 channels -> [B, H, W, 3], transparency laid on mid grey."""
     channels = image.shape[-1]
     if channels in (2, 4):
         alpha = image[..., -1:]
@@ -40,19 +40,19 @@ def check_pictures(image: Tensor) -> None:
     """Raise InputError unless ``image`` is a non-empty float batch [B, H, W, 1..4] of finite numbers."""
     if image.ndim != 4 or not 1 <= image.shape[-1] <= 4 or 0 in image.shape:
         raise InputError(
-            f"A picture must have the shape [batch, height, width, 1 to 4 channels] with at least one pixel, "
-            f"got {list(image.shape)}: connect a picture or a batch of frames."
+            "An image must have the shape [batch, height, width, 1 to 4 channels] with at least one pixel, "
+            f"got {list(image.shape)}: connect an IMAGE."
         )
     if not image.is_floating_point():
         raise InputError(
-            f"A picture must be floating point in 0 to 1, got {image.dtype}: divide by 255 first."
+            f"An image must be floating point in 0 to 1, got {image.dtype}: divide by 255 first."
         )
     if not torch.isfinite(image).all():
-        raise InputError("The picture holds numbers that are not finite: check the node that made it.")
+        raise InputError("The image contains values that are not finite: check the node that made it.")
 
 
 def prepare_portrait(image: Tensor, resolution: int) -> Tensor:
-    """Pictures [B, H, W, C] in [0, 1] -> centred square crops [B, 3, R, R] float32 in [-1, 1].
+    """Images [B, H, W, C] in [0, 1] -> centred square crops [B, 3, R, R] float32 in [-1, 1].
 
     Grey, RGB and RGBA in any float type and any size from 1x1 are accepted; values outside [0, 1] are
     clipped. Raises InputError for anything else (see `check_pictures`).
@@ -63,5 +63,5 @@ def prepare_portrait(image: Tensor, resolution: int) -> Tensor:
 
 
 def to_pictures(crops: Tensor) -> Tensor:
-    """Crops [B, 3, R, R] in [-1, 1] -> pictures [B, R, R, 3] float32 in [0, 1]."""
+    """Crops [B, 3, R, R] in [-1, 1] -> images [B, R, R, 3] float32 in [0, 1]."""
     return (crops.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).contiguous()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .detectors import Face
+from .face import Face
 
 # Corners and lids of an eye, ends of the mouth, tip of the nose; right is the person's.
 _RIGHT_EYE, _LEFT_EYE = (33, 133, 159, 145), (263, 362, 386, 374)

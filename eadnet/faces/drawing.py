@@ -1,4 +1,4 @@
-"""A track drawn over its frames, to see whether the right face was followed and how well."""
+"""A track drawn over its frames, to see whether the right face was tracked and how well."""
 
 from __future__ import annotations
 

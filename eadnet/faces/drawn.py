@@ -1,4 +1,4 @@
-"""Is a picture drawn, as `mini` knows faces, or a photograph, which it cannot speak for?
+"""Is an image drawn, as `mini` knows faces, or a photograph, which it cannot speak for?
 
 A drawing is flat between its lines, a photograph has grain and shading everywhere: the mean of the local
 change over its lower quartile is large for one and small for the other. Sharp, contrasty photographs pass for
@@ -20,8 +20,8 @@ SIDE = 128
 FLATTEST_PHOTOGRAPH = 7.5  # heads of the world have 8.3 and more
 WORST_DRAWING = 25.0  # dB; heads of the world come back with 26.4 and more
 PHOTOGRAPH = (
-    "This looks like a photograph, and mini was trained on drawn heads only: it will paint a drawn "
-    "face over it. Use the public LatentSync weights for photographs."
+    "This looks like a photograph, and mini was trained on drawn heads only: the result will show a drawn "
+    "face. Use the public LatentSync weights for photographs."
 )
 _LUMA = (0.299, 0.587, 0.114)
 _FACE = (slice(40, 110), slice(30, 98))

@@ -12,7 +12,7 @@ from ..errors import InputError
 from .appearance import look_of
 from .choice import Choice, people_count, pick
 from .cuts import CutFinder
-from .detectors import Face, FaceDetector, is_sound
+from .face import Face, FaceDetector, is_sound
 from .framing import frame_face
 from .points import alignment_points
 from .smoothing import smooth_points
@@ -45,8 +45,8 @@ def watch(frames: Iterable[np.ndarray], detector: FaceDetector) -> Sighting:
         size = size or shape
         if shape != size:
             raise InputError(
-                f"Frame {index} is {shape[1]} x {shape[0]} pixels and those before {size[1]} x {size[0]}: "
-                "use frames of one size."
+                f"Frame {index} is {shape[1]} x {shape[0]} pixels and the frames before are {size[1]} x "
+                f"{size[0]}: use frames of one size."
             )
         if cuts.is_cut(frame):
             shots.append(index)
@@ -55,7 +55,7 @@ def watch(frames: Iterable[np.ndarray], detector: FaceDetector) -> Sighting:
         tracker.update(index, [_with_look(frame, face) for face in faces])
         count = index + 1
     if size is None:
-        raise InputError("There are no frames to find a face in: connect a picture or a video.")
+        raise InputError("There are no frames: connect an image or a video.")
     return Sighting(size, count, tuple(shots), tracker.tracks)
 
 
@@ -87,11 +87,11 @@ def follow(
         InputError: no face in the whole video, no person with the chosen index, or an unknown word.
     """
     if fallback not in FALLBACKS:
-        raise InputError(f"The fallback for missing frames is '{fallback}': use {', '.join(FALLBACKS)}.")
+        raise InputError(f"missing_frame_fallback is '{fallback}': use {', '.join(FALLBACKS)}.")
     if not sighting.tracks:
         raise InputError(
-            f"No face was found in any of the {sighting.count} frames: choose another video, or give "
-            "the face by hand (box or five points)."
+            f"No face was found in any of the {sighting.count} frames: choose another video, or enter the "
+            "face by hand (box or five points)."
         )
     choice = choice or Choice()
     chosen = pick(sighting.tracks, sighting.shots, sighting.count, choice)
@@ -107,10 +107,8 @@ def follow(
 
 def _no_such_face(sighting: Sighting, choice: Choice) -> str:
     most = people_count(sighting.tracks, sighting.shots, sighting.count)
-    return (
-        f"{'1 face was' if most == 1 else f'{most} faces were'} found in the video, and number "
-        f"{choice.index} is asked for: use 0 to {most - 1}."
-    )
+    found = "1 face was" if most == 1 else f"{most} faces were"
+    return f"{found} found in the video, and the face index is {choice.index}: use 0 to {most - 1}."
 
 
 def _spans(shots: tuple[int, ...], count: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""How a model wants a face to lie in its square: the framings by name.
+"""Where the face lies in a model's square crop: the framings by name.
 
 Every framing gives matrices from pixels of the frame to pixels of a square crop, (0, 0) at the centre of the
 first pixel.
@@ -15,7 +15,7 @@ from .affine import align_track, crop_size
 
 FRAMINGS = ("latentsync", "portrait")
 
-# Right eye, left eye, nose tip, right and left mouth corner as shares of the side of the square, in pictures
+# Right eye, left eye, nose tip, right and left mouth corner as shares of the side of the square, in images
 # like those `mini` was trained on: means over 400 people of `eadnet.synthetic` at rest.
 PORTRAIT_TEMPLATE = (
     (0.378, 0.446),
@@ -53,7 +53,7 @@ def frame_face(framing: str, points: np.ndarray, brows: np.ndarray, resolution: 
 
 
 def rescaled(matrices: Tensor, size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:
-    """Matrices [..., 2, 3] into a picture of ``size`` (width, height) -> into the same of ``new_size``."""
+    """Matrices [..., 2, 3] into an image of ``size`` (width, height) -> into the same of ``new_size``."""
     factor = torch.tensor(
         [new_size[0] / size[0], new_size[1] / size[1]], dtype=torch.float64, device=matrices.device
     )
@@ -74,7 +74,7 @@ def _similarity(points: np.ndarray, goal: np.ndarray) -> np.ndarray:
     p, q = p - p_mean, q - q_mean
     spread = (weights * np.abs(p) ** 2).sum(-1)
     if not np.isfinite(spread).all() or (spread < 1e-9).any():
-        raise InputError("the face points coincide or are not numbers; this frame has no usable face.")
+        raise InputError("the face landmarks coincide or are not finite: this frame has no usable face.")
     turn = (weights * q * p.conj()).sum(-1) / spread
     shift = q_mean - turn * p_mean[:, 0]
     rows = [[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]]

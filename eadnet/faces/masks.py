@@ -1,10 +1,10 @@
-"""Which part of an aligned face crop is generated, and how the denoiser is told.
+"""Which part of an aligned face crop is generated, and how the U-Net is told.
 
 Two complementary masks exist and are easily confused, so both have a name here:
 
 * the *region* is 1 where pixels are to be generated (what a person would paint);
 * the *keep mask* is ``1 - region``. LatentSync (arXiv 2412.09262) feeds this one to the U-Net as its mask
-  channel, and multiplies the picture in [-1, 1] with it, so hidden pixels become mid grey.
+  channel, and multiplies the image in [-1, 1] with it, so hidden pixels become mid grey.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _lower_face(y: Tensor, x: Tensor) -> Tensor:
     """Cheeks, mouth and chin over nearly the full width; the nose between the cheeks stays.
 
     A half ellipse, carried on upwards by a band with straight sides that leaves a gap for the nose.
-    Reconstruction: a described shape that covers what LatentSync's fixed mask picture covers, not a copy
+    Reconstruction: a described shape that covers what LatentSync's fixed mask image covers, not a copy
     of it.
     """
     across, down = (x - 0.5).abs(), (y - 0.5).clamp(min=0)
@@ -69,7 +69,7 @@ def mask_image(region: str, resolution: int) -> Tensor:
 
 
 def keep_mask(region: Tensor) -> Tensor:
-    """1 where the picture stays, the polarity the U-Net's mask channel has in LatentSync. Any shape."""
+    """1 where the image stays, the polarity the U-Net's mask channel has in LatentSync. Any shape."""
     return 1 - region
 
 

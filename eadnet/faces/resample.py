@@ -1,4 +1,4 @@
-"""Pictures seen through affine matrices, antialiased where they shrink."""
+"""Images seen through affine matrices, antialiased where they shrink."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def sample(
     padding: str = "border",
     every: int = 1,
 ) -> Tensor:
-    """Pictures through matrices; what is finer than the result's pixels is taken out first.
+    """Images through matrices; what is finer than the result's pixels is taken out first.
 
     Args:
         images: [n, C, h, w] floating point.
         matrices: [n, 2, 3] from *result* to source pixels, (0, 0) at the centre of the first pixel.
         size: (width, height) of the result.
-        mode: "bicubic" for pictures, "bilinear" for masks.
+        mode: "bicubic" for images, "bilinear" for masks.
         padding: "border" repeats the edge pixels, "zeros" puts nothing beyond.
         every: only each so many-th pixel across and down is worked out.
 
     Returns:
-        [n, C, height / every, width / every] of the images' type. Bicubic values may overshoot. A picture's
+        [n, C, height / every, width / every] of the images' type. Bicubic values may overshoot. An image's
         result does not depend on the others.
     """
     matrices = matrices.double().cpu()
@@ -98,7 +98,7 @@ def _sample(
 
 
 def _softened(images: Tensor, steps: Tensor, dim: int) -> Tensor:
-    """Pictures without what is finer than ``steps`` [n] of their pixels along ``dim``, -1 or -2.
+    """Images without what is finer than ``steps`` [n] of their pixels along ``dim``, -1 or -2.
 
     A windowed sinc; a step of a pixel or a little more takes nothing away.
     """
@@ -120,7 +120,7 @@ def _softened(images: Tensor, steps: Tensor, dim: int) -> Tensor:
 
 
 def _flattened(means: Tensor) -> Tensor:
-    """Means over pixels [n, C, h, w] -> what the picture was at their middles, to second order."""
+    """Means over pixels [n, C, h, w] -> what the image was at their middles, to second order."""
     padded = F.pad(means, (1, 1, 1, 1), mode="replicate")
     for dim in (-1, -2):
         count = padded.shape[dim] - 2

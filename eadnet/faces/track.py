@@ -43,7 +43,7 @@ class FaceTrack:
     valid: [T] bool; where False there is no face to generate, and the frame is to stay as it is. The
         matrices there are those of the nearest valid frame.
     found: [T] bool; where False and valid, the face was lost for a moment and its place is an estimate.
-    points: [T, 5, 2] float32, smoothed, in the order of `detectors.POINTS`.
+    points: [T, 5, 2] float32, smoothed, in the order of `face.POINTS`.
     boxes: [T, 4] float32, as detected.
     scores: [T] float32, how sure the detector was; 0 where it found nothing.
     shots: the first frame of every shot, 0 among them.
@@ -133,7 +133,9 @@ class FaceTrack:
         track = self.at(crops.shape[-1])
         pixels, matrices = track._checked(frames, indices)
         if len(crops) != len(pixels):
-            raise InputError(f"{len(crops)} faces are to go into {len(pixels)} frames: give one for each.")
+            raise InputError(
+                f"There are {len(crops)} faces and {len(pixels)} frames: use one face for each frame."
+            )
         weight = track.weights(region, feather).to(pixels.device)
         result = pixels.clone()
         chosen = self.valid[torch.as_tensor(indices)].nonzero()[:, 0]
@@ -147,12 +149,12 @@ class FaceTrack:
         return result
 
     def weights(self, region: str | Tensor, feather: int | None = None) -> Tensor:
-        """How much of the generated picture counts, [n or 1, 1, R, R] in [0, 1] in crop coordinates."""
+        """How much of the generated image counts, [n or 1, 1, R, R] in [0, 1] in crop coordinates."""
         shape = mask_image(region, self.resolution) if isinstance(region, str) else region
         shape = shape.reshape(-1, 1, *shape.shape[-2:]).float()
         if shape.shape[-1] != self.resolution:
             raise InputError(
-                f"The region is {shape.shape[-1]} pixels wide and the faces {self.resolution}: make them "
+                f"The mask is {shape.shape[-1]} pixels wide and the faces are {self.resolution}: make them "
                 "equal."
             )
         return feathered(shape, self.resolution // 32 if feather is None else feather)
@@ -167,15 +169,18 @@ class FaceTrack:
         pixels = torch.as_tensor(frames)
         if pixels.ndim != 4 or tuple(pixels.shape[1:3]) != self.size:
             raise InputError(
-                f"The face was found in frames of {self.size[1]} x {self.size[0]} pixels, and these have the "
-                f"shape {list(pixels.shape)}: connect the frames that the face was looked for in."
+                f"The face was tracked in frames of {self.size[1]} x {self.size[0]} pixels, and these have "
+                f"the shape {list(pixels.shape)}: connect the frames that the face was tracked in."
             )
         at = torch.as_tensor(indices, dtype=torch.long)
         if len(at) != len(pixels):
-            raise InputError(f"There are {len(pixels)} frames and {len(at)} indices: give one for each.")
+            raise InputError(
+                f"There are {len(pixels)} frames and {len(at)} indices: use one index for each frame."
+            )
         if len(at) and not (0 <= int(at.min()) and int(at.max()) < len(self)):
             raise InputError(
-                f"The face was followed through {len(self)} frames, and frame {int(at.max())} is asked for."
+                f"The face track has {len(self)} frames, and frame {int(at.max())} is needed: connect the "
+                "track of these frames."
             )
         return pixels, self.matrices[at]
 
@@ -261,7 +266,7 @@ class FaceTrack:
 
 
 def _mixed(old: Tensor, faces: Tensor, share: Tensor) -> Tensor:
-    """Pictures ``old`` of any type with faces in [0, 1] mixed in; bit-identical where the share is 0."""
+    """Images ``old`` of any type with faces in [0, 1] mixed in; bit-identical where the share is 0."""
     if old.dtype == torch.uint8:
         before = old.contiguous().float()
         return before.add_((faces * 255 - before).mul_(share)).round_().clamp_(0, 255).to(torch.uint8)

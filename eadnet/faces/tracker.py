@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .appearance import SAME_LOOK, unlike
-from .detectors import Face
+from .face import Face
 
 # Lengths are in sides of the face, looks in root mean square differences of colour (0 to 1).
 _REACH = 0.8  # how far from the prediction a face may be in the next frame

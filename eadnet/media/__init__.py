@@ -1,1 +1,1 @@
-"""Sound and pictures as tensors: reading, resampling, spectral features, video files, contact sheets."""
+"""Audio and images as tensors: reading, resampling, spectral features, video files, contact sheets."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from .sound import SoundFile
+from .waveform import check_waveform
 
 RATE = 16000
 
@@ -22,25 +23,6 @@ _SURROUND_WEIGHTS = {
     6: (0.7071, 0.7071, 1.0, 0.0, 0.5, 0.5),
     8: (0.7071, 0.7071, 1.0, 0.0, 0.5, 0.5, 0.5, 0.5),
 }
-
-
-def check_waveform(waveform: Tensor, where: str = "the recording") -> Tensor:
-    """The samples as float32 in their own shape, or an error.
-
-    Raises:
-        InputError: no samples, or samples that are not numbers (NaN, infinity).
-    """
-    if not isinstance(waveform, Tensor):
-        waveform = torch.as_tensor(waveform)
-    if waveform.numel() == 0:
-        raise InputError(f"{where} has no samples; give at least a fraction of a second of sound.")
-    if not waveform.is_floating_point():
-        raise InputError(f"{where} holds {waveform.dtype} samples; give floating-point samples in -1..1.")
-    waveform = waveform.float()
-    # The extremes are not finite if any sample is not, and need no memory, unlike a mask of all samples.
-    if not all(math.isfinite(float(extreme)) for extreme in torch.aminmax(waveform)):
-        raise InputError(f"{where} contains NaN or infinite samples; export it again or repair it.")
-    return waveform
 
 
 def mono(waveform: Tensor) -> Tensor:
@@ -55,7 +37,7 @@ def mono(waveform: Tensor) -> Tensor:
     channels, samples = waveform.shape[-2:]
     if waveform.numel() != channels * samples:
         batch = waveform.numel() // (channels * samples)
-        raise InputError(f"the audio is a batch of {batch} recordings; give one at a time.")
+        raise InputError(f"the audio is a batch of {batch} clips: use one at a time.")
     waveform = waveform.reshape(channels, samples)
     weights = torch.tensor(_SURROUND_WEIGHTS.get(channels, (1.0,) * channels), device=waveform.device)
     return (weights / weights.sum()) @ waveform
@@ -78,7 +60,7 @@ def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:
 
     if not rate > 0 or int(rate) != rate:
         raise InputError(
-            f"the sample rate is {rate}; it must be a positive whole number of samples per second."
+            f"the sample rate is {rate}: it must be a positive whole number of samples per second."
         )
     samples = mono(waveform).detach().cpu()
     rate = int(rate)
@@ -99,7 +81,7 @@ def num_frames(seconds: float, fps: float | Fraction) -> int:
     if not (math.isfinite(seconds) and seconds >= 0):
         raise InputError(f"the duration is {seconds} seconds; it must not be negative.")
     if not (math.isfinite(fps) and fps > 0):
-        raise InputError(f"the frame rate is {fps} fps; it must be positive.")
+        raise InputError(f"the frame rate is {fps} fps: it must be positive.")
     # A duration such as 0.3 s has no exact float: without the grain, a half could land just below itself.
     return math.floor(seconds * fps + 0.5 + 1e-9)
 
@@ -118,7 +100,7 @@ def load_audio(path: str | os.PathLike[str]) -> tuple[Tensor, int]:
     """
     sound = SoundFile(path)
     waveform = torch.cat(list(sound.pieces()), dim=1)
-    return check_waveform(waveform, where=f"the sound track of {Path(path).name}"), sound.rate
+    return check_waveform(waveform, where=f"the audio track of {Path(path).name}"), sound.rate
 
 
 def moved(waveform: Tensor, rate: int, seconds: float) -> Tensor:

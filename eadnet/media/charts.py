@@ -72,7 +72,7 @@ def tick_text(value: float, ticks: Sequence[float]) -> str:
 
 
 class Picture:
-    """A sheet to draw on, in pixels of the finished picture."""
+    """A sheet to draw on, in pixels of the finished image."""
 
     def __init__(self, width: int, height: int, theme: Theme) -> None:
         from PIL import Image, ImageDraw
@@ -117,7 +117,7 @@ class Picture:
 
 
 class Panel:
-    """A chart with axes inside a rectangle of a picture.
+    """A chart with axes inside a rectangle of an image.
 
     Args:
         picture: the sheet.

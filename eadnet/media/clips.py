@@ -1,4 +1,4 @@
-"""Clips that are read as they are asked for, so that judging one holds no more of its frames than a piece."""
+"""Clips that are read in chunks, so that a metric never has more than a chunk of frames in memory."""
 
 from __future__ import annotations
 

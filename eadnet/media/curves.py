@@ -1,4 +1,4 @@
-"""A picture of the emotion over time, drawn with numpy and Pillow alone."""
+"""An image of the emotion over time, drawn with numpy and Pillow alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a result is, and which moment of the source each of its frames shows, when sound and picture last
+"""How long a result is, and which moment of the source each of its frames shows, when audio and video last
 differently long.
 """
 
@@ -17,11 +17,11 @@ LENGTH_MODES = ("bounce", "loop", "hold", "cut_off", "silence")
 class Length:
     """``frames`` of the result; frame i shows the source's moment `at(i)`, in frames of the result's rate.
 
-    bounce     as long as the sound; a shorter video plays forwards and backwards in turn
-    loop       as long as the sound; a shorter video starts again
-    hold       as long as the sound; a shorter video stops at its last frame
+    bounce     as long as the audio; a shorter video plays forwards and backwards in turn
+    loop       as long as the audio; a shorter video starts again
+    hold       as long as the audio; a shorter video stops at its last frame
     cut_off    as long as the shorter of the two
-    silence    as long as the longer of the two: the sound is followed by silence, a shorter video bounces
+    silence    as long as the longer of the two: the audio is followed by silence, a shorter video bounces
     """
 
     frames: int
@@ -40,7 +40,7 @@ class Length:
 
 
 def choose_length(mode: str, seconds: float, fps: Fraction | float, available: int | None = None) -> Length:
-    """The length of a result from ``seconds`` of sound and ``available`` frames of video (None: a portrait).
+    """The length of a result from ``seconds`` of audio and ``available`` frames of video (None: a portrait).
 
     Raises InputError for an unknown mode, and when not a single frame would come out.
     """
@@ -56,5 +56,5 @@ def choose_length(mode: str, seconds: float, fps: Fraction | float, available: i
     else:
         frames = heard
     if frames < 1:
-        raise InputError("The recording is shorter than half a frame: give a longer one.")
+        raise InputError("The audio is shorter than half a frame: use longer audio.")
     return Length(frames, available, mode)

@@ -1,4 +1,4 @@
-"""Small pictures of numbers, drawn with numpy and Pillow alone."""
+"""Small images of numbers, drawn with numpy and Pillow alone."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def matrix_picture(matrix: NDArray[Any], size: int = 512, title: str = "frame gr
 
     enlarge = Image.Resampling.NEAREST if count <= side else Image.Resampling.BOX
     picture.paste(Image.fromarray(colours(shade)).resize((side, side), enlarge), (left, top))
-    draw.text((left + side / 2, top / 2), f"{title}: row learns from column", _INK, font, anchor="mm")
+    draw.text((left + side / 2, top / 2), f"{title}: weight of column for row", _INK, font, anchor="mm")
     for tick in _ticks(count):
         at = (tick + 0.5) * side / count
         draw.text((left - 6, top + at), str(tick), _INK, font, anchor="rm")
@@ -96,7 +96,7 @@ def band_picture(edges: NDArray[Any], size: int = 512, title: str = "frame graph
     draw = ImageDraw.Draw(picture)
     shade = Image.fromarray(colours(np.sqrt(np.clip(rows / most, 0, 1))))
     picture.paste(shade.resize((width, height), Image.Resampling.NEAREST), (left, top))
-    draw.text((left + width / 2, top / 2), f"{title}: row learns from a frame so far away", _INK, font, "mm")
+    draw.text((left + width / 2, top / 2), f"{title}: weight by distance in frames", _INK, font, "mm")
     for tick in _ticks(count):
         draw.text((left - 6, top + (tick + 0.5) * height / count), str(tick), _INK, font, anchor="rm")
     for distance in range(-reach, reach + 1, max(1, reach // 4)):

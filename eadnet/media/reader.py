@@ -26,7 +26,7 @@ _ROUNDING = Fraction(3, 2000)
 
 
 class Pictures(Protocol):
-    """A source of pictures, one for each frame of a clip at ``fps``."""
+    """A source of images, one for each frame of a clip at ``fps``."""
 
     fps: Fraction
     count: int
@@ -114,7 +114,7 @@ class VideoReader:
         last = bisect_left(self._times, end - _ROUNDING) if seconds > 0 else len(self._times)
         if first >= last:
             part = f"from {start:g} s on" + (f" for {seconds:g} s" if seconds > 0 else "")
-            raise InputError(f"{self.path.name} has no frames {part}: choose another part.")
+            raise InputError(f"{self.path.name} has no frames {part}: choose another start or duration.")
         return first, last - 1
 
     def _duration(self) -> Fraction:
@@ -176,7 +176,7 @@ class _Cursor:
         return self._decoder is not None and self.at < place <= self.at + _FORWARD
 
     def jump(self, place: int) -> None:
-        """Go on decoding at the last key frame up to ``place``."""
+        """Seek to the last key frame up to ``place``."""
         import av
 
         stream = self._opened()
@@ -208,7 +208,7 @@ class _Cursor:
             self._container = self._decoder = None
 
     def _opened(self) -> Any:
-        """The picture track of the open file."""
+        """The video stream of the open file."""
         if self._container is None:
             self._container = open_video(self._path)
             self._container.streams.video[0].thread_type = "AUTO"
@@ -218,7 +218,7 @@ class _Cursor:
 def _index(path: Path) -> tuple[list[Fraction], list[int], Fraction]:
     """(time of every frame in seconds, in order; numbers of the key frames; average frames per second).
 
-    Reads the packets, not the pictures.
+    Reads the packets, not the images.
     """
     import av
 

@@ -19,14 +19,14 @@ OPEN, CLOSE = -30.0, -40.0
 FLOOR = -60.0
 _BLOCK = RATE // 100  # 10 ms
 _READ = 100 * 60  # blocks read at a time: a minute
-# Sounds that close the lips are short and quiet: the gate shuts late, and opens ahead of the sound.
+# Sounds that close the lips are short and quiet: the gate shuts late, and opens ahead of the audio.
 HOLD = 0.20
 AHEAD = 0.08
 FADE = 0.08
 
 
 def speech_gate(speech: Speech, fps: float | Fraction, num_frames: int) -> Tensor:
-    """How much every frame may listen: 1 where there is speech, 0 in silence, a short fade in between.
+    """The gate of every frame: 1 where there is speech, 0 in silence, a short fade in between.
 
     Args:
         speech: mono, 16 kHz.
@@ -80,13 +80,13 @@ def _dilated(spoken: Tensor, ahead: int, hold: int) -> Tensor:
     return torch.nn.functional.max_pool1d(padded, hold + ahead + 1, stride=1)[0, 0] > 0
 
 
-def gated(tokens: Tensor, gate: Tensor, quiet: Tensor) -> Tensor:
+def fade_to_silence(tokens: Tensor, gate: Tensor, quiet: Tensor) -> Tensor:
     """Tokens [n, N, D] that fade to those of silence, ``quiet`` [N, D], where ``gate`` [n] closes."""
     quiet = quiet.to(tokens)
     return quiet + gate.to(tokens)[:, None, None] * (tokens - quiet)
 
 
-def quiet_tokens(encoder: Any) -> Tensor:
+def silence_tokens(encoder: Any) -> Tensor:
     """What an audio encoder gives for a frame in the middle of silence, [N, D]."""
     tokens: Tensor = encoder.encode_speech(torch.zeros(RATE), 25, 25)[12]
     return tokens

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .waveform import check_waveform
 
 if TYPE_CHECKING:
     from av import AudioFrame
@@ -42,12 +43,10 @@ class SoundInMemory:
     """A waveform [S], [C, S] or [1, C, S] at ``rate`` samples per second."""
 
     def __init__(self, waveform: Tensor, rate: int) -> None:
-        from .audio import check_waveform
-
         waveform = check_waveform(waveform)
         channels = 1 if waveform.ndim == 1 else waveform.shape[-2]
         if waveform.numel() != channels * waveform.shape[-1]:
-            raise InputError("The audio is a batch of several recordings: give one at a time.")
+            raise InputError("The audio is a batch of several clips: use one at a time.")
         self.waveform = waveform.reshape(channels, -1)
         self.rate, self.channels = rate, channels
 
@@ -71,7 +70,7 @@ class SoundFile:
         first = next(self._decoded(), None)
         if first is None:
             raise InputError(
-                f"the sound track of {self.path.name} is empty or damaged; choose a file with sound."
+                f"the audio track of {self.path.name} is empty or damaged: choose a file with audio."
             )
         self.rate, self.channels = first.rate, first.samples.shape[0]
         # What the first sample of the track is behind sample 0 by.
@@ -92,10 +91,7 @@ class SoundFile:
             if left == 0:
                 return
         if not any_left:
-            raise InputError(
-                f"the sound track of {self.path.name} has no samples; give at least a fraction of a second "
-                "of sound."
-            )
+            raise InputError(f"the audio track of {self.path.name} has no samples: use longer audio.")
 
     def _shifted(self) -> Iterator[np.ndarray]:
         """The samples [C, n] from sample 0 on; they may be none."""
@@ -107,8 +103,7 @@ class SoundFile:
             cut -= piece.samples.shape[1] - samples.shape[1]
             if not np.isfinite(samples).all():
                 raise InputError(
-                    f"the sound track of {self.path.name} contains NaN or infinite samples; export it again "
-                    "or repair it."
+                    f"the audio track of {self.path.name} contains NaN or infinite samples: export it again."
                 )
             yield samples
 
@@ -117,23 +112,23 @@ class SoundFile:
 
         name = self.path.name
         if not self.path.is_file():
-            raise InputError(f"{name} is not a file; check the path.")
+            raise InputError(f"{name} is not a file: check the path.")
         try:
             with av.open(str(self.path)) as container:
                 if not container.streams.audio:
-                    raise InputError(f"{name} has no sound track; choose a file with sound.")
+                    raise InputError(f"{name} has no audio track: choose a file with audio.")
                 # Of some tracks (spatial sound of phones) FFmpeg knows nothing: decoding them would crash.
                 tracks = [track for track in container.streams.audio if track.codec_context is not None]
                 if not tracks:
-                    raise InputError(f"{name} has no sound track that can be decoded; convert it to WAV.")
+                    raise InputError(f"{name} has no audio track that can be decoded: convert it to WAV.")
                 if len(container.streams.audio) > 1:
-                    log.info("%s has %d sound tracks: the first is used.", name, len(container.streams.audio))
+                    log.info("%s has %d audio tracks: the first is used.", name, len(container.streams.audio))
                 yield from _pieces(container, tracks[0], name)
         except InputError:
             raise
         except (av.FFmpegError, ValueError) as error:
             raise InputError(
-                f"{name} cannot be read as sound ({error}); convert it to WAV or MP4."
+                f"{name} cannot be read as audio ({error}): convert it to WAV or MP4."
             ) from error
 
 

@@ -42,7 +42,7 @@ class SpeechInMemory:
 
 
 class SpeechFile:
-    """Speech that was recorded with `record_speech`; ``seconds`` is how long the sound really was."""
+    """Speech that was recorded with `record_speech`; ``seconds`` is how long the audio really was."""
 
     def __init__(self, path: Path, samples: int, seconds: float) -> None:
         self.path, self.samples, self.seconds = path, samples, seconds
@@ -68,7 +68,7 @@ def _placed(inside: Tensor, start: int, stop: int) -> Tensor:
 def record_speech(sound: Sound, path: str | os.PathLike[str]) -> SpeechFile:
     """Mix a recording to mono, resample it to 16 kHz and keep it at ``path`` (64 kB for every second).
 
-    Equals `eadnet.media.audio.to_mono_16k` of the whole. Raises InputError when there is no sound or no room.
+    Equals `eadnet.media.audio.to_mono_16k` of the whole. Raises InputError when there is no audio or no room.
     """
     path = Path(path)
     convert = _Resampler(sound.rate)
@@ -81,10 +81,10 @@ def record_speech(sound: Sound, path: str | os.PathLike[str]) -> SpeechFile:
             written += _write(file, convert.finish())
     except OSError as error:
         raise InputError(
-            f"The speech cannot be kept in {path.parent} ({error}): make room or choose another folder."
+            f"The audio cannot be saved in {path.parent} ({error}): free some space or choose another folder."
         ) from error
     if total == 0:
-        raise InputError("The recording has no samples: give at least a fraction of a second of sound.")
+        raise InputError("The audio has no samples: use longer audio.")
     return SpeechFile(path, written, total / sound.rate)
 
 
@@ -106,7 +106,7 @@ class _Resampler:
 
         if not rate > 0 or int(rate) != rate:
             raise InputError(
-                f"the sample rate is {rate}; it must be a positive whole number of samples per second."
+                f"the sample rate is {rate}: it must be a positive whole number of samples per second."
             )
         common = math.gcd(int(rate), RATE)
         self.up, self.down = RATE // common, int(rate) // common
@@ -117,7 +117,7 @@ class _Resampler:
             self.around = math.ceil((10 * widest / self.up + 1) / self.down) * self.down
         self.held = np.zeros(0, np.float32)
         self.begin = 0  # number of the first sample held
-        self.done = 0  # samples whose sound is given out
+        self.done = 0  # samples whose audio is given out
 
     def push(self, samples: np.ndarray) -> Iterator[np.ndarray]:
         if self.up == self.down:
@@ -129,7 +129,7 @@ class _Resampler:
             yield from self._give((end - self.around) // self.down * self.down, final=False)
 
     def finish(self) -> Iterator[np.ndarray]:
-        """What is left, up to the end of the sound."""
+        """What is left, up to the end of the audio."""
         if self.up != self.down:
             yield from self._give(self.begin + len(self.held), final=True)
 

@@ -32,7 +32,7 @@ class Video:
 
 
 def open_video(path: Path) -> Any:
-    """An open container with a picture track; InputError where there is none."""
+    """An open container with a video stream; InputError where there is none."""
     import av
 
     if not path.is_file():
@@ -43,7 +43,7 @@ def open_video(path: Path) -> Any:
         raise InputError(f"{path.name} cannot be read as a video: convert it to MP4 first.") from error
     if not container.streams.video:
         container.close()
-        raise InputError(f"{path.name} has no picture: choose a video with frames.")
+        raise InputError(f"{path.name} has no video stream: choose a video with frames.")
     return container
 
 
@@ -85,7 +85,7 @@ def read_frames(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
 
 
 def upright(pixels: np.ndarray, rotation: int) -> np.ndarray:
-    """Undo a rotation stored beside the picture; degrees counter-clockwise, as FFmpeg's display matrix."""
+    """Undo a rotation stored beside the image; degrees counter-clockwise, as FFmpeg's display matrix."""
     return np.ascontiguousarray(np.rot90(pixels, round(rotation / 90) % 4))
 
 
@@ -113,7 +113,7 @@ def write_video(
     rate: int | None = None,
     quality: int = 16,
 ) -> int:
-    """Write uint8 frames [H, W, 3] with sound [C, S] in [-1, 1] as MP4 (H.264, AAC); returns the frame count.
+    """Write uint8 frames [H, W, 3] with audio [C, S] in [-1, 1] as MP4 (H.264, AAC); returns the frame count.
 
     Exactly the given frames are written, streamed, so memory does not grow with length. ``quality`` is x264's
     constant rate factor. Sound of more than two channels is mixed to one. The file appears whole or not at
@@ -172,7 +172,7 @@ def _write(
 
 
 class _Sound:
-    """Encodes sound alongside the picture, so that the file is interleaved and can be played while it
+    """Encodes audio alongside the frames, so that the file is interleaved and can be played while it
     loads.
     """
 

@@ -1,4 +1,4 @@
-"""Everything about a clip and its reference that needs no weights, in one go, as text and as a picture."""
+"""Everything about a clip and its reference that needs no weights, in one go, as text and as an image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .fidelity import HIGHEST_PSNR, psnr, ssim
 from .pairs import as_floats, common_frames
 from .temporal import Flicker, warped_errors
 
-# Motion is judged on pictures no larger than this: quick, and blind to grain.
+# Motion is measured on images no larger than this: quick, and blind to grain.
 MOTION_SIDE = 256
 WIDTH, HEIGHT = 960, 640
 
@@ -59,7 +59,7 @@ def clip_scores(generated: Frames, reference: Frames) -> ClipScores:
         generated, reference: [T, 3, H, W], 0..1 or uint8.
 
     Raises:
-        InputError: not clips, or pictures of different size.
+        InputError: not clips, or images of different size.
     """
     count = common_frames(generated, reference)
     notes = []
@@ -71,9 +71,9 @@ def clip_scores(generated: Frames, reference: Frames) -> ClipScores:
         )
     size = motion_size(generated.shape[-2:])
     if size != tuple(generated.shape[-2:]):
-        notes.append(f"Flicker and motion were judged at {size[1]} x {size[0]} pixels.")
+        notes.append(f"Flicker and motion were measured at {size[1]} x {size[0]} pixels.")
     if count == 1:
-        notes.append("One frame: nothing can be said about time.")
+        notes.append("One frame: flicker and motion need at least two.")
     psnrs: list[Tensor] = []
     ssims: list[Tensor] = []
     ours_by_motion: list[Tensor] = []
@@ -104,14 +104,14 @@ def clip_scores(generated: Frames, reference: Frames) -> ClipScores:
 
 
 def motion_size(size: Sequence[int]) -> tuple[int, int]:
-    """(height, width) at which motion of pictures of this size is judged: no side above 256 pixels."""
+    """(height, width) at which motion of images of this size is measured: no side above 256 pixels."""
     factor = min(1.0, MOTION_SIDE / max(size))
     height, width = (max(1, round(side * factor)) for side in size)
     return height, width
 
 
 def smaller(frames: Tensor) -> Tensor:
-    """Frames [T, 3, H, W] as motion is judged; untouched where they are small enough."""
+    """Frames [T, 3, H, W] as motion is measured; unchanged where they are small enough."""
     size = motion_size(frames.shape[-2:])
     return frames if size == frames.shape[-2:] else F.interpolate(as_floats(frames), size, mode="area")
 

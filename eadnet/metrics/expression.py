@@ -54,12 +54,12 @@ def expression_accuracy(asked: Sequence[str], read: Sequence[str], labels: Seque
     """
     if len(asked) != len(read):
         raise InputError(
-            f"{len(asked)} emotions were asked for and {len(read)} read; give one each per clip."
+            f"there are {len(asked)} target emotions and {len(read)} predictions: use one of each per clip."
         )
     unknown = sorted(set(asked) - set(labels))
     if unknown:
         known = ", ".join(labels)
-        raise InputError(f"the classifier does not know '{unknown[0]}'; it tells apart {known}.")
+        raise InputError(f"the classifier has no class '{unknown[0]}'; its classes are {known}.")
     place = {label: i for i, label in enumerate(labels)}
     table = [[0] * len(labels) for _ in labels]
     for a, r in zip(asked, read, strict=True):

@@ -1,4 +1,4 @@
-"""A tracked face as each judge wants to see it: cut out of the frames as they are asked for."""
+"""A tracked face, cropped as each SyncNet was trained; the frames are read when they are needed."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def framed_track(track: FaceTrack, framing: str, resolution: int) -> FaceTrack:
     return replace(track, framing=framing, resolution=resolution, matrices=matrices)
 
 
-def judge_track(track: FaceTrack, network: str) -> FaceTrack:
-    """A face framed as the SyncNet of this name wants it."""
+def syncnet_track(track: FaceTrack, network: str) -> FaceTrack:
+    """A face framed as the SyncNet of this name was trained."""
     if network == "syncnet_v2":
         return square_track(track, SYNCNET_V2)
     if network == "stable_syncnet":

@@ -1,4 +1,4 @@
-"""How close two pictures are pixel by pixel: PSNR and SSIM."""
+"""How close two images are pixel by pixel: PSNR and SSIM."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from ..media.clips import Frames
 from .pairs import frame_by_frame
 
-# Equal pictures have no noise to measure; 8-bit pictures that differ at all stay below this.
+# Equal images have no noise to measure; 8-bit images that differ at all stay below this.
 HIGHEST_PSNR = 100.0
 _WINDOW, _SIGMA = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2
@@ -25,7 +25,7 @@ def psnr(generated: Frames, reference: Frames) -> Tensor:
         [min(T)], float32.
 
     Raises:
-        InputError: pictures of different size.
+        InputError: images of different size.
     """
 
     def compare(a: Tensor, b: Tensor) -> Tensor:
@@ -36,10 +36,10 @@ def psnr(generated: Frames, reference: Frames) -> Tensor:
 
 
 def ssim(generated: Frames, reference: Frames) -> Tensor:
-    """Structural similarity (Wang et al., 2004) of every shared frame, 1 for equal pictures.
+    """Structural similarity (Wang et al., 2004) of every shared frame, 1 for equal images.
 
     Gaussian window of 11 pixels and deviation 1.5, population variances, mean over the three channels and
-    over every place where the window fits. Pictures smaller than the window use the largest that fits.
+    over every place where the window fits. Images smaller than the window use the largest that fits.
 
     Args:
         generated, reference: [T, 3, H, W], 0..1 or uint8.
@@ -48,7 +48,7 @@ def ssim(generated: Frames, reference: Frames) -> Tensor:
         [min(T)], float32.
 
     Raises:
-        InputError: pictures of different size.
+        InputError: images of different size.
     """
 
     def compare(a: Tensor, b: Tensor) -> Tensor:

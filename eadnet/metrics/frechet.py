@@ -2,7 +2,7 @@
 VideoMAE (arXiv 1812.01717).
 
 The maths is here, the features come from a network of your choice; distances by different networks, or by one
-network on differently prepared pictures, do not compare.
+network on differently prepared images, do not compare.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..errors import InputError
 
 
 class FeatureNetwork(Protocol):
-    """A network that gives one vector [D] for each picture [B, 3, H, W], or clip [B, 3, T, H, W], in 0..1."""
+    """A network that gives one vector [D] for each image [B, 3, H, W], or clip [B, 3, T, H, W], in 0..1."""
 
     name: str
 
@@ -51,7 +51,7 @@ class Gaussian:
                 f"the features have shape {list(batch.shape)}; {len(self.mean)} columns are needed."
             )
         if not np.isfinite(batch).all():
-            raise InputError("the features hold numbers that are not finite; check the pictures.")
+            raise InputError("the features contain values that are not finite: check the images.")
         if len(batch) == 0:
             return
         mean, total = batch.mean(0), self.count + len(batch)
@@ -69,7 +69,7 @@ class Gaussian:
             InputError: fewer than two features.
         """
         if self.count < 2:
-            raise InputError("a Fréchet distance needs at least two pictures or clips on each side.")
+            raise InputError("a Fréchet distance needs at least two images or clips on each side.")
         return self._scatter / (self.count - 1)
 
 
@@ -97,7 +97,7 @@ def distance_of(
     """
     if mean_a.shape != mean_b.shape:
         raise InputError(
-            f"the features are {len(mean_a)} and {len(mean_b)} wide; use one network for both sets."
+            f"the features are {len(mean_a)} and {len(mean_b)} wide: use one network for both sets."
         )
     roots = _root(covariance_a) @ _root(covariance_b)
     trace = float(np.linalg.svd(roots, compute_uv=False).sum())

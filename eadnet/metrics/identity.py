@@ -29,7 +29,7 @@ def identity_similarity(
 
     Args:
         faces: [T, 3, H, W], 0..1 or uint8, crops as the recogniser wants them.
-        portrait: [N, 3, H, W], one or more pictures of the person.
+        portrait: [N, 3, H, W], one or more images of the person.
         recogniser: whose features to compare.
         chunk: faces at a time.
 
@@ -43,9 +43,7 @@ def identity_similarity(
     check_clip(portrait, "the portrait")
     person = F.normalize(recogniser(as_floats(portrait)).float(), dim=1).mean(0)
     if float(person.norm()) < 1e-6:
-        raise InputError(
-            f"{recogniser.name} recognises nothing in the portrait; choose a picture with a face."
-        )
+        raise InputError(f"{recogniser.name} finds no face in the portrait: choose an image with a face.")
     pieces = [
         F.cosine_similarity(recogniser(as_floats(faces[start : start + chunk])).float(), person[None]).cpu()
         for start in range(0, faces.shape[0], chunk)

@@ -41,10 +41,10 @@ def landmark_distance(
     """
     for landmarks in (generated, reference):
         if landmarks.ndim != 3 or landmarks.shape[-1] != 2 or 0 in landmarks.shape:
-            raise InputError(f"landmarks have shape {list(landmarks.shape)}; give [frames, points, 2].")
+            raise InputError(f"landmarks have shape {list(landmarks.shape)}: use [frames, points, 2].")
     if generated.shape[1] != reference.shape[1]:
         raise InputError(
-            f"the faces have {generated.shape[1]} and {reference.shape[1]} points; use one detector for both."
+            f"the faces have {generated.shape[1]} and {reference.shape[1]} points: use one detector for both."
         )
     count = min(len(generated), len(reference))
     ours, truth = generated[:count].double().cpu(), reference[:count].double().cpu()

@@ -1,6 +1,6 @@
-"""A weak lip-sync meter that needs no weights: does the mouth open when the voice is loud?
+"""A weak lip-sync measure without weights: does the mouth open when the voice is loud?
 
-It compares how dark the mouth region is with how loud the sound is. It sees opening only, not which sound is
+It compares how dark the mouth region is with how loud the audio is. It sees opening only, not which sound is
 spoken; teeth, beards, head turns and hard shadows disturb it, and a loud /m/ counts against the truth. On
 recordings of real people who move their heads it found r = -0.3 to 0.3, no better than chance, so it is
 meant for the
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
-from ..media.audio import check_waveform
+from ..media.waveform import check_waveform
 
 # Left, top, right, bottom as shares of a square, mouth-centred face crop such as the synthetic world draws.
 MOUTH_BOX = (0.36, 0.62, 0.64, 0.88)
@@ -30,10 +30,10 @@ _FEWEST_PAIRS = 3
 
 
 def speech_envelope(waveform: Tensor, rate: int, num_frames: int, fps: float | Fraction) -> Tensor:
-    """Loudness of the sound around each video frame.
+    """Loudness of the audio around each video frame.
 
     Square root of the RMS (so that loud vowels do not drown the rest) in a window of two frames centred on
-    the time the frame is on screen. Beyond its end the sound is silent.
+    the time the frame is on screen. Beyond its end the audio is silent.
 
     Args:
         waveform: [S], mono.
@@ -49,10 +49,12 @@ def speech_envelope(waveform: Tensor, rate: int, num_frames: int, fps: float | F
     """
     waveform = check_waveform(waveform)
     if waveform.ndim != 1:
-        raise InputError(f"the recording has shape {list(waveform.shape)}; mix it down to one channel first.")
+        raise InputError(f"the audio has shape {list(waveform.shape)}: mix it down to one channel first.")
     per_frame = float(rate) / float(fps) if float(fps) > 0 else 0.0
     if not (math.isfinite(per_frame) and per_frame > 0):
-        raise InputError(f"{rate} samples and {fps} frames per second make no sense; both must be positive.")
+        raise InputError(
+            f"{rate} samples and {fps} frames per second are not possible: both must be positive."
+        )
     energy = F.pad(waveform.detach().to("cpu", torch.float64).square().cumsum(0), (1, 0))
     centres = (torch.arange(num_frames, dtype=torch.float64) + 0.5) * per_frame
     last = energy.numel() - 1
@@ -80,7 +82,7 @@ def mouth_opening_from_pixels(frames: Tensor, box: tuple[float, float, float, fl
         InputError: not [T, H, W, 3], or a box without pixels.
     """
     if frames.ndim != 4 or frames.shape[-1] != 3:
-        raise InputError(f"the pictures have shape {list(frames.shape)}; give [frames, height, width, 3].")
+        raise InputError(f"the images have shape {list(frames.shape)}: use [frames, height, width, 3].")
     left, top, right, bottom = MOUTH_BOX if box is None else box
     height, width = frames.shape[1:3]
     crop = frames[
@@ -90,7 +92,7 @@ def mouth_opening_from_pixels(frames: Tensor, box: tuple[float, float, float, fl
     ]
     if crop.shape[1] == 0 or crop.shape[2] == 0:
         raise InputError(
-            f"the mouth box {left, top, right, bottom} holds no pixel of a {width} x {height} picture."
+            f"the mouth box {left, top, right, bottom} contains no pixel of a {width} x {height} image."
         )
     if frames.shape[0] == 0:
         return torch.zeros(0)
@@ -154,7 +156,7 @@ def lag_curve(a: Tensor, b: Tensor, max_lag: int) -> LagCurve:
         InputError: series of different lengths, or a negative max_lag.
     """
     if max_lag < 0:
-        raise InputError(f"the largest lag is {max_lag}; it must not be negative.")
+        raise InputError(f"the largest lag is {max_lag}: it must not be negative.")
     if a.ndim != 1 or a.shape != b.shape:
         raise InputError(
             f"correlation needs two series of one length, not {list(a.shape)} and {list(b.shape)}."

@@ -1,4 +1,4 @@
-"""LPIPS (Zhang et al., arXiv 1801.03924): distance of pictures in the features of a network of your choice.
+"""LPIPS (Zhang et al., arXiv 1801.03924): distance of images in the features of a network of your choice.
 
 The numbers of papers need their network (AlexNet or VGG) and its learned channel weights; without them this
 is the same formula on other features, and must be called so.
@@ -18,7 +18,7 @@ from .pairs import frame_by_frame
 
 
 class FeaturePyramid(Protocol):
-    """A network that gives feature maps [B, C_l, H_l, W_l] of pictures [B, 3, H, W] in 0..1."""
+    """A network that gives feature maps [B, C_l, H_l, W_l] of images [B, 3, H, W] in 0..1."""
 
     name: str
 
@@ -32,7 +32,7 @@ def lpips(
     weights: Sequence[Tensor] | None = None,
     chunk: int = 16,
 ) -> Tensor:
-    """Perceptual distance of every shared frame; 0 for equal pictures, lower is better.
+    """Perceptual distance of every shared frame; 0 for equal images, lower is better.
 
     Features are scaled to unit length per place; the squared differences are weighted per channel, averaged
     over places and added over levels.
@@ -47,7 +47,7 @@ def lpips(
         [min(T)], float32.
 
     Raises:
-        InputError: pictures of different size, or weights that do not fit the network.
+        InputError: images of different size, or weights that do not fit the network.
     """
 
     @torch.no_grad()
@@ -56,7 +56,8 @@ def lpips(
         ours, theirs = network(a), network(b)
         if weights is not None and [len(w) for w in weights] != [f.shape[1] for f in ours]:
             raise InputError(
-                f"the LPIPS weights do not fit the features of {network.name}; use its own file."
+                f"the LPIPS weights do not fit the features of {network.name}: use the weights for that "
+                "network."
             )
         for level, (x, y) in enumerate(zip(ours, theirs, strict=True)):
             difference = (_unit(x) - _unit(y)).square()

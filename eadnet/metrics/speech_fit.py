@@ -1,4 +1,4 @@
-"""A lip-sync meter that needs no weights: ridge regression from log-mel to the opening of the mouth.
+"""A lip-sync measure without weights: ridge regression from log-mel to the opening of the mouth.
 
 It is fitted on other clips and asked about this one (leave one clip out), so it is independent of every
 SyncNet, and weak: it knows opening only and learns from a handful of clips. Its lag is worth more than its r.
@@ -18,14 +18,14 @@ from ..errors import InputError
 from ..media.features import RATE, mel_power
 from .mouth import LagCurve, lag_curve
 
-CONTEXT = 4  # frames of sound to each side
+CONTEXT = 4  # frames of audio to each side
 BANDS = 20
 RIDGE = 300.0
 MAX_LAG = 10
 
 
 def speech_features(waveform: Tensor, count: int, fps: float) -> Tensor:
-    """What a frame hears: log-mel in 20 bands from four frames before it to four after.
+    """The audio features of a frame: log-mel in 20 bands from four frames before it to four after.
 
     Args:
         waveform: [S], mono, 16 kHz; where it ends before the last frame, silence follows.
@@ -39,7 +39,7 @@ def speech_features(waveform: Tensor, count: int, fps: float) -> Tensor:
         InputError: no frames, or fps not positive.
     """
     if count < 1 or not fps > 0:
-        raise InputError(f"{count} frames at {fps} per second make no clip; both must be positive.")
+        raise InputError(f"{count} frames at {fps} per second are not possible: both must be positive.")
     total = int((count + 1) / fps * RATE)
     power = mel_power(F.pad(waveform, (0, max(0, total - waveform.shape[-1]))), pad_mode="constant")
     loudest = power.mean(0).amax().clamp(min=1e-12)
@@ -63,11 +63,11 @@ def _standardised(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class SpeechFit:
-    """What the meter says of a clip.
+    """The result of the regression for a clip.
 
     Attributes:
         curve: r of the measured and the expected opening for every lag.
-        offset: frames by which the sound runs ahead of the lips, as `SyncScore.offset`; negative is late.
+        offset: frames by which the audio runs ahead of the lips, as `SyncScore.offset`; negative is late.
         correlation: r at that offset.
         control: the best r over lags when the expectation comes from another clip's sound.
     """
@@ -81,7 +81,7 @@ class SpeechFit:
 def leave_one_out(
     openings: Sequence[Tensor], sounds: Sequence[Tensor], fps: Sequence[float], max_lag: int = MAX_LAG
 ) -> list[SpeechFit]:
-    """Judge each clip by a regression fitted on all others.
+    """Score each clip by a regression fitted on all others.
 
     Args:
         openings: per clip [T_i], mouth opening of every frame in any unit; NaN where no face was found.
@@ -93,9 +93,9 @@ def leave_one_out(
         InputError: fewer than three clips, or lists of different length.
     """
     if not len(openings) == len(sounds) == len(fps):
-        raise InputError("give as many sounds and frame rates as clips.")
+        raise InputError("pass as many audio clips and frame rates as video clips.")
     if len(openings) < 3:
-        raise InputError(f"the meter learns from other clips; give at least 3 of them, not {len(openings)}.")
+        raise InputError(f"the regression needs at least 3 clips, not {len(openings)}.")
     heard = [speech_features(s, len(o), f) for s, o, f in zip(sounds, openings, fps, strict=True)]
     seen = [_standardised(filled(o)[:, None])[:, 0] for o in openings]
     grams = [x.T @ x for x in heard]

@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
-from ..media.audio import RATE, check_waveform
+from ..media.audio import RATE
 from ..media.clips import Frames, picked, pieces
+from ..media.waveform import check_waveform
 from .pairs import check_clip
 
 MAX_SHIFT = 15
@@ -36,12 +37,12 @@ class SyncScore:
 
     Attributes:
         mean_distances: [2 * shifts + 1], for offsets shifts, shifts - 1, ..., -shifts.
-        offset: frames by which the sound runs ahead of the lips; 0 is in sync, negative is late sound.
+        offset: frames by which the audio runs ahead of the lips; 0 is in sync, negative is late sound.
         distance: mean distance at that offset (LSE-D); lower is better.
         confidence: median minus minimum of the mean distances (LSE-C); higher is better.
         framewise: [N], median of the mean distances minus the distance of each frame at that offset,
             median-filtered over nine frames (not for shorter clips): where in the clip the lips fit; NaN
-            where there is no sound.
+            where there is no audio.
     """
 
     mean_distances: Tensor
@@ -59,7 +60,7 @@ class SyncNetwork(Protocol):
         num_frames: frames of one window.
         silence_beyond_ends: see `distances`.
         confident: confidence above which it was found to tell right sound from wrong; 0 where not measured.
-        crop: what pictures it wants, in words.
+        crop: what images it wants, in words.
     """
 
     name: str
@@ -74,12 +75,12 @@ class SyncNetwork(Protocol):
 def distances(
     video: Tensor, audio: Tensor, shifts: int = MAX_SHIFT, *, silence_beyond_ends: bool = True
 ) -> Tensor:
-    """Euclidean distance of each frame to the sound around it.
+    """Euclidean distance of each frame to the audio around it.
 
     Args:
         video, audio: [N, D].
         shifts: how far to look to each side, in frames.
-        silence_beyond_ends: beyond the ends of the sound lie embeddings of zero, as in the published
+        silence_beyond_ends: beyond the ends of the audio lie embeddings of zero, as in the published
             evaluation of SyncNet v2; otherwise there is nothing to compare with. Unit embeddings want the
             latter: they are closer to zero than to a stranger, which would favour large shifts.
 
@@ -151,16 +152,16 @@ def sweep(
 
 
 def score(network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | Fraction) -> SyncScore:
-    """Scores of a clip from its pictures and its sound.
+    """Scores of a clip from its images and its sound.
 
-    SyncNets know 25 fps only: at any other rate the picture on screen at each 1/25 s is taken. `offset` is
+    SyncNets know 25 fps only: at any other rate the image on screen at each 1/25 s is taken. `offset` is
     then in frames of 1/25 s.
 
     Args:
         network: a SyncNet.
         frames: [T, 3, H, W], values 0..1 or uint8, square crops of one face.
         waveform: [S], mono, 16 kHz.
-        fps: frame rate of the pictures.
+        fps: frame rate of the images.
 
     Raises:
         InputError: too few frames or too little sound for the network.
@@ -198,26 +199,26 @@ class SyncVerdict:
 
     @property
     def milliseconds(self) -> int:
-        """How much the sound runs ahead; negative is late."""
+        """How much the audio runs ahead; negative is late."""
         return round(1000 * self.score.offset / FPS)
 
     def headline(self) -> str:
-        """The verdict on the timing in one sentence."""
+        """The AV offset in one sentence."""
         frames = abs(self.score.offset)
         if not self.long_enough:
-            return "The clip is too short to tell: 2 s are needed."
+            return "The clip is too short to measure the offset: it needs 2 s."
         if not self.sure:
-            return "The lips do not seem to follow this sound."
+            return "The lips do not seem to follow this audio."
         if frames == 0:
-            return "Sound and lips are in sync."
+            return "Lips and audio are in sync."
         plural = "" if frames == 1 else "s"
         way = "late" if self.score.offset < 0 else "early"
-        return f"The sound is {frames} frame{plural} ({abs(self.milliseconds)} ms) {way}."
+        return f"The audio is {frames} frame{plural} ({abs(self.milliseconds)} ms) {way}."
 
     def _mark(self) -> str:
         if not self.confident:
-            return "no mark was measured for this network: look at the curve"
-        return f"few other sounds reach {self.confident:g}"
+            return "no threshold is known for this network: look at the curve"
+        return f"few mismatched clips reach {self.confident:g}"
 
     def report(self) -> str:
         """Some lines of text with every number and its network."""
@@ -227,33 +228,35 @@ class SyncVerdict:
             f"network     {self.network}",
             f"confidence  {score.confidence:.3f}  (LSE-C, higher is better; {self._mark()})",
             f"distance    {score.distance:.3f}  (LSE-D, lower is better)",
-            f"offset      {score.offset:+d} frames of 1/{FPS} s  (positive: the sound is early)",
+            f"offset      {score.offset:+d} frames of 1/{FPS} s  (positive: the audio is early)",
             *(f"note        {note}" for note in self.notes),
-            f"Scores of other networks than {self.network} do not compare with these.",
+            f"Compare these scores only with others of {self.network}.",
         ]
         return "\n".join(lines)
 
 
-def judge(network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | Fraction) -> SyncVerdict:
-    """`score`, with its input checked and everything unusual about it said.
+def sync_verdict(
+    network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | Fraction
+) -> SyncVerdict:
+    """`score` with its input checked; notes tell what was unusual about it.
 
     Args:
         network: a SyncNet.
         frames: [T, 3, H, W], values 0..1 or uint8, square crops of one face as the network wants them.
         waveform: [S], mono, 16 kHz.
-        fps: frame rate of the pictures.
+        fps: frame rate of the images.
 
     Raises:
-        InputError: pictures or sound of another form, silent sound, an impossible frame rate, or a clip
+        InputError: images or sound of another form, silent sound, an impossible frame rate, or a clip
             shorter than one window.
     """
     check_clip(frames)
     waveform = check_waveform(waveform)
     if waveform.ndim != 1:
-        raise InputError(f"the sound has shape {list(waveform.shape)}; mix it down to one channel first.")
+        raise InputError(f"the audio has shape {list(waveform.shape)}: mix it down to one channel first.")
     if max(abs(float(extreme)) for extreme in torch.aminmax(waveform)) < SILENCE:
         raise InputError(
-            "the sound is silent, so there is nothing to compare the lips with; check the recording."
+            "the audio is silent, so there is nothing to compare the lips with: check the audio."
         )
     result = score(network, frames, waveform, fps)
     return SyncVerdict(result, network.name, network.confident, tuple(_notes(result, frames, waveform, fps)))
@@ -289,14 +292,14 @@ def _never_changes(frames: Frames) -> bool:
 
 
 def frames_at_25(count: int, fps: float | Fraction) -> Tensor:
-    """Which of `count` pictures is on screen at 0, 1/25, 2/25, ... s; LongTensor.
+    """Which of `count` images is on screen at 0, 1/25, 2/25, ... s; LongTensor.
 
     Raises:
         InputError: fps not positive.
     """
     rate = Fraction(fps).limit_denominator(1001) if math.isfinite(fps) else Fraction(0)
     if rate <= 0:
-        raise InputError(f"the frame rate is {fps} fps; it must be positive.")
+        raise InputError(f"the frame rate is {fps} fps: it must be positive.")
     length = -(-count * FPS // rate)
     return torch.tensor([int(k * rate / FPS) for k in range(int(length))], dtype=torch.long)
 

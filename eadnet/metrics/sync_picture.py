@@ -1,4 +1,4 @@
-"""A sync verdict as one picture: the numbers, the curve over offsets, the curve over time."""
+"""The lip-sync scores as one image: the numbers, the curve over offsets, the curve over time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sync_picture(verdict: SyncVerdict, theme: str = "dark") -> NDArray[np.float3
     right = colours.good if verdict.sure and score.offset == 0 else colours.bad
     sheet.text(24, 20, verdict.headline(), 24, right)
     sheet.text(
-        24, 54, f"Judged by {verdict.network}; other networks' numbers do not compare.", 13, colours.muted
+        24, 54, f"Measured by {verdict.network}; compare only scores of the same SyncNet.", 13, colours.muted
     )
     offset = f"{score.offset:+d}" if score.offset else "0"
     numbers = (
@@ -39,10 +39,10 @@ def sync_picture(verdict: SyncVerdict, theme: str = "dark") -> NDArray[np.float3
     curve = Panel(
         sheet,
         (24, 90, WIDTH - 24, 352),
-        "Distance of lips and sound at every offset",
+        "Distance of lips and audio at every offset",
         (-shifts, shifts),
         finite_range(means, 0.12),
-        "offset in frames of 1/25 s      < sound late      sound early >",
+        "offset in frames of 1/25 s      < audio late      audio early >",
     )
     curve.curve(offsets, means, colours.line)
     curve.mark(score.offset, score.distance, offset, right)
@@ -53,7 +53,7 @@ def sync_picture(verdict: SyncVerdict, theme: str = "dark") -> NDArray[np.float3
     over_time = Panel(
         sheet,
         (24, 364, WIDTH - 24, HEIGHT - 20),
-        f"How well the lips fit at offset {offset}      (0: no better than any other offset)",
+        f"Lip sync over time at offset {offset}      (0: no better than any other offset)",
         (0, max(seconds[-1], 1 / FPS)),
         (low, high),
         "seconds",

@@ -1,4 +1,4 @@
-"""Does the picture hold still where it should and move evenly where it moves?
+"""Does the image hold still where it should and move evenly where it moves?
 
 Three weight-free measures: flicker (change where the reference does not move), jitter (acceleration of
 points) and warped difference (what motion does not explain of the change from frame to frame).
@@ -26,7 +26,7 @@ def flicker(generated: Frames, reference: Frames | None = None, still: float = S
 
     Args:
         generated: [T, 3, H, W], 0..1 or uint8.
-        reference: the true clip, whose still pixels are judged; None judges the half of the pixels that
+        reference: the true clip, whose still pixels count; None counts the half of the pixels that
             changes least over the clip.
         still: largest change of a reference pixel that counts as still.
 

@@ -1,1 +1,1 @@
-"""The networks, one idea per file: the denoiser, its attention parts, the encoders and the SyncNets."""
+"""The networks, one idea per file: the U-Net, its attention parts, the encoders and the SyncNets."""

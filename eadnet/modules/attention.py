@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -36,26 +37,6 @@ def group_norm(channels: int, groups: int, eps: float) -> nn.GroupNorm:
     return nn.GroupNorm(math.gcd(groups, channels), channels, eps=eps)
 
 
-def to_tokens(x: Tensor) -> Tensor:
-    """[N, C, h, w] -> [N, h*w, C]; a view when x is channels-last."""
-    return x.permute(0, 2, 3, 1).flatten(1, 2)
-
-
-def to_maps(tokens: Tensor, height: int, width: int) -> Tensor:
-    """[N, h*w, C] -> [N, C, h, w], a channels-last view."""
-    return tokens.unflatten(1, (height, width)).permute(0, 3, 1, 2)
-
-
-def split_heads(x: Tensor, heads: int) -> Tensor:
-    """[N, L, heads*d] -> [N, heads, L, d]."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
-
-
-def merge_heads(x: Tensor) -> Tensor:
-    """[N, heads, L, d] -> [N, L, heads*d]."""
-    return x.transpose(1, 2).flatten(2)
-
-
 class Attention(nn.Module):
     """Multi-head attention of x [N, L, C] to itself, or to context [N, M, D] of width `context_dim`."""
 
@@ -69,8 +50,12 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         source = x if context is None else context
-        q, k, v = (split_heads(t, self.heads) for t in (self.to_q(x), self.to_k(source), self.to_v(source)))
-        return self.to_out[0](merge_heads(F.scaled_dot_product_attention(q, k, v)))
+        q, k, v = (
+            rearrange(t, "n l (heads d) -> n heads l d", heads=self.heads)
+            for t in (self.to_q(x), self.to_k(source), self.to_v(source))
+        )
+        attended = F.scaled_dot_product_attention(q, k, v)
+        return self.to_out[0](rearrange(attended, "n heads l d -> n l (heads d)"))
 
 
 class GEGLU(nn.Module):
@@ -133,10 +118,10 @@ class SpatialTransformer(nn.Module):
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         height, width = x.shape[-2:]
-        tokens = to_tokens(self.norm(x))
+        tokens = rearrange(self.norm(x), "n c h w -> n (h w) c")  # a view: x is channels-last
         # 1x1 convolutions are applied as linear layers: the tokens need no change of layout.
         tokens = F.linear(tokens, self.proj_in.weight.flatten(1), self.proj_in.bias)
         for block in self.transformer_blocks:
             tokens = block(tokens, context)
         tokens = F.linear(tokens, self.proj_out.weight.flatten(1), self.proj_out.bias)
-        return x + to_maps(tokens, height, width)
+        return x + rearrange(tokens, "n (h w) c -> n c h w", h=height, w=width)

@@ -2,7 +2,7 @@
 
 The idea is TAESD's (a plain convolutional encoder and decoder without attention or normalisation, f = 8,
 4 latent channels); the layout is ours and chosen for processors: most work happens at 1/8 and 1/4 of the
-picture's size.
+image's size.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _upsample(channels_in: int, channels_out: int) -> nn.Sequential:
 
 
 class MiniAutoencoder(nn.Module):
-    """Pictures in [-1, 1] to latents of unit variance and back.
+    """Images in [-1, 1] to latents of unit variance and back.
 
     Latents are normalised per channel by statistics stored with the weights (`latent_mean`, `latent_std`),
     so the sampler needs no scaling factor for this model.
@@ -88,21 +88,21 @@ class MiniAutoencoder(nn.Module):
         return cls(**values)
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """Pictures [B, 3, H, W] in [-1, 1], H and W multiples of 8, to latents [B, 4, H/8, W/8].
+        """Images [B, 3, H, W] in [-1, 1], H and W multiples of 8, to latents [B, 4, H/8, W/8].
 
         Raises:
-            InputError: the picture's size is not a multiple of 8.
+            InputError: the image's size is not a multiple of 8.
         """
         height, width = pictures.shape[-2:]
         if height % FACTOR or width % FACTOR:
             raise InputError(
-                f"The autoencoder takes sides that are multiples of {FACTOR}, not {width} x {height}: "
-                "resize or pad them first."
+                f"The VAE takes images whose sides are multiples of {FACTOR}, not {width} x {height}: resize "
+                "or pad them first."
             )
         return (self.encoder(pictures) - self.latent_mean) / self.latent_std
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Latents [B, 4, h, w] to pictures [B, 3, 8h, 8w], not clamped (training needs the gradient)."""
+        """Latents [B, 4, h, w] to images [B, 3, 8h, 8w], not clamped (training needs the gradient)."""
         return self.decoder(latents * self.latent_std + self.latent_mean)
 
     def forward(self, pictures: Tensor) -> Tensor:

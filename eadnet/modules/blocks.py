@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -67,8 +68,8 @@ class BlockSpec:
 
 def clip_norm(norm: nn.GroupNorm, x: Tensor, frames: int) -> Tensor:
     """GroupNorm of [B*T, C, h, w] with statistics over all frames of a clip, as in the published network."""
-    clip = x.unflatten(0, (-1, frames)).transpose(1, 2)
-    return norm(clip).transpose(1, 2).flatten(0, 1)
+    clip = rearrange(x, "(b t) c h w -> b c t h w", t=frames)
+    return rearrange(norm(clip), "b c t h w -> (b t) c h w")
 
 
 class ResnetBlock(nn.Module):
@@ -199,4 +200,5 @@ class MidBlock(nn.Module):
 
 def apply_stda(stda: STDA, x: Tensor, frames: int) -> Tensor:
     """Run STDA on activations [B*T, C, h, w]."""
-    return stda(x.unflatten(0, (-1, frames)).transpose(1, 2)).transpose(1, 2).flatten(0, 1)
+    clip = rearrange(x, "(b t) c h w -> b c t h w", t=frames)
+    return rearrange(stda(clip), "b c t h w -> (b t) c h w")

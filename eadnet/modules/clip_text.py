@@ -64,7 +64,7 @@ class CLIPTextEncoder(nn.Module):
         length = self.model.config.max_position_embeddings
         whole = self.tokenizer(list(texts))["input_ids"]
         if any(len(ids) > length for ids in whole):
-            logger.warning("The emotion text is longer than CLIP's %d tokens; the rest is not read.", length)
+            logger.warning("The emotion text is longer than CLIP's %d tokens; the rest is ignored.", length)
         batch = self.tokenizer(
             list(texts), padding="max_length", max_length=length, truncation=True, return_tensors="pt"
         )
@@ -88,7 +88,7 @@ def _load_tokenizer(folder: Path) -> Any:
         return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"The tokenizer in {folder} cannot be read: get vocab.json and merges.txt of CLIP again."
+            f"The tokenizer in {folder} cannot be read: download vocab.json and merges.txt of CLIP again."
         ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -38,11 +39,12 @@ class EmotionAttention(nn.Module):
             [B*T, P, C].
         """
         # All frames that share an emotion form one long query, so its keys and values are computed once.
-        h = self.norm(x).reshape(emotion.shape[0], -1, x.shape[-1])
+        h = rearrange(self.norm(x), "(b t) p c -> b (t p) c", b=emotion.shape[0])
         q, k, v = (
-            t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            rearrange(t, "b l (heads d) -> b heads l d", heads=self.heads)
             for t in (self.to_q(h), self.to_k(emotion), self.to_v(emotion))
         )
-        read = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+        read = rearrange(F.scaled_dot_product_attention(q, k, v), "b heads l d -> b l heads d")
         gated = read * torch.sigmoid(self.to_gate(h))[..., None]
-        return self.to_out(gated.flatten(2)).reshape(x.shape)
+        residual = self.to_out(rearrange(gated, "b l heads d -> b l (heads d)"))
+        return rearrange(residual, "b (t p) c -> (b t) p c", p=x.shape[1])

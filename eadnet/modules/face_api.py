@@ -23,7 +23,7 @@ from ..errors import CheckpointError
 SIDE = 112
 POINTS = 68
 EXPRESSIONS = ("neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised")
-# Mean of the networks' training pictures, red, green, blue in 0..255.
+# Mean of the networks' training images, red, green, blue in 0..255.
 _MEAN = (122.782, 117.001, 104.298)
 _WIDTHS = (3, 32, 64, 128, 256)
 
@@ -102,13 +102,13 @@ class FaceApiNetwork(nn.Module):
                 )
         weights = _read(path, manifest)
         if "fc/bias" not in weights:
-            raise CheckpointError(f"{path.name} is no face network of face-api.js: choose another file.")
+            raise CheckpointError(f"{path.name} is not a network of face-api.js: choose another file.")
         network = cls(len(weights["fc/bias"]))
         try:
             network.load_state_dict({key: weights[name].clone() for key, name in network._names().items()})
         except (KeyError, RuntimeError) as error:
             raise CheckpointError(
-                f"{path.name} is another network than the landmark or expression one: choose one of them."
+                f"{path.name} is neither the landmark nor the expression network: choose one of them."
             ) from error
         return network
 

@@ -1,4 +1,4 @@
-"""Inception v3 (arXiv 1512.00567) as FID uses it: features [B, 2048] of pictures.
+"""Inception v3 (arXiv 1512.00567) as FID uses it: features [B, 2048] of images.
 
 Parameter names are those of `pt_inception-2015-12-05-6726825d.pth`, the published port of the TensorFlow
 network that FID is defined by. It differs from torchvision's in its pooling: averages leave out the padding,

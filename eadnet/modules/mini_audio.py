@@ -1,6 +1,6 @@
 """The small speech encoder of the `mini` preset (ours; the EAD-Net paper names no such network).
 
-Every output row depends on the sound within reach (0.7 s with `mini`'s blocks) and on nothing else:
+Every output row depends on the audio within reach (0.7 s with `mini`'s blocks) and on nothing else:
 normalisation runs over the channels of one row, and beyond both ends of a recording lies silence. So a long
 recording can be encoded in pieces, and appending silence changes nothing that came before.
 """
@@ -178,7 +178,7 @@ class MiniAudioEncoder(SpeechEncoder):
         return slice_features(rows.unsqueeze(-2), fps, num_frames, first_frame)
 
     def samples_needed(self, fps: float | Fraction, num_frames: int) -> int:
-        # Silence follows the sound, not its log-mel, so that the window over its end is heard too.
+        # Silence follows the audio, not its log-mel, so that the window over its end is heard too.
         return 2 * WHISPER_HOP * rows_heard(fps, num_frames)
 
     def all_rows(self, waveform: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The small SyncNet of the `mini` preset (ours; shaped after Chung and Zisserman, "Out of time", 2016).
 
-Two towers embed five frames of the mouth and the sound around them on one unit sphere, where what belongs
-together lies close. Each frame and each stretch of sound passes its tower once, but for four in 64,
+Two towers embed five frames of the mouth and the audio around them on one unit sphere, where what belongs
+together lies close. Each frame and each stretch of audio passes its tower once, but for four in 64,
 so scoring is quick, and its memory grows by the embeddings alone.
 """
 
@@ -26,7 +26,7 @@ FRAMES = 5
 FPS = 25
 SAMPLES_PER_FRAME = 640
 MELS_PER_FRAME = 4
-# What an embedding of sound hears, in mel frames of 10 ms: its five video frames and 70 ms to either side.
+# What an audio embedding covers, in mel frames of 10 ms: its five video frames and 70 ms to either side.
 MELS_HEARD = 34
 MARGIN_MELS = (MELS_HEARD - MELS_PER_FRAME * FRAMES) // 2
 
@@ -52,7 +52,7 @@ class MiniSyncNet(nn.Module):
     """Unit embeddings of mouth and sound, one per window of five frames.
 
     Args:
-        widths: channels of the picture tower, coarser by two from one to the next.
+        widths: channels of the image tower, coarser by two from one to the next.
         hidden: channels of both towers along time.
         dim: width of the embeddings.
     """
@@ -107,7 +107,7 @@ class MiniSyncNet(nn.Module):
         return cls(**config)
 
     def frame_features(self, mouths: Tensor) -> Tensor:
-        """Mouths [N, 3, 40, 48] in -1..1 -> what the picture tower makes of each, [N, hidden]."""
+        """Mouths [N, 3, 40, 48] in -1..1 -> what the image tower makes of each, [N, hidden]."""
         return self.picture(mouths)
 
     def embed_video(self, features: Tensor) -> Tensor:
@@ -122,6 +122,11 @@ class MiniSyncNet(nn.Module):
     def embed_sound(self, padded: Tensor) -> Tensor:
         """The same of log-mel [B, 80, 4 T + 14] with the 70 ms before and after T frames."""
         return F.normalize(self.sound(padded).transpose(1, 2), dim=-1)
+
+    def embed_pairs(self, mouths: Tensor, padded: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit [B, T - 4, dim] each: of mouths [B, T, 3, 40, 48] in -1..1, of `embed_sound`'s log-mel."""
+        features = self.frame_features(mouths.flatten(0, 1)).unflatten(0, mouths.shape[:2])
+        return self.embed_video(features), self.embed_sound(padded)
 
     @torch.no_grad()
     def embed(self, frames: Frames, waveform: Tensor, batch: int = 64) -> tuple[Tensor, Tensor]:
@@ -139,13 +144,13 @@ class MiniSyncNet(nn.Module):
             (video [N, dim], audio [N, dim]), N = min(T, S // 640) - 4.
 
         Raises:
-            InputError: fewer than 5 frames of picture or sound.
+            InputError: fewer than 5 frames of image or sound.
         """
         count = min(frames.shape[0], waveform.shape[-1] // SAMPLES_PER_FRAME) - FRAMES + 1
         if count < 1:
             raise InputError(
-                f"the clip is too short for SyncNet; give at least {FRAMES} frames "
-                f"({FRAMES / FPS:.2f} s) with sound."
+                f"the clip is too short for SyncNet: use at least {FRAMES} frames ({FRAMES / FPS:.2f} s) "
+                "with audio."
             )
         weight = next(self.parameters())
         speech = SpeechInMemory(waveform)
@@ -162,7 +167,7 @@ class MiniSyncNet(nn.Module):
 
 
 def _heard(speech: Speech, start: int, stop: int, frames: int, level: float) -> Tensor:
-    """What the windows ``start`` to ``stop`` of a clip of ``frames`` hear; silence lies around the clip."""
+    """The audio of the windows ``start`` to ``stop`` of a clip of ``frames``; silence outside the clip."""
     first = MELS_PER_FRAME * start - MARGIN_MELS
     last = MELS_PER_FRAME * (stop - 1) - MARGIN_MELS + MELS_HEARD
     inside = max(0, first), min(last, MELS_PER_FRAME * frames)
@@ -170,7 +175,7 @@ def _heard(speech: Speech, start: int, stop: int, frames: int, level: float) -> 
 
 
 def mouth_of(crops: Tensor, like: Tensor | None = None) -> Tensor:
-    """Crops [N, 3, H, W], uint8 or 0..1 -> mouths [N, 3, 40, 48] in -1..1, as the picture tower takes them.
+    """Crops [N, 3, H, W], uint8 or 0..1 -> mouths [N, 3, 40, 48] in -1..1, as the image tower takes them.
 
     In the type and on the device of ``like``, of the crops if None (then they are no uint8).
     """
@@ -179,5 +184,5 @@ def mouth_of(crops: Tensor, like: Tensor | None = None) -> Tensor:
     if tuple(crops.shape[-2:]) != size:
         crops = F.interpolate(unit_range(crops, like), size, mode="bilinear", antialias=True)
     top, left, height, width = MOUTH
-    # Cut out while they are small: a sixth of the picture.
+    # Cut out while they are small: a sixth of the image.
     return unit_range(crops[:, :, top : top + height, left : left + width], like) * 2.0 - 1.0

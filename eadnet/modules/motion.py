@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from einops import rearrange
 from torch import Tensor, nn
 
 from .attention import Attention, FeedForward, group_norm
@@ -72,14 +73,15 @@ class TemporalTransformer(nn.Module):
     def forward(self, x: Tensor, frames: int) -> Tensor:
         height, width = x.shape[-2:]
         # One change of layout on the way in and one on the way out; everything between is [B*h*w, T, C].
-        series = self.norm(x).unflatten(0, (-1, frames)).permute(0, 3, 4, 1, 2).flatten(0, 2)
+        series = rearrange(self.norm(x), "(b t) c h w -> (b h w) t c", t=frames)
         series = self.proj_in(series)
         for block in self.transformer_blocks:
             series = block(series)
         series = self.proj_out(series)
-        maps = series.unflatten(0, (-1, height, width)).permute(0, 3, 4, 1, 2)
+        maps = rearrange(series, "(b h w) t c -> b t c h w", h=height, w=width)
         # Adding in five dimensions lets the sum keep the memory layout of x without a copy.
-        return (x.unflatten(0, (-1, frames)) + maps).flatten(0, 1)
+        clip = rearrange(x, "(b t) c h w -> b t c h w", t=frames) + maps
+        return rearrange(clip, "b t c h w -> (b t) c h w")
 
 
 class MotionModule(nn.Module):

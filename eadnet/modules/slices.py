@@ -1,4 +1,4 @@
-"""Which 50 Hz feature rows each video frame hears (LatentSync, arXiv 2412.09262, section 3.1).
+"""Which 50 Hz feature rows belong to each video frame (LatentSync, arXiv 2412.09262, section 3.1).
 
 Frame i sits at row floor(50 i / fps) and hears the rows of two frames before it, its own and two frames
 after it at 25 fps: ten rows, repeated at the ends of the recording.
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ..errors import InputError
@@ -38,7 +39,7 @@ def checked_fps(fps: float | Fraction) -> float:
     """
     rate = float(fps)
     if not (math.isfinite(rate) and rate > 0):
-        raise InputError(f"the frame rate is {fps} fps; it must be positive.")
+        raise InputError(f"the frame rate is {fps} fps: it must be positive.")
     return rate
 
 
@@ -60,7 +61,7 @@ def frame_rows(
         InputError: no rows, or fps that is not positive.
     """
     if num_rows < 1:
-        raise InputError("the recording is too short to hear anything in; give at least 20 ms of sound.")
+        raise InputError("the audio is too short to encode: use at least 20 ms.")
     rate = checked_fps(fps)
     first = torch.as_tensor(first_frame, dtype=torch.long)
     frames = first[..., None] + torch.arange(num_frames, device=first.device)
@@ -73,7 +74,7 @@ def frame_rows(
 def slice_features(
     rows: Tensor, fps: float | Fraction, num_frames: int, first_frame: int | Tensor = 0
 ) -> Tensor:
-    """The tokens each video frame hears; one gather, differentiable in `rows`.
+    """The audio tokens of each video frame; one gather, differentiable in `rows`.
 
     Args:
         rows: [..., R, L, D], L feature layers of each 50 Hz row.
@@ -89,9 +90,11 @@ def slice_features(
     """
     index = frame_rows(rows.shape[-3], fps, num_frames, first_frame).to(rows.device)
     if index.ndim == 2:
-        return rows[..., index, :, :].flatten(-3, -2)
-    clip = torch.arange(index.shape[0], device=rows.device)[:, None, None]
-    return rows[clip, index].flatten(-3, -2)
+        heard = rows[..., index, :, :]
+    else:
+        clip = torch.arange(index.shape[0], device=rows.device)[:, None, None]
+        heard = rows[clip, index]
+    return rearrange(heard, "... t rows layers d -> ... t (rows layers) d")
 
 
 def slice_stream(
@@ -126,7 +129,7 @@ def slice_stream(
             ready += 1
         if ready > frame:
             index = frame_rows(num_rows, fps, ready - frame, frame) - (end - len(held))
-            yield held[index.to(held.device)].flatten(1, 2)
+            yield rearrange(held[index.to(held.device)], "t rows layers d -> t (rows layers) d")
             frame = ready
         if frame == num_frames:
             return
@@ -134,12 +137,12 @@ def slice_stream(
 
 
 def _rows_of(num_rows: int, fps: float | Fraction, frame: int) -> tuple[int, int]:
-    """First and last row one frame hears."""
+    """First and last row of one frame."""
     centre = math.floor(frame * ROWS_PER_SECOND / checked_fps(fps))
     first, last = centre - ROWS_BEFORE, centre + ROWS_PER_FRAME - ROWS_BEFORE - 1
     return min(max(first, 0), num_rows - 1), min(max(last, 0), num_rows - 1)
 
 
 def first_row_heard(num_rows: int, fps: float | Fraction, frame: int) -> int:
-    """The first row that a frame or any after it hears."""
+    """The first row of a frame or any after it."""
     return _rows_of(num_rows, fps, frame)[0]

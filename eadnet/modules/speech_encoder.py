@@ -1,4 +1,4 @@
-"""What speech encoders have in common: rows of features, 50 per second, and the ten that each frame hears."""
+"""What speech encoders have in common: rows of features, 50 per second, and the ten of each frame."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..media.audio import check_waveform
 from ..media.features import WHISPER_HOP
 from ..media.speech import Speech
+from ..media.waveform import check_waveform
 from .slices import first_row_heard, slice_features, slice_stream
 
 
@@ -55,9 +55,7 @@ class SpeechEncoder(nn.Module):
         """
         waveform = check_waveform(waveform)
         if waveform.ndim != 1:
-            raise InputError(
-                f"the recording has shape {list(waveform.shape)}; mix it down to one channel first."
-            )
+            raise InputError(f"the audio has shape {list(waveform.shape)}: mix it down to one channel first.")
         missing = self.samples_needed(fps, num_frames) - waveform.numel()
         return slice_features(self.all_rows(F.pad(waveform, (0, max(0, missing)))), fps, num_frames)
 

@@ -1,6 +1,6 @@
 """LatentSync's SyncNet (StableSyncNet, arXiv 2412.09262, section 3.3): 16 frames against 0.65 s of mel.
 
-Both streams share one shape: residual convolutions that halve the picture until one pixel is left, with
+Both streams share one shape: residual convolutions that halve the image until one pixel is left, with
 self-attention at the coarse levels. Parameter names are those of the published `stable_syncnet.pt`.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from ..errors import InputError
@@ -70,10 +71,11 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = (
-            project(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            rearrange(project(x), "b n (heads d) -> b heads n d", heads=self.heads)
             for project in (self.to_q, self.to_k, self.to_v)
         )
-        x = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(-2)
+        x = F.scaled_dot_product_attention(query, key, value)
+        x = rearrange(x, "b heads n d -> b n (heads d)")
         for layer in self.to_out:
             x = layer(x)
         return x
@@ -118,10 +120,10 @@ class AttentionBlock(nn.Module):
         self.attn = Attention(width, dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = self.conv_in(self.norm1(x)).flatten(2).transpose(1, 2)
+        hidden = rearrange(self.conv_in(self.norm1(x)), "b c h w -> b (h w) c")
         hidden = hidden + self.attn(self.norm2(hidden))
         hidden = hidden + self.ff(self.norm3(hidden))
-        return x + self.conv_out(hidden.transpose(1, 2).reshape(x.shape))
+        return x + self.conv_out(rearrange(hidden, "b (h w) c -> b c h w", h=x.shape[2]))
 
 
 class DownEncoder(nn.Module):
@@ -153,11 +155,11 @@ class DownEncoder(nn.Module):
 
 
 class StableSyncNet(nn.Module):
-    """Unit embeddings of pictures and sound; their cosine is near 1 where lips and speech belong together.
+    """Unit embeddings of images and sound; their cosine is near 1 where lips and speech belong together.
 
     Args:
         audio_encoder, visual_encoder: keyword arguments of `DownEncoder`. The number of frames (channels / 3)
-            and the size of the pictures (product of the factors) follow from them; a picture twice as wide as
+            and the size of the images (product of the factors) follow from them; an image twice as wide as
             tall is the lower half of a square crop.
     """
 
@@ -198,7 +200,7 @@ class StableSyncNet(nn.Module):
         return self.embed_video(video), self.embed_audio(mel)
 
     def window(self, frames: Tensor) -> Tensor:
-        """Pictures as the visual stream takes them, differentiable: the path for SyncNet supervision.
+        """Images as the visual stream takes them, differentiable: the path for SyncNet supervision.
 
         Args:
             frames: [..., T, 3, H, W], values 0..1, square crops of one face.
@@ -229,7 +231,7 @@ class StableSyncNet(nn.Module):
             (video [N, D], audio [N, D]); N windows of 16 frames that fit in both.
 
         Raises:
-            InputError: fewer frames of picture or sound than one window.
+            InputError: fewer frames of image or sound than one window.
         """
         weight = self.audio_encoder.conv_in.weight
         mel = latentsync_mel(waveform)
@@ -240,15 +242,15 @@ class StableSyncNet(nn.Module):
         starts = [start for start in starts if start + self.mel_frames <= mel.shape[1]]
         if not starts:
             raise InputError(
-                f"the clip is too short for this SyncNet; give at least {self.num_frames} frames "
-                f"({self.num_frames / FPS:.2f} s) with sound."
+                f"the clip is too short for this SyncNet: use at least {self.num_frames} frames "
+                f"({self.num_frames / FPS:.2f} s) with audio."
             )
         video, audio = [], []
         for first in range(0, len(starts), batch):
             batch_starts = starts[first : first + batch]
             pictures = unit_range(frames[first : first + len(batch_starts) + self.num_frames - 1], weight)
-            windows = self.window(pictures).unfold(0, self.num_frames, 1).permute(0, 4, 1, 2, 3)
+            windows = self.window(pictures).unfold(0, self.num_frames, 1)
             sounds = torch.stack([mel[:, start : start + self.mel_frames] for start in batch_starts])
-            video.append(self.embed_video(windows.flatten(1, 2)))
+            video.append(self.embed_video(rearrange(windows, "n c h w t -> n (t c) h w")))
             audio.append(self.embed_audio(sounds.unsqueeze(1).to(weight)))
         return torch.cat(video), torch.cat(audio)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -52,13 +53,15 @@ class StripAttention(nn.Module):
         q, k, v = (_to_windows(t, window, self.heads) for t in (q, k, v))
         bias = self._position_bias(window).to(q.dtype)
         if any(padding):
-            # [windows, 1, 1, L]: no token may attend to a padded one.
-            real = _to_windows(_pad(q.new_ones(1, *volume, 1), padding), window, 1)[0, :, :, None, :, 0] > 0
-            out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.masked_fill(~real, float("-inf")))
+            # No token may attend to a padded one; every clip of the batch has the same windows.
+            real = _to_windows(_pad(q.new_ones(1, *volume, 1), padding), window, 1) > 0
+            mask = bias.masked_fill(~rearrange(real, "n 1 l 1 -> n 1 1 l"), float("-inf"))
+            q, k, v = (rearrange(t, "(b n) heads l d -> b n heads l d", n=len(mask)) for t in (q, k, v))
+            out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+            out = rearrange(out, "b n heads l d -> (b n) heads l d")
         else:
             # Fused kernels want exactly four dimensions.
-            q4, k4, v4 = q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)
-            out = F.scaled_dot_product_attention(q4, k4, v4, attn_mask=bias[None]).unflatten(0, q.shape[:2])
+            out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None])
         out = _from_windows(out, window, padded)
         return out[:, : volume[0], : volume[1], : volume[2]]
 
@@ -138,7 +141,7 @@ class STDA(nn.Module):
         """[B, C, T, H, W] -> same shape; any T, H, W from 1 up. All directions off: the input itself."""
         if not self.directions:
             return x
-        tokens = x.permute(0, 2, 3, 4, 1)
+        tokens = rearrange(x, "b c t h w -> b t h w c")
         q, k, v = (t.split(self.widths, dim=-1) for t in self.to_qkv(self.norm(tokens)).chunk(3, dim=-1))
         groups = [
             self.strips[name](q[i], k[i], v[i]) * self.gates[i]
@@ -146,18 +149,18 @@ class STDA(nn.Module):
             else torch.zeros_like(q[i])
             for i, name in enumerate(DIRECTIONS)
         ]
-        return x + self.mix(torch.cat(groups, dim=-1)).permute(0, 4, 1, 2, 3)
+        return x + rearrange(self.mix(torch.cat(groups, dim=-1)), "b t h w c -> b c t h w")
 
 
 def _check(heads: int, strip: int, directions: Sequence[str], max_positions: int) -> None:
     unknown = [name for name in directions if name not in DIRECTIONS]
     if unknown:
-        raise InputError(f"STDA has no direction {unknown[0]!r}; choose from {', '.join(DIRECTIONS)}.")
+        raise InputError(f"STDA has no direction {unknown[0]!r}: choose from {', '.join(DIRECTIONS)}.")
     if heads < len(DIRECTIONS):
-        raise InputError(f"STDA needs at least one head per direction, 3 in all; {heads} were asked for.")
+        raise InputError(f"STDA needs at least one head per direction, 3 in all; it has {heads}.")
     if strip < 1 or max_positions < 1:
         raise InputError(
-            f"STDA needs a strip width and a position table of at least 1; got {strip} and {max_positions}."
+            f"STDA needs a strip width and a position table of at least 1, not {strip} and {max_positions}."
         )
 
 
@@ -168,16 +171,29 @@ def _pad(x: Tensor, padding: list[int]) -> Tensor:
 
 
 def _to_windows(x: Tensor, window: tuple[int, ...], heads: int) -> Tensor:
-    """[B, T, H, W, heads*d] -> [B, windows, heads, L, d] for windows of size [t, h, w], L = t*h*w."""
-    b, height, width = x.shape[0], x.shape[2], x.shape[3]
+    """[B, T, H, W, heads*d] -> [B*windows, heads, L, d] for windows of size [t, h, w], L = t*h*w."""
     t, h, w = window
-    x = x.reshape(b, x.shape[1] // t, t, height // h, h, width // w, w, heads, -1)
-    return x.permute(0, 1, 3, 5, 7, 2, 4, 6, 8).flatten(5, 7).flatten(1, 3)
+    return rearrange(
+        x,
+        "b (nt t) (nh h) (nw w) (heads d) -> (b nt nh nw) heads (t h w) d",
+        t=t,
+        h=h,
+        w=w,
+        heads=heads,
+    )
 
 
 def _from_windows(x: Tensor, window: tuple[int, ...], volume: tuple[int, ...]) -> Tensor:
-    """Inverse of `_to_windows`: [B, windows, heads, L, d] -> [B, T, H, W, heads*d]."""
+    """Inverse of `_to_windows`: [B*windows, heads, L, d] -> [B, T, H, W, heads*d]."""
     t, h, w = window
-    counts = [size // step for size, step in zip(volume, window, strict=True)]
-    x = x.unflatten(3, (t, h, w)).unflatten(1, counts)
-    return x.permute(0, 1, 5, 2, 6, 3, 7, 4, 8).flatten(7, 8).flatten(5, 6).flatten(3, 4).flatten(1, 2)
+    nt, nh, nw = (size // step for size, step in zip(volume, window, strict=True))
+    return rearrange(
+        x,
+        "(b nt nh nw) heads (t h w) d -> b (nt t) (nh h) (nw w) (heads d)",
+        nt=nt,
+        nh=nh,
+        nw=nw,
+        t=t,
+        h=h,
+        w=w,
+    )

@@ -108,11 +108,11 @@ class SyncNetV2(nn.Module):
             (video [N, dim], audio [N, dim]), N = min(T, S // 640) - 5 as in the published evaluation.
 
         Raises:
-            InputError: fewer than 6 frames of picture or sound.
+            InputError: fewer than 6 frames of image or sound.
         """
         count = min(frames.shape[0], waveform.shape[-1] // SAMPLES_PER_FRAME) - FRAMES
         if count < 1:
-            raise InputError("the clip is too short for SyncNet; give at least 6 frames (0.24 s) with sound.")
+            raise InputError("the clip is too short for SyncNet: use at least 6 frames (0.24 s) with audio.")
         weight = next(self.parameters())
         cepstra = mfcc(int16_scaled(waveform)).T.unfold(1, CEPSTRA, CEPSTRA_PER_FRAME)
         cepstra = cepstra.transpose(0, 1).unsqueeze(1)[:count]

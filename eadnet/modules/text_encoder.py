@@ -38,18 +38,17 @@ def warn_of_unread(text: str, words: Sequence[str], limit: int) -> None:
     """Log what of a text the encoder will not read: words beyond `limit`, emoji, scripts it never saw."""
     if len(words) > limit:
         logger.warning(
-            "The emotion text has %d words; the text encoder reads the first %d, up to '%s'.",
+            "The emotion text has %d words; only the first %d are used, up to '%s'.",
             len(words),
             limit,
             words[limit - 1],
         )
     if text.strip() and not any(word[0].isalnum() for word in words):
-        logger.warning("The emotion text '%.30s' holds no words, so it asks for nothing: use words.", text)
+        logger.warning("The emotion text '%.30s' contains no words and has no effect: use words.", text)
     foreign = next((word for word in words[:limit] if _FOREIGN.search(word)), None)
     if foreign:
         logger.warning(
-            "The text encoder reads English; '%.30s' means nothing to it, and the face may do anything: "
-            "write the emotion in English.",
+            "The text encoder reads English; '%.30s' has no defined effect: write the emotion in English.",
             foreign,
         )
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -141,15 +142,15 @@ class TFRM(nn.Module):
         """
         if latents.ndim != 5 or latents.shape[1] != self.channels:
             raise InputError(
-                f"The frame graph takes latents of shape [batch, {self.channels}, frames, height, width]; "
-                f"it was given {list(latents.shape)}."
+                f"TFRM takes latents of shape [batch, {self.channels}, frames, height, width], not "
+                f"{list(latents.shape)}."
             )
         if not 0.0 <= strength <= 1.0:
-            raise InputError(f"The frame graph's strength must lie between 0 and 1; it is {strength}.")
+            raise InputError(f"TFRM's strength must be between 0 and 1, not {strength}.")
         top_k = self.top_k if top_k is None else top_k
         _check_top_k(top_k)
 
-        frames = latents.transpose(1, 2).to(self.out.weight.dtype)
+        frames = rearrange(latents, "b c t h w -> b t c h w").to(self.out.weight.dtype)
         features = self._features(frames)
         adjacency = self._adjacency(features, top_k)
         for layer in self.graph:
@@ -157,24 +158,28 @@ class TFRM(nn.Module):
         gate = torch.sigmoid(self.to_gate(features))
 
         # phi is linear, so the differences are gathered first, on few channels, and projected afterwards.
-        pixels = frames.flatten(2)
-        differences = (adjacency @ pixels - pixels).view(frames.shape)
-        messages = self.phi(differences.flatten(0, 1)) * gate.flatten(0, 1)[:, :, None, None]
+        batch, _, channels, height, _ = frames.shape
+        pixels = rearrange(frames, "b t c h w -> b t (c h w)")
+        differences = rearrange(
+            adjacency @ pixels - pixels, "b t (c h w) -> (b t) c h w", c=channels, h=height
+        )
+        messages = self.phi(differences) * rearrange(gate, "b t d -> (b t) d 1 1")
         if self.local_gate is not None:
-            seen = torch.cat([frames, differences], 2).flatten(0, 1)
-            messages = messages * torch.sigmoid(self.local_gate(seen))
-        residual = self.out(messages).unflatten(0, frames.shape[:2]).transpose(1, 2)
+            shown = rearrange(frames, "b t c h w -> (b t) c h w")
+            messages = messages * torch.sigmoid(self.local_gate(torch.cat([shown, differences], dim=1)))
+        residual = rearrange(self.out(messages), "(b t) c h w -> b c t h w", b=batch)
         return latents + strength * residual.to(latents.dtype), adjacency
 
     def _features(self, frames: Tensor) -> Tensor:
         """Normalised node features [B, T, D] of frames [B, T, C, h, w]."""
-        pooled = self.encoder(frames.flatten(0, 1)).mean(dim=(2, 3))
-        return self.norm(pooled).view(*frames.shape[:2], -1)
+        pooled = self.encoder(rearrange(frames, "b t c h w -> (b t) c h w")).mean(dim=(2, 3))
+        return rearrange(self.norm(pooled), "(b t) d -> b t d", b=frames.shape[0])
 
     def _adjacency(self, features: Tensor, top_k: int) -> Tensor:
         """Row-stochastic graph [B, T, T] with at most top_k edges per row."""
         count = features.shape[1]
-        scores = self.to_q(features) @ self.to_k(features).transpose(1, 2) / math.sqrt(features.shape[2])
+        queries, keys = self.to_q(features), self.to_k(features)
+        scores = queries @ rearrange(keys, "b t d -> b d t") / math.sqrt(features.shape[2])
         index = torch.arange(count, device=features.device)
         distance = (index[:, None] - index).abs()
         if self.prior is not None:
@@ -190,7 +195,7 @@ class TFRM(nn.Module):
 
 def _check_top_k(top_k: int) -> None:
     if top_k < 1:
-        raise InputError(f"The frame graph keeps at least 1 edge per frame; top_k is {top_k}.")
+        raise InputError(f"top_k must be at least 1, not {top_k}.")
 
 
 def needed_from(tfrm: TFRM | None, frame: int) -> int:
@@ -241,10 +246,11 @@ def smooth_stream(
             parts.append(next(source))
             have += len(parts[-1])
         held, begin = torch.cat(parts), left
-        refined, graph = tfrm(held[: right - left].transpose(0, 1)[None], strength, top_k)
+        seen = rearrange(held[: right - left], "t c h w -> 1 c t h w")
+        refined, graph = tfrm(seen, strength, top_k)
         skip = max(0, first_frame - start)
         inside = slice(start + skip - left, stop - left)
-        yield refined[0].transpose(0, 1)[inside], _band(graph[0], inside, reach)
+        yield rearrange(refined, "1 c t h w -> t c h w")[inside], _band(graph[0], inside, reach)
 
 
 def _band(graph: Tensor, rows: slice, reach: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The denoiser: LatentSync's latent video U-Net with EAD-Net's parts beside it.
+"""The U-Net: LatentSync's latent video U-Net with EAD-Net's parts beside it.
 
 Without the `ead` section of its configuration this is LatentSync's U-Net (arXiv 2412.09262) key by key and
 number by number. The `ead` section adds emotion cross-attention, a global emotion signal and STDA; all of
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -129,11 +130,14 @@ class EADUNet(nn.Module):
         context = Context(
             frames=frames,
             embedding=F.silu(self._embedding(timestep, emotion, batch, frames, dtype)),
-            audio=audio.to(dtype).flatten(0, 1),
-            emotion=emotion.flatten(0, 1) if emotion is not None and emotion.ndim == 4 else emotion,
+            audio=rearrange(audio.to(dtype), "b t n d -> (b t) n d"),
+            emotion=rearrange(emotion, "b t l d -> (b t) l d")
+            if emotion is not None and emotion.ndim == 4
+            else emotion,
         )
         # Channels-last: convolutions run faster and the tokens of the transformers become views.
-        x = sample.to(dtype).transpose(1, 2).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        x = rearrange(sample.to(dtype), "b c t h w -> (b t) c h w")
+        x = x.contiguous(memory_format=torch.channels_last)
         x = self.conv_in(x)
         kept = [x]
         for block in self.down_blocks:
@@ -143,7 +147,7 @@ class EADUNet(nn.Module):
         for block in self.up_blocks:
             x = block(x, kept, context)
         x = self.conv_out(F.silu(clip_norm(self.conv_norm_out, x, frames)))
-        return x.unflatten(0, (batch, frames)).transpose(1, 2).contiguous()
+        return rearrange(x, "(b t) c h w -> b c t h w", b=batch).contiguous()
 
     def _embedding(
         self, timestep: Tensor | float, emotion: Tensor | None, batch: int, frames: int, dtype: torch.dtype
@@ -165,31 +169,31 @@ class EADUNet(nn.Module):
         if emotion is not None and self.emotion_embedding is not None:
             shift = self.emotion_embedding(emotion)
             embedding = embedding + (shift if shift.ndim == 3 else shift[:, None])
-        return embedding.flatten(0, 1)
+        return rearrange(embedding, "b t e -> (b t) e")
 
     def _check_inputs(self, sample: Tensor, audio: Tensor, emotion: Tensor | None) -> None:
         channels = self.config["in_channels"]
         if sample.ndim != 5 or sample.shape[1] != channels:
             raise InputError(
-                f"The denoiser takes latents of shape [batch, {channels}, frames, height, width]; "
-                f"it was given {list(sample.shape)}."
+                f"The U-Net takes latents of shape [batch, {channels}, frames, height, width], not "
+                f"{list(sample.shape)}."
             )
         batch, _, frames = sample.shape[:3]
         if self.frame_limit is not None and frames > self.frame_limit:
             raise InputError(
-                f"This model handles at most {self.frame_limit} frames at once and was given {frames}; "
-                f"use a window of {self.frame_limit} frames or fewer."
+                f"This model takes at most {self.frame_limit} frames at once, not {frames}: use a window "
+                f"(context_length) of {self.frame_limit} frames or fewer."
             )
         if audio.ndim != 4 or tuple(audio.shape[:2]) != (batch, frames):
             raise InputError(
-                f"Audio features must have shape [batch {batch}, frames {frames}, tokens, width]; "
-                f"they have {list(audio.shape)}. Encode the audio for the same number of frames."
+                f"Audio features must have shape [batch {batch}, frames {frames}, tokens, width]; they have "
+                f"{list(audio.shape)}: encode the audio for the same number of frames."
             )
         width = self.config["cross_attention_dim"]
         if audio.shape[-1] != width:
             raise InputError(
-                f"This model was made for audio features {width} wide but was given {audio.shape[-1]}; "
-                "use the audio encoder that belongs to the model."
+                f"This model takes audio features of width {width}, not {audio.shape[-1]}: use the audio "
+                "encoder of the same loader."
             )
         if emotion is not None:
             self._check_emotion(emotion, batch, frames)
@@ -197,13 +201,13 @@ class EADUNet(nn.Module):
     def _check_emotion(self, emotion: Tensor, batch: int, frames: int) -> None:
         if self.emotion_dim is None:
             raise InputError(
-                "This model has no emotion parts but was given an emotion; "
-                "leave the emotion out or load an EAD-Net model."
+                "This model has no emotion attention: leave emotion unconnected, or load an EAD-Net model or "
+                "adapter."
             )
         if emotion.shape[-1] != self.emotion_dim:
             raise InputError(
-                f"This model was made for emotion tokens {self.emotion_dim} wide but was given "
-                f"{emotion.shape[-1]}; use the text encoder that belongs to the model."
+                f"This model takes emotion tokens of width {self.emotion_dim}, not {emotion.shape[-1]}: use "
+                "the text encoder of the same loader."
             )
         leading = tuple(emotion.shape[:-2])
         if leading not in ((batch,), (batch, frames)):

@@ -38,9 +38,9 @@ _OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", "
 
 
 class SDAutoencoder(nn.Module):
-    """Pictures in [-1, 1] to scaled latents and back, with the interface of `MiniAutoencoder`.
+    """Images in [-1, 1] to scaled latents and back, with the interface of `MiniAutoencoder`.
 
-    When memory runs out for a single picture larger than `sample_size`, it goes on in tiles of that side,
+    When memory runs out for a single image larger than `sample_size`, it goes on in tiles of that side,
     from then on, and a message says so: results differ a little, since normalisation sees a tile alone.
     """
 
@@ -69,19 +69,19 @@ class SDAutoencoder(nn.Module):
         if path.is_dir():
             config, path = _folder(path)
         if not path.is_file():
-            raise CheckpointError(f"There is no autoencoder {path}: check the name, or put the file there.")
+            raise CheckpointError(f"There is no VAE {path}: check the name, or put the file there.")
         try:
             tensors = load_file(path)
         except (SafetensorError, OSError) as error:
             raise CheckpointError(
-                f"{path.name} is truncated or not a safetensors file: download the autoencoder again."
+                f"{path.name} is truncated or not a safetensors file: download the VAE again."
             ) from error
         model = cls(config)
         try:
             model.model.load_state_dict(_diffusers_keys(tensors, model.config))
         except (RuntimeError, KeyError) as error:
             raise CheckpointError(
-                f"{path.name} is not a Stable Diffusion 1.x autoencoder: choose one such as sd-vae-ft-mse."
+                f"{path.name} is not a Stable Diffusion 1.x VAE: choose one such as sd-vae-ft-mse."
             ) from error
         return model.eval()
 
@@ -94,11 +94,11 @@ class SDAutoencoder(nn.Module):
         return self._or_in_tiles(lambda: self.model.encode(pictures).latent_dist.mean * _SCALE, pictures)
 
     def decode(self, latents: Tensor) -> Tensor:
-        """[B, 4, h, w] to pictures [B, 3, 8h, 8w], not clamped."""
+        """[B, 4, h, w] to images [B, 3, 8h, 8w], not clamped."""
         return self._or_in_tiles(lambda: self.model.decode(latents / _SCALE).sample, latents)
 
     def _or_in_tiles(self, run: Callable[[], Tensor], batch: Tensor) -> Tensor:
-        """``run()`` on a batch; callers with more than one picture try fewer before it comes to tiles."""
+        """``run()`` on a batch; callers with more than one image try fewer before it comes to tiles."""
         try:
             return run()
         except Exception as error:
@@ -108,7 +108,7 @@ class SDAutoencoder(nn.Module):
         free_cached()
         self.model.enable_tiling()
         side = self.model.tile_sample_min_size
-        logger.warning("EAD-Net ran out of memory: the autoencoder goes on in tiles of %d pixels.", side)
+        logger.warning("EAD-Net ran out of memory: the VAE continues in tiles of %d pixels.", side)
         return run()
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -140,5 +140,5 @@ def _diffusers_keys(tensors: dict[str, Tensor], config: Mapping[str, Any]) -> di
 
 
 def encode_in_pieces(vae: Any, pictures: Tensor, batch: int = 8) -> Tensor:
-    """``vae.encode`` of [T, 3, R, R], ``batch`` pictures at a time so that memory does not grow with T."""
+    """``vae.encode`` of [T, 3, R, R], ``batch`` images at a time so that memory does not grow with T."""
     return torch.cat([vae.encode(piece) for piece in pictures.split(batch)])

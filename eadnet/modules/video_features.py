@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from ..errors import CheckpointError
@@ -41,7 +42,7 @@ class VideoMAEFeatures:
         for needed in ("config.json", "model.safetensors"):
             if not (folder / needed).is_file():
                 raise CheckpointError(
-                    f"{folder} has no {needed}: put a VideoMAE of transformers' layout there."
+                    f"{folder} has no {needed}: put a VideoMAE in the layout of transformers there."
                 )
         from transformers import VideoMAEModel
 
@@ -50,20 +51,24 @@ class VideoMAEFeatures:
                 folder, local_files_only=True, use_safetensors=True, output_loading_info=True
             )
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{folder} holds no VideoMAE that can be read ({error}).") from error
+            raise CheckpointError(
+                f"{folder} contains no readable VideoMAE ({error}): download it again."
+            ) from error
         network, report = loaded
         if report["missing_keys"] or report.get("mismatched_keys"):
             missing = min([*report["missing_keys"], "of another shape"])
-            raise CheckpointError(f"{folder} is no whole VideoMAE encoder (missing: {missing}).")
+            raise CheckpointError(
+                f"{folder} is an incomplete VideoMAE encoder (missing: {missing}): download it again."
+            )
         return cls(network, f"VideoMAE ({folder.name})")
 
     @torch.no_grad()
     def __call__(self, clips: Tensor) -> Tensor:
         """[B, 3, frames, H, W] in 0..1 -> [B, dim] on the CPU."""
-        flat = clips.movedim(2, 1).flatten(0, 1).to(next(self.network.parameters()))
+        flat = rearrange(clips, "b c t h w -> (b t) c h w").to(next(self.network.parameters()))
         size = (self._side, self._side)
         if tuple(flat.shape[-2:]) != size:
             flat = F.interpolate(flat, size, mode="bilinear", antialias=True)
         mean, deviation = (flat.new_tensor(v)[:, None, None] for v in (_MEAN, _DEVIATION))
-        pixels = ((flat - mean) / deviation).unflatten(0, (len(clips), -1))
+        pixels = rearrange((flat - mean) / deviation, "(b t) c h w -> b t c h w", b=len(clips))
         return self.network(pixel_values=pixels).last_hidden_state.mean(1).float().cpu()

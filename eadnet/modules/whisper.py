@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from ..media.audio import RATE
@@ -47,11 +48,11 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = (
-            project(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            rearrange(project(x), "b r (heads d) -> b heads r d", heads=self.heads)
             for project in (self.query, self.key, self.value)
         )
         attended = F.scaled_dot_product_attention(query, key, value)
-        return self.out(attended.transpose(1, 2).flatten(-2))
+        return self.out(rearrange(attended, "b heads r d -> b r (heads d)"))
 
 
 class EncoderBlock(nn.Module):
@@ -125,7 +126,7 @@ class WhisperEncoder(SpeechEncoder):
             each block, before the final normalisation.
         """
         x = F.gelu(self.conv1(mel))
-        x = F.gelu(self.conv2(x)).transpose(1, 2)
+        x = rearrange(F.gelu(self.conv2(x)), "b width r -> b r width")
         x = x + self.positional_embedding
         layers = [x]
         for block in self.blocks:

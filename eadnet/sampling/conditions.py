@@ -44,22 +44,24 @@ class Conditions:
             if shape != (frames, channels, *grid):
                 raise InputError(
                     f"{name} has the shape {list(shape)} where {[frames, channels, *grid]} is needed: "
-                    "prepare picture and mask with the same resolution and number of frames."
+                    "prepare image and mask with the same resolution and number of frames."
                 )
         if self.audio.ndim != 3 or self.audio.shape[0] != frames:
             raise InputError(
-                f"The sound covers {self.audio.shape[0]} frames and the picture {frames}: encode the sound "
+                f"The audio covers {self.audio.shape[0]} frames and the latents {frames}: encode the audio "
                 "for the same number of frames."
             )
         if self.emotion is not None and self.emotion.ndim == 3 and self.emotion.shape[0] != frames:
             raise InputError(
-                f"The emotion covers {self.emotion.shape[0]} frames and the picture {frames}: encode it for "
+                f"The emotion covers {self.emotion.shape[0]} frames and the latents {frames}: encode it for "
                 "the same number of frames."
             )
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None and not torch.isfinite(value).all():
-                raise InputError(f"{field.name} holds numbers that are not finite: check what made it.")
+                raise InputError(
+                    f"{field.name} contains values that are not finite: check the node that made it."
+                )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Conditions:
         moved: dict[str, Any] = {
@@ -112,8 +114,8 @@ class Feed:
             part = next(self._source, None)
             if part is None:
                 raise InputError(
-                    f"Pictures or sound end {count - have} frames too early, after {self._taken + have}: "
-                    "they became shorter while they were read, give the files again."
+                    f"Frames or audio end {count - have} frames too early, after {self._taken + have}: the "
+                    "files changed while they were read, start again."
                 )
             part.check()
             self._left.append(part)

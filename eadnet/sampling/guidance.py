@@ -82,7 +82,7 @@ class Guidance:
         """Raises InputError for a scale outside 0..100."""
         for name, scale in (("audio", audio), ("emotion", emotion)):
             if not 0 <= scale <= 100:
-                raise InputError(f"The {name} guidance is {scale}: use 0 to 100 (1 is none).")
+                raise InputError(f"The {name} guidance is {scale}: use 0 to 100 (1 is no guidance).")
         self.audio, self.emotion, self.batched = audio, emotion, batched
 
     def __call__(
@@ -102,6 +102,8 @@ class Guidance:
             try:
                 return _together(unet, sample, triples)
             except torch.OutOfMemoryError:
-                logger.warning("Out of memory with %d evaluations at once: going one by one.", len(triples))
+                logger.warning(
+                    "Out of memory with %d evaluations at once: running them one by one.", len(triples)
+                )
                 self.batched = False
         return _one_by_one(unet, sample, triples)

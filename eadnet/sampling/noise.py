@@ -28,7 +28,7 @@ class ClipNoise:
     def __init__(self, shape: tuple[int, ...], generator: torch.Generator, shared: float = 0.0) -> None:
         if not 0 <= shared <= 1:
             raise InputError(
-                f"The shared part of the noise is {shared}: use 0 (each frame its own) to 1 (one for all)."
+                f"shared_noise is {shared}: use 0 (independent noise per frame) to 1 (the same for all)."
             )
         self._shape, self._generator, self._shared = shape, generator, shared
         self._common = torch.randn(shape, generator=generator)

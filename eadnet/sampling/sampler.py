@@ -66,29 +66,35 @@ class Sampling:
     device: torch.device | str | None = None
     dtype: torch.dtype | None = None
 
+    def with_window(self, window: int) -> Sampling:
+        """The same with so many frames in a window, fewer than now, and an overlap that fits into it."""
+        if window == self.window:
+            return self
+        return replace(self, window=window, overlap=min(self.overlap, window - 1))
+
 
 class _Job:
     """What a clip of ``frames`` needs before its first window; refuses settings that cannot work."""
 
-    def __init__(self, unet: nn.Module, frames: int, how: Sampling) -> None:
-        solver = make_scheduler(how.scheduler, how.scheduler_config)
-        self.timesteps = set_steps(solver, how.steps)
+    def __init__(self, unet: nn.Module, frames: int, sampling: Sampling) -> None:
+        solver = make_scheduler(sampling.scheduler, sampling.scheduler_config)
+        self.timesteps = set_steps(solver, sampling.steps)
         self.steps = len(self.timesteps)
-        self.parts = windows(frames, how.window, how.overlap)
+        self.parts = windows(frames, sampling.window, sampling.overlap)
         self.reach = overlap_reach(self.parts)
-        _check_window(unet, how.window, frames)
-        clip_noise((1, 1), seeded(0), how.shared_noise)  # refuses a share that is none
+        _check_window(unet, sampling.window, frames)
+        clip_noise((1, 1), seeded(0), sampling.shared_noise)  # refuses a share that is none
         parameter = next(unet.parameters(), None)
-        device = how.device if parameter is None else how.device or parameter.device
-        dtype = how.dtype if parameter is None else how.dtype or parameter.dtype
+        device = sampling.device if parameter is None else sampling.device or parameter.device
+        dtype = sampling.dtype if parameter is None else sampling.dtype or parameter.dtype
         self._unet = unet
         self._settings: dict[str, Any] = {
             "solver": solver,
             "timesteps": self.timesteps,
-            "guidance": Guidance(how.audio_guidance, how.emotion_guidance),
-            "noise_generator": seeded(how.seed),
-            "shared_noise": how.shared_noise,
-            "seed": how.seed,
+            "guidance": Guidance(sampling.audio_guidance, sampling.emotion_guidance),
+            "noise_generator": seeded(sampling.seed),
+            "shared_noise": sampling.shared_noise,
+            "seed": sampling.seed,
             "device": torch.device(device or "cpu"),
             "dtype": dtype or torch.float32,
         }
@@ -108,51 +114,24 @@ def _check_window(unet: nn.Module, window: int, num_frames: int) -> None:
     limit = getattr(unet, "frame_limit", None)
     if limit is not None and window > limit:
         raise InputError(
-            f"A window of {window} frames is more than this model's position table of {limit}: use {limit} "
-            f"or fewer (a clip of {num_frames} frames is still generated whole, window by window)."
+            f"A window of {window} frames is longer than this model's position table of {limit}: use {limit} "
+            f"or fewer (a clip of {num_frames} frames is still generated in full, window by window)."
         )
 
 
 @torch.no_grad()
 def sample(
-    unet: nn.Module,
-    conditions: Conditions,
-    *,
-    scheduler: str = "ddim",
-    scheduler_config: Mapping[str, Any],
-    steps: int = 20,
-    audio_guidance: float = 1.5,
-    emotion_guidance: float = 1.0,
-    seed: int = 0,
-    window: int = 16,
-    overlap: int = 4,
-    shared_noise: float = 0.0,
-    callback: Callback | None = None,
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | None = None,
+    unet: nn.Module, conditions: Conditions, sampling: Sampling, *, callback: Callback | None = None
 ) -> Tensor:
     """Generate the latents [T, 4, h, w] (float32) of a clip of any length.
 
     ``unet`` maps (sample [1,13,n,h,w], timestep, audio [1,n,N,D], emotion) to [1,4,n,h,w]; channels are
-    noise, mask, masked latents, reference latents, LatentSync's order. For the settings see `Sampling`.
-    ``callback`` is called after every window of every step; to cancel, raise inside it.
+    noise, mask, masked latents, reference latents, LatentSync's order. ``callback`` is called after every
+    window of every step; to cancel, raise inside it.
     Raises InputError for settings or conditions that cannot work and for results that are not finite.
     """
     conditions.check()
-    how = Sampling(
-        scheduler_config=scheduler_config,
-        scheduler=scheduler,
-        steps=steps,
-        audio_guidance=audio_guidance,
-        emotion_guidance=emotion_guidance,
-        seed=seed,
-        window=window,
-        overlap=overlap,
-        shared_noise=shared_noise,
-        device=device,
-        dtype=dtype,
-    )
-    job = _Job(unet, conditions.num_frames, how)
+    job = _Job(unet, conditions.num_frames, sampling)
     clip = job.begin([conditions])
     latents = clip.latents()
     for done, (step, index) in enumerate(together(len(job.parts), job.steps), 1):
@@ -181,7 +160,7 @@ def stream(
     unet: nn.Module,
     source: Callable[[int], Iterable[Conditions]],
     num_frames: int,
-    how: Sampling,
+    sampling: Sampling,
     *,
     first_frame: int = 0,
     callback: Callback | None = None,
@@ -194,7 +173,7 @@ def stream(
     frame on: the windows before it that it depends on are worked on again.
     Raises InputError as `sample` does: for settings at once, for conditions when they are taken.
     """
-    job = _Job(unet, num_frames, how)
+    job = _Job(unet, num_frames, sampling)
     if not 0 <= first_frame < num_frames:
         raise InputError(f"Frame {first_frame} is outside the clip of {num_frames} frames: start within it.")
     first, begin = job.first_windows(first_frame)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, no_such
 
 SCHEDULERS = ("ddim", "dpmpp_2m", "euler", "lcm")
 
@@ -52,7 +52,7 @@ def make_scheduler(name: str, config: Mapping[str, Any]) -> Any:
     Raises InputError for a name outside ``SCHEDULERS``.
     """
     if name not in SCHEDULERS:
-        raise InputError(f"Unknown scheduler '{name}': choose one of {', '.join(SCHEDULERS)}.")
+        raise InputError(no_such("scheduler", name, SCHEDULERS))
     scheduler_class, preset = _scheduler_class(name)
     accepted = inspect.signature(scheduler_class).parameters
     return scheduler_class(**{key: value for key, value in {**preset, **config}.items() if key in accepted})
@@ -65,7 +65,7 @@ def set_steps(scheduler: Any, steps: int) -> list[Tensor]:
     """
     limit = scheduler.config.num_train_timesteps
     if not 1 <= steps <= limit:
-        raise InputError(f"The number of steps is {steps}: use 1 to {limit}.")
+        raise InputError(f"steps is {steps}: use 1 to {limit}.")
     original = getattr(scheduler.config, "original_inference_steps", None)
     if original is None:
         scheduler.set_timesteps(steps)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from ..errors import InputError
@@ -109,8 +110,8 @@ class Segment:
         steps = len(self.timesteps)
         if not torch.isfinite(self.output).all():
             raise InputError(
-                f"The denoiser's result is not finite at step {self.level + 1} of {steps}: load the model in "
-                "float32, lower the guidance, or check that the checkpoint is whole."
+                f"The U-Net's result is not finite at step {self.level + 1} of {steps}: load the model in "
+                "float32, lower the guidance, or download the checkpoint again."
             )
         fresh = step_generators(self.seed, self.level, range(self.start, self.stop))
         timestep = self.timesteps[self.level]
@@ -229,16 +230,17 @@ class Wavefront:
         sample = torch.cat([noisy.to(self.dtype), c.mask, c.masked_latents, c.reference_latents], dim=1)
         emotion, null = c.emotion, c.null_emotion
         if emotion is not None and null is not None and emotion.ndim > null.ndim:
-            null = null.expand(c.num_frames, *null.shape)  # a batch of both needs one shape
+            # A batch of both needs one shape.
+            null = repeat(null, "l d -> t l d", t=c.num_frames)
 
         def call(batch: Tensor, audio: Tensor, emotion: Tensor | None) -> Tensor:
             return self.unet(batch, timestep, audio, emotion)
 
         output = self.guidance(
             call,
-            sample.transpose(0, 1)[None],
+            rearrange(sample, "t c h w -> 1 c t h w"),
             c.audio[None],
             None if emotion is None else emotion[None],
             None if null is None else null[None],
         )
-        return output[0].transpose(0, 1)
+        return rearrange(output, "1 c t h w -> t c h w")

@@ -23,13 +23,13 @@ def windows(num_frames: int, window: int, overlap: int) -> list[Window]:
     Raises InputError for num_frames < 1, window < 1, or an overlap outside 0..window - 1.
     """
     if num_frames < 1:
-        raise InputError(
-            "There are no frames to generate: the recording is empty or shorter than half a frame."
-        )
+        raise InputError("There are no frames to generate: the audio is empty or shorter than half a frame.")
     if window < 1:
-        raise InputError(f"The window is {window} frames: use at least 1.")
+        raise InputError(f"window (context_length) is {window} frames: use at least 1.")
     if not 0 <= overlap < window:
-        raise InputError(f"The overlap is {overlap} frames: use 0 to {window - 1} for a window of {window}.")
+        raise InputError(
+            f"overlap (context_overlap) is {overlap} frames: use 0 to {window - 1} for a window of {window}."
+        )
     if num_frames <= window:
         return [(0, num_frames)]
     starts = list(range(0, num_frames - window, window - overlap)) + [num_frames - window]

@@ -25,7 +25,7 @@ _SACCADES_PER_SECOND = 0.7
 
 
 @dataclass(frozen=True)
-class Clip:
+class SyntheticClip:
     """`params` float32 [T, P] in the order of `expression.PARAMETERS`; `waveform` (as recorded) and `clean`
     float32 [T * 640] at 16 kHz; `phonemes` with times from the start of the clip. Where the feeling changes
     on the way, `change` [T] is the share of `later` that each frame shows.
@@ -46,7 +46,7 @@ class Clip:
     change: NDArray[np.float32] | None = None
 
 
-def make_clip(seed: int, split: str = "train", num_frames: int = 40) -> Clip:
+def make_clip(seed: int, split: str = "train", num_frames: int = 40) -> SyntheticClip:
     """The clip of a seed; the same on every machine and in every process.
 
     Splits share no identity, speaker, sentence or phrasing. Raises InputError for an unknown split, a
@@ -61,7 +61,7 @@ def make_clip(seed: int, split: str = "train", num_frames: int = 40) -> Clip:
     people, words, motion = (stream(seed, split, number) for number in (_PEOPLE, _WORDS, _MOTION))
     description = describe(words, split)
     recording = record(seed, split, description, num_frames)
-    return Clip(
+    return SyntheticClip(
         seed=seed,
         split=split,
         identity=sample_identity(people),
@@ -75,7 +75,7 @@ def make_clip(seed: int, split: str = "train", num_frames: int = 40) -> Clip:
     )
 
 
-def make_changing_clip(seed: int, split: str = "train", num_frames: int = 40) -> Clip:
+def make_changing_clip(seed: int, split: str = "train", num_frames: int = 40) -> SyntheticClip:
     """The clip of a seed, but for a feeling that turns into another one on the way; errors as `make_clip`."""
     clip = make_clip(seed, split, num_frames)
     turns = stream(seed, split, _TURNS)

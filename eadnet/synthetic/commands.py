@@ -116,8 +116,8 @@ def _render(options: argparse.Namespace) -> str:
 
 
 def _make(options: argparse.Namespace) -> str:
-    from ..training.dataset import Shape, make_dataset
+    from .datasets import DatasetShape, make_dataset
 
-    shape = Shape(options.count, options.frames, options.size)
+    shape = DatasetShape(options.count, options.frames, options.size)
     make_dataset(options.folder, options.split, shape, first_seed=options.seed, workers=options.workers)
     return f"{options.folder}: {shape.clips} {options.split} clips of {shape.frames} frames"

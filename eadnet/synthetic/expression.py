@@ -63,6 +63,9 @@ PARAMETERS: tuple[str, ...] = tuple(_TABLE)
 INDEX: dict[str, int] = {name: position for position, name in enumerate(PARAMETERS)}
 """Position of each parameter in a vector [P]."""
 
+HEAD_POSE: tuple[str, ...] = tuple(name for name in PARAMETERS if name.startswith("head_"))
+"""Names of the parameters that turn and shift the head."""
+
 RANGES: np.ndarray = np.array(list(_TABLE.values()), dtype=np.float32)
 """Smallest and largest allowed value of each parameter, [P, 2]."""
 

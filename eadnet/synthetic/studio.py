@@ -22,7 +22,7 @@ PICTURES, FILMS = (".png",), (".mp4",)
 
 
 @dataclass(frozen=True)
-class Scene:
+class SyntheticScene:
     """What is to be seen and heard: `params` float32 [T, P], and for films the sound at 16 kHz [S]."""
 
     identity: Identity
@@ -54,9 +54,9 @@ def face(
     return {name: float(value) for name, value in zip(PARAMETERS, vector, strict=True) if value}
 
 
-def still(identity: Identity, parameters: Mapping[str, float]) -> Scene:
+def still(identity: Identity, parameters: Mapping[str, float]) -> SyntheticScene:
     """One moment of a face that does not speak."""
-    return Scene(identity, expression(**parameters)[None], None, "")
+    return SyntheticScene(identity, expression(**parameters)[None], None, "")
 
 
 def spoken(
@@ -68,7 +68,7 @@ def spoken(
     rate: int,
     pitch: int,
     seed: int,
-) -> Scene:
+) -> SyntheticScene:
     """A person who says `text` with the face of `parameters`.
 
     Raises InputError for a text with nothing to say, an unknown voice, and settings out of range.
@@ -76,26 +76,26 @@ def spoken(
     said = speak(text, voice, rate, pitch)
     frames = max(1, round(len(said.waveform) * FPS / SAMPLE_RATE))
     params = animate(dict(parameters), said.phonemes, frames, np.random.default_rng([seed, 3]))
-    return Scene(identity, params, said.waveform, text)
+    return SyntheticScene(identity, params, said.waveform, text)
 
 
-def drawn(seed: int, split: str, frames: int) -> Scene:
+def drawn(seed: int, split: str, frames: int) -> SyntheticScene:
     """The clip of a seed, as data sets hold it. Raises InputError as `make_clip` does."""
     clip = make_clip(seed, split, frames)
-    return Scene(clip.identity, clip.params, clip.waveform, _told(clip.description, clip.text))
+    return SyntheticScene(clip.identity, clip.params, clip.waveform, _told(clip.description, clip.text))
 
 
 def _told(description: Description, said: str) -> str:
     return f"{description.text} | {said}"
 
 
-def render_scene(scene: Scene, size: int) -> list[Frame]:
+def render_scene(scene: SyntheticScene, size: int) -> list[Frame]:
     """Every frame with its landmarks and masks. Raises InputError for a size outside 1..2048."""
     renderer = Renderer(scene.identity, size)
     return [renderer.render(moment) for moment in scene.params]
 
 
-def write_scene(scene: Scene, frames: list[Frame], out: Path, sheet: int | None = None) -> None:
+def write_scene(scene: SyntheticScene, frames: list[Frame], out: Path, sheet: int | None = None) -> None:
     """Write the frames to `out`: a film with its sound, the middle frame, or a sheet of `sheet` frames.
 
     Raises InputError for another kind of file and for a place that cannot be written.
@@ -120,7 +120,7 @@ def check_kind(out: Path) -> None:
         raise InputError(f"{out.name} is neither a picture nor a film: end its name with .png or .mp4.")
 
 
-def write_truth(scene: Scene, frames: list[Frame], out: Path) -> None:
+def write_truth(scene: SyntheticScene, frames: list[Frame], out: Path) -> None:
     """Write the truth as .npz: params [T, P], names [P], landmarks [T, 68, 2], masks [T, S, S] by part."""
     masks = {name: np.stack([frame.masks[name] for frame in frames]) for name in frames[0].masks}
     landmarks = np.stack([frame.landmarks for frame in frames])

@@ -1,1 +1,1 @@
-"""Training of the project's own networks on the synthetic talking-face world. Never imported by the nodes."""
+"""Training: recipes, tasks, losses, regressors, trainer, data. Each imports only what stands to its right."""

@@ -92,7 +92,7 @@ def test_training_reads_descriptions_by_clip(folder: Path, tmp_path: Path) -> No
     caption_folder(folder, out, TemplateCaptioner("angry", 0.8))
     found = load_captions(out)
     assert found["M003/sad/001.mp4"] == describe("angry", 0.8)
-    with pytest.raises(InputError, match="described twice"):
+    with pytest.raises(InputError, match="two captions"):
         load_captions(out, out)
     with pytest.raises(InputError, match="run `eadnet caption` first"):
         load_captions(tmp_path / "gone.jsonl")
@@ -116,7 +116,7 @@ def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     for wrong, message in (
         (["--backend", "measured"], "--task"),
         (["--backend", "local"], "--model"),
-        (["--backend", "endpoint", "--url", "ftp://x"], "no http address"),
+        (["--backend", "endpoint", "--url", "ftp://x"], "not an http address"),
         (["--backend", "template", "--shard", "9"], "2/8"),
     ):
         assert main(["caption", str(folder), "--out", out, *wrong]) == 2

@@ -159,16 +159,16 @@ def test_addresses_are_completed(given: str, url: str) -> None:
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ("", "No endpoint is given"),
-        ("localhost:11434", "no http address"),
-        ("file:///etc/passwd", "no http address"),
-        ("ftp://host/v1", "no http address"),
-        ("http://", "no http address"),
-        ("http://host:port/v1", "is no address"),
-        ("http://host:99999/v1", "is no address"),
-        ("http://a b/v1", "no http address"),
-        ("http://a\r\nX: y/v1", "is no address"),
-        ("http://me:secret@host/v1", "holds a password"),
+        ("", "url is empty"),
+        ("localhost:11434", "not an http address"),
+        ("file:///etc/passwd", "not an http address"),
+        ("ftp://host/v1", "not an http address"),
+        ("http://", "not an http address"),
+        ("http://host:port/v1", "is not an address"),
+        ("http://host:99999/v1", "is not an address"),
+        ("http://a b/v1", "not an http address"),
+        ("http://a\r\nX: y/v1", "is not an address"),
+        ("http://me:secret@host/v1", "contains a password"),
     ],
 )
 def test_other_addresses_are_refused(given: str, problem: str) -> None:

@@ -27,6 +27,7 @@ def model(folder: Path) -> LocalVLM:
     return LocalVLM.from_folder(folder)
 
 
+@pytest.mark.slow
 def test_it_sees_every_frame_and_answers_the_same_again(model: LocalVLM) -> None:
     reply = model.reply(FRAMES, "What do you see?")
     assert reply and reply == model.reply(FRAMES, "What do you see?", seed=1)
@@ -34,10 +35,11 @@ def test_it_sees_every_frame_and_answers_the_same_again(model: LocalVLM) -> None
     assert "<|" not in reply
 
 
+@pytest.mark.slow
 def test_half_precision_works_too(folder: Path) -> None:
     model = LocalVLM.from_folder(folder, torch.bfloat16)
     assert next(model.parameters()).dtype == torch.bfloat16
-    assert isinstance(model.reply(FRAMES[:1], "Hello"), str)
+    assert model.reply(FRAMES[:1], "Hello").strip()
 
 
 def test_every_token_is_reported_and_cancel_stops_at_once(model: LocalVLM) -> None:
@@ -56,6 +58,7 @@ def test_every_token_is_reported_and_cancel_stops_at_once(model: LocalVLM) -> No
     assert seen == [1, 2, 3, 4, 5] and LONGEST_REPLY > 5
 
 
+@pytest.mark.slow
 def test_a_reply_without_sense_is_quoted(model: LocalVLM) -> None:
     with pytest.raises(InputError, match="tiny: The language model's reply"):
         LocalCaptioner(model).describe(FRAMES[:1])

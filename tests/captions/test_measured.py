@@ -98,9 +98,9 @@ def test_frames_without_a_face_are_left_out_and_counted() -> None:
 @pytest.mark.parametrize(
     ("landmarks", "problem"),
     [
-        (None, "hold no frames"),
+        (None, "contain no frames"),
         ({"frames": [[], []]}, "No face was found"),
-        ({"frames": [[{"landmarks_xy": [1]}]]}, "hold no blend shapes"),
+        ({"frames": [[{"landmarks_xy": [1]}]]}, "contain no blend shapes"),
     ],
 )
 def test_landmarks_without_shapes_say_what_is_missing(landmarks: object, problem: str) -> None:
@@ -127,7 +127,7 @@ def test_without_the_package_the_message_says_how_to_get_it() -> None:
 @pytest.mark.skipif(not HAS_MEDIAPIPE, reason="mediapipe is not installed (the extra `mediapipe`)")
 def test_another_file_is_no_landmarker(tmp_path: Path) -> None:
     (tmp_path / "a.task").write_bytes(b"PK nonsense")
-    for name, problem in (("gone.task", "There is no gone.task"), ("a.task", "not MediaPipe's")):
+    for name, problem in (("gone.task", "gone.task is missing"), ("a.task", "no face landmarker")):
         with pytest.raises(CheckpointError, match=problem):
             MeasuredCaptioner(tmp_path / name).describe([FRAME])
 

@@ -33,7 +33,7 @@ def test_json_and_back_is_the_same() -> None:
         ("[1]", "not a JSON object"),
         ("{}", "names no emotion"),
         ('{"emotion": "bored"}', "emotion 'bored' is not known"),
-        ('{"emotion": 3}', "is not a text"),
+        ('{"emotion": 3}', "is not a string"),
         ('{"emotion": "sad", "mood": 1}', "unknown field 'mood'"),
         ('{"emotion": "sad", "intensity": 2}', "intensity is 2"),
         ('{"emotion": "sad", "intensity": "high"}', "intensity is 'high'"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from eadnet.captions.timeline import (
     EASES,
@@ -50,9 +52,9 @@ def test_any_text_is_just_text(text: str) -> None:
     [
         ("", "timeline is empty"),
         ("# only a remark", "timeline is empty"),
-        ("happy", "Line 1: 'happy' is no time"),
-        ("0 a\nnan b", "Line 2: 'nan' is no time"),
-        ("0 a\n1e3 b", "Line 2: '1e3' is no time"),
+        ("happy", "Line 1: 'happy' is not a time"),
+        ("0 a\nnan b", "Line 2: 'nan' is not a time"),
+        ("0 a\n1e3 b", "Line 2: '1e3' is not a time"),
         ("0 a\n\n-1 b", "Line 3: the time -1 is negative"),
         ("2 a\n1 b", "Line 2: 1 s does not come after the 2 s of line 1"),
         ("2 a\n2.0 b", "Line 2: 2 s does not come after"),
@@ -60,10 +62,10 @@ def test_any_text_is_just_text(text: str) -> None:
         ("0 a, 1.2", "Line 1: the strength is 1.2"),
         ("0 a, -0.2", "Line 1: the strength is -0.2"),
         ("0 a, 0,8", "Line 1: the strength is 8"),
-        ("0 a, 0.8x", "Line 1: the strength '0.8x' is no number"),
+        ("0 a, 0.8x", "Line 1: the strength '0.8x' is not a number"),
         ("0 a, nan", "Line 1: the strength is nan"),
-        ("0 a, 1_0", "Line 1: the strength '1_0' is no number"),
-        ("\n".join(f"{i / 1000} a" for i in range(1001)), "Line 1001: more than 1000"),
+        ("0 a, 1_0", "Line 1: the strength '1_0' is not a number"),
+        ("\n".join(f"{i / 1000} a" for i in range(1001)), "Line 1001: the timeline has more than 1000"),
     ],
 )
 def test_errors_name_the_line(text: str, problem: str) -> None:
@@ -71,13 +73,25 @@ def test_errors_name_the_line(text: str, problem: str) -> None:
         parse_timeline(text, duration=10)
 
 
+# In the first half of a clip of 3 s, so that even the longest fade has ended with it.
+TIMES = st.sets(st.integers(0, 140), min_size=1, max_size=6).map(
+    lambda found: [n / 100 for n in sorted(found)]
+)
+
+
 @pytest.mark.parametrize("ease", EASES)
-@pytest.mark.parametrize("fade", [0.0, 0.04, 0.4, 3.0, 100.0])
-def test_shares_are_never_negative_and_never_more_than_one(ease: str, fade: float) -> None:
-    weights = key_weights(parse_timeline("0.5 a\n0.7 b\n2 c"), 75, 25, fade, ease)
+@given(times=TIMES, fade=st.floats(0, 100, width=16))
+@example([0.5, 0.7, 2.0], 0.0)
+@example([0.5, 0.7, 2.0], 0.04)
+@example([0.5, 0.7, 2.0], 0.4)
+@example([0.5, 0.7, 2.0], 100.0)
+def test_two_sentences_at_most_share_a_frame_and_the_last_one_has_the_end(
+    ease: str, times: list[float], fade: float
+) -> None:
+    weights = key_weights([Key(time, "a") for time in times], 75, 25, fade, ease)
     assert weights.min() >= 0 and weights.sum(1).max() <= 1 + 1e-12
     assert ((weights > 1e-9).sum(1) <= 2).all()
-    assert weights[-1].tolist() == [0, 0, 1]
+    assert weights[-1].tolist() == [0] * (len(times) - 1) + [1]
 
 
 @pytest.mark.parametrize("ease", ["smooth", "linear"])

@@ -178,5 +178,5 @@ def test_pictures_of_any_size_and_kind_work(studio: Studio, size: tuple[int, int
 
 def test_a_recording_too_short_for_a_frame_is_one_clear_sentence(studio: Studio, tmp_path: Path) -> None:
     speech = write_speech(tmp_path / "short.wav", 0.01)
-    with pytest.raises(Failed, match=r"^execution_error in EADNetAudioEncode: The recording lasts 0\.010 s"):
+    with pytest.raises(Failed, match=r"^execution_error in EADNetAudioEncode: The audio lasts 0\.010 s"):
         studio.client.run(studio.workflow(speech=speech))

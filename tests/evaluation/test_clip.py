@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from eadnet.evaluation.clip import score_clip
-from eadnet.evaluation.judges import Judges
-from eadnet.faces.detectors import Face
+from eadnet.evaluation.networks import ScoringNetworks
+from eadnet.faces.face import Face
 from eadnet.media.video import write_video
 from eadnet.modules.mini_syncnet import MiniSyncNet
 
@@ -25,8 +25,8 @@ class BrightFaces:
         return [Face(np.array([14, 12, 34, 38], np.float32), POINTS)] if frame.mean() > 60 else []
 
 
-class FaceJudges(Judges):
-    def detector(self) -> BrightFaces:  # type: ignore[override]
+class FaceNetworks(ScoringNetworks):
+    def detector(self) -> BrightFaces:
         return BrightFaces()
 
 
@@ -49,23 +49,23 @@ def write(
 
 
 @pytest.fixture(scope="module")
-def judges() -> FaceJudges:
+def networks() -> FaceNetworks:
     torch.manual_seed(0)
-    return FaceJudges(sync=[MiniSyncNet()])
+    return FaceNetworks(sync=[MiniSyncNet()])
 
 
-def test_a_clip_without_a_face_is_named_and_not_scored(judges: FaceJudges, tmp_path: Path) -> None:
-    result = score_clip(write(tmp_path / "empty.mp4", dark=20), None, judges)
+def test_a_clip_without_a_face_is_named_and_not_scored(networks: FaceNetworks, tmp_path: Path) -> None:
+    result = score_clip(write(tmp_path / "empty.mp4", dark=20), None, networks)
     assert result.scores == {} and "No face was found in any of the 20 frames" in result.problem
 
 
-def test_a_face_that_is_mostly_away_is_not_scored_either(judges: FaceJudges, tmp_path: Path) -> None:
-    result = score_clip(write(tmp_path / "away.mp4", 60, dark=40), None, judges)
+def test_a_face_that_is_mostly_away_is_not_scored_either(networks: FaceNetworks, tmp_path: Path) -> None:
+    result = score_clip(write(tmp_path / "away.mp4", 60, dark=40), None, networks)
     assert result.scores == {} and "20 of the 60 frames only" in result.problem
 
 
-def test_frames_without_a_face_are_said(judges: FaceJudges, tmp_path: Path) -> None:
-    result = score_clip(write(tmp_path / "part.mp4", 60, dark=20), None, judges)
+def test_frames_without_a_face_are_said(networks: FaceNetworks, tmp_path: Path) -> None:
+    result = score_clip(write(tmp_path / "part.mp4", 60, dark=20), None, networks)
     assert result.problem == "" and "mini_confidence" in result.scores
     assert "No face in 20 of 60 frames, the first of them 40." in result.notes
 
@@ -74,35 +74,37 @@ def test_frames_without_a_face_are_said(judges: FaceJudges, tmp_path: Path) -> N
     ("changes", "said"),
     [
         ({"frames": 4}, "too short"),
-        ({"sound": None}, "no sound track"),
+        ({"sound": None}, "no audio track"),
         ({"sound": 0.0}, "silent"),
     ],
 )
-def test_a_clip_that_cannot_be_judged_by_its_sound_keeps_its_other_scores(
-    judges: FaceJudges, tmp_path: Path, changes: dict, said: str
+def test_a_clip_that_cannot_be_scored_by_its_sound_keeps_its_other_scores(
+    networks: FaceNetworks, tmp_path: Path, changes: dict, said: str
 ) -> None:
-    result = score_clip(write(tmp_path / "clip.mp4", **changes), None, judges)
+    result = score_clip(write(tmp_path / "clip.mp4", **changes), None, networks)
     assert said in " ".join(result.notes) and "mini_confidence" not in result.scores
     assert {"flicker", "warped"} <= set(result.scores)
 
 
-def test_another_frame_rate_and_sound_of_another_length_are_said(judges: FaceJudges, tmp_path: Path) -> None:
-    notes = score_clip(write(tmp_path / "clip.mp4", 30, fps=30, sound_frames=15), None, judges).notes
+def test_another_frame_rate_and_sound_of_another_length_are_said(
+    networks: FaceNetworks, tmp_path: Path
+) -> None:
+    notes = score_clip(write(tmp_path / "clip.mp4", 30, fps=30, sound_frames=15), None, networks).notes
     assert "30 frames per second were read at 25" in " ".join(notes)
     assert "the first 0.6" in " ".join(notes)
 
 
-def test_a_reference_of_another_rate_or_size_is_not_compared(judges: FaceJudges, tmp_path: Path) -> None:
+def test_a_reference_of_another_rate_or_size_is_not_compared(networks: FaceNetworks, tmp_path: Path) -> None:
     clip = write(tmp_path / "clip.mp4")
-    result = score_clip(clip, write(tmp_path / "truth.mp4", fps=30), judges)
+    result = score_clip(clip, write(tmp_path / "truth.mp4", fps=30), networks)
     assert "psnr" not in result.scores and "flicker" in result.scores
     assert "25 frames per second and the reference 30" in " ".join(result.notes)
     small = tmp_path / "small.mp4"
     write_video(small, [np.full((32, 32, 3), 90, np.uint8)] * 20, 25)
-    assert "48 x 48 and 32 x 32" in " ".join(score_clip(clip, small, judges).notes)
+    assert "48 x 48 and 32 x 32" in " ".join(score_clip(clip, small, networks).notes)
 
 
-def test_a_clip_equals_itself(judges: FaceJudges, tmp_path: Path) -> None:
+def test_a_clip_equals_itself(networks: FaceNetworks, tmp_path: Path) -> None:
     clip = write(tmp_path / "clip.mp4", 40)
-    scores = score_clip(clip, clip, judges).scores
+    scores = score_clip(clip, clip, networks).scores
     assert scores["psnr"] == 100 and scores["ssim"] == pytest.approx(1)

@@ -42,7 +42,7 @@ def write_clip(path: Path, seed: int, frames: int = 20, size: int = 48, sound: b
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """generated/ and reference/ with three clips, one of them silent; models/ with face-api's; judge."""
+    """generated/ and reference/ with three clips, one of them silent; models/ with face-api's; a SyncNet."""
     root = tmp_path_factory.mktemp("evaluate")
     for number in range(3):
         write_clip(root / "generated" / f"clip_{number}.mp4", number, sound=number != 1)
@@ -52,7 +52,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_published(root / "models", 7, "face_expression_model")
     (root / "generated" / "labels.json").write_text(json.dumps({"clip_0": "happy", "clip_2": "sad"}))
     torch.manual_seed(0)
-    save_checkpoint(root / "judge.safetensors", {"syncnet": MiniSyncNet()}, {"preset": "judge"})
+    save_checkpoint(root / "syncnet.safetensors", {"syncnet": MiniSyncNet()}, {"preset": "syncnet"})
     return root
 
 
@@ -60,11 +60,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def report(folders: Path) -> Path:
     out = folders / "report"
     evaluate(
-        folders / "generated", out, folders / "reference", folders / "models", folders / "judge.safetensors"
+        folders / "generated", out, folders / "reference", folders / "models", folders / "syncnet.safetensors"
     )
     return out
 
 
+@pytest.mark.slow
 def test_every_metric_that_has_what_it_needs_is_there(report: Path) -> None:
     content = json.loads((report / "report.json").read_text())
     assert set(content["totals"]) == {
@@ -89,7 +90,7 @@ def test_the_table_holds_every_clip_and_its_notes(report: Path) -> None:
     with (report / "clips.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["clip"] for row in rows] == ["clip_0", "clip_1", "clip_2"]
-    assert rows[1]["mini_confidence"] == "" and "no sound track" in rows[1]["notes"]
+    assert rows[1]["mini_confidence"] == "" and "no audio track" in rows[1]["notes"]
     assert "the first 18 were compared" in rows[0]["notes"]
     assert float(rows[0]["psnr"]) > float(rows[2]["psnr"])  # clip 2 has another clip's reference
 
@@ -112,7 +113,7 @@ def test_finished_clips_are_not_scored_again(
 
     monkeypatch.setattr(module, "score_clip", noted)
     before = (report / "report.json").read_text()
-    arguments = (folders / "reference", folders / "models", folders / "judge.safetensors")
+    arguments = (folders / "reference", folders / "models", folders / "syncnet.safetensors")
     evaluate(folders / "generated", report, *arguments)
     assert scored == [] and (report / "report.json").read_text() == before
     (report / "clips" / "clip_1.mp4.json").write_text("half a fi")
@@ -122,6 +123,7 @@ def test_finished_clips_are_not_scored_again(
     assert scored == ["clip_1", "clip_0", "clip_1", "clip_2"]  # without a reference, the scores are others
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_was_killed_goes_on_with_the_clip_it_was_at(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,14 +139,14 @@ def test_an_evaluation_that_was_killed_goes_on_with_the_clip_it_was_at(
     arguments = (folders / "generated", tmp_path / "out", folders / "reference")
     monkeypatch.setattr(module, "score_clip", killed_at_the_third)
     with pytest.raises(SystemExit):
-        evaluate(*arguments, mini=folders / "judge.safetensors")
+        evaluate(*arguments, mini=folders / "syncnet.safetensors")
     assert not (tmp_path / "out" / "report.json").exists()
     scored.clear()
-    result = evaluate(*arguments, mini=folders / "judge.safetensors")
+    result = evaluate(*arguments, mini=folders / "syncnet.safetensors")
     assert scored == ["clip_2"] and len(result.clips) == 3
     monkeypatch.undo()
     whole = evaluate(
-        folders / "generated", tmp_path / "whole", folders / "reference", mini=folders / "judge.safetensors"
+        folders / "generated", tmp_path / "whole", folders / "reference", mini=folders / "syncnet.safetensors"
     )
     assert (tmp_path / "out" / "clips.csv").read_text() == (tmp_path / "whole" / "clips.csv").read_text()
     assert whole.totals == result.totals
@@ -156,7 +158,7 @@ def test_short_broken_and_constant_clips_do_not_stop_the_rest(folders: Path, tmp
     (generated / "broken.mp4").write_bytes(b"no video at all")
     noise = torch.randn(1, 12800, generator=torch.Generator().manual_seed(0)) * 0.1
     write_video(generated / "still.mp4", [np.full((32, 32, 3), 90, np.uint8)] * 20, 25, noise, 16000)
-    result = evaluate(generated, tmp_path / "out", mini=folders / "judge.safetensors")
+    result = evaluate(generated, tmp_path / "out", mini=folders / "syncnet.safetensors")
     clips = {clip.name: clip for clip in result.clips}
     assert clips["broken"].scores == {} and "cannot be read" in clips["broken"].problem
     assert "too short" in clips["short"].notes[0] and "flicker" in clips["short"].scores
@@ -175,6 +177,6 @@ def test_folders_without_videos_are_refused(tmp_path: Path) -> None:
 def test_the_command_prints_the_table(folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     write_clip(tmp_path / "generated" / "one.mp4", 5)
     arguments = ["evaluate", str(tmp_path / "generated"), "--out", str(tmp_path / "out")]
-    assert main([*arguments, "--mini", str(folders / "judge.safetensors")]) == 0
+    assert main([*arguments, "--mini", str(folders / "syncnet.safetensors")]) == 0
     said = capsys.readouterr().out
     assert "LSE-C (mini)" in said and "FID: not computed" in said and "index.html" in said

@@ -12,10 +12,10 @@ from PIL import Image
 
 from eadnet.errors import InputError
 from eadnet.faces.choice import Choice
-from eadnet.faces.detectors import Face, unturned
+from eadnet.faces.detectors.manual import ManualDetector, face_at_points, face_in_box
+from eadnet.faces.face import Face, unturned
 from eadnet.faces.follow import FALLBACKS, follow, watch
 from eadnet.faces.framing import FRAMINGS, PORTRAIT_TEMPLATE
-from eadnet.faces.manual import ManualDetector, face_at_points, face_in_box
 from eadnet.faces.track import FaceTrack
 from eadnet.media.images import read_image
 
@@ -111,7 +111,7 @@ def test_a_cut_resets_smoothing_and_nothing_is_held_across_it() -> None:
 def test_an_index_that_nobody_has_says_how_many_there_are() -> None:
     sighting = watch(pictures(5), ManualDetector(face_in_box(BOX)))
     with pytest.raises(
-        InputError, match="1 face was found in the video, and number 4 is asked for: use 0 to 0"
+        InputError, match="1 face was found in the video, and the face index is 4: use 0 to 0"
     ):
         follow(sighting, "portrait", 64, Choice("index", "left-right", 4))
 

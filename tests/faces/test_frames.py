@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from eadnet.errors import InputError
-from eadnet.faces.frames import bounce
+from eadnet.faces.frames import as_ranges, bounce
 
 
 def test_a_short_video_turns_round_without_a_halt() -> None:
@@ -28,3 +28,7 @@ def test_neighbours_are_neighbours_in_the_source(available: int) -> None:
 def test_nothing_to_show_is_an_error(available: int, wanted: int) -> None:
     with pytest.raises(InputError):
         bounce(available, wanted)
+
+
+def test_frames_are_listed_in_short() -> None:
+    assert as_ranges([]) == "" and as_ranges([1, 2, 3, 7, 9, 10]) == "1-3, 7, 9-10"

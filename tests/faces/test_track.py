@@ -188,7 +188,7 @@ def test_frames_of_another_video_are_refused() -> None:
     one = track([PLACES[0]], (130, 140))
     with pytest.raises(InputError, match="140 x 130 pixels"):
         one.crop(torch.rand(1, 64, 64, 3), [0])
-    with pytest.raises(InputError, match="1 frames, and frame 5"):
+    with pytest.raises(InputError, match="track has 1 frames, and frame 5"):
         one.crop(torch.rand(1, 130, 140, 3), [5])
-    with pytest.raises(InputError, match="2 faces are to go into 1 frames"):
+    with pytest.raises(InputError, match="There are 2 faces and 1 frames"):
         one.paste(torch.rand(1, 130, 140, 3), torch.zeros(2, 3, 64, 64), [0])

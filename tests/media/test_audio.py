@@ -13,6 +13,7 @@ import torch
 
 from eadnet.errors import InputError
 from eadnet.media.audio import load_audio, mono, num_frames, to_mono_16k
+from tests.films import Track, black, write_film
 
 
 def tone(hertz: float, seconds: float, rate: int) -> torch.Tensor:
@@ -25,27 +26,8 @@ def write(
     path: Path, channels: np.ndarray, rate: int, codec: str, layout: str, delay: float | None = None
 ) -> Path:
     """A sound file; with `delay`, a film whose sound starts that many seconds after its picture."""
-    with av.open(str(path), "w") as container:
-        video = None if delay is None else container.add_stream("mpeg4", rate=25)
-        stream = container.add_stream(codec, rate=rate, layout=layout)
-        assert isinstance(stream, av.AudioStream)
-        if video is not None:
-            video.width = video.height = 32
-            for index in range(5):
-                picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
-                picture.pts = index
-                container.mux(video.encode(picture))
-            container.mux(video.encode(None))
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(channels, np.float32), format="fltp", layout=layout
-        )
-        frame.sample_rate = rate
-        frame.time_base = Fraction(1, rate)
-        frame.pts = round((delay or 0.0) * rate)
-        for piece in av.AudioResampler(format=stream.format.name, layout=layout, rate=rate).resample(frame):
-            container.mux(stream.encode(piece))
-        container.mux(stream.encode(None))
-    return path
+    pictures = black(0 if delay is None else 5)
+    return write_film(path, pictures, [Track(channels, rate, codec, layout, delay or 0.0)])
 
 
 class TestToMono16k:
@@ -56,6 +38,18 @@ class TestToMono16k:
         assert abs(result.numel() - 8000) <= 1
         inner = slice(400, 7600)  # a resampling filter rings at the ends
         assert (result[inner] - expected[inner]).abs().max() < 0.01
+
+    @pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000])
+    def test_speech_is_resampled_as_by_librosa(self, rate: int) -> None:
+        """Sound up to 3 kHz, which both filters let pass whole."""
+        librosa = pytest.importorskip("librosa")
+        noise = np.random.default_rng(0).normal(size=rate)
+        spectrum = np.fft.rfft(noise)
+        spectrum[np.fft.rfftfreq(rate, 1 / rate) > 3000] = 0
+        sound = np.fft.irfft(spectrum, rate).astype(np.float32)
+        expected = librosa.resample(sound, orig_sr=rate, target_sr=16000)
+        result = to_mono_16k(torch.from_numpy(sound), rate).numpy()
+        assert np.abs(result - expected)[400:-400].max() < 0.01 * np.abs(expected).max()
 
     def test_what_16_khz_cannot_hold_is_removed_not_folded_down(self) -> None:
         assert to_mono_16k(tone(12000, 0.5, 48000), 48000)[400:-400].abs().max() < 0.01
@@ -165,22 +159,12 @@ class TestLoadAudio:
             load_audio(tmp_path / "notes.wav")
 
     def test_a_film_without_sound_is_refused(self, tmp_path: Path) -> None:
-        path = tmp_path / "silent.mp4"
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("mpeg4", rate=25)
-            stream.width = stream.height = 32
-            frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
-            container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-        with pytest.raises(InputError, match="no sound track"):
+        path = write_film(tmp_path / "silent.mp4", black(1))
+        with pytest.raises(InputError, match="no audio track"):
             load_audio(path)
 
     def test_an_empty_sound_track_is_refused(self, tmp_path: Path) -> None:
-        path = tmp_path / "empty.wav"
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("pcm_s16le", rate=16000, layout="mono")
-            container.start_encoding()
-            container.mux(stream.encode(None))
+        path = write_film(tmp_path / "empty.wav", tracks=[Track(np.zeros((1, 0)), 16000)])
         with pytest.raises(InputError, match="empty"):
             load_audio(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -90,8 +91,20 @@ def test_long_sound_is_transformed_in_parts_that_show_no_seam() -> None:
         torch.testing.assert_close(whole[:, seam - 20 : seam + 20], around[:, 80:120])
 
 
-def test_filters_have_unit_area_and_one_peak_each() -> None:
-    filters = slaney_filterbank(4096, 40)
-    area = filters.sum(1) * 16000 / 4096
-    assert (area - 1).abs().max() < 0.05
-    assert (filters.argmax(1).diff() > 0).all()
+@pytest.mark.parametrize(("n_fft", "n_mels", "low", "high"), [(400, 80, 0, 8000), (4096, 40, 55, 7600)])
+def test_mel_filters_are_librosas(n_fft: int, n_mels: int, low: float, high: float) -> None:
+    """Triangles of unit area on Slaney's scale."""
+    librosa = pytest.importorskip("librosa")
+    expected = librosa.filters.mel(
+        sr=16000, n_fft=n_fft, n_mels=n_mels, fmin=low, fmax=high, dtype=np.float64
+    )
+    np.testing.assert_allclose(slaney_filterbank(n_fft, n_mels, low, high), expected, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("pad_mode", ["reflect", "constant"])
+def test_mel_power_is_librosas_without_the_last_frame(speech: torch.Tensor, pad_mode: str) -> None:
+    librosa = pytest.importorskip("librosa")
+    expected = librosa.feature.melspectrogram(
+        y=speech.numpy(), sr=16000, n_fft=400, hop_length=160, n_mels=80, pad_mode=pad_mode
+    )
+    assert relative_error(mel_power(speech, pad_mode), torch.from_numpy(expected[:, :-1])) < 1e-5

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from eadnet.errors import InputError
 from eadnet.media.images import contact_sheet, read_image, write_png
@@ -60,6 +60,25 @@ def test_the_cameras_rotation_is_applied(tmp_path: Path, orientation: int, corne
     assert image[corner].min() > 0.9 and image.mean() < 0.3
 
 
+@pytest.mark.parametrize("orientation", range(10))  # 0 and 9 mean nothing
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "CMYK", "I;16"])
+def test_every_orientation_of_every_kind_is_pillows(tmp_path: Path, mode: str, orientation: int) -> None:
+    grain = Image.fromarray(np.random.default_rng(0).integers(0, 255, (24, 40, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    ending = ".jpg" if mode == "CMYK" else ".png"
+    picture = grain.convert("L").convert("I;16") if mode == "I;16" else grain.convert(mode)
+    path = saved(tmp_path / f"a{ending}", picture, exif=exif.tobytes())
+    with Image.open(path) as opened:
+        upright = ImageOps.exif_transpose(opened)
+        pixels = np.asarray(upright if mode == "I;16" else upright.convert("RGB"), np.float32)
+    highest = np.float32(65535 if mode == "I;16" else 255)
+    expected = torch.from_numpy(pixels / highest)
+    assert torch.equal(
+        read_image(path), expected[..., None].expand(-1, -1, 3) if pixels.ndim == 2 else expected
+    )
+
+
 def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path) -> None:
     first, second = Image.new("RGB", (4, 4), RED), Image.new("RGB", (4, 4), (0, 0, 255))
     path = saved(tmp_path / "a.gif", first, save_all=True, append_images=[second])
@@ -72,17 +91,17 @@ def test_any_size_is_read(tmp_path: Path, size: tuple[int, int]) -> None:
 
 
 def test_files_that_are_no_picture_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="There is no picture"):
+    with pytest.raises(InputError, match="There is no image"):
         read_image(tmp_path / "gone.png")
     (tmp_path / "a.png").write_bytes(b"no picture")
-    with pytest.raises(InputError, match="a.png cannot be read as a picture"):
+    with pytest.raises(InputError, match="a.png cannot be read as an image"):
         read_image(tmp_path / "a.png")
     whole = saved(tmp_path / "b.png", Image.fromarray(np.random.randint(0, 255, (64, 64, 3), np.uint8)))
     whole.write_bytes(whole.read_bytes()[:2000])
-    with pytest.raises(InputError, match="b.png cannot be read as a picture"):
+    with pytest.raises(InputError, match="b.png cannot be read as an image"):
         read_image(whole)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    with pytest.raises(InputError, match="c.png is too large"):
+    with pytest.raises(InputError, match="c.png has too many pixels"):
         read_image(saved(tmp_path / "c.png", Image.new("RGB", (10, 10))))
 
 

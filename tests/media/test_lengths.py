@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from eadnet.errors import InputError
 from eadnet.media.lengths import LENGTH_MODES, choose_length
@@ -10,12 +13,23 @@ from eadnet.media.lengths import LENGTH_MODES, choose_length
 RATES = [Fraction(25), Fraction(24), Fraction(30000, 1001), Fraction(30), Fraction(50), Fraction(60)]
 
 
-@pytest.mark.parametrize("fps", RATES)
-@pytest.mark.parametrize("frames", range(1, 65))
-def test_sound_of_so_many_frames_gives_so_many_frames(fps: Fraction, frames: int) -> None:
-    for mode in LENGTH_MODES:
-        assert choose_length(mode, float(frames / fps), fps).frames == frames
-        assert choose_length(mode, float(frames / fps), fps, frames).frames == frames
+@pytest.mark.parametrize("mode", LENGTH_MODES)
+@given(fps=st.sampled_from(RATES), frames=st.integers(1, 200_000))
+@example(Fraction(25), 1)
+@example(Fraction(30000, 1001), 64)
+def test_sound_of_so_many_frames_gives_so_many_frames(mode: str, fps: Fraction, frames: int) -> None:
+    assert choose_length(mode, float(frames / fps), fps).frames == frames
+    assert choose_length(mode, float(frames / fps), fps, frames).frames == frames
+
+
+@pytest.mark.parametrize("mode", LENGTH_MODES)
+@given(frames=st.integers(1, 500), available=st.integers(1, 60))
+def test_every_frame_shows_one_that_is_there(mode: str, frames: int, available: int) -> None:
+    length = choose_length(mode, frames / 25, 25, available)
+    shown = [length.at(i) for i in range(length.frames)]
+    assert set(shown) == set(range(min(available, length.frames)))
+    if mode in ("bounce", "silence", "hold", "cut_off"):
+        assert all(abs(a - b) <= 1 for a, b in pairwise(shown)), "the picture never jumps"
 
 
 @pytest.mark.parametrize(

@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import logging
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
 import pytest
 import torch
 
 from eadnet.errors import InputError
 from eadnet.media.sound import SoundFile
+from tests.films import Track, black, write_film
 
 RATE = 16000
 
 
 def film(path: Path, levels: list[float], seconds: float = 2.0, codec: str = "pcm_s16le") -> Path:
     """A picture track of one second and a sound track for each level, which rises from 0 to it."""
-    with av.open(str(path), "w") as container:
-        picture: Any = container.add_stream("mpeg4", rate=25)
-        picture.width = picture.height = 32
-        tracks: list[Any] = [container.add_stream(codec, rate=RATE, layout="mono") for _ in levels]
-        for number in range(25):
-            frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
-            frame.pts = number
-            container.mux(picture.encode(frame))
-        container.mux(picture.encode(None))
-        for track, level in zip(tracks, levels, strict=True):
-            rising = np.linspace(0, level, round(seconds * RATE), dtype=np.float32)[None]
-            sound = av.AudioFrame.from_ndarray(rising, format="fltp", layout="mono")
-            sound.sample_rate, sound.pts, sound.time_base = RATE, 0, Fraction(1, RATE)
-            resampler = av.AudioResampler(format=track.codec_context.format.name, layout="mono", rate=RATE)
-            for piece in [*resampler.resample(sound), *resampler.resample(None)]:
-                container.mux(track.encode(piece))
-            container.mux(track.encode(None))
-    return path
+    samples = [np.linspace(0, level, round(seconds * RATE), dtype=np.float32)[None] for level in levels]
+    return write_film(path, black(25), [Track(rising, RATE, codec) for rising in samples])
 
 
 def heard(sound: SoundFile) -> torch.Tensor:
@@ -62,7 +44,7 @@ def test_of_two_tracks_the_first_is_heard_and_the_log_says_so(
     with caplog.at_level(logging.INFO):
         samples = heard(SoundFile(film(tmp_path / "a.mkv", [0.2, 0.8])))
     assert samples.shape == (1, 2 * RATE) and samples.max().item() == pytest.approx(0.2, abs=1e-3)
-    assert "2 sound tracks: the first is used" in caplog.text
+    assert "2 audio tracks: the first is used" in caplog.text
 
 
 def test_a_track_that_nothing_can_decode_is_passed_over(tmp_path: Path) -> None:
@@ -71,12 +53,12 @@ def test_a_track_that_nothing_can_decode_is_passed_over(tmp_path: Path) -> None:
     path.write_bytes(data.replace(b"sowt", b"apac", 1))  # as the spatial sound of phones
     assert heard(SoundFile(path)).max().item() == pytest.approx(0.8, abs=1e-3)
     path.write_bytes(data.replace(b"sowt", b"apac"))
-    with pytest.raises(InputError, match="no sound track that can be decoded"):
+    with pytest.raises(InputError, match="no audio track that can be decoded"):
         SoundFile(path)
 
 
 def test_no_sound_track_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="a.mkv has no sound track; choose a file with sound"):
+    with pytest.raises(InputError, match="a.mkv has no audio track: choose a file with audio"):
         SoundFile(film(tmp_path / "a.mkv", []))
 
 

@@ -57,5 +57,5 @@ def test_beyond_both_ends_lies_silence(tmp_path: Path, start: int, stop: int) ->
 
 
 def test_no_room_and_no_folder_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be kept in .*gone"):
+    with pytest.raises(InputError, match="cannot be saved in .*gone"):
         record_speech(SoundInMemory(torch.ones(99), 16000), tmp_path / "gone" / "s.f32")

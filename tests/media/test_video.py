@@ -14,6 +14,7 @@ import torch
 from eadnet.errors import InputError
 from eadnet.media.audio import load_audio
 from eadnet.media.video import even_sized, read_frames, read_video, upright, video_fps, write_video
+from tests.films import Track, write_film
 
 
 def grey_frames(count: int, height: int = 32, width: int = 48) -> list[np.ndarray]:
@@ -138,12 +139,8 @@ def test_files_that_are_no_video_are_named(tmp_path: Path) -> None:
 
 
 def test_a_sound_file_is_no_video(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "a.wav"), "w") as file:
-        stream = file.add_stream("pcm_s16le", rate=16000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1600), dtype=np.int16), format="s16", layout="mono")
-        frame.sample_rate = 16000
-        file.mux(stream.encode(frame))
-    with pytest.raises(InputError, match="a.wav has no picture"):
+    write_film(tmp_path / "a.wav", tracks=[Track(np.zeros((1, 1600)), 16000)])
+    with pytest.raises(InputError, match="a.wav has no video stream"):
         read_video(tmp_path / "a.wav")
 
 

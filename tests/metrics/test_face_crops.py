@@ -1,4 +1,4 @@
-"""Where in the frame each judge looks."""
+"""Where in the frame each SyncNet looks."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from eadnet.faces.detectors import Face
+from eadnet.faces.face import Face
 from eadnet.faces.follow import follow, watch
 from eadnet.faces.track import FaceTrack
-from eadnet.metrics.face_crops import SYNCNET_V2, TIGHT, face_crops, in_frame, judge_track, square_track
+from eadnet.metrics.face_crops import SYNCNET_V2, TIGHT, face_crops, in_frame, square_track, syncnet_track
 
 BOX = np.array([100, 80, 160, 160], np.float32)  # 60 x 80, so half of the longer side is 40
 POINTS = np.array([[118, 110], [142, 110], [130, 122], [120, 138], [140, 138]], np.float32)
@@ -41,11 +41,11 @@ def track() -> FaceTrack:
 
 def test_syncnet_v2_sees_the_square_of_the_published_evaluation(track: FaceTrack) -> None:
     pictures = torch.from_numpy(frames()).movedim(-1, 1)
-    crops = face_crops(pictures, judge_track(track, "syncnet_v2"))
+    crops = face_crops(pictures, syncnet_track(track, "syncnet_v2"))
     assert crops.shape == (COUNT, 3, 224, 224)
     assert int(crops[0:1][..., 2:-2, 2:-2].min()) == 255
     corners = torch.tensor([[73.5, 79.5], [185.5, 191.5]], dtype=torch.float64)  # edges of the pixels
-    matrix = judge_track(track, "syncnet_v2").matrices[0].double()
+    matrix = syncnet_track(track, "syncnet_v2").matrices[0].double()
     torch.testing.assert_close(
         corners @ matrix[:, :2].T + matrix[:, 2],
         torch.tensor([[-0.5, -0.5], [223.5, 223.5]], dtype=torch.float64),
@@ -56,10 +56,10 @@ def test_syncnet_v2_sees_the_square_of_the_published_evaluation(track: FaceTrack
 @pytest.mark.parametrize(
     ("network", "framing", "side"), [("mini", "portrait", 128), ("stable_syncnet", "latentsync", 256)]
 )
-def test_other_judges_have_the_framing_they_were_trained_on(
+def test_other_syncnets_have_the_framing_they_were_trained_on(
     track: FaceTrack, network: str, framing: str, side: int
 ) -> None:
-    seen = judge_track(track, network)
+    seen = syncnet_track(track, network)
     assert (seen.framing, seen.resolution) == (framing, side)
     followed = follow(watch(frames(), Here()), framing, side)
     torch.testing.assert_close(seen.matrices, followed.matrices)

@@ -34,5 +34,5 @@ def test_several_portraits_make_one_person():
 
 
 def test_a_portrait_with_nothing_in_it_is_refused():
-    with pytest.raises(InputError, match="recognises nothing"):
+    with pytest.raises(InputError, match="finds no face"):
         identity_similarity(person(1, 0, 0), person(0, 0, 0), Colours())

@@ -114,4 +114,4 @@ def test_short_clips_are_never_sure() -> None:
     for frames, sure in ((60, True), (46, True), (45, False)):
         verdict = SyncVerdict(sweep(video[:frames], video[:frames]), "any", 0.1, ())
         assert verdict.sure is sure
-    assert "too short to tell" in verdict.report()
+    assert "too short to measure" in verdict.report()

@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from eadnet.errors import InputError
@@ -70,8 +72,13 @@ def brute_force(stda: STDA, x: Tensor, strip: int, max_positions: int) -> Tensor
     return x + mixed.transpose(1, 2).reshape(x.shape)
 
 
-@pytest.mark.parametrize("strip", [1, 2, 3])
-@pytest.mark.parametrize("size", [(4, 4, 6), (3, 5, 7), (1, 6, 6), (5, 1, 4), (2, 7, 1), (1, 1, 1)])
+@given(size=st.tuples(*3 * [st.integers(1, 6)]), strip=st.integers(1, 4))
+@example((4, 4, 6), 2)
+@example((3, 5, 7), 3)
+@example((1, 6, 6), 1)
+@example((5, 1, 4), 2)
+@example((2, 7, 1), 3)
+@example((1, 1, 1), 2)
 def test_padding_does_not_leak(size: tuple[int, int, int], strip: int) -> None:
     """Sizes that are no multiple of the strip give exactly what the definition gives."""
     stda = trained(strip=strip)

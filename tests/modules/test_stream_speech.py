@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from eadnet.media.speech import SpeechInMemory
 from eadnet.modules.mini_audio import MiniAudioEncoder
@@ -29,8 +31,14 @@ def speech(samples: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("name", ["mini", "whisper"])
-@pytest.mark.parametrize("fps", RATES)
-@pytest.mark.parametrize("samples", [1, 640, 47_999, 48_000, 48_001, 201_234])
+@given(fps=st.sampled_from(RATES), samples=st.integers(1, 201_234))
+@example(25, 1)
+@example(24, 640)
+@example(25, 47_999)
+@example(Fraction(30000, 1001), 48_000)
+@example(50, 48_001)
+@example(25, 201_234)
+@example(60, 201_234)
 def test_the_tokens_are_those_of_the_whole(
     encoders: dict[str, Any], name: str, fps: Any, samples: int
 ) -> None:

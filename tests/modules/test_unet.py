@@ -263,7 +263,7 @@ def test_wrong_shapes_are_named(
 
 def test_a_model_without_emotion_parts_refuses_an_emotion() -> None:
     unet = EADUNet.from_config(small_config())
-    with pytest.raises(InputError, match="no emotion parts"):
+    with pytest.raises(InputError, match="no emotion attention"):
         unet(*insert(5, inputs()), torch.zeros(2, 5, EMOTION_DIM))
 
 

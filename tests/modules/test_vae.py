@@ -42,6 +42,7 @@ def folder(path: Path, rename: dict[str, str] | None = None) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rename",
     [None, {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}],
@@ -66,7 +67,7 @@ def test_latents_are_scaled_as_stable_diffusion_does() -> None:
 
 
 def test_files_that_are_no_autoencoder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="There is no autoencoder"):
+    with pytest.raises(CheckpointError, match="There is no VAE"):
         SDAutoencoder.from_file(tmp_path / "gone.safetensors")
     (tmp_path / "cut.safetensors").write_bytes(b"\x99" * 40)
     with pytest.raises(CheckpointError, match="cut.safetensors is truncated or not a safetensors file"):
@@ -76,7 +77,7 @@ def test_files_that_are_no_autoencoder_are_named(tmp_path: Path) -> None:
 def test_an_autoencoder_of_another_shape_is_named(tmp_path: Path) -> None:
     path = folder(tmp_path / "vae")
     (path / "config.json").write_text(json.dumps({**small().config, "block_out_channels": [8, 8]}))
-    with pytest.raises(CheckpointError, match="is not a Stable Diffusion 1.x autoencoder"):
+    with pytest.raises(CheckpointError, match="is not a Stable Diffusion 1.x VAE"):
         SDAutoencoder.from_file(path)
 
 
@@ -115,7 +116,7 @@ def test_one_picture_for_which_memory_runs_out_goes_on_in_tiles(caplog: pytest.L
     assert tiled.shape == whole.shape == (1, 3, 32, 48)
     # Random weights and tiles of 8 latents: normalisation differs more than it does in a real autoencoder.
     assert alike(tiled, whole) > 0.5 and alike(tiled.flip(-1), whole) < 0.3, "every tile in its place"
-    assert "goes on in tiles of 16 pixels" in caplog.text
+    assert "continues in tiles of 16 pixels" in caplog.text
     assert vae.encode(whole).shape == roomy.encode(whole).shape == latents.shape
     vae.model.decoder.shapes.clear()
     vae.decode(latents)

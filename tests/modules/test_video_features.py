@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import VideoMAEConfig, VideoMAEModel
 
 from eadnet.errors import CheckpointError
 from eadnet.modules.video_features import VideoMAEFeatures
@@ -15,6 +14,8 @@ from eadnet.modules.video_features import VideoMAEFeatures
 
 def videomae_folder(folder: Path) -> Path:
     """A tiny random one."""
+    from transformers import VideoMAEConfig, VideoMAEModel
+
     config = VideoMAEConfig(
         image_size=16, patch_size=8, num_frames=4, hidden_size=16, num_hidden_layers=1,
         num_attention_heads=2, intermediate_size=16,
@@ -25,6 +26,8 @@ def videomae_folder(folder: Path) -> Path:
 
 
 def test_features_are_the_mean_of_the_last_tokens(tmp_path: Path) -> None:
+    from transformers import VideoMAEModel
+
     network = VideoMAEFeatures.load(videomae_folder(tmp_path / "videomae"))
     assert (network.frames, network.dim) == (4, 16) and "videomae" in network.name
     clips = torch.rand(2, 3, 4, 16, 16)
@@ -50,5 +53,5 @@ def test_half_a_network_is_refused(tmp_path: Path) -> None:
     state = load_file(folder / "model.safetensors")
     del state[min(state)]
     save_file(state, folder / "model.safetensors", {"format": "pt"})
-    with pytest.raises(CheckpointError, match="no whole"):
+    with pytest.raises(CheckpointError, match="incomplete"):
         VideoMAEFeatures.load(folder)

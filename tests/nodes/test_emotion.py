@@ -34,7 +34,7 @@ def test_a_very_long_sentence_is_cut_and_the_cut_is_named(
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("\U0001f621", "holds no words"), ("\u6124\u6012", "write the emotion in English")],
+    [("\U0001f621", "contains no words"), ("\u6124\u6012", "write the emotion in English")],
 )
 def test_what_the_encoder_cannot_read_is_said(
     nodes: Any, run: Run, loaded: Any, caplog: pytest.LogCaptureFixture, text: str, said: str
@@ -102,5 +102,5 @@ def test_what_comfyuis_nodes_make_of_it_is_taken(nodes: Any, run: Run, loaded: A
 
 
 def test_an_empty_conditioning_is_refused(types: Any, input_error: type[Exception]) -> None:
-    with pytest.raises(input_error, match="empty conditioning"):
+    with pytest.raises(input_error, match="empty CONDITIONING"):
         types.EmotionTokens.of([])

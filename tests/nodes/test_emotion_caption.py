@@ -34,7 +34,7 @@ def test_a_label_becomes_a_sentence_and_data(caption: Any) -> None:
 
 def test_the_other_backends_need_a_picture(caption: Any, input_error: type[Exception]) -> None:
     for backend in ("measured", "local model", "endpoint"):
-        with pytest.raises(input_error, match="connect a picture"):
+        with pytest.raises(input_error, match="connect an image"):
             caption(backend=backend)
 
 
@@ -54,6 +54,7 @@ def test_an_endpoint_that_is_down_is_named(caption: Any, input_error: type[Excep
         caption(backend="endpoint", url=url, images=FRAMES)
 
 
+@pytest.mark.slow
 def test_a_local_model_is_found_loaded_and_asked(
     caption: Any, nodes: Any, model_folder: Path, input_error: type[Exception]
 ) -> None:

@@ -174,22 +174,17 @@ def test_without_opencv_a_face_by_hand_still_works(
     monkeypatch.setitem(sys.modules, "cv2", None)
     monkeypatch.setitem(sys.modules, "mediapipe", None)
     assert follow(torch.rand(2, 120, 140, 3), detector=detector)[2].all()
-    with pytest.raises(input_error, match="pip install opencv-python-headless.*or give the face by hand"):
+    with pytest.raises(input_error, match="pip install opencv-python-headless.*or enter the face by hand"):
         follow(torch.rand(1, 120, 140, 3), detector="yunet")
 
 
 def test_what_is_no_picture_and_no_video_is_refused(
     follow: Callable[..., Any], input_error: type[Exception]
 ) -> None:
-    with pytest.raises(input_error, match="connect Load Video, or a picture"):
+    with pytest.raises(input_error, match="connect Load Video or Load Image"):
         follow(None)
 
 
 def test_a_face_by_hand_that_is_none_is_refused_before_the_graph_runs(nodes: Any) -> None:
     assert "write 4 numbers" in nodes.EADNetFaceTrack.validate_inputs(manual="1 2 3")
     assert nodes.EADNetFaceTrack.validate_inputs(manual="") is True
-
-
-def test_frames_are_listed_in_short(submodule: Callable[[str], Any]) -> None:
-    as_ranges = submodule("nodes.faces").as_ranges
-    assert as_ranges([]) == "" and as_ranges([1, 2, 3, 7, 9, 10]) == "1-3, 7, 9-10"

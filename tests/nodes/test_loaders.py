@@ -192,7 +192,7 @@ class TestLatentSync:
         self, nodes: Any, run: Run, latentsync: dict[str, Any], checkpoint_error: type[Exception]
     ) -> None:
         with pytest.raises(
-            checkpoint_error, match="large_whisper.safetensors gives tokens 16 wide .* needs 8"
+            checkpoint_error, match="large_whisper.safetensors gives tokens of width 16 .* needs 8"
         ):
             run(nodes.EADNetLatentSyncLoader, **{**latentsync, "whisper": "large_whisper.safetensors"})
 
@@ -205,5 +205,5 @@ class TestLatentSync:
     def test_a_whisper_file_as_unet_is_refused(
         self, nodes: Any, run: Run, latentsync: dict[str, Any], checkpoint_error: type[Exception]
     ) -> None:
-        with pytest.raises(checkpoint_error, match="tiny_whisper.safetensors has no denoiser"):
+        with pytest.raises(checkpoint_error, match="tiny_whisper.safetensors has no U-Net"):
             run(nodes.EADNetLatentSyncLoader, **{**latentsync, "unet": latentsync["whisper"]})

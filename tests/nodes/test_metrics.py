@@ -67,15 +67,15 @@ def test_late_sound_has_a_negative_offset_and_is_moved_to_where_it_fits(score: R
 def test_an_unsure_judge_moves_nothing(score: Run) -> None:
     late = sound(3)
     *_, report, fixed = score(audio=late, min_confidence=50.0)
-    assert torch.equal(fixed["waveform"], late["waveform"]) and "not moved" in report
+    assert torch.equal(fixed["waveform"], late["waveform"]) and "not shifted" in report
 
 
 def test_a_short_clip_moves_nothing_unless_it_is_told_when_to(score: Run) -> None:
     late = sound(3, frames=30)
     *_, report, fixed = score(audio=late)
-    assert torch.equal(fixed["waveform"], late["waveform"]) and "too short to tell" in report
+    assert torch.equal(fixed["waveform"], late["waveform"]) and "too short to measure" in report
     *_, report, fixed = score(audio=late, min_confidence=0.01)
-    assert not torch.equal(fixed["waveform"], late["waveform"]) and "moved by -0.12 s" in report
+    assert not torch.equal(fixed["waveform"], late["waveform"]) and "shifted by -0.12 s" in report
 
 
 def test_a_tracked_face_is_judged_and_must_be_of_these_frames(
@@ -92,7 +92,7 @@ def test_a_tracked_face_is_judged_and_must_be_of_these_frames(
         boxes=torch.tensor([2.0, 1, 9, 7]).expand(50, -1),
         scores=torch.ones(50),
     )
-    tracked = submodule("nodes.types").TrackedFace(track, "mouth")
+    tracked = submodule("nodes.types").TrackAndRegion(track, "mouth")
     assert score(audio=sound(2), track=tracked)[2] == -2
     with pytest.raises(input_error, match="12 x 8"):
         score(images=torch.rand(50, 10, 10, 3), track=tracked)

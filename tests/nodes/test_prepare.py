@@ -101,7 +101,7 @@ def test_a_vae_of_another_family_is_named(prepare: Prepare, input_error: type[Ex
             return torch.zeros(len(pictures), 16, 4, 4)
 
     with pytest.raises(
-        input_error, match="This VAE turns a picture into .16, 4, 4. where .4, 4, 4. is needed"
+        input_error, match="This VAE encodes an image to .16, 4, 4. where .4, 4, 4. is needed"
     ):
         prepare(torch.rand(1, 32, 32, 3), vae=Wide())
 

@@ -56,7 +56,7 @@ def saved(video: Any) -> Path:
 def before_encoding(submodule: Any, monkeypatch: Any) -> list[np.ndarray]:
     """The frames as they go into the film, before H.264 changes them."""
     frames: list[np.ndarray] = []
-    film = submodule("eadnet.media.film").Film
+    film = submodule("eadnet.media.resumable_video").ResumableVideo
     write = film.write
 
     def keep(self: Any, pixels: np.ndarray) -> None:
@@ -270,21 +270,22 @@ def test_a_video_whose_file_does_not_show_it_is_saved_first(
     assert not list(host.temporary_folder().rglob("source.mp4"))
 
 
+@pytest.mark.slow
 def test_a_broken_off_film_continues(
     film: Any, picture: Any, speech: Any, host: Any, before_encoding: list[np.ndarray], monkeypatch: Any
 ) -> None:
     audio = speech(6.0)
-    update = host.Progress.update
+    update = host.NodeProgress.update
 
     def fail(self: Any, done: int, preview: Any = None) -> None:
         if done == 48:
             raise KeyboardInterrupt
         update(self, done, preview)
 
-    monkeypatch.setattr(host.Progress, "update", fail)
+    monkeypatch.setattr(host.NodeProgress, "update", fail)
     with pytest.raises(KeyboardInterrupt):
         film(source=picture, audio=audio, filename_prefix="video/long")
-    monkeypatch.setattr(host.Progress, "update", update)
+    monkeypatch.setattr(host.NodeProgress, "update", update)
     written = len(before_encoding)
     assert written >= 48
     video = film(source=picture, audio=audio, filename_prefix="video/long")
@@ -294,7 +295,7 @@ def test_a_broken_off_film_continues(
 
 class TestInput:
     def test_no_sound_is_named(self, film: Any, picture: Any, input_error: type[Exception]) -> None:
-        with pytest.raises(input_error, match="There is no sound: connect a recording"):
+        with pytest.raises(input_error, match="audio input is empty: connect the speech"):
             film(source=picture)
 
     def test_an_overlap_as_long_as_the_window_is_refused(self, nodes: Any) -> None:

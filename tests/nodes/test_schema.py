@@ -69,6 +69,14 @@ def test_the_help_page_describes_every_input_and_output(schema: Any) -> None:
         assert part in page
 
 
+@every_node
+def test_the_help_page_names_what_is_shown_instead_of_an_id(schema: Any) -> None:
+    page = (ROOT / "web" / "docs" / f"{schema.node_id}.md").read_text(encoding="utf-8")
+    for part in schema.inputs:
+        if part.display_name:
+            assert re.search(rf"^\| {part.id} \|.*\b{part.display_name}\b", page, re.MULTILINE), part.id
+
+
 def test_settings_a_newer_comfyui_knows_are_left_out(types: Any, monkeypatch: Any) -> None:
     """Node definitions may use what only newer versions know, such as search_aliases."""
     monkeypatch.setattr(types, "_SCHEMA_FIELDS", {"node_id", "category"})

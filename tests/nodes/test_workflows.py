@@ -111,6 +111,13 @@ def test_it_explains_itself(name: str) -> None:
 
 
 @every_workflow
+def test_our_nodes_have_the_titles_that_the_search_finds(name: str, nodes: Any) -> None:
+    for node in load(name)["nodes"]:
+        if node["type"].startswith("EADNet"):
+            assert node["title"] == getattr(nodes, node["type"]).GET_SCHEMA().display_name
+
+
+@every_workflow
 def test_nothing_lies_on_anything_and_every_node_is_in_a_group(name: str) -> None:
     ui = load(name)
     title = 30  # the bar above a node

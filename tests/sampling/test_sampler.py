@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from eadnet.errors import InputError
-from eadnet.sampling import LATENTSYNC_DDIM, Conditions, SamplingProgress, make_scheduler, sample
+from eadnet.sampling import LATENTSYNC_DDIM, Conditions, Sampling, SamplingProgress, make_scheduler, sample
 from eadnet.sampling.sampler import clip_noise
 
 EXACT = {**LATENTSYNC_DDIM, "set_alpha_to_one": True, "timestep_spacing": "trailing"}
@@ -56,10 +58,18 @@ def clean(c: Conditions) -> Tensor:
     return c.reference_latents + c.audio.mean(dim=(1, 2))[:, None, None, None]
 
 
-@pytest.mark.parametrize("frames", [1, 2, 15, *range(16, 33), 61])
+@given(frames=st.integers(1, 64))
+@example(1)
+@example(2)
+@example(15)
+@example(16)
+@example(17)
+@example(28)
+@example(29)
+@example(61)
 def test_any_number_of_frames_comes_out_whole_and_in_its_own_time(frames: int) -> None:
     c = conditions(frames)
-    latents = sample(Oracle(), c, scheduler_config=EXACT, steps=3, audio_guidance=1.0)
+    latents = sample(Oracle(), c, Sampling(scheduler_config=EXACT, steps=3, audio_guidance=1.0))
     torch.testing.assert_close(latents, clean(c), atol=1e-3, rtol=0)
 
 
@@ -68,7 +78,7 @@ def test_any_window_gives_the_same_clip(window: int, overlap: int) -> None:
     c = conditions(25)
     unet = Oracle()
     latents = sample(
-        unet, c, scheduler_config=EXACT, steps=2, audio_guidance=1, window=window, overlap=overlap
+        unet, c, Sampling(scheduler_config=EXACT, steps=2, audio_guidance=1, window=window, overlap=overlap)
     )
     torch.testing.assert_close(latents, clean(c), atol=1e-3, rtol=0)
     assert {shape[2] for shape in unet.shapes} == {window}
@@ -77,7 +87,9 @@ def test_any_window_gives_the_same_clip(window: int, overlap: int) -> None:
 @pytest.mark.parametrize("scheduler", ["ddim", "dpmpp_2m", "euler", "lcm"])
 def test_every_sampler_works_in_the_loop(scheduler: str) -> None:
     c = conditions(17)
-    latents = sample(Oracle(), c, scheduler=scheduler, scheduler_config=EXACT, steps=4, audio_guidance=1.0)
+    latents = sample(
+        Oracle(), c, Sampling(scheduler=scheduler, scheduler_config=EXACT, steps=4, audio_guidance=1.0)
+    )
     torch.testing.assert_close(latents, clean(c), atol=1e-3, rtol=0)
 
 
@@ -91,7 +103,8 @@ class Undecided(nn.Module):
 def test_a_seed_is_a_clip() -> None:
     c = conditions(20)
     first, again, other = (
-        sample(Undecided(), c, scheduler_config=LATENTSYNC_DDIM, steps=2, seed=seed) for seed in (7, 7, 8)
+        sample(Undecided(), c, Sampling(scheduler_config=LATENTSYNC_DDIM, steps=2, seed=seed))
+        for seed in (7, 7, 8)
     )
     assert torch.equal(first, again)
     assert not torch.allclose(first, other)
@@ -113,7 +126,9 @@ def test_frames_share_as_much_of_the_noise_as_asked(shared: float, correlation: 
 def test_progress_counts_every_window_and_ends_with_the_result() -> None:
     seen: list[SamplingProgress] = []
     c = conditions(40)
-    latents = sample(Oracle(), c, scheduler_config=EXACT, steps=3, audio_guidance=1, callback=seen.append)
+    latents = sample(
+        Oracle(), c, Sampling(scheduler_config=EXACT, steps=3, audio_guidance=1), callback=seen.append
+    )
     assert [p.done for p in seen] == list(range(1, 10)) and seen[0].total == 9
     assert [(p.step, p.window) for p in seen] == [(s, w) for s in range(3) for w in range(3)]
     assert [p.denoised is not None for p in seen] == [False, False, True] * 3
@@ -134,7 +149,9 @@ def test_raising_in_the_callback_cancels_at_once() -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        sample(unet, conditions(40), scheduler_config=EXACT, steps=9, audio_guidance=1, callback=cancel)
+        sample(
+            unet, conditions(40), Sampling(scheduler_config=EXACT, steps=9, audio_guidance=1), callback=cancel
+        )
     assert len(unet.shapes) == 2
 
 
@@ -142,7 +159,7 @@ def test_an_emotion_over_time_is_cut_with_its_window() -> None:
     unet = Oracle()
     feeling = torch.arange(20.0)[:, None, None].expand(20, 2, 3)
     c = replace(conditions(20, feeling), null_emotion=torch.zeros(2, 3))
-    sample(unet, c, scheduler_config=EXACT, steps=1, audio_guidance=1.0, emotion_guidance=2.0)
+    sample(unet, c, Sampling(scheduler_config=EXACT, steps=1, audio_guidance=1.0, emotion_guidance=2.0))
     for emotion, (start, stop) in zip(unet.emotions, [(0, 16), (4, 20)], strict=True):
         assert emotion is not None and emotion.shape == (2, 16, 2, 3)
         assert torch.equal(emotion[0], torch.zeros(16, 2, 3)), "the null emotion comes first"
@@ -152,7 +169,9 @@ def test_an_emotion_over_time_is_cut_with_its_window() -> None:
 def test_a_model_that_takes_no_emotion_is_not_given_one() -> None:
     unet = Oracle()
     unet.emotion_dim = None
-    sample(unet, conditions(3, torch.ones(2, 3)), scheduler_config=EXACT, steps=1, emotion_guidance=3.0)
+    sample(
+        unet, conditions(3, torch.ones(2, 3)), Sampling(scheduler_config=EXACT, steps=1, emotion_guidance=3.0)
+    )
     assert unet.emotions == [None] and unet.shapes[0][0] == 2
 
 
@@ -161,7 +180,7 @@ def test_a_model_that_takes_no_emotion_is_not_given_one() -> None:
     [
         ({"steps": 0}, "steps is 0"),
         ({"window": 25}, "position table of 24"),
-        ({"overlap": 16}, "overlap is 16"),
+        ({"overlap": 16}, "overlap .context_overlap. is 16"),
         ({"scheduler": "heun"}, "'heun'"),
         ({"audio_guidance": -1.0}, "audio guidance is -1"),
         ({"shared_noise": 2.0}, "noise is 2"),
@@ -171,7 +190,7 @@ def test_a_model_that_takes_no_emotion_is_not_given_one() -> None:
 def test_senseless_settings_are_refused_before_any_work(settings: dict, message: str) -> None:
     unet = Oracle()
     with pytest.raises(InputError, match=message):
-        sample(unet, conditions(3), **{"scheduler_config": EXACT, "steps": 2, **settings})
+        sample(unet, conditions(3), Sampling(**{"scheduler_config": EXACT, "steps": 2, **settings}))
     assert unet.shapes == []
 
 
@@ -180,25 +199,25 @@ def test_senseless_settings_are_refused_before_any_work(settings: dict, message:
     [
         ({"mask": torch.zeros(5, 1, 4, 4)}, r"mask has the shape \[5, 1, 4, 4\]"),
         ({"reference_latents": torch.zeros(6, 4, 8, 8)}, "same resolution"),
-        ({"audio": torch.zeros(5, 10, 6)}, "covers 5 frames and the picture 6"),
+        ({"audio": torch.zeros(5, 10, 6)}, "covers 5 frames and the latents 6"),
         ({"emotion": torch.zeros(5, 2, 3)}, "emotion covers 5 frames"),
-        ({"audio": torch.full((6, 10, 6), torch.nan)}, "audio holds numbers that are not finite"),
+        ({"audio": torch.full((6, 10, 6), torch.nan)}, "audio contains values that are not finite"),
     ],
 )
 def test_conditions_that_do_not_belong_together_are_named(change: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        sample(Oracle(), replace(conditions(6), **change), scheduler_config=EXACT)
+        sample(Oracle(), replace(conditions(6), **change), Sampling(scheduler_config=EXACT))
 
 
 def test_a_result_that_is_not_finite_is_an_error_with_advice() -> None:
     unet = Oracle()
     nn.init.constant_(unet.scale, torch.inf)
     with pytest.raises(InputError, match="not finite at step 1 of 4: load the model in float32"):
-        sample(unet, conditions(3), scheduler_config=EXACT, steps=4)
+        sample(unet, conditions(3), Sampling(scheduler_config=EXACT, steps=4))
 
 
 def test_half_precision_models_get_half_precision_and_the_result_is_float32() -> None:
     unet = Undecided()
     unet.register_parameter("weight", nn.Parameter(torch.zeros(1, dtype=torch.bfloat16)))
-    latents = sample(unet, conditions(3), scheduler_config=LATENTSYNC_DDIM, steps=1)
+    latents = sample(unet, conditions(3), Sampling(scheduler_config=LATENTSYNC_DDIM, steps=1))
     assert latents.dtype == torch.float32

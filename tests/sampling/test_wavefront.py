@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from eadnet.errors import InputError
@@ -91,7 +93,7 @@ def settings(**changes: Any) -> Sampling:
 
 
 def whole(unet: Mixer, c: Conditions, how: Sampling) -> Tensor:
-    return sample(unet, c, **{key: value for key, value in vars(how).items()})
+    return sample(unet, c, how)
 
 
 def in_pieces(c: Conditions, size: int = 5) -> Any:
@@ -109,25 +111,36 @@ def test_every_sampler_gives_the_textbooks_clip_whole_and_streamed(scheduler: st
     assert torch.equal(torch.cat(list(stream(unet, in_pieces(c), 45, how))), expected)
 
 
-@pytest.mark.parametrize("frames", range(1, 65))
-def test_every_length_is_the_same_clip(frames: int) -> None:
-    unet, c, how = Mixer(), conditions(frames), settings(scheduler="dpmpp_2m", steps=2, audio_guidance=1.0)
-    assert torch.equal(torch.cat(list(stream(unet, in_pieces(c), frames, how))), whole(unet, c, how))
+@st.composite
+def streams(draw: st.DrawFn) -> tuple[int, int, int, Sampling]:
+    """The frames of a clip, the first that is wanted, the conditions given at a time, and the settings."""
+    frames, window = draw(st.integers(1, 64)), draw(st.integers(1, 24))
+    how = settings(
+        scheduler=draw(st.sampled_from(SCHEDULERS)),
+        steps=draw(st.integers(1, 3)),
+        window=window,
+        overlap=draw(st.integers(0, window - 1)),
+        audio_guidance=draw(st.sampled_from([1.0, 1.5])),
+        shared_noise=draw(st.sampled_from([0.0, 0.5])),
+    )
+    return frames, draw(st.integers(0, frames - 1)), draw(st.integers(1, 9)), how
 
 
-@pytest.mark.parametrize(("window", "overlap"), [(16, 0), (8, 4), (8, 7), (5, 3), (1, 0), (24, 1), (7, 6)])
-@pytest.mark.parametrize("frames", [23, 40])
-def test_every_overlap_is_the_same_clip(window: int, overlap: int, frames: int) -> None:
-    """Also where more than two windows share a frame."""
-    unet, c, how = Mixer(), conditions(frames), settings(window=window, overlap=overlap)
-    assert torch.equal(torch.cat(list(stream(unet, in_pieces(c), frames, how))), whole(unet, c, how))
-
-
-@pytest.mark.parametrize("first", [0, 1, 12, 15, 16, 40, 59, 60])
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
-def test_a_stream_can_start_at_any_frame_of_the_same_clip(first: int, scheduler: str) -> None:
-    unet, c, how = Mixer(), conditions(61), settings(scheduler=scheduler, shared_noise=0.5)
-    tail = torch.cat(list(stream(unet, in_pieces(c), 61, how, first_frame=first)))
+@torch.no_grad()
+@given(streams())
+@example((1, 0, 5, settings(scheduler="dpmpp_2m", steps=2)))
+@example((16, 15, 5, settings(scheduler="dpmpp_2m", steps=2)))
+@example((17, 16, 5, settings(scheduler="dpmpp_2m", steps=2, audio_guidance=1.0)))
+@example((61, 60, 5, settings(scheduler="lcm", shared_noise=0.5)))
+@example((40, 0, 5, settings(window=16, overlap=0)))
+@example((40, 12, 5, settings(window=8, overlap=7)))  # more than two windows share a frame
+@example((23, 0, 5, settings(window=7, overlap=6)))
+@example((40, 0, 5, settings(window=24, overlap=1)))
+@example((23, 1, 1, settings(window=1, overlap=0)))
+def test_from_any_frame_on_a_stream_is_the_same_clip(given_stream: tuple[int, int, int, Sampling]) -> None:
+    frames, first, size, how = given_stream
+    unet, c = Mixer(), conditions(frames)
+    tail = torch.cat(list(stream(unet, in_pieces(c, size), frames, how, first_frame=first)))
     assert torch.equal(tail, whole(unet, c, how)[first:])
 
 

@@ -40,6 +40,7 @@ def test_shapes_and_ranges(num_frames: int) -> None:
     assert (clip.params >= RANGES[:, 0]).all() and (clip.params <= RANGES[:, 1]).all()
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_clip_in_another_process() -> None:
     code = inspect.getsource(digest) + "\nprint(digest(11, 'test'))"
     code = "import hashlib\nfrom eadnet.synthetic.clips import make_changing_clip, make_clip\n" + code
@@ -54,6 +55,7 @@ def test_seeds_and_splits_differ() -> None:
     assert len({digest(seed, split) for seed in range(3) for split in SPLITS}) == 9
 
 
+@pytest.mark.slow
 def test_splits_share_nobody_no_voice_no_sentence_and_no_phrasing() -> None:
     clips = {split: [make_clip(seed, split, 8) for seed in range(25)] for split in SPLITS}
     for a, b in combinations(SPLITS, 2):

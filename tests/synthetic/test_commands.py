@@ -14,11 +14,12 @@ pytest.importorskip("espeakng_loader", reason="speech needs the 'synthetic' extr
 from eadnet.cli import main  # noqa: E402
 from eadnet.media.audio import load_audio  # noqa: E402
 from eadnet.media.video import read_video  # noqa: E402
+from eadnet.synthetic import datasets  # noqa: E402
 from eadnet.synthetic.clips import make_clip  # noqa: E402
+from eadnet.synthetic.datasets import DatasetShape, check_room, make_dataset  # noqa: E402
 from eadnet.synthetic.expression import PARAMETERS  # noqa: E402
 from eadnet.synthetic.studio import person  # noqa: E402
-from eadnet.training import dataset  # noqa: E402
-from eadnet.training.dataset import ClipSet, Shape, check_room, make_dataset  # noqa: E402
+from eadnet.training.data.clips import ClipSet  # noqa: E402
 
 
 def render(out: Path, *words: str) -> int:
@@ -41,6 +42,7 @@ def test_single_parameters_override_those_of_the_emotion(tmp_path: Path) -> None
     assert truth["landmarks"].shape == (1, 68, 2) and truth["mouth"].shape == (1, 24, 24)
 
 
+@pytest.mark.slow
 def test_a_sentence_becomes_a_film_with_sound_even_at_an_odd_size(tmp_path: Path) -> None:
     assert render(tmp_path / "said.mp4", "--say", "Hello 42 😀", "--size", "31", "--rate", "300") == 0
     film = read_video(tmp_path / "said.mp4")
@@ -116,17 +118,17 @@ def test_a_data_set_is_made_and_not_mixed_with_another(
 @pytest.mark.parametrize(
     ("shape", "changes", "message"),
     [
-        (Shape(0), {}, "number of clips is 0"),
-        (Shape(1, frames=0), {}, "number of frames is 0"),
-        (Shape(1, size=4096), {}, "from 1 to 2048"),
-        (Shape(1), {"first_seed": -1}, "first seed is -1"),
-        (Shape(1), {"workers": 0}, "number of workers is 0"),
-        (Shape(1), {"split": "tset"}, "Unknown split 'tset'"),
-        (Shape(10**9), {}, "make room"),
+        (DatasetShape(0), {}, "number of clips is 0"),
+        (DatasetShape(1, frames=0), {}, "number of frames is 0"),
+        (DatasetShape(1, size=4096), {}, "from 1 to 2048"),
+        (DatasetShape(1), {"first_seed": -1}, "first seed is -1"),
+        (DatasetShape(1), {"workers": 0}, "number of workers is 0"),
+        (DatasetShape(1), {"split": "tset"}, "Unknown split 'tset'"),
+        (DatasetShape(10**9), {}, "make room"),
     ],
 )
 def test_impossible_data_sets_are_refused_before_anything_is_written(
-    tmp_path: Path, shape: Shape, changes: dict, message: str
+    tmp_path: Path, shape: DatasetShape, changes: dict, message: str
 ) -> None:
     from eadnet.errors import InputError
 
@@ -139,7 +141,7 @@ def test_impossible_data_sets_are_refused_before_anything_is_written(
 def test_a_disk_without_room_is_noticed_before_it_kills_a_worker(tmp_path: Path, monkeypatch) -> None:
     from eadnet.errors import InputError
 
-    monkeypatch.setattr(dataset.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
+    monkeypatch.setattr(datasets.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
     check_room(tmp_path / "not" / "yet", 10)
     with pytest.raises(InputError, match="free: make room"):
         check_room(tmp_path / "not" / "yet", 11)

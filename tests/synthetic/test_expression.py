@@ -27,9 +27,8 @@ def test_every_parameter_has_its_own_place_and_range() -> None:
 
 
 def test_left_parameters_have_right_partners() -> None:
-    for name in PARAMETERS:
-        if name.endswith("_l"):
-            assert name[:-2] + "_r" in INDEX
+    left, right = ({name[:-2] for name in PARAMETERS if name.endswith(side)} for side in ("_l", "_r"))
+    assert left == right != set()
 
 
 def test_neutral_is_zero() -> None:

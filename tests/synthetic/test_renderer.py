@@ -58,16 +58,14 @@ def sweeps(renderer: Renderer) -> dict[str, np.ndarray]:
     return {name: _sweep(renderer, name, 7) for name in PARAMETERS}
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_every_parameter_changes_the_picture_visibly(name: str, sweeps: dict[str, np.ndarray]) -> None:
-    assert np.abs(sweeps[name][-1] - sweeps[name][0]).max() > 20
+def test_every_parameter_changes_the_picture_visibly(sweeps: dict[str, np.ndarray]) -> None:
+    assert [name for name, sweep in sweeps.items() if np.abs(sweep[-1] - sweep[0]).max() <= 20] == []
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_no_parameter_jumps(name: str, sweeps: dict[str, np.ndarray]) -> None:
-    steps = np.abs(np.diff(sweeps[name], axis=0)).mean((1, 2, 3))
-    assert steps.min() > 0
-    assert steps.max() < 3.5 * np.median(steps)
+def test_no_parameter_rests_or_jumps(sweeps: dict[str, np.ndarray]) -> None:
+    steps = {name: np.abs(np.diff(sweep, axis=0)).mean((1, 2, 3)) for name, sweep in sweeps.items()}
+    assert [name for name, step in steps.items() if step.min() == 0] == []
+    assert [name for name, step in steps.items() if step.max() >= 3.5 * np.median(step)] == []
 
 
 def test_a_small_step_makes_a_small_change(renderer: Renderer) -> None:

@@ -87,6 +87,7 @@ print(len(mine))
 """
 
 
+@pytest.mark.slow
 def test_the_folder_of_drawn_speakers_is_removed_at_the_end_and_not_by_a_fork(tmp_path: Path) -> None:
     elsewhere = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(tmp_path))
     found = subprocess.run([sys.executable, "-c", FOLDERS], env=elsewhere, capture_output=True, text=True)

@@ -57,7 +57,9 @@ def test_pauses_are_silent_and_vowels_are_not() -> None:
 def test_the_lips_meet_in_the_quiet_before_the_burst_of_p() -> None:
     """espeak-ng marks a stop at its burst; the sound falls silent earlier, where the lips close."""
     spoken = speak("a paper upon a pile of papers", "en-us+m3")
-    for p, vowel in zip(spoken.phonemes, spoken.phonemes[1:], strict=False):
+    pairs = list(zip(spoken.phonemes, spoken.phonemes[1:], strict=False))
+    assert sum(p.name == "p" for p, _ in pairs) >= 5
+    for p, vowel in pairs:
         if p.name == "p" and p.start > 0.1:
             closed = spoken.waveform[int((p.start + 0.01) * 16000) : int((p.end - 0.01) * 16000)]
             after = spoken.waveform[int((vowel.start + 0.04) * 16000) : int(vowel.end * 16000)]

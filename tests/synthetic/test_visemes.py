@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from eadnet.synthetic.speech import PAUSE, Phoneme
 from eadnet.synthetic.visemes import MOUTH, mouth_track
@@ -32,9 +34,16 @@ def test_silence_is_a_closed_resting_mouth() -> None:
     assert opening(track)[:2].max() < 0.06 and opening(track)[-8:].max() < 0.02
 
 
-@pytest.mark.parametrize("lips", ["p", "b", "m", "pʰ", "bʲ"])
-@pytest.mark.parametrize("length", [0.04, 0.06, 0.1])
-@pytest.mark.parametrize("shift", [0.0, 0.007, 0.013, 0.021, 0.029, 0.037])
+@given(
+    lips=st.sampled_from(["p", "b", "m", "pʰ", "bʲ"]),
+    length=st.floats(0.04, 0.12),
+    shift=st.floats(0.0, 0.04),
+)
+@example("p", 0.04, 0.0)
+@example("b", 0.04, 0.021)
+@example("m", 0.04, 0.037)
+@example("pʰ", 0.06, 0.007)
+@example("bʲ", 0.1, 0.029)
 def test_bilabials_of_40_ms_close_whatever_their_place_between_frames(
     lips: str, length: float, shift: float
 ) -> None:
@@ -46,7 +55,7 @@ def test_bilabials_of_40_ms_close_whatever_their_place_between_frames(
     assert inside.any()
     assert opening(track)[inside].max() < 0.01
     assert column(track, "lip_close")[inside].min() > 0.99
-    assert opening(track).max() > 0.4  # and the vowels around it are open
+    assert opening(track).max() > 0.4, "the vowels around it are open"
 
 
 def test_the_lips_are_free_between_two_bilabials() -> None:
@@ -113,4 +122,4 @@ def test_tracks_are_smooth_bounded_and_any_rate_works() -> None:
 @pytest.mark.parametrize("name", ["?", "ǃ", "123", "ʘʘ", "\u0303", "ʔ͡h", ""])
 def test_sounds_nobody_taught_it_still_give_a_mouth(name: str) -> None:
     track = mouth_track(sequence((name, 0.2)), 30)
-    assert np.isfinite(track).all()
+    assert ((track >= 0) & (track <= 1)).all()

@@ -9,17 +9,19 @@ import numpy as np
 import torch
 
 from eadnet.faces.masks import mask_image
+from eadnet.modules.conditioned_unet import ConditionedUNet
+from eadnet.modules.parameter_regressors import LatentParameterRegressor
 from eadnet.presets import PRESETS
+from eadnet.synthetic.datasets import LAYOUT
 from eadnet.synthetic.expression import EMOTIONS, INDEX, PARAMETERS
-from eadnet.training.block import Block
-from eadnet.training.denoiser import DenoiserTask, Diffusion
-from eadnet.training.latents import LatentSet
-from eadnet.training.probe import ExpressionProbe, Targets
-from eadnet.training.talker import Talker
+from eadnet.training.data.latent_crop import LatentCrop
+from eadnet.training.data.latents import LatentSet
+from eadnet.training.regressors.targets import ParameterTargets
+from eadnet.training.tasks.denoiser_task import DenoiserTask
 from tests.tiny import tiny_components
 
 FRAMES = 16
-BLOCK = Block.around(mask_image("face", 128))
+CROP = LatentCrop.around(mask_image("face", 128))
 
 
 def write_clips(folder: Path, count: int = 8, seed: int = 0, pictures: bool = False) -> Path:
@@ -42,6 +44,7 @@ def write_clips(folder: Path, count: int = 8, seed: int = 0, pictures: bool = Fa
     speech = (rng.normal(size=(count, FRAMES * 640)) * 3000).astype(np.int16)
     np.save(folder / "speech.npy", speech)
     (folder / "texts.json").write_text(json.dumps(texts))
+    LAYOUT.write(folder)
     if pictures:
         np.save(folder / "frames.npy", rng.integers(0, 255, (count, FRAMES, 128, 128, 3), dtype=np.uint8))
         np.save(folder / "references.npy", np.zeros((count, 2, 128, 128, 3), np.uint8))
@@ -52,17 +55,19 @@ def latent_set(folder: Path) -> LatentSet:
     return LatentSet(folder / "latents", folder)
 
 
-def tiny_talker(seed: int = 0) -> Talker:
+def tiny_model(seed: int = 0) -> ConditionedUNet:
     torch.manual_seed(seed)
     parts = tiny_components()
     for parameter in parts["unet"].parameters():
         parameter.data += 0.01 * torch.randn_like(parameter)
-    return Talker(parts["unet"], parts["audio_encoder"], parts["text_encoder"])  # type: ignore[arg-type]
+    return ConditionedUNet(parts["unet"], parts["audio_encoder"], parts["text_encoder"])  # type: ignore[arg-type]
 
 
 def tiny_task(data: LatentSet, seed: int = 0) -> DenoiserTask:
-    targets = Targets.of(data)
+    """With a regressor where the data set has facial parameters."""
+    if data.params is None:
+        return DenoiserTask(tiny_model(seed), PRESETS["mini"])
+    targets = ParameterTargets.of(data)
     torch.manual_seed(1)
-    probe = ExpressionProbe(len(targets), BLOCK.side, width=8).eval().requires_grad_(False)
-    diffusion = Diffusion.of(PRESETS["mini"].scheduler_config)
-    return DenoiserTask(tiny_talker(seed), probe, targets, diffusion, size=128, shared_noise=0.5)
+    regressor = LatentParameterRegressor(len(targets), CROP.side, width=8).eval().requires_grad_(False)
+    return DenoiserTask(tiny_model(seed), PRESETS["mini"], regressor, targets)

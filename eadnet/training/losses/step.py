@@ -9,14 +9,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..latents import Batch
+from ..data.latents import Batch
 
 
 @dataclass(frozen=True)
 class Step:
     """One training step after the prediction.
 
-    batch: the clips, latents [B, T, 4, h, w], whole or the face's block.
+    batch: the clips, latents [B, T, 4, h, w], whole or cropped to the face.
     estimate: [B, T, 4, h, w] one-step estimate of the clean latents, with its gradient.
     alpha: [B] cumulative alpha of each clip's timestep: the share of signal in its noisy latents.
     waveforms: [B, S] what the whole clips say, 16 kHz.

@@ -1,6 +1,6 @@
 """TREPA (LatentSync, arXiv 2412.09262): features of a frozen video encoder must agree on estimate and truth.
 
-The encoder is a small VideoMAE taught here on clips of the synthetic world (`eadnet.training.videomae`). One
+The encoder is a small VideoMAE trained on the data set's own clips (`eadnet.training.tasks.videomae`). One
 clip of the batch is decoded for it, whole in time.
 """
 
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ...modules.autoencoder import MiniAutoencoder
-from ..block import Block
-from ..videomae import FRAMES, VideoEncoder
+from ...modules.video_mae import FRAMES, VideoEncoder
+from ..data.latent_crop import LatentCrop
 from .step import Step, by_signal
 
 
@@ -20,14 +20,14 @@ class TrepaLoss:
 
     name = "trepa"
 
-    def __init__(self, vae: MiniAutoencoder, encoder: VideoEncoder, block: Block, clips: int = 1) -> None:
+    def __init__(self, vae: MiniAutoencoder, encoder: VideoEncoder, crop: LatentCrop, clips: int = 1) -> None:
         self.vae = vae.eval().requires_grad_(False)
         self.encoder = encoder.eval().requires_grad_(False)
-        self.block, self.clips = block, clips
+        self.crop, self.clips = crop, clips
 
     def features(self, latents: Tensor) -> Tensor:
         """Latents [B, T, 4, h, w] -> unit features [B, N, D] of the decoded face."""
-        pictures = self.vae.decode(self.block.cut(latents).flatten(0, 1)).clamp(-1, 1)
+        pictures = self.vae.decode(self.crop.crop(latents).flatten(0, 1)).clamp(-1, 1)
         return self.encoder.features(pictures.unflatten(0, latents.shape[:2]))
 
     def __call__(self, step: Step) -> Tensor | None:

@@ -1,15 +1,21 @@
-"""How much each extra loss weighs, and the losses made ready with their frozen judges."""
+"""How much each extra loss weighs, and the losses made ready with their frozen networks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
+import torch
+
+from ...errors import InputError
 from ...modules.autoencoder import MiniAutoencoder
 from ...modules.mini_syncnet import MiniSyncNet
+from ...modules.parameter_regressors import LatentParameterRegressor
 from ...modules.tfrm import TFRM
-from ..denoiser import DenoiserTask
-from ..videomae import VideoEncoder
+from ...modules.video_mae import VideoEncoder
+from ..data.latent_crop import LatentCrop
+from ..regressors.targets import ParameterTargets
 from .emotion import EmotionLoss
 from .pictures import PerceptualLoss, PixelLoss
 from .smoothing import TfrmLoss
@@ -32,8 +38,8 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Judges:
-    """Where the frozen networks come from; asked only for those that a weight needs."""
+class FrozenNetworks:
+    """Where the frozen networks come from; called only for those that a weight needs."""
 
     vae: Callable[[], MiniAutoencoder]
     syncnet: Callable[[], MiniSyncNet]
@@ -41,22 +47,42 @@ class Judges:
     tfrm: Callable[[], TFRM]
 
 
-def build(weights: Weights, task: DenoiserTask, judges: Judges) -> list[Weighted]:
-    """The losses with a weight above 0, their networks on the task's device."""
-    device, block = task.device, task.block
+class Supervised(Protocol):
+    """What the losses need to know of the task they join."""
+
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def crop(self) -> LatentCrop: ...
+    @property
+    def regressor(self) -> LatentParameterRegressor | None: ...
+    @property
+    def targets(self) -> ParameterTargets | None: ...
+
+
+def build_losses(weights: Weights, task: Supervised, networks: FrozenNetworks) -> list[Weighted]:
+    """The losses with a weight above 0, their networks on the task's device.
+
+    Raises InputError where the emotion loss is weighed and the data set has no facial parameters.
+    """
+    device, crop = task.device, task.crop
     decoded = any((weights.pixel, weights.perceptual, weights.sync, weights.trepa))
-    vae = judges.vae().to(device) if decoded else None
+    vae = networks.vae().to(device) if decoded else None
     losses = []
     if vae is not None and weights.pixel:
         losses.append(Weighted(PixelLoss(vae, weights.frames), weights.pixel))
     if vae is not None and weights.perceptual:
         losses.append(Weighted(PerceptualLoss(vae, weights.frames), weights.perceptual))
     if vae is not None and weights.sync:
-        losses.append(Weighted(SyncLoss(vae, judges.syncnet().to(device), block), weights.sync))
+        losses.append(Weighted(SyncLoss(vae, networks.syncnet().to(device), crop), weights.sync))
     if vae is not None and weights.trepa:
-        losses.append(Weighted(TrepaLoss(vae, judges.videomae().to(device), block), weights.trepa))
+        losses.append(Weighted(TrepaLoss(vae, networks.videomae().to(device), crop), weights.trepa))
     if weights.emotion:
-        losses.append(Weighted(EmotionLoss(task.probe, task.targets, block), weights.emotion))
+        if task.regressor is None or task.targets is None:
+            raise InputError(
+                "The emotion loss needs facial parameters, which the data set lacks: set it to 0."
+            )
+        losses.append(Weighted(EmotionLoss(task.regressor, task.targets, crop), weights.emotion))
     if weights.tfrm:
-        losses.append(Weighted(TfrmLoss(judges.tfrm().to(device)), weights.tfrm))
+        losses.append(Weighted(TfrmLoss(networks.tfrm().to(device)), weights.tfrm))
     return losses

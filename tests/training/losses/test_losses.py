@@ -1,4 +1,4 @@
-"""Each loss of the denoiser: least at the truth, a pull towards it, and frozen judges."""
+"""Each loss of the denoiser: least at the truth, a pull towards it, and frozen networks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from eadnet.modules.autoencoder import MiniAutoencoder
 from eadnet.modules.mini_syncnet import MiniSyncNet
 from eadnet.modules.tfrm import TFRM
+from eadnet.modules.video_mae import VideoEncoder
 from eadnet.training.losses.emotion import EmotionLoss
 from eadnet.training.losses.pictures import PerceptualLoss, PixelLoss
 from eadnet.training.losses.smoothing import TfrmLoss
@@ -18,9 +19,9 @@ from eadnet.training.losses.snr import min_snr_weight
 from eadnet.training.losses.step import Step, Weighted, by_signal, total
 from eadnet.training.losses.sync import SyncLoss
 from eadnet.training.losses.trepa import TrepaLoss
-from eadnet.training.losses.weights import Judges, Weights, build
-from eadnet.training.videomae import VideoEncoder
-from tests.training.tiny_world import BLOCK, latent_set, tiny_task, write_clips
+from eadnet.training.losses.weights import FrozenNetworks, Weights, build_losses
+from eadnet.training.regressors.targets import ParameterTargets
+from tests.training.tiny_world import CROP, latent_set, tiny_task, write_clips
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +30,12 @@ def data(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="module")
-def judges() -> Judges:
+def networks() -> FrozenNetworks:
     torch.manual_seed(0)
     vae = MiniAutoencoder(16, 1, (16, 8, 8), (1, 1, 1))
     syncnet = MiniSyncNet(widths=(8, 8, 8, 8), hidden=16, dim=8)
     videomae, tfrm = VideoEncoder(width=16, layers=1), TFRM(hidden=8, top_k=3)
-    return Judges(lambda: vae, lambda: syncnet, lambda: videomae, lambda: tfrm)
+    return FrozenNetworks(lambda: vae, lambda: syncnet, lambda: videomae, lambda: tfrm)
 
 
 def a_step(data, window: int = 16, error: float = 0.0, alpha: float = 0.5, whole: bool = False) -> Step:
@@ -43,9 +44,9 @@ def a_step(data, window: int = 16, error: float = 0.0, alpha: float = 0.5, whole
     if not whole:
         from dataclasses import replace
 
-        cut = BLOCK.cut
+        crop = CROP.crop
         batch = replace(
-            batch, target=cut(batch.target), masked=cut(batch.masked), reference=cut(batch.reference)
+            batch, target=crop(batch.target), masked=crop(batch.masked), reference=crop(batch.reference)
         )
     estimate = batch.target + error * torch.randn(batch.target.shape, generator=generator)
     generator = torch.Generator().manual_seed(4)
@@ -53,28 +54,28 @@ def a_step(data, window: int = 16, error: float = 0.0, alpha: float = 0.5, whole
     return Step(batch, estimate.requires_grad_(True), torch.full((2,), alpha), waveforms, generator)
 
 
-def losses(judges: Judges) -> dict[str, object]:
-    vae = judges.vae()
+def losses(networks: FrozenNetworks) -> dict[str, object]:
+    vae = networks.vae()
     return {
         "pixel": PixelLoss(vae),
         "perceptual": PerceptualLoss(vae),
-        "trepa": TrepaLoss(vae, judges.videomae(), BLOCK),
-        "tfrm": TfrmLoss(judges.tfrm()),
+        "trepa": TrepaLoss(vae, networks.videomae(), CROP),
+        "tfrm": TfrmLoss(networks.tfrm()),
     }
 
 
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("name", ["pixel", "perceptual", "trepa", "tfrm"])
-def test_the_truth_costs_nothing_and_errors_cost_more_the_larger_they_are(data, judges, name, whole):
-    loss = losses(judges)[name]
+def test_the_truth_costs_nothing_and_errors_cost_more_the_larger_they_are(data, networks, name, whole):
+    loss = losses(networks)[name]
     values = [float(loss(a_step(data, error=error, whole=whole))) for error in (0.0, 0.1, 0.5)]  # type: ignore[operator]
     assert values[0] == pytest.approx(0, abs=1e-6)
     assert 0 < values[1] < values[2]
 
 
 @pytest.mark.parametrize("name", ["pixel", "perceptual", "trepa", "tfrm"])
-def test_a_small_step_down_its_gradient_makes_it_smaller_and_the_judges_stay(data, judges, name):
-    loss = losses(judges)[name]
+def test_a_small_step_down_its_gradient_makes_it_smaller_and_the_networks_stay(data, networks, name):
+    loss = losses(networks)[name]
     step = a_step(data, error=0.3)
     value = loss(step)  # type: ignore[operator]
     value.backward()
@@ -83,27 +84,27 @@ def test_a_small_step_down_its_gradient_makes_it_smaller_and_the_judges_stay(dat
     moved = (step.estimate - 1e-3 * gradient / gradient.norm()).detach().requires_grad_(True)
     again = Step(step.batch, moved, step.alpha, step.waveforms, torch.Generator().manual_seed(4))
     assert float(loss(again)) < float(value)  # type: ignore[operator]
-    frozen = [judges.vae(), judges.videomae(), judges.tfrm()]
+    frozen = [networks.vae(), networks.videomae(), networks.tfrm()]
     assert all(p.grad is None for network in frozen for p in network.parameters())
 
 
-def test_windows_that_a_judge_cannot_see_give_none(data, judges):
+def test_windows_that_a_network_cannot_take_give_none(data, networks):
     short = a_step(data, window=4)
-    assert TrepaLoss(judges.vae(), judges.videomae(), BLOCK)(short) is None
-    assert SyncLoss(judges.vae(), judges.syncnet(), BLOCK)(short) is None
-    assert TfrmLoss(judges.tfrm())(a_step(data, window=1)) is None
+    assert TrepaLoss(networks.vae(), networks.videomae(), CROP)(short) is None
+    assert SyncLoss(networks.vae(), networks.syncnet(), CROP)(short) is None
+    assert TfrmLoss(networks.tfrm())(a_step(data, window=1)) is None
 
 
-def test_the_mouth_is_the_same_out_of_whole_latents_and_out_of_the_block(data, judges):
-    loss = SyncLoss(judges.vae(), judges.syncnet(), BLOCK)
+def test_the_mouth_is_the_same_out_of_whole_latents_and_out_of_the_crop(data, networks):
+    loss = SyncLoss(networks.vae(), networks.syncnet(), CROP)
     whole = a_step(data, window=5, whole=True).batch.target
-    assert torch.equal(loss.mouths(whole), loss.mouths(BLOCK.cut(whole)))
+    assert torch.equal(loss.mouths(whole), loss.mouths(CROP.crop(whole)))
     assert loss.mouths(whole).shape == (2, 5, 3, 40, 48)
 
 
-def test_the_sync_loss_is_chance_for_a_judge_that_hears_nothing_and_pulls_on_the_mouth_alone(data, judges):
+def test_the_sync_loss_is_chance_for_an_untrained_syncnet_and_pulls_on_the_mouth_alone(data, networks):
     step = a_step(data, whole=True)
-    loss = SyncLoss(judges.vae(), judges.syncnet(), BLOCK)
+    loss = SyncLoss(networks.vae(), networks.syncnet(), CROP)
     value = loss(step)
     assert value is not None
     value.backward()
@@ -113,7 +114,7 @@ def test_the_sync_loss_is_chance_for_a_judge_that_hears_nothing_and_pulls_on_the
 
 
 class FirstNumbers(nn.Module):
-    """A probe that reads what the test wrote into the latents."""
+    """A regressor that reads what the test wrote into the latents."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -123,20 +124,20 @@ class FirstNumbers(nn.Module):
         return latents.flatten(2)[..., : self.count]
 
 
-def test_emotion_is_judged_by_the_windows_mean_and_without_what_speech_owns(data):
-    task = tiny_task(data)
+def test_emotion_counts_by_the_windows_mean_and_without_what_speech_moves(data):
+    targets = ParameterTargets.of(data)
     step = a_step(data)
-    loss = EmotionLoss(FirstNumbers(len(task.targets)), task.targets, BLOCK)  # type: ignore[arg-type]
-    wanted = task.targets(step.batch.params, step.batch.openings)
+    loss = EmotionLoss(FirstNumbers(len(targets)), targets, CROP)  # type: ignore[arg-type]
+    wanted = targets(step.batch.params, step.batch.openings)
     written = torch.zeros_like(step.estimate).flatten(2)
-    written[..., : len(task.targets)] = wanted + torch.tensor([1.0, -1.0]).repeat(8)[None, :, None]
+    written[..., : len(targets)] = wanted + torch.tensor([1.0, -1.0]).repeat(8)[None, :, None]
 
     def cost(change: str | None) -> float:
         from eadnet.synthetic.expression import INDEX
 
         numbers = written.clone()
         if change:
-            numbers[..., task.targets.columns.tolist().index(INDEX[change])] += 1
+            numbers[..., targets.columns.tolist().index(INDEX[change])] += 1
         estimate = numbers.view_as(step.estimate)
         value = loss(Step(step.batch, estimate, step.alpha, step.waveforms, step.generator))
         assert value is not None
@@ -162,23 +163,23 @@ def test_clips_count_by_their_share_of_signal():
     assert float(by_signal(errors, torch.zeros(2))) == 0
 
 
-def test_the_sum_holds_what_applies_and_names_it(data, judges):
+def test_the_sum_holds_what_applies_and_names_it(data, networks):
     weights = Weights(pixel=2.0, trepa=1.0, tfrm=0.5, emotion=0.0)
-    asked = []
+    called = []
     from dataclasses import replace
 
-    counted = replace(judges, syncnet=lambda: asked.append(1) or judges.syncnet())  # type: ignore[func-returns-value]
-    built = build(weights, tiny_task(data), counted)
-    assert [one.loss.name for one in built] == ["pixel", "trepa", "tfrm"] and not asked
+    counted = replace(networks, syncnet=lambda: called.append(1) or networks.syncnet())  # type: ignore[func-returns-value]
+    built = build_losses(weights, tiny_task(data), counted)
+    assert [one.loss.name for one in built] == ["pixel", "trepa", "tfrm"] and not called
     value, found = total(built, a_step(data, window=4, error=0.2))
     assert set(found) == {"pixel", "tfrm"}
     assert value is not None
     assert float(value.detach()) == pytest.approx(2 * found["pixel"] + 0.5 * found["tfrm"], rel=1e-5)
-    assert total([Weighted(TrepaLoss(judges.vae(), judges.videomae(), BLOCK), 1.0)], a_step(data, 4)) == (
+    assert total([Weighted(TrepaLoss(networks.vae(), networks.videomae(), CROP), 1.0)], a_step(data, 4)) == (
         None,
         {},
     )
-    assert build(Weights(), tiny_task(data), judges) == [], "all are off by default"
+    assert build_losses(Weights(), tiny_task(data), networks) == [], "all are off by default"
 
 
 def test_the_video_encoder_learns_to_paint_what_was_hidden(tmp_path: Path):

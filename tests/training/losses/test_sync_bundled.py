@@ -1,4 +1,4 @@
-"""SyncNet supervision with the judge that ships: it hears whose mouth it is; its gradient mends a mouth."""
+"""SyncNet supervision with the SyncNet that ships: it knows whose mouth it is; its gradient mends a mouth."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ pytest.importorskip("espeakng_loader", reason="speech needs the 'synthetic' extr
 from eadnet.checkpoints import bundled_mini, load_checkpoint  # noqa: E402
 from eadnet.synthetic.clips import make_clip  # noqa: E402
 from eadnet.synthetic.renderer import Renderer  # noqa: E402
-from eadnet.training.autoencoder import to_model_range  # noqa: E402
-from eadnet.training.latents import Batch  # noqa: E402
+from eadnet.training.data.images import to_model_range  # noqa: E402
+from eadnet.training.data.latents import Batch  # noqa: E402
 from eadnet.training.losses.step import Step  # noqa: E402
 from eadnet.training.losses.sync import SyncLoss  # noqa: E402
-from tests.training.tiny_world import BLOCK  # noqa: E402
+from tests.training.tiny_world import CROP  # noqa: E402
 
 FRAMES, LATE = 12, 4
 
@@ -24,11 +24,11 @@ FRAMES, LATE = 12, 4
 def scene() -> tuple[SyncLoss, torch.Tensor, torch.Tensor]:
     """The loss; latents of two held-out clips that are longer than a window; what they say."""
     parts = load_checkpoint(bundled_mini(), only=["vae", "syncnet"])
-    loss = SyncLoss(parts.component("vae"), parts.component("syncnet"), BLOCK)
+    loss = SyncLoss(parts.component("vae"), parts.component("syncnet"), CROP)
     clips = [make_clip(seed, "validation", FRAMES + LATE) for seed in (1, 2)]
     pictures = [to_model_range(Renderer(c.identity, 128).render_clip(c.params)) for c in clips]
     with torch.no_grad():
-        latents = torch.stack([BLOCK.cut(loss.vae.encode(clip)) for clip in pictures])
+        latents = torch.stack([CROP.crop(loss.vae.encode(clip)) for clip in pictures])
     return loss, latents, torch.stack([torch.from_numpy(c.clean) for c in clips])
 
 
@@ -54,6 +54,7 @@ def test_a_mouth_with_its_own_sound_costs_less_than_late_or_with_anothers(scene)
     assert own < late and own < swapped
 
 
+@pytest.mark.slow
 def test_its_gradient_brings_a_late_mouth_nearer_to_the_mouth_that_was_said(scene) -> None:
     loss, latents, waveforms = scene
     truth = loss.mouths(latents[:, :FRAMES])

@@ -1,0 +1,26 @@
+"""``eadnet convert``: published weights into a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .command import Command
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", type=Path, metavar="SRC", help="latentsync_unet.pt, tiny.pt, stable_syncnet.pt, ..."
+    )
+    parser.add_argument("target", type=Path, nargs="?", metavar="DST", help="default: beside the source")
+    parser.add_argument("--resolution", type=int, help="256 (LatentSync 1.5) or 512 (1.6)")
+    parser.add_argument("--preset", help="latentsync-1.5 or latentsync-1.6, instead of the resolution")
+
+
+def run(options: argparse.Namespace) -> None:
+    from ..convert import convert
+
+    print(convert(options.source, options.target, resolution=options.resolution, preset=options.preset))
+
+
+COMMAND = Command("convert", "published weights into a checkpoint", arguments, run)

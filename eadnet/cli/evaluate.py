@@ -1,0 +1,53 @@
+"""``eadnet evaluate``: score a folder of videos."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .command import Command
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("generated", type=Path, metavar="GENERATED_DIR", help="videos of one face each")
+    parser.add_argument("--reference", type=Path, metavar="DIR", help="ground-truth videos of the same names")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the report goes")
+    parser.add_argument(
+        "--models", type=Path, metavar="DIR", help="syncnet_v2.safetensors and other networks"
+    )
+    parser.add_argument("--mini", type=Path, metavar="FILE", help="checkpoint with mini's SyncNet")
+    parser.add_argument("--no-faces", action="store_true", help="score the centred square of every frame")
+
+
+def run(options: argparse.Namespace) -> None:
+    from ..evaluation.folder import evaluate
+
+    def show(done: int, total: int) -> None:
+        sys.stderr.write(f"{done}/{total}\n")
+
+    result = evaluate(
+        options.generated,
+        options.out,
+        options.reference,
+        options.models,
+        options.mini,
+        faces=not options.no_faces,
+        on_clip=show,
+    )
+    for metric in result.metrics():
+        total = result.totals[metric.key]
+        print(
+            f"{metric.title:28}{total.mean:10.{metric.digits}f}  "
+            f"[{total.low:.3g}, {total.high:.3g}]  n={total.count}"
+        )
+    for found in result.sets:
+        print(f"{found.title:28}{found.value:10.3f}  {found.generated} and {found.reference} features")
+    for clip in result.not_scored():
+        print(f"{clip.name}: not scored: {clip.problem}")
+    for title, reason in result.missing.items():
+        print(f"{title}: not computed: {reason}")
+    print(options.out / "index.html")
+
+
+COMMAND = Command("evaluate", "score a folder of videos, with a report", arguments, run)

@@ -1,0 +1,175 @@
+"""``eadnet generate``: a portrait or a video says a recording."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from .command import Command
+from .detector import face_detector
+from .progress import ProgressLine
+
+if TYPE_CHECKING:
+    from ..rendering import Model, RenderSettings
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    from ..media.lengths import LENGTH_MODES
+    from ..sampling.schedulers import SCHEDULERS
+
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--portrait", type=Path, metavar="IMG", help="the face, as an image")
+    source.add_argument(
+        "--video",
+        type=Path,
+        metavar="VID",
+        help="the face, as a video or a folder with an image sequence (bounces when short)",
+    )
+    parser.add_argument(
+        "--face-detector",
+        type=Path,
+        metavar="FILE",
+        help="YuNet's .onnx or MediaPipe's .task: finds the face in the video and writes whole frames",
+    )
+    parser.add_argument("--face", metavar="NUMBERS", help="the video's face by hand: a box or five points")
+    parser.add_argument("--face-index", type=int, metavar="N", help="which face, from the left, from 0")
+    parser.add_argument(
+        "--colour-match",
+        type=float,
+        default=0.5,
+        metavar="SHARE",
+        help="with a tracked face: how far its colours are matched to its surroundings, 0 to 1",
+    )
+    parser.add_argument(
+        "--feather",
+        type=float,
+        default=0.05,
+        metavar="SHARE",
+        help="with a tracked face: width of its soft mask edge, 0 to 0.25 of the crop",
+    )
+    parser.add_argument("--audio", type=Path, required=True, help="the speech")
+    parser.add_argument(
+        "--emotion", default="", metavar="TEXT", help="emotion text: emotion first, then what the face does"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="MP4", help="where the video goes")
+    parser.add_argument("--checkpoint", default="mini", metavar="FILE", help="default: the bundled mini")
+    parser.add_argument(
+        "--audio-encoder", type=Path, metavar="FILE", help="converted Whisper, if the checkpoint has none"
+    )
+    parser.add_argument(
+        "--vae", type=Path, metavar="FILE", help="Stable Diffusion VAE, if the checkpoint has none"
+    )
+    parser.add_argument(
+        "--text-encoder", type=Path, metavar="DIR", help="CLIP ViT-L/14, if the checkpoint has none"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, help="default: the checkpoint's")
+    parser.add_argument("--audio-guidance", type=float, help="cfg for the audio; 1 is no guidance")
+    parser.add_argument("--emotion-guidance", type=float, help="cfg for the emotion text; 1 is no guidance")
+    parser.add_argument("--scheduler", choices=SCHEDULERS, default="ddim")
+    parser.add_argument("--window", type=int, default=16, help="frames per context window (context_length)")
+    parser.add_argument(
+        "--overlap", type=int, default=4, help="frames shared by neighbouring windows (context_overlap)"
+    )
+    parser.add_argument("--smoothing", type=float, default=1.0, help="strength of the TFRM, 0 to 1")
+    parser.add_argument(
+        "--length", choices=LENGTH_MODES, default="bounce", help="if audio and video differ in length"
+    )
+    parser.add_argument(
+        "--fps",
+        type=float,
+        help="frames per second of a portrait or an image sequence; a video keeps its own",
+    )
+    parser.add_argument(
+        "--no-silence-gate", action="store_true", help="do not close the mouth in pauses of the speech"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted render")
+    parser.add_argument("--device", default="cpu", help="for instance cuda")
+    parser.add_argument("--half", action="store_true", help="denoise in float16 (GPU)")
+    parser.add_argument("--contact-sheet", type=Path, metavar="PNG", help="also write a sheet of frames")
+
+
+def run(options: argparse.Namespace) -> None:
+    from ..faces.choice import Choice
+    from ..rendering import StageProgress, open_scene, render_to_file
+
+    logging.getLogger("eadnet.rendering").setLevel(logging.INFO)  # what the render will need
+    line = ProgressLine(sys.stderr)
+
+    def show(now: StageProgress) -> None:
+        line(now.stage, now.done, now.total, now.seconds_left)
+
+    settings = _settings(options)
+    detector = face_detector(options.face_detector, options.face) if options.video else None
+    choice = None if options.face_index is None else Choice("index", "left-right", options.face_index)
+    model = _model(options)
+    with open_scene(
+        model,
+        options.audio,
+        options.emotion,
+        portrait=options.portrait,
+        video=options.video,
+        settings=settings,
+        detector=detector,
+        choice=choice,
+        on_progress=show,
+    ) as scene:
+        made = render_to_file(
+            options.out,
+            model.networks(),
+            scene,
+            settings.sampling(model.checkpoint),
+            smoothing=settings.smoothing,
+            resume=options.resume,
+            on_progress=show,
+        )
+        print(f"{options.out}: {made.frames} frames, {float(made.frames / scene.fps):.2f} s")
+    if options.contact_sheet:
+        from .contact_sheet import write_sheet
+
+        write_sheet(options.out, options.contact_sheet)
+
+
+def _settings(options: argparse.Namespace) -> RenderSettings:
+    from ..rendering import RenderSettings
+
+    return RenderSettings(
+        seed=options.seed,
+        steps=options.steps,
+        audio_guidance=options.audio_guidance,
+        emotion_guidance=options.emotion_guidance,
+        scheduler=options.scheduler,
+        window=options.window,
+        overlap=options.overlap,
+        smoothing=options.smoothing,
+        length=options.length,
+        fps=options.fps,
+        silence_gate=not options.no_silence_gate,
+        colour_match=options.colour_match,
+        feather=options.feather,
+    )
+
+
+def _model(options: argparse.Namespace) -> Model:
+    """The networks, on their device."""
+    import torch
+
+    from ..rendering import load_model
+
+    model = load_model(
+        options.checkpoint,
+        audio_encoder=options.audio_encoder,
+        vae=options.vae,
+        text_encoder=options.text_encoder,
+    )
+    try:
+        return model.to(options.device, torch.float16 if options.half else None)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"The device {options.device} cannot be used: choose cpu or another one.") from error
+
+
+COMMAND = Command("generate", "make a face say a recording with an emotion", arguments, run)

@@ -1,0 +1,38 @@
+"""``eadnet info``: what a checkpoint holds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from .command import Command
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a file, or mini for the bundled one")
+    parser.add_argument("--json", action="store_true", help="the whole header, for programs")
+
+
+def run(options: argparse.Namespace) -> None:
+    from ..checkpoints import bundled_mini, count_parameters, read_info
+
+    path = bundled_mini() if options.checkpoint == "mini" else Path(options.checkpoint)
+    info = read_info(path)
+    if options.json:
+        print(json.dumps(info, indent=1))
+        return
+    print(f"{path}\npreset      {info.get('preset', 'unnamed')}")
+    for name in ("resolution", "fps", "mask_region", "defaults"):
+        if name in info:
+            print(f"{name:12}{_flat(info[name])}")
+    for name, count in count_parameters(path).items():
+        print(f"{name:15}{info['components'][name]['class']:18}{count / 1e6:10.2f} M")
+
+
+def _flat(value: Any) -> str:
+    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+
+
+COMMAND = Command("info", "what a checkpoint holds", arguments, run)

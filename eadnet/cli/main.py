@@ -1,0 +1,53 @@
+"""The commands together. Adding one: a file beside this with a `Command`, and its place in `COMMANDS`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..errors import CheckpointError, InputError
+from . import caption, contact_sheet, convert, evaluate, export, generate, info, synth
+from .command import Command
+
+COMMANDS: tuple[Command, ...] = (
+    generate.COMMAND,
+    info.COMMAND,
+    convert.COMMAND,
+    contact_sheet.COMMAND,
+    export.COMMAND,
+    evaluate.COMMAND,
+    caption.COMMAND,
+    synth.COMMAND,
+)
+
+
+def build_parser(commands: Sequence[Command] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser of the ``eadnet`` command."""
+    parser = argparse.ArgumentParser(prog="eadnet", description="Emotion-aware talking heads.")
+    parser.add_argument("--version", action="version", version=f"eadnet {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log what is done")
+    choices = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in commands:
+        child = choices.add_parser(command.name, help=command.help, description=command.help)
+        command.arguments(child)
+        child.set_defaults(run=command.run)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 0, 2 for what the user can put right, 130 for Ctrl-C."""
+    options = build_parser().parse_args(arguments)
+    level = logging.INFO if options.verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(levelname)s %(message)s")
+    try:
+        options.run(options)
+    except (InputError, CheckpointError) as error:
+        print(f"eadnet: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("eadnet: stopped", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,81 @@
+"""The face detectors, each in a file of its own: found by name, or by the file they are made from.
+
+A new one is a new file in this folder with a class that keeps to `eadnet.faces.face.FaceDetector` and a
+`DetectorKind` called ``KIND``: the node, the command line and the evaluation find it by themselves. Packages
+that ComfyUI does not bring are imported when a detector is made, not at the top of its file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...errors import InputError, nearest, no_such
+from ..face import FaceDetector
+from ._kind import DetectorKind
+
+AUTO = "auto"
+
+
+def _kinds() -> dict[str, DetectorKind]:
+    modules = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    found: list[DetectorKind] = [importlib.import_module(f"{__name__}.{name}").KIND for name in modules]
+    return {kind.name: kind for kind in sorted(found, key=lambda kind: kind.order)}
+
+
+DETECTORS: dict[str, DetectorKind] = _kinds()
+
+
+def make_detector(name: str, folders: Sequence[Path], by_hand: str = "") -> FaceDetector:
+    """A new detector by name.
+
+    Args:
+        name: one of `DETECTORS`, or `AUTO`: the face given by hand, if there is one; else the first detector
+            whose file is in the folders.
+        folders: where the files are looked for; a message names the first as the place to put them.
+        by_hand: a face in numbers, see `manual.parse_face`.
+
+    Raises:
+        InputError: an unknown name, no usable face by hand, or a package that is not installed.
+        CheckpointError: a missing or foreign file.
+    """
+    kind = _automatic(folders, by_hand) if name == AUTO else DETECTORS.get(name)
+    if kind is None:
+        raise InputError(no_such("face detector", name, [AUTO, *DETECTORS]))
+    if not kind.files:
+        return kind.make(by_hand)
+    return kind.make(kind.find(folders) or folders[0] / kind.files[0])
+
+
+def _automatic(folders: Sequence[Path], by_hand: str) -> DetectorKind:
+    if by_hand.strip():
+        return next(kind for kind in DETECTORS.values() if not kind.files)
+    with_files = [kind for kind in DETECTORS.values() if kind.files]
+    return next((kind for kind in with_files if kind.find(folders)), with_files[0])
+
+
+def find_detector_file(folders: Sequence[Path]) -> Path | None:
+    """The file from which `AUTO` makes a detector; None where none is in the folders."""
+    return next((file for kind in DETECTORS.values() if (file := kind.find(folders))), None)
+
+
+def detector_from_file(file: str | os.PathLike[str]) -> FaceDetector:
+    """A new detector from its file, known by its suffix.
+
+    Raises InputError for a suffix that belongs to none, or where a package is not installed; CheckpointError
+    for a missing or foreign file.
+    """
+    path = Path(file)
+    for kind in DETECTORS.values():
+        if path.suffix.lower() in kind.suffixes:
+            return kind.make(path)
+    usual = {kind.name: kind.files[0] for kind in DETECTORS.values() if kind.files}
+    meant = nearest(path.stem, [*usual, *usual.values()])
+    raise InputError(
+        f"{path.name} is no face detector's file: did you mean {usual.get(meant, meant)}? Give one of "
+        + ", ".join(f"{file} ({name})" for name, file in usual.items())
+        + "."
+    )

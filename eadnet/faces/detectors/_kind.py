@@ -1,0 +1,38 @@
+"""What a detector tells about itself, for whoever offers or chooses one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..face import FaceDetector
+
+
+@dataclass(frozen=True)
+class DetectorKind:
+    """One way to find faces.
+
+    name: in lists, settings and messages.
+    order: its place in lists; of detectors whose files are there, `auto` takes the one that comes first.
+    summary: what it is good for and what it needs, to be read after its name.
+    make: a new detector from its file, a path; or, without ``files``, from the text that is given by hand.
+    files: what its file may be called, as glob patterns; the first is the usual name, without wildcards.
+    """
+
+    name: str
+    order: int
+    summary: str
+    make: Callable[[Any], FaceDetector]
+    files: tuple[str, ...] = ()
+
+    @property
+    def suffixes(self) -> set[str]:
+        """Those of its files: {".onnx"}."""
+        return {Path(file).suffix for file in self.files}
+
+    def find(self, folders: Sequence[Path]) -> Path | None:
+        """Its file in the first of the folders that has one."""
+        found = (path for folder in folders for file in self.files for path in sorted(folder.glob(file)))
+        return next(filter(Path.is_file, found), None)

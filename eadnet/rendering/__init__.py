@@ -1,0 +1,45 @@
+"""From pictures, sound and text to the pixels of a talking face.
+
+A `Scene` (from files: `open_scene`, from arrays: `scene_in_memory`), the `Networks` of a `Model` and a
+`Sampling` (from `RenderSettings`) give frames: `render_frames`, or a film: `render_to_file`.
+"""
+
+from __future__ import annotations
+
+from .conditions import TOGETHER
+from .croppers import CentreCropper, Cropper, TrackCropper
+from .estimate import Estimate, estimate_render
+from .frames import render_frames
+from .inputs import Sources, open_scene, scene_in_memory, speech_of
+from .model import Model, load_model
+from .networks import Networks
+from .photograph import warn_of_photograph
+from .progress import OnProgress, StageProgress
+from .scene import Scene
+from .settings import RenderSettings
+from .to_file import SMALLEST_WINDOW, RenderedFile, render_to_file
+
+__all__ = [
+    "SMALLEST_WINDOW",
+    "TOGETHER",
+    "CentreCropper",
+    "Cropper",
+    "Estimate",
+    "Model",
+    "Networks",
+    "OnProgress",
+    "RenderSettings",
+    "RenderedFile",
+    "Scene",
+    "Sources",
+    "StageProgress",
+    "TrackCropper",
+    "estimate_render",
+    "load_model",
+    "open_scene",
+    "render_frames",
+    "render_to_file",
+    "scene_in_memory",
+    "speech_of",
+    "warn_of_photograph",
+]

@@ -1,0 +1,82 @@
+"""A talking face of any length: frames are read, worked on and given out while the clip passes by.
+
+Everything a frame depends on lies within a few windows, so memory does not grow with length, and any later
+part of a clip can be rendered alone, to the bit. That is what continuing after a crash does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..memory import FewerAtATime
+from ..modules.tfrm import needed_from, smooth_stream
+from ..sampling import Sampling, SamplingProgress, stream
+from .conditions import TOGETHER, Pieces, SceneConditions
+from .networks import Networks
+from .progress import OnProgress, StageProgress
+from .scene import Scene
+
+
+def render_frames(
+    networks: Networks,
+    scene: Scene,
+    sampling: Sampling,
+    *,
+    smoothing: float = 1.0,
+    first_frame: int = 0,
+    on_progress: OnProgress | None = None,
+) -> Iterator[np.ndarray]:
+    """The finished frames, uint8 [H, W, 3], from ``first_frame`` (a multiple of `TOGETHER`) on.
+
+    ``smoothing`` in [0, 1] is TFRM's strength. To cancel, raise inside ``on_progress``. When memory runs out
+    while pictures are encoded or decoded, fewer are from then on, and a message says so.
+    Raises InputError for settings that cannot work at once, for sources when they are read.
+    """
+    if first_frame % TOGETHER:
+        raise ValueError(f"a render starts at a multiple of {TOGETHER} frames, not at {first_frame}")
+    tfrm = networks.tfrm if smoothing > 0 else None
+    networks = replace(
+        networks,
+        encode=FewerAtATime(networks.encode, TOGETHER, "encoding"),
+        decode=FewerAtATime(networks.decode, TOGETHER, "decoding"),
+    )
+    conditions = SceneConditions(networks, scene)
+    begun = time.monotonic()
+
+    def report(now: SamplingProgress) -> None:
+        if on_progress:
+            left = (time.monotonic() - begun) / now.done * (now.total - now.done)
+            on_progress(StageProgress("render", now.done, now.total, left, now))
+
+    latents = stream(
+        networks.unet,
+        conditions.from_frame,
+        scene.length.frames,
+        sampling,
+        first_frame=needed_from(tfrm, first_frame),
+        callback=report,
+    )
+    if tfrm is not None:
+        smooth = smooth_stream(
+            tfrm, latents, scene.length.frames, strength=smoothing, first_frame=first_frame
+        )
+        latents = (piece for piece, _ in smooth)
+    return _finished(networks, conditions, latents, first_frame)
+
+
+@torch.no_grad()
+def _finished(
+    networks: Networks, conditions: SceneConditions, latents: Iterator[Tensor], first_frame: int
+) -> Iterator[np.ndarray]:
+    pieces, scene = Pieces(latents), conditions.scene
+    for start in range(first_frame, scene.length.frames, TOGETHER):
+        stop = min(start + TOGETHER, scene.length.frames)
+        crops = networks.decode(pieces.take(stop - start)).float().cpu().clamp(-1, 1)
+        frames, numbers = conditions.frames(start, stop)
+        yield from scene.cropper.paste(frames, crops, numbers)

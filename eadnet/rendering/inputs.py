@@ -1,0 +1,218 @@
+"""What a scene is made from, opened: files, or arrays in memory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..faces.choice import Choice
+from ..faces.crops import without_alpha
+from ..faces.face import FaceDetector
+from ..faces.follow import follow, watch
+from ..faces.masks import mask_image
+from ..faces.track import FaceTrack
+from ..media.audio import RATE
+from ..media.images import read_image
+from ..media.lengths import Length, choose_length
+from ..media.reader import Pictures, PicturesInMemory, VideoReader
+from ..media.sequence import ImageSequence
+from ..media.sound import Sound, SoundFile, SoundInMemory
+from ..media.speech import Speech, SpeechFile, SpeechInMemory, record_speech
+from .model import Model
+from .photograph import warn_of_photograph
+from .progress import OnProgress, StageProgress
+from .scene import Scene
+from .settings import RenderSettings
+
+# Seconds by which the sound of a video may outlast its pictures without having anything to say.
+_PADDING = 0.15
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Pictures and a recording, opened.
+
+    identity      changes with either: paths, arrays (see `Scene.sources`)
+    is_portrait   one picture, shown as long as the sound lasts
+    is_own_sound  the sound comes from the pictures' file
+    """
+
+    pictures: Pictures
+    sound: Sound
+    identity: tuple[Any, ...]
+    is_portrait: bool
+    is_own_sound: bool = False
+
+    def length(self, mode: str, seconds: float) -> Length:
+        """How long the result is, for ``seconds`` of sound (see `media.lengths`)."""
+        apart = abs(seconds - float(self.pictures.count / self.pictures.fps))
+        if self.is_own_sound and apart < _PADDING:  # a codec's padding is no reason to turn round
+            mode = "cut_off"
+        available = None if self.is_portrait else self.pictures.count
+        return choose_length(mode, seconds, self.pictures.fps, available)
+
+    def scene(
+        self,
+        speech: Speech,
+        length: Length,
+        region: Tensor,
+        settings: RenderSettings,
+        *,
+        track: FaceTrack | None = None,
+        emotion: Tensor | None = None,
+        null_emotion: Tensor | None = None,
+        reference: Tensor | None = None,
+    ) -> Scene:
+        """A scene of these, with the speech of the recording; for the rest see `Scene`."""
+        return Scene(
+            sources=self.identity,
+            pictures=self.pictures,
+            cropper=settings.cropper(region, track),
+            region=region,
+            sound=self.sound,
+            speech=speech,
+            fps=self.pictures.fps,
+            length=length,
+            emotion=emotion,
+            null_emotion=null_emotion,
+            silence_gate=settings.silence_gate,
+            reference=reference,
+        )
+
+
+@contextmanager
+def speech_of(sound: Sound, folder: str | os.PathLike[str] | None = None) -> Iterator[SpeechFile]:
+    """The speech at 16 kHz, kept in a temporary file meanwhile (64 kB per second), by default in the
+    system's folder for such files.
+    """
+    with tempfile.TemporaryDirectory(prefix="eadnet-", dir=folder) as place:
+        yield record_speech(sound, Path(place) / "speech.f32")
+
+
+@contextmanager
+def open_scene(
+    model: Model,
+    audio: str | os.PathLike[str],
+    emotion: str | Tensor = "",
+    *,
+    portrait: str | os.PathLike[str] | None = None,
+    video: str | os.PathLike[str] | None = None,
+    settings: RenderSettings | None = None,
+    detector: FaceDetector | None = None,
+    choice: Choice | None = None,
+    workplace: str | os.PathLike[str] | None = None,
+    on_progress: OnProgress | None = None,
+) -> Iterator[Scene]:
+    """A scene from files, open until the end of the ``with``.
+
+    With a ``detector`` the face of a video is found and followed, the one of the ``choice``, and the result
+    shows the video's whole frames; without, the face must be in the middle, and the result is the centred
+    square. ``emotion`` is a text or ready tokens. ``workplace`` is the folder of the temporary speech file
+    (see `speech_of`). ``on_progress`` hears how far following the face is.
+    Raises InputError, one sentence, for whatever cannot work.
+    """
+    settings = settings or RenderSettings()
+    info, networks = model.checkpoint, model.networks()
+    tokens, null = model.encode_emotion(emotion)
+    with ExitStack() as stack:
+        sources = _open_files(stack, audio, portrait, video, settings.fps or info.fps)
+        speech = stack.enter_context(speech_of(sources.sound, workplace))
+        length = sources.length(settings.length, speech.seconds)
+        track = None
+        if detector is not None and not sources.is_portrait:
+            shown = _shown(sources.pictures, min(sources.pictures.count, length.frames), on_progress)
+            track = follow(watch(shown, detector), info.framing, info.resolution, choice)
+        region = mask_image(info.mask_region, info.resolution)
+        scene = sources.scene(
+            speech, length, region, settings, track=track, emotion=tokens, null_emotion=null
+        )
+        warn_of_photograph(
+            info.preset, scene.first_crop(), lambda crop: networks.decode(networks.encode(crop))
+        )
+        yield scene
+
+
+def _open_files(
+    stack: ExitStack,
+    audio: str | os.PathLike[str],
+    portrait: str | os.PathLike[str] | None,
+    video: str | os.PathLike[str] | None,
+    fps: float,
+) -> Sources:
+    """Files as sources, closed with the ``stack``; ``fps`` is a portrait's or an image sequence's."""
+    sound = SoundFile(audio)
+    if portrait is not None and video is None:
+        image = (without_alpha(read_image(portrait)[None]) * 255).round().to(torch.uint8)
+        still = PicturesInMemory(image.numpy(), fps)
+        return Sources(still, sound, (Path(audio), Path(portrait)), is_portrait=True)
+    if video is not None and portrait is None and Path(video).is_dir():
+        frames = ImageSequence(video, fps)
+        return Sources(frames, sound, (Path(audio), Path(video)), is_portrait=False)
+    if video is not None and portrait is None:
+        reader = stack.enter_context(VideoReader(video))
+        return Sources(reader, sound, (Path(audio), Path(video)), is_portrait=False)
+    raise InputError("Two sources or none: give either a portrait or a video.")
+
+
+def _shown(pictures: Pictures, count: int, on_progress: OnProgress | None) -> Iterator[np.ndarray]:
+    """The first ``count`` pictures, with a report after each was looked at."""
+    begun = time.monotonic()
+    for done in range(1, count + 1):
+        yield pictures.picture(done - 1)
+        if on_progress:
+            left = (time.monotonic() - begun) / done * (count - done)
+            on_progress(StageProgress("follow", done, count, left))
+
+
+def scene_in_memory(
+    model: Model,
+    pictures: np.ndarray,
+    waveform: Tensor,
+    emotion: str | Tensor = "",
+    *,
+    frames: int | None = None,
+    reference: np.ndarray | None = None,
+    settings: RenderSettings | None = None,
+) -> Scene:
+    """A scene from arrays, for evaluation and training: nothing is read or written.
+
+    Args:
+        pictures: uint8 [H, W, 3], a portrait, or [T, H, W, 3], frames whose face is generated anew.
+        waveform: [S] at 16 kHz.
+        emotion: a text or ready tokens [L, D], or [frames, L, D].
+        frames: of the result, whatever the sound lasts: where it ends before, silence follows. None is as
+            long as `RenderSettings.length` says.
+        reference: uint8 [H, W, 3], what the person looks like; None: the pictures themselves.
+        settings: frames per second (None: the checkpoint's), length and silence gate; the others are for
+            `RenderSettings.sampling`.
+
+    Raises InputError for a waveform or a length that cannot work.
+    """
+    settings = settings or RenderSettings()
+    info = model.checkpoint
+    region = mask_image(info.mask_region, info.resolution)
+    is_portrait = pictures.ndim == 3
+    source = PicturesInMemory(pictures[None] if is_portrait else pictures, settings.fps or info.fps)
+    sources = Sources(source, SoundInMemory(waveform, RATE), (waveform, pictures), is_portrait)
+    speech = SpeechInMemory(waveform)
+    length = (
+        sources.length(settings.length, speech.samples / RATE)
+        if frames is None
+        else Length(frames, source.count, settings.length)
+    )
+    tokens, null = model.encode_emotion(emotion)
+    person = None if reference is None else settings.cropper(region).crop(reference[None], [0])[0]
+    return sources.scene(
+        speech, length, region, settings, emotion=tokens, null_emotion=null, reference=person
+    )

@@ -1,0 +1,113 @@
+"""A checkpoint's networks, for rendering without ComfyUI."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..checkpoints import Checkpoint, bundled_mini, load_checkpoint
+from ..errors import CheckpointError
+from ..modules.tfrm import TFRM
+from .networks import Networks
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Model:
+    """The networks of one talking face. ``text_encoder`` and ``tfrm`` are None where the checkpoint has
+    none.
+    """
+
+    checkpoint: Checkpoint
+    unet: nn.Module
+    vae: Any
+    audio_encoder: Any
+    text_encoder: Any
+    tfrm: TFRM | None
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Model:
+        """Move the networks; ``dtype`` applies to the U-Net, the heavy one."""
+        for module in (self.unet, self.vae, self.audio_encoder, self.text_encoder, self.tfrm):
+            if module is not None:
+                module.to(device)
+        if dtype is not None:
+            self.unet.to(dtype)
+        return self
+
+    def networks(self) -> Networks:
+        """The networks as a render uses them."""
+        vae = self.vae
+
+        def on_device(run: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+            return lambda batch: run(batch.to(next(vae.parameters()).device)).float().cpu()
+
+        return Networks(
+            unet=self.unet,
+            audio_encoder=self.audio_encoder,
+            tfrm=self.tfrm,
+            encode=on_device(vae.encode),
+            decode=on_device(vae.decode),
+            identity=(self.unet, vae, self.audio_encoder, self.tfrm),
+        )
+
+    @torch.no_grad()
+    def encode_emotion(self, emotion: str | Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """(emotion, null emotion): tokens [L, D] of a text (None for an empty one) or those given, [L, D] or
+        [T, L, D]; and those of the empty sentence. Both are None for a model that takes no emotion.
+        """
+        encoder = self.text_encoder
+        if encoder is None:
+            if not isinstance(emotion, str) or emotion.strip():
+                logger.warning("This model has no emotion attention: the emotion text is not used.")
+            return None, None
+        null = encoder.encode([""])[0]
+        if not isinstance(emotion, str):
+            return emotion, null
+        return (encoder.encode([emotion])[0] if emotion.strip() else None), null
+
+
+def load_model(
+    checkpoint: str | os.PathLike[str] | None = None,
+    *,
+    audio_encoder: str | os.PathLike[str] | None = None,
+    vae: str | os.PathLike[str] | None = None,
+    text_encoder: str | os.PathLike[str] | None = None,
+) -> Model:
+    """Load a checkpoint ("mini" or None: the bundled one) and the parts it lacks from files of their own.
+
+    ``audio_encoder`` is a converted Whisper, ``vae`` a Stable Diffusion autoencoder, ``text_encoder`` a
+    folder of CLIP ViT-L/14. Raises CheckpointError when a needed part is missing or does not fit.
+    """
+    path = bundled_mini() if checkpoint in (None, "mini") else checkpoint
+    main = load_checkpoint(path)
+    parts: dict[str, Any] = dict(main.components)
+    if audio_encoder is not None:
+        parts["audio_encoder"] = load_checkpoint(audio_encoder, only=["audio_encoder"]).component(
+            "audio_encoder"
+        )
+    if vae is not None:
+        from ..modules.vae import SDAutoencoder
+
+        parts["vae"] = SDAutoencoder.from_file(vae)
+    if text_encoder is not None:
+        from ..modules.clip_text import CLIPTextEncoder
+
+        parts["text_encoder"] = CLIPTextEncoder.from_files(text_encoder)
+    for name, option in (("unet", "--checkpoint"), ("audio_encoder", "--audio-encoder"), ("vae", "--vae")):
+        if name not in parts:
+            raise CheckpointError(f"{main.path.name} has no {name}: give one with {option}.")
+    return Model(
+        checkpoint=main,
+        unet=parts["unet"],
+        vae=parts["vae"],
+        audio_encoder=parts["audio_encoder"],
+        text_encoder=parts.get("text_encoder"),
+        tfrm=parts.get("tfrm"),
+    )

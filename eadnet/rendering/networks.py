@@ -1,0 +1,29 @@
+"""The networks of a render, wherever they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..modules.tfrm import TFRM
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What a talking face is made with.
+
+    encode     crops [n, 3, R, R] in [-1, 1] to latents [n, 4, R/8, R/8], scaled as the U-Net expects them
+    decode     the other way
+    identity   what changes with the weights: the modules themselves, autoencoder included, and factors
+               between them (for `Scene.fingerprint`)
+    """
+
+    unet: nn.Module
+    audio_encoder: Any
+    tfrm: TFRM | None
+    encode: Callable[[Tensor], Tensor]
+    decode: Callable[[Tensor], Tensor]
+    identity: tuple[Any, ...]

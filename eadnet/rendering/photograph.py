@@ -1,0 +1,23 @@
+"""The warning that `mini`, which knows drawings only, is about to render something else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..faces.drawn import PHOTOGRAPH, is_photograph
+
+logger = logging.getLogger(__name__)
+
+
+@torch.no_grad()
+def warn_of_photograph(preset: str, crop: Tensor, through_vae: Callable[[Tensor], Tensor]) -> None:
+    """Say it when a model of this preset gets a photograph and knows drawings only.
+
+    crop: [1, 3, R, R] in [-1, 1]; through_vae encodes and decodes it.
+    """
+    if preset == "mini" and is_photograph((crop + 1) / 2, (through_vae(crop).to(crop) + 1) / 2):
+        logger.warning(PHOTOGRAPH)

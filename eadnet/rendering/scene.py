@@ -1,0 +1,76 @@
+"""What is rendered, and by what it is known again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from torch import Tensor
+
+from ..fingerprints import fingerprint
+from ..media.lengths import Length
+from ..media.reader import Pictures
+from ..media.sound import Sound
+from ..media.speech import Speech
+from ..sampling import Sampling
+from .croppers import Cropper
+from .networks import Networks
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Pictures, speech, and how long.
+
+    sources        what changes with pictures and sound: their files' paths, or arrays
+    pictures       at ``fps``
+    cropper        where the face is in them
+    region         [1, R, R], 1 where pixels are generated
+    sound          the recording as it was given, for the film's sound track; None for a film without
+    speech         the same at 16 kHz
+    emotion        tokens [L, D], or [T, L, D] when they change over time, or None
+    null_emotion   [L, D], those of the empty sentence; None is the model's path without emotion
+    silence_gate   whether the mouth closes where the recording has a pause
+    reference      a crop [3, R, R] in [-1, 1] that shows what the person looks like; None: every frame does
+    """
+
+    sources: tuple[Any, ...]
+    pictures: Pictures
+    cropper: Cropper
+    region: Tensor
+    sound: Sound | None
+    speech: Speech
+    fps: Fraction
+    length: Length
+    emotion: Tensor | None = None
+    null_emotion: Tensor | None = None
+    silence_gate: bool = True
+    reference: Tensor | None = None
+
+    def first_crop(self) -> Tensor:
+        """The face in the first frame, [1, 3, R, R] in [-1, 1]."""
+        first = self.length.at(0)
+        return self.cropper.crop(self.pictures.picture(first)[None], [first])
+
+    def fingerprint(self, networks: Networks, sampling: Sampling, smoothing: float) -> str:
+        """A short name that changes with whatever decides the frames of a render and their sound.
+
+        The one place where all of it is listed: what is left out here, an unfinished film would be continued
+        without. The device is left out on purpose; so is the window that memory allowed, if it was smaller
+        than the one of ``sampling``.
+        """
+        described = {name: value for name, value in vars(sampling).items() if name != "device"}
+        return fingerprint(
+            networks.identity,
+            described,
+            0.0 if networks.tfrm is None else smoothing,
+            self.sources,
+            self.cropper,
+            self.region,
+            self.fps,
+            self.length,
+            self.emotion,
+            self.null_emotion,
+            self.silence_gate,
+            self.reference,
+        )

@@ -1,0 +1,91 @@
+"""How to render, as a command line, a node or a program says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from ..errors import InputError
+from ..faces.track import FaceTrack
+from ..sampling import Sampling
+from .croppers import CentreCropper, Cropper, TrackCropper
+
+# Where a checkpoint does not say: what LatentSync is sampled with.
+_STEPS, _AUDIO_GUIDANCE, _EMOTION_GUIDANCE = 20, 1.5, 1.0
+
+
+class HasDefaults(Protocol):
+    """What knows how a model wants to be sampled: a checkpoint, a preset."""
+
+    @property
+    def scheduler_config(self) -> Mapping[str, Any]: ...
+
+    @property
+    def defaults(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """How to render. What is None is the checkpoint's default, and so are 0 steps.
+
+    smoothing      strength of TFRM, 0 to 1
+    length         what happens when sound and video last differently long (see `media.lengths`)
+    fps            frames per second from a portrait; a video keeps its own
+    silence_gate   whether the mouth closes where the recording has a pause
+    colour_match   of a face that is followed: how far it takes on the colours around it, 0 to 1
+    feather        of a face that is followed: width of the soft edge, 0 to 0.25 of the crop's side
+
+    For the others see `Sampling`. Raises InputError for shares out of range.
+    """
+
+    seed: int = 0
+    steps: int | None = None
+    audio_guidance: float | None = None
+    emotion_guidance: float | None = None
+    scheduler: str = "ddim"
+    window: int = 16
+    overlap: int = 4
+    smoothing: float = 1.0
+    length: str = "bounce"
+    fps: float | None = None
+    silence_gate: bool = True
+    colour_match: float = 0.5
+    feather: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.smoothing <= 1:
+            raise InputError(f"The smoothing is {self.smoothing}: use 0 (off) to 1.")
+        if not 0 <= self.colour_match <= 1:
+            raise InputError(f"The colour match is {self.colour_match}: use 0 (off) to 1.")
+        if not 0 <= self.feather <= 0.25:
+            raise InputError(f"The feather is {self.feather}: use 0 (a hard edge) to 0.25 of the crop.")
+
+    def sampling(self, model: HasDefaults) -> Sampling:
+        """The sampler's part, with the model's own defaults where nothing else was chosen."""
+        defaults = model.defaults
+
+        def chosen(value: float | None, name: str, fallback: float) -> float:
+            return float(defaults.get(name, fallback)) if value is None else value
+
+        return Sampling(
+            scheduler_config=model.scheduler_config,
+            scheduler=self.scheduler,
+            steps=self.steps or int(defaults.get("steps", _STEPS)),
+            audio_guidance=chosen(self.audio_guidance, "audio_guidance", _AUDIO_GUIDANCE),
+            emotion_guidance=chosen(self.emotion_guidance, "emotion_guidance", _EMOTION_GUIDANCE),
+            seed=self.seed,
+            window=self.window,
+            overlap=self.overlap,
+            shared_noise=float(defaults.get("shared_noise", 0.0)),
+        )
+
+    def cropper(self, region: Tensor, track: FaceTrack | None = None) -> Cropper:
+        """The face that was followed, or the centred square; region [1, R, R], 1 where pixels are
+        generated.
+        """
+        if track is None:
+            return CentreCropper(region)
+        return TrackCropper(track, region, self.colour_match, round(self.feather * region.shape[-1]))

@@ -1,0 +1,101 @@
+"""Clips and stills on disk, and what the networks read from them.
+
+A data set of clips is a folder of plain numpy arrays, one row per clip, so that it can be memory-mapped:
+
+    frames.npy       uint8   [N, T, S, S, 3]   the clip
+    references.npy   uint8   [N, R, S, S, 3]   the same person at other moments, the first one calm
+    speech.npy       int16   [N, samples]      what the network hears, 16 kHz
+    texts.json       N descriptions: row, text; perhaps `later`, the text that a frame's change leads to
+    captions.jsonl   perhaps: what `eadnet caption` said of the clips; training then reads these words
+    params.npy       float32 [N, T, P]         perhaps: facial parameters, named in parameters.json
+    openings.npy     float32 [N, T]            with them: true opening of the mouth
+    voices.npy       int16   [N, K, samples]   perhaps: the same said by other speakers
+    changes.npy      float32 [N, T]            perhaps: the share of the text `later` that a frame shows
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...captions.dataset import load_captions
+from ...errors import InputError
+from .parameters import ParameterLayout
+
+FPS, SAMPLE_RATE = 25, 16000
+SETTINGS = "made_with.json"
+OTHER_VOICES = "voices.npy"
+CHANGES = "changes.npy"
+CAPTIONS = "captions.jsonl"
+MOMENTS_PER_STILL_PERSON = 6
+
+
+def clip_name(row: int) -> str:
+    """The file that a row becomes as a video, and by which captioners know it."""
+    return f"{row:06d}.mp4"
+
+
+def read_texts(folder: Path) -> list[dict[str, Any]]:
+    """Descriptions of all rows. With a file of captions the words are its own, but emotion and intensity stay
+    the truth.
+
+    Raises InputError when a row has no caption in it.
+    """
+    rows: list[dict[str, Any]] = json.loads((folder / "texts.json").read_text())
+    if not (folder / CAPTIONS).exists():
+        return rows
+    captions = load_captions(folder / CAPTIONS)
+    missing = [name for entry in rows if (name := clip_name(entry["row"])) not in captions]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(rows)} clips have no caption in {CAPTIONS} (such as {missing[0]}): "
+            "let `eadnet caption` finish, or take the file away."
+        )
+    return [{**entry, "text": captions[clip_name(entry["row"])].caption} for entry in rows]
+
+
+Parameters = tuple[np.ndarray, np.ndarray, ParameterLayout] | tuple[None, None, None]
+
+
+def read_parameters(folder: Path) -> Parameters:
+    """Facial parameters, openings of the mouth and the names; None each where a data set has none."""
+    if not (folder / "params.npy").exists():
+        return None, None, None
+    layout = ParameterLayout.read(folder)
+    return np.load(folder / "params.npy"), np.load(folder / "openings.npy"), layout
+
+
+class ClipSet:
+    """A data set of clips, memory-mapped. `params`, `openings` and `layout` are None where it has none."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.frames = np.load(folder / "frames.npy", mmap_mode="r")
+        self.references = np.load(folder / "references.npy", mmap_mode="r")
+        self.params, self.openings, self.layout = read_parameters(folder)
+        self.speech = np.load(folder / "speech.npy")
+        self.texts = read_texts(folder)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+class StillSet:
+    """Stills of any expression, memory-mapped; parameters as in `ClipSet`.
+
+    stills.npy    uint8   [N, S, S, 3]   `MOMENTS_PER_STILL_PERSON` of each person in a row
+    params.npy    float32 [N, P]         facial parameters
+    openings.npy  float32 [N]            true opening of the mouth
+    calm.npy      uint8   [people, S, S, 3]  each person at rest
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.stills = np.load(folder / "stills.npy", mmap_mode="r")
+        self.params, self.openings, self.layout = read_parameters(folder)
+        self.calm = np.load(folder / "calm.npy", mmap_mode="r")
+
+    def __len__(self) -> int:
+        return len(self.stills)

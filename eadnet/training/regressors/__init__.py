@@ -1,0 +1,1 @@
+"""Training of the networks that predict facial parameters from pictures or latents, frozen afterwards."""

@@ -1,0 +1,84 @@
+"""`python -m experiments pictures`: the pictures of the README and of the first workflow, made by a model
+itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from eadnet.media.audio import load_audio, to_mono_16k
+from eadnet.pipeline import generate
+from eadnet.rendering import Model, load_model
+from experiments.paths import ASSETS, ROOT
+
+SENTENCES = (
+    "happy, a broad smile, cheeks raised",
+    "furious, brows pulled down, lips pressed",
+    "sad, inner brows raised, mouth corners down",
+    "surprised, brows and lids raised",
+)
+COLUMNS, CELL, GAP, MARGIN, PORTRAIT, LABEL = 6, 176, 6, 28, 300, 26
+PAPER, INK, WAVE = (248, 246, 241), (52, 50, 46), (92, 118, 156)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _waveform(width: int, height: int) -> Image.Image:
+    """The loudness of the bundled recording as vertical strokes."""
+    sound, rate = load_audio(ASSETS / "speech.wav")
+    samples = to_mono_16k(sound, rate).numpy()
+    picture = Image.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(picture)
+    for x, part in enumerate(np.array_split(samples, width // 3)):
+        reach = max(1.0, float(np.abs(part).max() / np.abs(samples).max()) * height / 2)
+        draw.line([(3 * x, height / 2 - reach), (3 * x, height / 2 + reach)], fill=WAVE)
+    return picture
+
+
+def spoken(model: Model, sentence: str, columns: int = COLUMNS) -> list[Image.Image]:
+    """Moments spread over the bundled portrait saying the bundled recording."""
+    clip = generate(ASSETS / "speech.wav", sentence, portrait=ASSETS / "portrait.png", model=model)
+    moments = np.linspace(8, len(clip.frames) - 8, columns).round().astype(int)
+    return [Image.fromarray(clip.frames[i]).resize((CELL, CELL), Image.Resampling.LANCZOS) for i in moments]
+
+
+def hero(model: Model, sentences: tuple[str, ...] = SENTENCES) -> Image.Image:
+    """Portrait and recording on the left; one row of moments for each sentence on the right."""
+    left = MARGIN + PORTRAIT + 70
+    row = CELL + LABEL + GAP
+    height = max(len(sentences) * row, PORTRAIT + 90)
+    size = (left + COLUMNS * (CELL + GAP) + MARGIN, 2 * MARGIN + height)
+    picture = Image.new("RGB", size, PAPER)
+    draw = ImageDraw.Draw(picture)
+    portrait = Image.open(ASSETS / "portrait.png").convert("RGB").resize((PORTRAIT, PORTRAIT))
+    top = (size[1] - PORTRAIT - 90) // 2
+    picture.paste(portrait, (MARGIN, top))
+    picture.paste(_waveform(PORTRAIT, 64), (MARGIN, top + PORTRAIT + 18))
+    middle = top + PORTRAIT // 2
+    draw.line([(left - 56, middle), (left - 22, middle)], fill=INK, width=4)
+    draw.polygon([(left - 26, middle - 9), (left - 12, middle), (left - 26, middle + 9)], fill=INK)
+    for index, sentence in enumerate(sentences):
+        y = MARGIN + (height - len(sentences) * row) // 2 + index * row
+        draw.text((left, y), f"\u201c{sentence}\u201d", fill=INK, font=_font(17))
+        for column, cell in enumerate(spoken(model, sentence)):
+            picture.paste(cell, (left + column * (CELL + GAP), y + LABEL))
+    return picture
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write `hero.png` into --images and `talking_portrait.jpg` into --workflows."""
+    parser = argparse.ArgumentParser(prog="python -m experiments pictures", description=__doc__)
+    parser.add_argument("--checkpoint", default="mini", help="a file, or mini for the bundled one")
+    parser.add_argument("--images", type=Path, default=ROOT / "docs" / "images", metavar="DIR")
+    parser.add_argument("--workflows", type=Path, default=ROOT / "workflows", metavar="DIR")
+    options = parser.parse_args(argv)
+    model = load_model(options.checkpoint)
+    hero(model).save(options.images / "hero.png", optimize=True)
+    hero(model, SENTENCES[:2]).save(options.workflows / "talking_portrait.jpg", quality=88)

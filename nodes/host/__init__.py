@@ -1,0 +1,69 @@
+"""The one door to ComfyUI: a change over there is a change in this folder and nowhere else.
+
+Nodes write ``from . import host`` and use what is listed here.
+"""
+
+from .captioners import captioner_fingerprint, captioner_names, captioner_path, local_captioner
+from .files import (
+    BUNDLED,
+    NONE,
+    checkpoint_names,
+    checkpoint_path,
+    face_folders,
+    face_task_path,
+    file_problem,
+    fingerprint,
+    register_model_folder,
+    user_file_names,
+)
+from .films import VideoPart, film_path, place_film, temporary_folder, video_part
+from .memory import (
+    Held,
+    Missing,
+    Network,
+    OnDemand,
+    compute_device,
+    result_device,
+    unet_dtype,
+)
+from .progress import NodeProgress, latent_previewer, sleep
+from .text import clip_reader, encode_texts, is_clip
+from .vae import HeldVAE, MissingVAE, vae_network
+
+__all__ = [
+    "BUNDLED",
+    "NONE",
+    "Held",
+    "HeldVAE",
+    "Missing",
+    "MissingVAE",
+    "Network",
+    "NodeProgress",
+    "OnDemand",
+    "VideoPart",
+    "captioner_fingerprint",
+    "captioner_names",
+    "captioner_path",
+    "checkpoint_names",
+    "checkpoint_path",
+    "clip_reader",
+    "compute_device",
+    "encode_texts",
+    "face_folders",
+    "face_task_path",
+    "film_path",
+    "fingerprint",
+    "file_problem",
+    "is_clip",
+    "latent_previewer",
+    "local_captioner",
+    "place_film",
+    "register_model_folder",
+    "result_device",
+    "sleep",
+    "temporary_folder",
+    "unet_dtype",
+    "user_file_names",
+    "vae_network",
+    "video_part",
+]

@@ -1,0 +1,89 @@
+"""Model files: where they lie, what they are called, whether they can be read, when they change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import folder_paths
+
+from ...eadnet.checkpoints import bundled_mini, read_info
+from ...eadnet.errors import CheckpointError, InputError
+from ...eadnet.faces.detectors import DETECTORS
+
+FOLDER = "eadnet"
+FACES_SUBFOLDER = "faces"
+BUNDLED = "mini.safetensors"
+NONE = "none"
+
+_ASSETS = Path(__file__).parents[2] / "eadnet" / "assets"
+
+
+def register_model_folder() -> None:
+    """Make `models/eadnet` (and whatever extra_model_paths.yaml adds) and the bundled checkpoint known."""
+    folder_paths.add_model_folder_path(FOLDER, str(Path(folder_paths.models_dir) / FOLDER), is_default=True)
+    folder_paths.add_model_folder_path(FOLDER, str(_ASSETS))
+    paths, _ = folder_paths.folder_names_and_paths[FOLDER]
+    folder_paths.folder_names_and_paths[FOLDER] = (paths, {".safetensors"})
+
+
+def checkpoint_names() -> list[str]:
+    """The bundled checkpoint, then the user's files."""
+    names = folder_paths.get_filename_list(FOLDER)
+    return [BUNDLED] + [name for name in names if name != BUNDLED]
+
+
+def user_file_names(hint: str) -> list[str]:
+    """The user's files, those with `hint` in their name first, so that the first choice is a likely one."""
+    names = [name for name in checkpoint_names() if name != BUNDLED]
+    return sorted(names, key=lambda name: (hint not in name.lower(), name))
+
+
+def checkpoint_path(name: str) -> Path:
+    """Where a file of the model folder is; CheckpointError when it is not there."""
+    path = folder_paths.get_full_path(FOLDER, name)
+    if path is None and name == BUNDLED:
+        return bundled_mini()
+    if path is None:
+        folders = " or ".join(p for p in folder_paths.get_folder_paths(FOLDER) if p != str(_ASSETS))
+        raise CheckpointError(
+            f"There is no '{name}' in {folders}: put the file there, then refresh the node (R)."
+        )
+    return Path(path)
+
+
+def face_folders() -> list[Path]:
+    """Where the files of face detectors are looked for, the place to put them first: `faces/` of every model
+    folder, then the folders themselves.
+    """
+    folders = [Path(p) for p in folder_paths.get_folder_paths(FOLDER) if p != str(_ASSETS)]
+    return [*(folder / FACES_SUBFOLDER for folder in folders), *folders]
+
+
+def face_task_path() -> Path:
+    """The file of MediaPipe's face landmarker; InputError without one."""
+    folders, kind = face_folders(), DETECTORS["mediapipe"]
+    path = kind.find(folders)
+    if path is None:
+        raise InputError(
+            f"There is no {kind.files[0]} in {folders[0]}: download MediaPipe's face landmarker there."
+        )
+    return path
+
+
+def file_problem(name: str) -> str | None:
+    """Why the file cannot be an EAD-Net checkpoint, from its header alone; None when it can."""
+    try:
+        read_info(checkpoint_path(name))
+    except CheckpointError as error:
+        return str(error)
+    return None
+
+
+def fingerprint(name: str) -> str:
+    """Changes when another file takes this one's place under the same name."""
+    try:
+        path = checkpoint_path(name)
+    except CheckpointError:
+        return "missing"
+    stat = path.stat()
+    return f"{path} {stat.st_size} {stat.st_mtime_ns}"

@@ -1,0 +1,55 @@
+"""Progress, previews of latents, Cancel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import comfy.latent_formats
+import comfy.utils
+import latent_preview
+from comfy import model_management
+from torch import Tensor
+
+
+class NodeProgress:
+    """A node's progress bar. Every update raises when the user has pressed Cancel."""
+
+    def __init__(self, total: int, node_id: str | None) -> None:
+        self._bar = comfy.utils.ProgressBar(total, node_id=node_id)
+
+    def update(self, done: int, preview: Any = None) -> None:
+        model_management.throw_exception_if_processing_interrupted()
+        self._bar.update_absolute(done, preview=preview)
+
+
+class _LatentFormat(comfy.latent_formats.LatentFormat):
+    """Our latents' approximate colours in the form ComfyUI's previewer wants: -1..1, bias apart."""
+
+    def __init__(self, latent_rgb: Sequence[Sequence[float]]) -> None:
+        *factors, bias = [[2 * value for value in row] for row in latent_rgb]
+        self.latent_rgb_factors = factors
+        self.latent_rgb_factors_bias = [value - 1 for value in bias]
+
+
+def latent_previewer(latent_rgb: Sequence[Sequence[float]] | None) -> Callable[[Tensor], Any]:
+    """Turns latents [T, 4, h, w] into a preview of their middle frame, or None where previews are off.
+
+    Without colours of our own, Stable Diffusion 1.5's apply.
+    """
+    own = comfy.latent_formats.SD15() if latent_rgb is None else _LatentFormat(latent_rgb)
+    previewer = latent_preview.get_previewer(model_management.get_torch_device(), own)
+    if previewer is None:
+        return lambda latents: None
+    return lambda latents: previewer.decode_latent_to_preview_image(
+        "JPEG", latents[len(latents) // 2][None].float()
+    )
+
+
+def sleep(seconds: float) -> None:
+    """Wait, but not when the user has pressed Cancel."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        model_management.throw_exception_if_processing_interrupted()
+        time.sleep(min(left, 0.1))

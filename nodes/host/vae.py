@@ -1,0 +1,117 @@
+"""The autoencoder behind ComfyUI's VAE socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import comfy.sd
+import torch
+from comfy import model_management
+from torch import Tensor, nn
+
+from ...eadnet.errors import InputError
+from ...eadnet.memory import with_less
+from ...eadnet.rendering.memory import vae_memory
+from .memory import Held, result_device
+
+
+class HeldVAE(comfy.sd.VAE):
+    """An autoencoder of ours behind the VAE socket, for ComfyUI's own encode and decode nodes.
+
+    Does not call the parent's constructor, which builds one of ComfyUI's networks from its weights;
+    everything the core nodes call is overridden here.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.held = Held(module, model_management.vae_offload_device())
+        self.first_stage_model = module
+        self.patcher = self.held.patcher
+        self.device = self.patcher.load_device
+        self.output_device = result_device()
+        self.vae_dtype = torch.float32
+        self.latent_channels, self.latent_dim, self.output_channels = 4, 2, 3
+        self.downscale_ratio = self.upscale_ratio = 8
+        self.size = None
+
+    def encode(self, pixel_samples: Tensor) -> Tensor:
+        """Pictures [B, H, W, C] in 0..1 to latents [B, 4, H/8, W/8], cut to multiples of 8 as core does."""
+        height, width = (side // 8 * 8 for side in pixel_samples.shape[1:3])
+        top, left = ((pixel_samples.shape[1] - height) // 2, (pixel_samples.shape[2] - width) // 2)
+        pixels = pixel_samples[:, top : top + height, left : left + width, :3].movedim(-1, 1)
+        return self._in_batches(pixels, lambda module, part: module.encode(part * 2 - 1), height * width)
+
+    def decode(self, samples_in: Tensor, vae_options: Any = None) -> Tensor:
+        """Latents [B, 4, h, w] (or [B, 4, 1, h, w]) to pictures [B, 8h, 8w, 3] in 0..1."""
+        latents = samples_in[:, :, 0] if samples_in.ndim == 5 else samples_in
+        area = latents.shape[-2] * latents.shape[-1] * 64
+        pictures = self._in_batches(latents, lambda module, part: (module.decode(part) + 1) / 2, area)
+        return pictures.clamp(0, 1).movedim(1, -1)
+
+    def encode_tiled(self, pixel_samples: Tensor, **tiles: Any) -> Tensor:
+        """The pictures are small, so tiles would gain nothing."""
+        return self.encode(pixel_samples)
+
+    def decode_tiled(self, samples: Tensor, **tiles: Any) -> Tensor:
+        return self.decode(samples)
+
+    def _in_batches(self, samples: Tensor, run: Callable[[Any, Tensor], Tensor], pixels: int) -> Tensor:
+        bytes_each = vae_memory(pixels)
+        module = self.held.use(lambda _: bytes_each)
+        most = max(1, int(model_management.get_free_memory(self.device) / bytes_each))
+
+        def in_batches_of(size: int) -> Tensor:
+            done = []
+            for part in samples.split(size):
+                model_management.throw_exception_if_processing_interrupted()
+                done.append(run(module, part.to(self.device, self.vae_dtype)).float().to(self.output_device))
+            return torch.cat(done)
+
+        with torch.no_grad():
+            return with_less(in_batches_of, min(most, len(samples)), 1, "frames at a time")
+
+    def throw_exception_if_invalid(self) -> None:
+        pass
+
+    def model_size(self) -> int:
+        return self.held.get_ram_usage()
+
+    def get_ram_usage(self) -> int:
+        return self.held.get_ram_usage()
+
+    def get_sd(self) -> dict[str, Tensor]:
+        return self.first_stage_model.state_dict()
+
+    def spacial_compression_encode(self) -> int:
+        return self.downscale_ratio
+
+    def spacial_compression_decode(self) -> int:
+        return self.upscale_ratio
+
+    def temporal_compression_decode(self) -> None:
+        return None
+
+
+def vae_network(vae: comfy.sd.VAE) -> Any:
+    """The network inside; None where there is none."""
+    return vae.first_stage_model
+
+
+class MissingVAE(comfy.sd.VAE):
+    """Stands in for the autoencoder of a checkpoint that has none."""
+
+    def __init__(self, message: str) -> None:
+        self.first_stage_model = None
+        self._message = message
+
+    def _fail(self, *args: Any, **kwargs: Any) -> Any:
+        raise InputError(self._message)
+
+    encode = decode = encode_tiled = decode_tiled = get_sd = throw_exception_if_invalid = _fail
+    spacial_compression_encode = spacial_compression_decode = temporal_compression_decode = _fail
+
+    def model_size(self) -> int:
+        return 0
+
+    def get_ram_usage(self) -> int:
+        return 0

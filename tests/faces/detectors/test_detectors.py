@@ -1,0 +1,119 @@
+"""The registry: which detectors there are, which one is made, and what is said when none can be."""
+
+from __future__ import annotations
+
+import pkgutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import eadnet.faces.detectors
+from eadnet.errors import CheckpointError, InputError
+from eadnet.faces.detectors import (
+    AUTO,
+    DETECTORS,
+    detector_from_file,
+    find_detector_file,
+    make_detector,
+)
+from eadnet.faces.detectors.manual import ManualDetector
+from tests.faces.conftest import Answers
+
+YUNET, TASK = "face_detection_yunet_2023mar.onnx", "face_landmarker_v2_with_blendshapes.task"
+FRAME = np.zeros((60, 60, 3), np.uint8)
+
+
+def put(folder: Path, *names: str, content: bytes = b"a good file") -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(content)
+    return [folder]
+
+
+def test_every_file_in_the_folder_is_a_detector_and_their_order_is_that_of_the_node() -> None:
+    assert list(DETECTORS) == ["yunet", "mediapipe", "manual"]
+    files = [m.name for m in pkgutil.iter_modules(eadnet.faces.detectors.__path__)]
+    assert {name for name in files if not name.startswith("_")} == set(DETECTORS)
+
+
+@pytest.mark.parametrize("kind", DETECTORS.values(), ids=list(DETECTORS))
+def test_every_detector_says_what_it_is_and_what_its_file_is_called(kind: object) -> None:
+    assert isinstance(kind, eadnet.faces.detectors.DetectorKind)
+    assert kind.summary and AUTO not in (kind.name, *kind.files)
+    assert not kind.files or "*" not in kind.files[0]
+    others = [other for other in DETECTORS.values() if other is not kind]
+    assert not any(kind.suffixes & other.suffixes for other in others), "files are told apart by suffix"
+
+
+def test_a_face_by_hand_comes_before_every_file(tmp_path: Path) -> None:
+    folders = put(tmp_path, YUNET, TASK)
+    detector = make_detector(AUTO, folders, "10, 10, 40, 40")
+    assert isinstance(detector, ManualDetector)
+    assert detector.detect(FRAME)[0].box.tolist() == [10, 10, 40, 40]
+
+
+def test_auto_takes_the_detector_whose_file_is_there(answers: Answers, tmp_path: Path) -> None:
+    folders = put(tmp_path / "a", TASK)
+    assert find_detector_file(folders) == tmp_path / "a" / TASK
+    assert type(make_detector(AUTO, folders)).__name__ == "MediaPipe"
+
+
+def test_auto_takes_the_first_in_the_list_where_several_are_there(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    folders = put(tmp_path, TASK, YUNET)
+    assert find_detector_file(folders) == tmp_path / YUNET
+    with pytest.raises(CheckpointError, match="no YuNet that this OpenCV can read"):
+        make_detector(AUTO, folders)
+
+
+def test_without_any_file_auto_says_what_to_get_and_where_to_put_it(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    assert find_detector_file([tmp_path]) is None
+    with pytest.raises(CheckpointError, match=f"{YUNET} is missing: get it from .* put it into .*first"):
+        make_detector(AUTO, [tmp_path / "first", tmp_path])
+
+
+def test_earlier_folders_come_first_and_other_names_of_the_same_file_are_known(tmp_path: Path) -> None:
+    folders = [*put(tmp_path / "a", "face_landmarker.task"), *put(tmp_path / "b", TASK)]
+    assert DETECTORS["mediapipe"].find(folders) == tmp_path / "a" / "face_landmarker.task"
+    put(tmp_path / "a", TASK)
+    assert DETECTORS["mediapipe"].find(folders) == tmp_path / "a" / TASK
+    assert DETECTORS["yunet"].find([*folders, tmp_path / "nowhere"]) is None
+
+
+def test_a_folder_of_that_name_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / YUNET).mkdir()
+    assert find_detector_file([tmp_path]) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"), [("yunett", "yunet"), ("MediaPipe", "mediapipe"), ("hand", "manual"), ("", "")]
+)
+def test_an_unknown_detector_is_answered_with_the_nearest(tmp_path: Path, name: str, nearest: str) -> None:
+    with pytest.raises(InputError, match=f"no face detector '{name}': did you mean {nearest}.*auto, yunet"):
+        make_detector(name, [tmp_path])
+
+
+def test_a_face_by_hand_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="write 4 numbers"):
+        make_detector("manual", [tmp_path])
+
+
+def test_a_detector_is_known_by_the_suffix_of_its_file(answers: Answers, tmp_path: Path) -> None:
+    put(tmp_path, "renamed.TASK")
+    assert type(detector_from_file(tmp_path / "renamed.TASK")).__name__ == "MediaPipe"
+
+
+@pytest.mark.parametrize(
+    ("file", "nearest"),
+    [
+        ("yunet", YUNET),
+        ("mediapipe.bin", TASK),
+        ("face_landmarker.tsk", TASK),
+        ("face_detection_yunet", YUNET),
+    ],
+)
+def test_a_file_of_no_detector_is_answered_with_the_nearest(file: str, nearest: str) -> None:
+    with pytest.raises(InputError, match=f"{file} is no face detector's file: did you mean {nearest}"):
+        detector_from_file(file)

@@ -1,0 +1,85 @@
+"""Small films and recordings in any codec, for tests to read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+MILLISECOND = Fraction(1, 1000)
+
+
+@dataclass(frozen=True)
+class Track:
+    """Sound: float samples [channels, S], which begin `delay` seconds after the picture."""
+
+    samples: np.ndarray
+    rate: int
+    codec: str = "pcm_s16le"
+    layout: str = "mono"
+    delay: float = 0.0
+
+
+def black(count: int, side: int = 32) -> list[np.ndarray]:
+    return [np.zeros((side, side, 3), np.uint8)] * count
+
+
+def write_film(
+    path: Path,
+    pictures: Sequence[np.ndarray] = (),
+    tracks: Sequence[Track] = (),
+    *,
+    codec: str = "mpeg4",
+    pix_fmt: str = "yuv420p",
+    rate: int = 25,
+    times: Sequence[int] | None = None,
+    rotation: int = 0,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Pictures [H, W, 3 or 4] of bytes and sound tracks in one file.
+
+    `times` are those of the pictures in milliseconds, by default one after another at `rate`; `rotation` is
+    how far a player has to turn them, counter-clockwise in degrees.
+    """
+    with av.open(str(path), "w") as container:
+        picture: Any = None
+        if len(pictures):
+            picture = container.add_stream(codec, rate=rate, options=options or {})
+            picture.height, picture.width = pictures[0].shape[:2]
+            picture.pix_fmt = pix_fmt
+            if times is not None:
+                picture.codec_context.time_base = MILLISECOND
+            if rotation:
+                picture.set_display_rotation(rotation)
+        sounds: list[Any] = [container.add_stream(t.codec, rate=t.rate, layout=t.layout) for t in tracks]
+        for number, pixels in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgba" if pixels.shape[2] == 4 else "rgb24")
+            if times is None:
+                frame.pts, frame.time_base = number, Fraction(1, rate)
+            else:
+                frame.pts, frame.time_base = times[number], MILLISECOND
+            container.mux(picture.encode(frame))
+        if picture is not None:
+            container.mux(picture.encode(None))
+        for stream, track in zip(sounds, tracks, strict=True):
+            _add_sound(container, stream, track)
+    return path
+
+
+def _add_sound(container: Any, stream: Any, track: Track) -> None:
+    if track.samples.shape[1]:
+        samples = np.ascontiguousarray(track.samples, np.float32)
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=track.layout)
+        frame.sample_rate, frame.time_base = track.rate, Fraction(1, track.rate)
+        frame.pts = round(track.delay * track.rate)
+        resampler = av.AudioResampler(format=stream.format.name, layout=track.layout, rate=track.rate)
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(stream.encode(piece))
+    else:
+        container.start_encoding()
+    container.mux(stream.encode(None))

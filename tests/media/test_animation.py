@@ -1,0 +1,57 @@
+"""Short clips go out as animated images and come back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eadnet.errors import InputError
+from eadnet.media.animation import read_animation, write_animation
+from eadnet.media.reader import VideoReader
+
+
+def clip(frames: int = 6) -> np.ndarray:
+    """Large even patches in few colours, different in every frame: no kind of picture has to lose much."""
+    patches = np.random.default_rng(0).integers(0, 255, (frames, 4, 3, 3), np.uint8)
+    return patches.repeat(16, axis=1).repeat(16, axis=2)
+
+
+@pytest.mark.parametrize(("ending", "error"), [("gif", 0), ("apng", 0), ("png", 0), ("webp", 12)])
+def test_frames_come_back(tmp_path: Path, ending: str, error: int) -> None:
+    path = tmp_path / "deep" / f"a.{ending}"
+    write_animation(path, clip(), 25)
+    difference = np.abs(read_animation(path).astype(int) - clip())
+    assert difference.shape == (6, 64, 48, 3) and difference.mean() <= error
+
+
+@pytest.mark.parametrize("ending", ["gif", "apng"])
+@pytest.mark.parametrize("fps", [10, 25])
+def test_ffmpeg_sees_the_same_frames_at_the_same_rate(tmp_path: Path, ending: str, fps: int) -> None:
+    path = tmp_path / f"a.{ending}"
+    write_animation(path, clip(), fps)
+    with VideoReader(path) as film:
+        assert (film.fps, film.count) == (fps, 6)
+        shown = np.stack([film.picture(number) for number in range(film.count)])
+    assert (shown == read_animation(path)).all()
+
+
+def test_a_single_frame_and_transparency(tmp_path: Path) -> None:
+    write_animation(tmp_path / "one.gif", clip(1), 25)
+    assert read_animation(tmp_path / "one.gif").shape == (1, 64, 48, 3)
+    Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(tmp_path / "clear.webp", lossless=True)
+    assert (read_animation(tmp_path / "clear.webp") == 128).all()
+
+
+def test_what_cannot_be_written_or_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="end in .apng, .gif"):
+        write_animation(tmp_path / "a.jpg", clip(), 25)
+    with pytest.raises(InputError, match="0 frames"):
+        write_animation(tmp_path / "a.gif", clip(0), 25)
+    with pytest.raises(InputError, match="no image"):
+        read_animation(tmp_path / "gone.gif")
+    (tmp_path / "a.webp").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"a\.webp cannot be read"):
+        read_animation(tmp_path / "a.webp")

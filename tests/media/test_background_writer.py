@@ -1,0 +1,68 @@
+"""Work behind the scenes: in order, all of it, and errors come back."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from eadnet.media.background_writer import BackgroundWriter
+
+
+def test_everything_is_done_in_order_when_it_ends() -> None:
+    done: list[int] = []
+    with BackgroundWriter(done.append, 2) as give:
+        for number in range(50):
+            give(number)
+    assert done == list(range(50))
+
+
+def test_giving_goes_on_while_work_is_done_and_waits_when_too_much_waits() -> None:
+    allowed, begun = threading.Semaphore(0), threading.Semaphore(0)
+
+    def work(_: int) -> None:
+        begun.release()
+        allowed.acquire()
+
+    given: list[int] = []
+
+    def give_all() -> None:
+        with BackgroundWriter(work, 2) as give:
+            for number in range(5):
+                give(number)
+                given.append(number)
+
+    giver = threading.Thread(target=give_all)
+    giver.start()
+    begun.acquire()
+    giver.join(0.2)
+    assert given == [0, 1, 2], "one is worked on, two wait, the next is not taken yet"
+    allowed.release(5)
+    giver.join(10)
+    assert given == [0, 1, 2, 3, 4]
+
+
+def fail_at_2(number: int) -> None:
+    if number == 2:
+        raise ValueError("two")
+
+
+def test_what_fails_is_raised_at_the_next_call_or_the_end() -> None:
+    given = []
+    with pytest.raises(ValueError, match="two"), BackgroundWriter(fail_at_2, 1) as give:
+        for number in range(100):
+            give(number)
+            given.append(number)
+    assert len(given) < 10
+    with pytest.raises(ValueError, match="two"), BackgroundWriter(fail_at_2, 9) as give:
+        for number in range(3):
+            give(number)
+
+
+def test_an_error_of_the_giver_is_the_one_that_is_seen_and_what_was_given_is_done() -> None:
+    done: list[int] = []
+    with pytest.raises(KeyboardInterrupt), BackgroundWriter(done.append, 9) as give:
+        give(1)
+        give(2)
+        raise KeyboardInterrupt
+    assert done == [1, 2]

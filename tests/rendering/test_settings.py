@@ -1,0 +1,55 @@
+"""How to render: the model's own defaults, and what makes no sense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from eadnet.errors import InputError
+from eadnet.faces.masks import mask_image
+from eadnet.presets import PRESETS
+from eadnet.rendering import CentreCropper, RenderSettings
+
+
+@pytest.mark.parametrize("steps", [None, 0])
+@pytest.mark.parametrize(("preset", "expected"), [("mini", 2), ("latentsync-1.5", 20)])
+def test_no_steps_are_the_models_own(steps: int | None, preset: str, expected: int) -> None:
+    assert RenderSettings(steps=steps).sampling(PRESETS[preset]).steps == expected
+
+
+def test_steps_that_were_chosen_stay() -> None:
+    assert RenderSettings(steps=7).sampling(PRESETS["mini"]).steps == 7
+
+
+class Silent:
+    """A model whose checkpoint says nothing about sampling."""
+
+    scheduler_config: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
+
+
+def test_without_defaults_it_is_as_latentsync_samples() -> None:
+    sampling = RenderSettings().sampling(Silent())
+    assert (sampling.steps, sampling.audio_guidance, sampling.emotion_guidance) == (20, 1.5, 1.0)
+    assert sampling.shared_noise == 0.0
+
+
+def test_guidance_of_zero_is_a_choice() -> None:
+    sampling = RenderSettings(audio_guidance=0.0, emotion_guidance=0.0).sampling(PRESETS["mini"])
+    assert (sampling.audio_guidance, sampling.emotion_guidance) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"smoothing": 2.0}, {"smoothing": -0.1}, {"colour_match": 1.5}, {"feather": 0.5}]
+)
+def test_shares_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="use 0"):
+        RenderSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_without_a_track_the_face_is_the_centred_square() -> None:
+    cropper = RenderSettings().cropper(mask_image("face", 32))
+    assert isinstance(cropper, CentreCropper)
+    assert torch.equal(cropper.weight > 0, mask_image("face", 32) > 0)
