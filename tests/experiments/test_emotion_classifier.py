@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from eadnet.synthetic.datasets import LAYOUT
 from eadnet.synthetic.expression import EMOTIONS, emotion_expression
 from experiments.emotion_classifier import EmotionClassifier, truth_of
 
@@ -22,6 +23,7 @@ def clips(seed: int, intensities: tuple[float, float], count: int = 160) -> Simp
     return SimpleNamespace(
         params=params.astype(np.float32),
         openings=openings.astype(np.float32),
+        layout=LAYOUT,
         texts=[{"emotion": name} for name in names],
     )
 
