@@ -76,7 +76,7 @@ def _help(command: str) -> tuple[str, list[str]]:
 
 @pytest.mark.parametrize("page", _pages())
 def test_files_named_on_a_page_exist(page: str) -> None:
-    """Paths are from the root, from `eadnet/` (as in the tables), or from the page; bare `.py` names anywhere."""
+    """Paths start at the root, at `eadnet/` (in tables), or the page; bare `.py` names may be anywhere."""
     text, missing = (ROOT / page).read_text(encoding="utf-8"), []
     for path in _paths(text):
         bases = (ROOT, ROOT / "eadnet", (ROOT / page).parent)

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, no_such
 from . import lexicon
 from .expression import EMOTIONS, INDEX, PARAMETERS
 from .sentences import SPLITS
@@ -102,7 +102,7 @@ def describe_emotion(
     """
     _check_split(split)
     if emotion not in EMOTIONS:
-        raise InputError(f"Unknown emotion '{emotion}': choose one of {', '.join(EMOTIONS)}.")
+        raise InputError(no_such("emotion", emotion, EMOTIONS))
     level = _level(intensity)
     body, strength = _emotion_phrase(emotion, level, rng, split)
     parameters = lexicon.scale(EMOTIONS[emotion], strength)
@@ -345,7 +345,7 @@ def _finish(text: str, rng: np.random.Generator) -> str:
 def _level(intensity: str | float) -> str:
     if isinstance(intensity, str):
         if intensity not in LEVELS:
-            raise InputError(f"Unknown intensity '{intensity}': choose one of {', '.join(LEVELS)}.")
+            raise InputError(no_such("intensity", intensity, LEVELS))
         return intensity
     if not 0.0 <= intensity <= 1.0:
         raise InputError(f"The intensity is {intensity}: give a number from 0 to 1.")
@@ -354,7 +354,7 @@ def _level(intensity: str | float) -> str:
 
 def _check_split(split: str) -> None:
     if split not in (*SPLITS, TAUGHT):
-        raise InputError(f"Unknown split '{split}': choose one of {', '.join(SPLITS)}.")
+        raise InputError(no_such("split", split, SPLITS))
 
 
 def _pick(rng: np.random.Generator, options: Any) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, no_such
 from .captions import Description, describe
 from .expression import INDEX, PARAMETERS, RANGES
 from .identity import Identity, sample_identity
@@ -53,7 +53,7 @@ def make_clip(seed: int, split: str = "train", num_frames: int = 40) -> Syntheti
     negative seed or fewer than one frame.
     """
     if split not in SPLITS:
-        raise InputError(f"Unknown split '{split}': choose one of {', '.join(SPLITS)}.")
+        raise InputError(no_such("split", split, SPLITS))
     if seed < 0 or num_frames < 1:
         raise InputError(
             f"A clip needs a seed of 0 or more and at least 1 frame, not {seed} and {num_frames}."

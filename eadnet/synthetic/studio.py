@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, no_such
 from .captions import Description
 from .clips import FPS, animate, make_clip
 from .expression import PARAMETERS, emotion_expression, expression
@@ -34,7 +34,7 @@ class SyntheticScene:
 def person(seed: int, split: str = "train") -> Identity:
     """The person that `make_clip` shows for a seed. InputError for a negative seed or unknown split."""
     if split not in SPLITS:
-        raise InputError(f"Unknown split '{split}': choose one of {', '.join(SPLITS)}.")
+        raise InputError(no_such("split", split, SPLITS))
     if seed < 0:
         raise InputError(f"The seed is {seed}: give 0 or more.")
     return sample_identity(np.random.default_rng([SPLITS.index(split), 0, seed]))

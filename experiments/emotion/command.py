@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--clips", type=int, default=10, help="held-out people; time grows with it")
     parser.add_argument("--frames", type=int, default=4, help="frames of one measurement")
     parser.add_argument(
-        "--instrument-steps", dest="steps", type=int, default=1500, help="to train the regressor for"
+        "--regressor-steps", dest="steps", type=int, default=1500, help="to train the regressor for"
     )
     parser.add_argument("--threads", type=int, default=1)
     return parser
@@ -144,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"({options.steps} steps on {len(trained)} clips and {len(stills)} stills; mean R² on true renders "
         f"of these people: {np.nanmean([trust[name] for name in READ]):.2f}). Repeat with\n"
         f"`python -m experiments emotion --checkpoint mini --train .work/mini/train "
-        f"--folder .work/mini --clips {options.clips} --instrument-steps {options.steps}`."
+        f"--folder .work/mini --clips {options.clips} --regressor-steps {options.steps}`."
     )
     measure(Evaluator(renderer, regressor, clips), options.clips, options.frames, head, options.out)
     logger.info("%s after %.1f min", options.out, (time.monotonic() - started) / 60)

@@ -275,7 +275,7 @@ def test_pauses_are_heard_as_silence_only_with_the_gate(model: Model, portrait: 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"length": "stretch"}, "Unknown length"),
+        ({"length": "stretch"}, "no length 'stretch'"),
         ({"smoothing": 2.0}, "smoothing is 2"),
         ({"window": 99}, "position table"),
         ({"steps": -1}, "steps is -1"),
