@@ -206,7 +206,7 @@ def test_a_place_that_cannot_be_written_costs_no_unfinished_film(
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("eadnet.media.film.tempfile.TemporaryFile", full)
+        patch.setattr("eadnet.media.resumable_video.tempfile.TemporaryFile", full)
         with pytest.raises(InputError, match="cannot be written"):
             generate_file(tmp_path / "a.mp4", recording, **given, resume=True)
     assert partial.read_bytes() == before
