@@ -14,10 +14,10 @@ from .choice import Choice, people_count, pick
 from .cuts import CutFinder
 from .face import Face, FaceDetector, is_sound
 from .framing import frame_face
+from .person_tracker import PersonTrack, PersonTracker
 from .points import alignment_points
 from .smoothing import smooth_points
 from .track import FaceTrack
-from .tracker import Track, Tracker
 
 FALLBACKS = ("previous", "interpolate", "empty")
 
@@ -29,7 +29,7 @@ class Sighting:
     size: tuple[int, int]
     count: int
     shots: tuple[int, ...]
-    tracks: list[Track]
+    tracks: list[PersonTrack]
 
 
 def watch(frames: Iterable[np.ndarray], detector: FaceDetector) -> Sighting:
@@ -37,7 +37,7 @@ def watch(frames: Iterable[np.ndarray], detector: FaceDetector) -> Sighting:
 
     Raises InputError when there are no frames, or when their size changes.
     """
-    tracker, cuts, shots = Tracker(), CutFinder(), [0]
+    tracker, cuts, shots = PersonTracker(), CutFinder(), [0]
     size: tuple[int, int] | None = None
     count = 0
     for index, frame in enumerate(frames):
