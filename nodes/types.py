@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..eadnet.checkpoints import Checkpoint
 from ..eadnet.errors import InputError
-from ..eadnet.faces.track import FaceTrack
+from ..eadnet.faces.face_track import FaceTrack
 from .host import Network
 
 CATEGORY = "EAD-Net"

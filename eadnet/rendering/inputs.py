@@ -19,9 +19,9 @@ from ..errors import InputError
 from ..faces.choice import Choice
 from ..faces.crops import without_alpha
 from ..faces.face import FaceDetector
-from ..faces.follow import follow, watch
+from ..faces.face_track import FaceTrack
 from ..faces.masks import mask_image
-from ..faces.track import FaceTrack
+from ..faces.tracking import detect_faces, track_face
 from ..media.audio import RATE
 from ..media.images import read_image
 from ..media.lengths import Length, choose_length
@@ -131,7 +131,7 @@ def open_scene(
         track = None
         if detector is not None and not sources.is_portrait:
             shown = _shown(sources.pictures, min(sources.pictures.count, length.frames), on_progress)
-            track = follow(watch(shown, detector), info.framing, info.resolution, choice)
+            track = track_face(detect_faces(shown, detector), info.framing, info.resolution, choice)
         region = mask_image(info.mask_region, info.resolution)
         scene = sources.scene(
             speech, length, region, settings, track=track, emotion=tokens, null_emotion=null

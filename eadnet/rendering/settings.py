@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from ..errors import InputError
-from ..faces.track import FaceTrack
+from ..faces.face_track import FaceTrack
 from ..sampling import Sampling
 from .croppers import CentreCropper, Cropper, TrackCropper
 
