@@ -178,7 +178,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 def test_circles_are_seen() -> None:
     with pytest.raises(CycleError):
         TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).prepare()
-    assert "eadnet.errors" in graph()["eadnet.faces.track"], "relative imports are followed"
+    assert "eadnet.errors" in graph()["eadnet.faces.face_track"], "relative imports are followed"
     assert "nodes.host" in graph()["nodes.faces"], "and those of a package"
 
 

@@ -20,7 +20,7 @@ from ..media.speech import record_speech
 from ..metrics.clip_scores import clip_scores, smaller
 from ..metrics.expression import read_expression
 from ..metrics.landmarks import MOUTH_68, landmark_distance
-from ..metrics.sync import SyncNetwork, sync_verdict
+from ..metrics.sync import SyncNetwork, measure_sync
 from ..metrics.temporal import flicker, jitter, warped_difference
 from .networks import ScoringNetworks
 from .subject import Subject
@@ -98,16 +98,16 @@ def _score_sync(
     curve: list[float] = []
     for network in networks:
         try:
-            verdict = sync_verdict(network, subject.seen_by(network.name), sound, subject.fps)
+            measured = measure_sync(network, subject.seen_by(network.name), sound, subject.fps)
         except InputError as error:
             notes.append(f"No sync score by {network.name}: {error}")
             continue
-        scores[f"{network.name}_confidence"] = verdict.score.confidence
-        scores[f"{network.name}_distance"] = verdict.score.distance
-        scores[f"{network.name}_offset"] = float(verdict.score.offset)
+        scores[f"{network.name}_confidence"] = measured.score.confidence
+        scores[f"{network.name}_distance"] = measured.score.distance
+        scores[f"{network.name}_offset"] = float(measured.score.offset)
         if not curve:
-            curve = verdict.score.mean_distances.tolist()
-            notes.extend(verdict.notes)
+            curve = measured.score.mean_distances.tolist()
+            notes.extend(measured.notes)
     return curve
 
 
