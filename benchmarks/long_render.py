@@ -54,7 +54,7 @@ def render(folder: Path, seconds: float, options: list[str]) -> dict[str, float]
     before = disk_used(folder)
     command = [sys.executable, "-m", "eadnet", "generate", "--portrait", str(ASSETS / "portrait.png")]
     command += ["--audio", str(sound), "--emotion", "happy", "--out", str(out), *options]
-    begun, most, done = time.monotonic(), 0, threading.Event()
+    started, most, done = time.monotonic(), 0, threading.Event()
 
     def watch() -> None:
         nonlocal most
@@ -81,7 +81,7 @@ def render(folder: Path, seconds: float, options: list[str]) -> dict[str, float]
         "disk_mib": most / 2**20,
         "film_mib": out.stat().st_size / 2**20,
         "cpu_s": usage.ru_utime + usage.ru_stime,
-        "wall_s": time.monotonic() - begun,
+        "wall_s": time.monotonic() - started,
     }
 
 

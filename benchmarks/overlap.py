@@ -43,7 +43,7 @@ def written(frames: list[np.ndarray], seconds_each: float, overlapped: bool) -> 
     """Wall seconds to write the film."""
     with tempfile.TemporaryDirectory() as folder:
         film = ResumableVideo(Path(folder) / "a.mp4", Fraction(25))
-        begun = time.monotonic()
+        started = time.monotonic()
         if overlapped:
             height, width = frames[0].shape[:2]
             with BackgroundWriter(film.write, most_waiting(width, height)) as write:
@@ -53,7 +53,7 @@ def written(frames: list[np.ndarray], seconds_each: float, overlapped: bool) -> 
             for frame in finished(frames, seconds_each):
                 film.write(frame)
         film.finish()
-        return time.monotonic() - begun
+        return time.monotonic() - started
 
 
 def main() -> None:

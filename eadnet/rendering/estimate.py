@@ -88,9 +88,9 @@ def _denoising_seconds(networks: Networks, scene: Scene, sampling: Sampling) -> 
             null_emotion=scene.null_emotion,
         )
         for _ in range(2):  # the first includes what is done once
-            begun = time.monotonic()
+            started = time.monotonic()
             sample(networks.unet, conditions, replace(sampling, steps=1))
-        return (time.monotonic() - begun) * count * sampling.steps
+        return (time.monotonic() - started) * count * sampling.steps
     except (InputError, RuntimeError):
         return None
 

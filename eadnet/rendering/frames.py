@@ -47,11 +47,11 @@ def render_frames(
         decode=FewerAtATime(networks.decode, VAE_BATCH, "decoding"),
     )
     conditions = SceneConditions(networks, scene)
-    begun = time.monotonic()
+    started = time.monotonic()
 
     def report(now: SamplingProgress) -> None:
         if on_progress:
-            left = (time.monotonic() - begun) / now.done * (now.total - now.done)
+            left = (time.monotonic() - started) / now.done * (now.total - now.done)
             on_progress(StageProgress("render", now.done, now.total, left, now))
 
     latents = stream(

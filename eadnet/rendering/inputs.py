@@ -163,11 +163,11 @@ def _open_files(
 
 def _shown(pictures: Pictures, count: int, on_progress: OnProgress | None) -> Iterator[np.ndarray]:
     """The first ``count`` pictures, with a report after each was looked at."""
-    begun = time.monotonic()
+    started = time.monotonic()
     for done in range(1, count + 1):
         yield pictures.picture(done - 1)
         if on_progress:
-            left = (time.monotonic() - begun) / done * (count - done)
+            left = (time.monotonic() - started) / done * (count - done)
             on_progress(StageProgress("follow", done, count, left))
 
 

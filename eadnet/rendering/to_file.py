@@ -57,7 +57,7 @@ def render_to_file(
     Raises InputError for whatever cannot work, in one sentence.
     """
     path = Path(path)
-    begun = time.monotonic()
+    started = time.monotonic()
     plan = estimate_render(networks, scene, sampling)
     folder = next(parent for parent in path.absolute().parents if parent.is_dir())
     logger.info("Rendering %s.", plan)
@@ -90,7 +90,7 @@ def render_to_file(
             film.close()
             _leave(path, note, film)
             raise
-        return RenderedFile(count, continued, time.monotonic() - begun, window)
+        return RenderedFile(count, continued, time.monotonic() - started, window)
 
     made = with_less(
         attempt,

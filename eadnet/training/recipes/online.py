@@ -55,7 +55,7 @@ def train_online(
 
     A run that was killed goes on from what `folder`, which belongs to one `start`, holds.
 
-    Raises InputError when the time is over before the denoiser has begun.
+    Raises InputError when the time is over before the denoiser has started.
     """
     ends = time.monotonic() + 60 * minutes
     budget, how = config.budget, config.denoiser
