@@ -56,7 +56,7 @@ class Choice:
 def pick(tracks: list[PersonTrack], shots: tuple[int, ...], count: int, choice: Choice) -> dict[int, Face]:
     """The faces of the chosen person by frame, in a video of ``count`` frames; empty where nobody is meant.
 
-    The choice is made in every shot anew. Someone chosen by a point or a mask is chosen where these first
+    The choice is made again in every shot. Someone chosen by a point or a mask is chosen where these first
     hit, and looked for in the other shots.
     """
     found: dict[int, Face] = {}

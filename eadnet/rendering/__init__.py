@@ -1,7 +1,7 @@
 """From pictures, sound and text to the pixels of a talking face.
 
 A `Scene` (from files: `open_scene`, from arrays: `scene_in_memory`), the `Networks` of a `Model` and a
-`Sampling` (from `RenderSettings`) give frames: `render_frames`, or a film: `render_to_file`.
+`Sampling` (from `RenderSettings`) give frames: `render_frames`, or a video: `render_to_file`.
 """
 
 from __future__ import annotations

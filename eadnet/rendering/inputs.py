@@ -184,7 +184,7 @@ def scene_in_memory(
     """A scene from arrays, for evaluation and training: nothing is read or written.
 
     Args:
-        pictures: uint8 [H, W, 3], a portrait, or [T, H, W, 3], frames whose face is generated anew.
+        pictures: uint8 [H, W, 3], a portrait, or [T, H, W, 3], frames whose face is regenerated.
         waveform: [S] at 16 kHz.
         emotion: a text or ready tokens [L, D], or [frames, L, D].
         frames: of the result, whatever the sound lasts: where it ends before, silence follows. None is as

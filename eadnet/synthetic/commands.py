@@ -16,8 +16,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     _render_arguments(
         choices.add_parser(
             "render",
-            help="a picture, a film or a sheet of frames",
-            description="A picture (.png) or film (.mp4) of a synthetic person: a still face, a sentence "
+            help="an image, a video or a sheet of frames",
+            description="An image (.png) or video (.mp4) of a synthetic person: a still face, a sentence "
             "(--say), or the clip of a seed (--clip).",
         )
     )

@@ -18,12 +18,12 @@ from .renderer import Frame, Renderer
 from .sentences import SPLITS
 from .speech import SAMPLE_RATE, speak
 
-PICTURES, FILMS = (".png",), (".mp4",)
+PICTURES, VIDEOS = (".png",), (".mp4",)
 
 
 @dataclass(frozen=True)
 class SyntheticScene:
-    """What is to be seen and heard: `params` float32 [T, P], and for films the sound at 16 kHz [S]."""
+    """What is to be seen and heard: `params` float32 [T, P], and for videos the sound at 16 kHz [S]."""
 
     identity: Identity
     params: NDArray[np.float32]
@@ -43,14 +43,14 @@ def person(seed: int, split: str = "train") -> Identity:
 def face(
     emotion: str = "neutral", intensity: float = 1.0, changes: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """Facial parameters by name: an emotion, with single parameters set anew.
+    """Facial parameters by name: an emotion, with single parameters overridden.
 
     Raises InputError for unknown names and values out of range.
     """
     vector = emotion_expression(emotion, intensity)
-    set_anew = expression(**(changes or {}))
+    overrides = expression(**(changes or {}))
     for name in changes or {}:
-        vector[PARAMETERS.index(name)] = set_anew[PARAMETERS.index(name)]
+        vector[PARAMETERS.index(name)] = overrides[PARAMETERS.index(name)]
     return {name: float(value) for name, value in zip(PARAMETERS, vector, strict=True) if value}
 
 
@@ -96,7 +96,7 @@ def render_scene(scene: SyntheticScene, size: int) -> list[Frame]:
 
 
 def write_scene(scene: SyntheticScene, frames: list[Frame], out: Path, sheet: int | None = None) -> None:
-    """Write the frames to `out`: a film with its sound, the middle frame, or a sheet of `sheet` frames.
+    """Write the frames to `out`: a video with its sound, the middle frame, or a sheet of `sheet` frames.
 
     Raises InputError for another kind of file and for a place that cannot be written.
     """
@@ -115,9 +115,9 @@ def write_scene(scene: SyntheticScene, frames: list[Frame], out: Path, sheet: in
 
 
 def check_kind(out: Path) -> None:
-    """Raises InputError unless the file's name ends in one of `PICTURES` or `FILMS`."""
-    if out.suffix.lower() not in (*PICTURES, *FILMS):
-        raise InputError(f"{out.name} is neither a picture nor a film: end its name with .png or .mp4.")
+    """Raises InputError unless the file's name ends in one of `PICTURES` or `VIDEOS`."""
+    if out.suffix.lower() not in (*PICTURES, *VIDEOS):
+        raise InputError(f"{out.name} is neither an image nor a video: end its name with .png or .mp4.")
 
 
 def write_truth(scene: SyntheticScene, frames: list[Frame], out: Path) -> None:

@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 _SPOKEN_FRAMES = 48
 _TIMELINE_FRAMES = 40  # windows of 16 frames share 4: this length wastes none
-_STILL_PEOPLE, _FIRST_STILL_SEED = 4000, 100_000  # who never appears in the autoencoder's stills
+_STILL_PEOPLE, _FIRST_STILL_SEED = 4000, 100_000  # who never appears in the VAE's stills
 
 
 def descriptions(count: int) -> dict[str, list[Description]]:

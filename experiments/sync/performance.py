@@ -42,7 +42,7 @@ def _measure(job: tuple[str, int, int]) -> tuple[float, float, float]:
 
 
 def forget_peak() -> None:
-    """Begin to count the peak anew (Linux)."""
+    """Reset the peak (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")
 
 

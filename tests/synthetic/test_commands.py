@@ -66,7 +66,7 @@ def test_a_seed_is_the_clip_that_data_sets_hold(tmp_path: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("name", "words", "message"),
     [
-        ("a.gif", "", "neither a picture nor a film"),
+        ("a.gif", "", "neither an image nor a video"),
         ("a.mp4", "--sheet 4", "must end in .png"),
         ("a.png", "--size 0", "from 1 to 2048"),
         ("a.png", "--size 2049", "from 1 to 2048"),

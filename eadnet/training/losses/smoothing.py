@@ -1,5 +1,5 @@
 """TFRM in the loop: what the frozen TFRM makes of the one-step estimate must be the truth, at rest and in
-motion, so the denoiser's errors become such as it can mend."""
+motion, so the U-Net's errors become such as it can mend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train the denoiser together with its audio and text encoders; one step of it is `denoiser_task`."""
+"""Train the U-Net together with its audio and text encoders; one step of it is `denoiser_task`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EVALUATED_EVERY, EVALUATED_CLIPS = 500, 24
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the denoiser is trained.
+    """How the U-Net is trained.
 
     minutes: the budget; `steps`, if given, is it instead.
     frames: in every step, whatever the window. A GPU takes ten times as many in hardly more time.

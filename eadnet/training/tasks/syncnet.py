@@ -2,7 +2,7 @@
 
 InfoNCE (arXiv 1807.03748) both ways over all windows of a batch: the windows before and after are the hard
 negatives that teach timing, those of other people the easy ones. Pictures are degraded so that the network
-reads what an autoencoder, a sampler or a video codec leaves of a mouth; sound may be re-recorded.
+reads what a VAE, a sampler or a video codec leaves of a mouth; sound may be re-recorded.
 """
 
 from __future__ import annotations
