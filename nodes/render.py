@@ -231,9 +231,8 @@ class EADNetRenderVideo(io.ComfyNode):
                 info.preset, scene.first_crop(), lambda crop: networks.decode(networks.encode(crop))
             )
             size = sources.pictures.size
-            video_file = host.unfinished_path(
-                filename_prefix, scene.fingerprint(networks, sampling, smoothing), *size
-            )
+            key = scene.fingerprint(networks, sampling, smoothing)
+            unfinished = host.unfinished_path(filename_prefix, key, *size)
             render_to_file(
                 unfinished,
                 networks,
