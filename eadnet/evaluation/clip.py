@@ -18,7 +18,7 @@ from ..media.clips import Frames, changed
 from ..media.sound import SoundFile
 from ..media.speech import record_speech
 from ..metrics.clip_scores import clip_scores, smaller
-from ..metrics.expression import read_expression
+from ..metrics.expression import predict_expression
 from ..metrics.landmarks import MOUTH_68, landmark_distance
 from ..metrics.sync import SyncNetwork, measure_sync
 from ..metrics.temporal import flicker, jitter, warped_difference
@@ -76,7 +76,7 @@ def _scored(
         scores["warped"] = warped_difference(changed(subject.frames, smaller))
     read = ""
     if networks.expressions and label:
-        read = read_expression(subject.tight_where_seen(), networks.expressions)
+        read = predict_expression(subject.tight_where_seen(), networks.expressions)
         scores["expression"] = float(read == label)
     finite = {key: value for key, value in scores.items() if math.isfinite(value)}
     return ClipResult(path.stem, finite, notes, curve, _strip(subject.seen_by("mini")), label, read)
