@@ -67,7 +67,7 @@ class ClipRenderer:
             speech,
             emotion,
             frames=frames,
-            reference=reference,
+            reference=None if reference is None else np.array(reference),  # data sets are read-only
             settings=settings,
         )
         sampling = settings.sampling(self.model.checkpoint)

@@ -46,6 +46,7 @@ def _paths(text: str) -> set[str]:
 
 def _commands(text: str) -> list[str]:
     """Command lines: what stands in backticks, and the lines of code blocks without their comments."""
+    text = re.sub(r"\\\n\s*", "", text)
     lines = [line for block in FENCE.findall(text) for line in block.splitlines()]
     lines += re.findall(r"^    (\S.*)$", text, re.MULTILINE)
     codes = [*_inline(text), *(re.sub(r"\s#.*", "", line).strip() for line in lines)]

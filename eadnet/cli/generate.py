@@ -23,7 +23,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--portrait", type=Path, metavar="IMG", help="the face, as an image")
-    source.add_argument("--video", type=Path, metavar="VID", help="the face, as a video (bounces when short)")
+    source.add_argument(
+        "--video",
+        type=Path,
+        metavar="VID",
+        help="the face, as a video or a folder with an image sequence (bounces when short)",
+    )
     parser.add_argument(
         "--face-detector",
         type=Path,
@@ -74,7 +79,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--length", choices=LENGTH_MODES, default="bounce", help="if audio and video differ in length"
     )
-    parser.add_argument("--fps", type=float, help="frames per second from a portrait; a video keeps its own")
+    parser.add_argument(
+        "--fps",
+        type=float,
+        help="frames per second of a portrait or an image sequence; a video keeps its own",
+    )
     parser.add_argument(
         "--no-silence-gate", action="store_true", help="do not close the mouth in pauses of the speech"
     )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import CheckpointError, InputError
-from . import caption, contact_sheet, convert, evaluate, generate, info, synth
+from . import caption, contact_sheet, convert, evaluate, export, generate, info, synth
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -17,6 +17,7 @@ COMMANDS: tuple[Command, ...] = (
     info.COMMAND,
     convert.COMMAND,
     contact_sheet.COMMAND,
+    export.COMMAND,
     evaluate.COMMAND,
     caption.COMMAND,
     synth.COMMAND,

@@ -1,4 +1,4 @@
-"""Short clips as animated pictures, for pages that show no video: GIF, WebP and APNG."""
+"""Short clips as animated images, for pages that show no video: GIF, WebP and APNG."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_animation(path: str | os.PathLike[str], frames: np.ndarray, fps: float
     options = _FORMATS.get(path.suffix.lower())
     if options is None:
         raise InputError(
-            f"{path.name} is no animated picture: let its name end in {', '.join(sorted(_FORMATS))}."
+            f"{path.name} is not an animated image: let its name end in {', '.join(sorted(_FORMATS))}."
         )
     if len(frames) == 0 or not fps > 0:
         raise InputError(f"An animation of {len(frames)} frames at {float(fps):g} fps cannot be shown.")
@@ -46,7 +46,7 @@ def write_animation(path: str | os.PathLike[str], frames: np.ndarray, fps: float
 
 
 def read_animation(path: str | os.PathLike[str]) -> np.ndarray:
-    """All frames of an animated picture, uint8 [T, H, W, 3]; transparent pixels are grey.
+    """All frames of an animated image, uint8 [T, H, W, 3]; transparent pixels are grey.
 
     `eadnet.media.reader.VideoReader` reads GIF and APNG frame by frame, with their times; FFmpeg shows no
     animated WebP. Raises InputError for a missing or broken file.
@@ -55,10 +55,10 @@ def read_animation(path: str | os.PathLike[str]) -> np.ndarray:
 
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"There is no picture {path}: check the path.")
+        raise InputError(f"There is no image {path}: check the path.")
     try:
         rgba = np.stack(list(iio.imiter(path, plugin="pillow", mode="RGBA"))).astype(np.uint16)
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise InputError(f"{path.name} cannot be read as an animated picture: save it again.") from error
+        raise InputError(f"{path.name} cannot be read as an animated image: save it again.") from error
     alpha = rgba[..., 3:]
     return ((rgba[..., :3] * alpha + GREY * (255 - alpha) + 127) // 255).astype(np.uint8)

@@ -58,7 +58,8 @@ def expression_accuracy(
     """
     if len(targets) != len(predictions):
         raise InputError(
-            f"there are {len(targets)} target emotions and {len(predictions)} predictions: use one of each per clip."
+            f"there are {len(targets)} target emotions and {len(predictions)} predictions: "
+            "use one of each per clip."
         )
     unknown = sorted(set(targets) - set(labels))
     if unknown:

@@ -124,7 +124,7 @@ class MiniSyncNet(nn.Module):
         return F.normalize(self.sound(padded).transpose(1, 2), dim=-1)
 
     def embed_pairs(self, mouths: Tensor, padded: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit embeddings [B, T - 4, dim] of mouths [B, T, 3, 40, 48] and of `embed_sound`'s log-mel."""
+        """Unit [B, T - 4, dim] each: of mouths [B, T, 3, 40, 48] in -1..1, of `embed_sound`'s log-mel."""
         features = self.frame_features(mouths.flatten(0, 1)).unflatten(0, mouths.shape[:2])
         return self.embed_video(features), self.embed_sound(padded)
 

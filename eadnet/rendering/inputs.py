@@ -26,6 +26,7 @@ from ..media.audio import RATE
 from ..media.images import read_image
 from ..media.lengths import Length, choose_length
 from ..media.reader import Pictures, PicturesInMemory, VideoReader
+from ..media.sequence import ImageSequence
 from ..media.sound import Sound, SoundFile, SoundInMemory
 from ..media.speech import Speech, SpeechFile, SpeechInMemory, record_speech
 from .model import Model
@@ -149,12 +150,15 @@ def _open_files(
     video: str | os.PathLike[str] | None,
     fps: float,
 ) -> Sources:
-    """Files as sources, closed with the ``stack``; ``fps`` is a portrait's."""
+    """Files as sources, closed with the ``stack``; ``fps`` is a portrait's or an image sequence's."""
     sound = SoundFile(audio)
     if portrait is not None and video is None:
         image = (without_alpha(read_image(portrait)[None]) * 255).round().to(torch.uint8)
         still = PicturesInMemory(image.numpy(), fps)
         return Sources(still, sound, (Path(audio), Path(portrait)), is_portrait=True)
+    if video is not None and portrait is None and Path(video).is_dir():
+        frames = ImageSequence(video, fps)
+        return Sources(frames, sound, (Path(audio), Path(video)), is_portrait=False)
     if video is not None and portrait is None:
         reader = stack.enter_context(VideoReader(video))
         return Sources(reader, sound, (Path(audio), Path(video)), is_portrait=False)

@@ -26,7 +26,7 @@ from eadnet.modules.parameter_regressors import ParameterRegressor
 from eadnet.modules.tfrm import TFRM
 from eadnet.presets import PRESETS
 from eadnet.rendering import Model, RenderSettings
-from eadnet.training.data.clips import ClipSet
+from eadnet.training.data.clips import ClipSet, labels_of
 from eadnet.training.data.images import to_model_range
 from eadnet.training.data.latents import LatentSet
 from eadnet.training.losses.weights import FrozenNetworks, Weights, build_losses
@@ -156,7 +156,7 @@ def rendered(parts: Parts, protocol: Protocol, variant: Variant, model: Conditio
         clips.frames[clip],
         speech_of(clips, clip),
         text_for(variant, entry["text"], entry["emotion"]),
-        clips.params.shape[1],
+        clips.frames.shape[1],
         seed=clip,
         reference=clips.references[clip, 0],
     )
@@ -177,7 +177,7 @@ def measure(parts: Parts, protocol: Protocol, render: Callable[[int], Tensor] | 
         pictures = _coded(truth, vae, region) if render is None else render(clip)
         read = parts.regressor.read(pictures)
         readings.append(read)
-        opening, other = (torch.from_numpy(clips.openings[i % count]) for i in (clip, clip + 1))
+        opening, other = (torch.from_numpy(labels_of(clips).openings[i % count]) for i in (clip, clip + 1))
         rows.append(
             {
                 "mouth": correlation(read[OPENING], opening),

@@ -14,7 +14,7 @@ from eadnet.captions.timeline import blend, key_weights, parse_timeline, timelin
 from eadnet.metrics.intervals import mean_interval
 from eadnet.metrics.mouth import correlation
 from eadnet.synthetic import expression as world
-from eadnet.training.data.clips import FPS
+from eadnet.training.data.clips import FPS, labels_of
 from experiments.emotion.evaluator import READ, Evaluator, Section, parameters_of, vector
 from experiments.readings import OPENING
 
@@ -133,8 +133,9 @@ def lip_sync(evaluator: Evaluator, people: Sequence[int]) -> Section:
     scores: dict[str, list[float]] = {name: [] for name in names}
     null = evaluator.tokens("")
     for person in people:
-        truth = torch.from_numpy(evaluator.clips.openings[person][:_LIP_FRAMES])
-        other = torch.from_numpy(evaluator.clips.openings[(person + 1) % len(evaluator.clips)][:_LIP_FRAMES])
+        openings = labels_of(evaluator.clips).openings
+        truth = torch.from_numpy(openings[person][:_LIP_FRAMES])
+        other = torch.from_numpy(openings[(person + 1) % len(openings)][:_LIP_FRAMES])
         empty = evaluator.read(person, null, len(truth))[OPENING]
         own = evaluator.read(person, evaluator.tokens(evaluator.clips.texts[person]["text"]), len(truth))[
             OPENING

@@ -21,7 +21,7 @@ from eadnet.synthetic.geometry import Geometry, Pose
 from eadnet.synthetic.identity import Identity
 from eadnet.synthetic.renderer import landmarks_of
 from eadnet.synthetic.studio import person
-from eadnet.training.data.clips import SETTINGS, ClipSet
+from eadnet.training.data.clips import SETTINGS, ClipSet, labels_of
 from eadnet.training.data.images import to_model_range
 from eadnet.training.regressors.pictures import degraded
 from eadnet.training.trainer import Trainer
@@ -104,7 +104,9 @@ def _examples(clips: ClipSet, identities: Sequence[Identity], moments: Sequence[
     size = clips.frames.shape[2]
     rows = []
     for row, identity in enumerate(identities):
-        points = landmarks(identity, clips.params[row][list(moments)], size).reshape(len(moments), -1)
+        points = landmarks(identity, labels_of(clips).params[row][list(moments)], size).reshape(
+            len(moments), -1
+        )
         rows.append(np.concatenate([points, np.tile(factors(identity), (len(moments), 1))], 1))
     return torch.from_numpy(np.stack(rows).astype(np.float32))
 
@@ -115,7 +117,7 @@ def train_identity_regressor(
     """Train for so many steps on a data set rendered from `split`, resuming `folder`."""
     torch.manual_seed(3)
     model = IdentityRegressor()
-    moments = np.linspace(0, clips.params.shape[1] - 1, MOMENTS).round().astype(int).tolist()
+    moments = np.linspace(0, clips.frames.shape[1] - 1, MOMENTS).round().astype(int).tolist()
     truth = _examples(clips, people(clips, split), moments)
     model.standardise(truth, least=1e-3)
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from eadnet.metrics.mouth import correlation, lag_curve, speech_envelope
 from eadnet.metrics.temporal import jitter
-from eadnet.training.data.clips import FPS, SAMPLE_RATE
+from eadnet.training.data.clips import FPS, SAMPLE_RATE, labels_of
 from eadnet.training.regressors.pictures import true_values
 from experiments.data import speech_of
 from experiments.emotion_classifier import EmotionClassifier
@@ -98,11 +98,11 @@ def _mouth(
 
 def _lips(store: TakeStore, index: int, other: int, takes: dict[str, Take]) -> dict[str, float]:
     clip = store.world_clip(index)
-    frames = store.clips.params.shape[1]
+    frames = store.clips.frames.shape[1]
     shut, wide = (find(clip.phonemes, frames, FPS) for find in (closures, open_vowels))
     elsewhere = closures(store.world_clip(other).phonemes, frames, FPS)
     true_points = torch.from_numpy(
-        landmarks(clip.identity, store.clips.params[index], store.clips.frames.shape[2])
+        landmarks(clip.identity, labels_of(store.clips).params[index], store.clips.frames.shape[2])
     )
     true_width = mouth_width(true_points)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from eadnet.training.data.clips import ClipSet
+from eadnet.training.data.clips import ClipSet, labels_of
 from eadnet.training.data.images import to_model_range
 from eadnet.training.regressors.pictures import explained_variance
 from experiments.world.identity import FACTORS, IdentityRegressor, factors, landmarks, people
@@ -20,7 +20,7 @@ def page(
     """The lines of `world.md` on the measured clips, of which `wanted` were to be made; `recordings` are the
     rows of real recordings, if any.
     """
-    count, frames = len(measured.rows), store.clips.params.shape[1]
+    count, frames = len(measured.rows), store.clips.frames.shape[1]
     short = "" if count == wanted else f" (of {wanted}; the others are not done)"
     lines = [
         f"# On the {store.split} world",
@@ -81,11 +81,11 @@ def _r2(value: float) -> str:
 @torch.no_grad()
 def identity_errors(identity: IdentityRegressor, clips: ClipSet, split: str) -> tuple[float, list[float]]:
     """Mean distance of landmarks in pixels, and R² of every factor, on true renders, a few frames a clip."""
-    moments = np.linspace(0, clips.params.shape[1] - 1, 4).round().astype(int)
+    moments = np.linspace(0, clips.frames.shape[1] - 1, 4).round().astype(int)
     off, read, true = [], [], []
     for row, who in enumerate(people(clips, split)):
         points, factor = identity.read(to_model_range(clips.frames[row][moments]))
-        truth = torch.from_numpy(landmarks(who, clips.params[row][moments], clips.frames.shape[2]))
+        truth = torch.from_numpy(landmarks(who, labels_of(clips).params[row][moments], clips.frames.shape[2]))
         off.append(float((points - truth).norm(dim=-1).mean()))
         read.append(factor.mean(0))
         true.append(torch.from_numpy(factors(who)))

@@ -58,7 +58,7 @@ class TakeStore:
 
     def world_clip(self, index: int) -> SyntheticClip:
         """The clip's phonemes and parameters as the world makes them."""
-        return make_clip(index, self.split, self.clips.params.shape[1])
+        return make_clip(index, self.split, self.clips.frames.shape[1])
 
     def swapped_text(self, index: int) -> SwappedText:
         return swapped_text(index, self.clips.texts[index]["emotion"])
@@ -72,7 +72,7 @@ class TakeStore:
         return self.folder / f"{index:04}" / f"{name}.npz"
 
     def _make(self, name: str, index: int) -> Take:
-        whole = self.clips.params.shape[1]
+        whole = self.clips.frames.shape[1]
         makers: dict[str, Callable[[int], Take]] = {
             "truth": self._truth,
             "text": lambda i: self._spoken(i, self.clips.texts[i]["text"], whole),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageSequence
 from scipy.io import wavfile
 
 from eadnet.cli import main
@@ -144,6 +144,27 @@ def test_contact_sheet_of_a_video(files: Path, tmp_path: Path, capsys: pytest.Ca
         main(["contact-sheet", str(tmp_path / "out.mp4"), str(target), "--count", "4", "--columns", "2"]) == 0
     )
     assert Image.open(target).size == (2 * (RESOLUTION + 2) + 2, 2 * (RESOLUTION + 2) + 2)
+
+
+def test_a_video_becomes_an_image_sequence_that_is_a_video_again(files: Path, tmp_path: Path) -> None:
+    from eadnet.media.reader import VideoReader
+
+    assert main(arguments(files, tmp_path / "out.mp4")) == 0
+    assert main(["export", str(tmp_path / "out.mp4"), str(tmp_path / "frames")]) == 0
+    with VideoReader(tmp_path / "out.mp4") as video:
+        count = video.count
+    assert len(list((tmp_path / "frames").glob("*.png"))) == count
+    given = arguments(files, tmp_path / "again.mp4")
+    at = given.index("--portrait")
+    assert main([*given[:at], "--video", str(tmp_path / "frames"), *given[at + 2 :]]) == 0
+    assert (tmp_path / "again.mp4").is_file()
+
+
+def test_a_video_becomes_an_animated_image(files: Path, tmp_path: Path) -> None:
+    assert main(arguments(files, tmp_path / "out.mp4")) == 0
+    assert main(["export", str(tmp_path / "out.mp4"), str(tmp_path / "a.gif"), "--seconds", "0.2"]) == 0
+    with Image.open(tmp_path / "a.gif") as shown:  # equal frames are one, shown for longer
+        assert sum(frame.info["duration"] for frame in ImageSequence.Iterator(shown)) == 200
 
 
 def test_without_steps_they_are_the_checkpoints_own(

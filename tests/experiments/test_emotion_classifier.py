@@ -1,4 +1,4 @@
-"""Reading an emotion off a face."""
+"""Which emotion a face shows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from eadnet.synthetic.datasets import LAYOUT
 from eadnet.synthetic.expression import EMOTIONS, emotion_expression
 from experiments.emotion_classifier import EmotionClassifier, truth_of
 
@@ -20,6 +21,7 @@ def clips(seed: int, intensities: tuple[float, float], count: int = 160) -> Simp
     params = faces[:, None] + rng.normal(0, 0.05, (count, 3, faces.shape[1]))
     openings = rng.uniform(0, 0.2, (count, 3))
     return SimpleNamespace(
+        layout=LAYOUT,
         params=params.astype(np.float32),
         openings=openings.astype(np.float32),
         texts=[{"emotion": name} for name in names],
@@ -48,7 +50,7 @@ def test_readings_far_from_every_emotion_still_give_one_of_them(reader):
     assert reader(readings) in EMOTIONS
 
 
-def test_clips_whose_feeling_changes_teach_it_nothing(reader):
+def test_clips_whose_emotion_changes_do_not_fit_it(reader):
     mixed = clips(0, (0.3, 1.0))
     other = clips(4, (0.3, 1.0))
     mixed.params = np.concatenate([mixed.params, other.params[::-1]])

@@ -26,6 +26,8 @@ from eadnet.media.silence import speech_gate
 from eadnet.media.speech import SpeechInMemory
 from tests.golden_weights import load_golden
 
+pytestmark = pytest.mark.slow  # importing librosa takes seconds, compiling for it more
+
 RATE = 16000
 
 

@@ -1,4 +1,4 @@
-"""Short clips go out as animated pictures and come back."""
+"""Short clips go out as animated images and come back."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_what_cannot_be_written_or_read_is_named(tmp_path: Path) -> None:
         write_animation(tmp_path / "a.jpg", clip(), 25)
     with pytest.raises(InputError, match="0 frames"):
         write_animation(tmp_path / "a.gif", clip(0), 25)
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(InputError, match="no image"):
         read_animation(tmp_path / "gone.gif")
     (tmp_path / "a.webp").write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"a\.webp cannot be read"):

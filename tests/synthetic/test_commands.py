@@ -19,7 +19,7 @@ from eadnet.synthetic.clips import make_clip  # noqa: E402
 from eadnet.synthetic.datasets import DatasetShape, check_room, make_dataset  # noqa: E402
 from eadnet.synthetic.expression import PARAMETERS  # noqa: E402
 from eadnet.synthetic.studio import person  # noqa: E402
-from eadnet.training.data.clips import ClipSet  # noqa: E402
+from eadnet.training.data.clips import ClipSet, labels_of  # noqa: E402
 
 
 def render(out: Path, *words: str) -> int:
@@ -108,7 +108,11 @@ def test_a_data_set_is_made_and_not_mixed_with_another(
     words = ["synth", "make", str(tmp_path / "set"), "--frames", "3", "--size", "17", "--split", "validation"]
     assert main([*words, "--count", "2"]) == 0
     clips = ClipSet(tmp_path / "set")
-    assert clips.frames.shape == (2, 3, 17, 17, 3) and clips.params.shape == (2, 3, len(PARAMETERS))
+    assert clips.frames.shape == (2, 3, 17, 17, 3) and labels_of(clips).params.shape == (
+        2,
+        3,
+        len(PARAMETERS),
+    )
     assert clips.frames.std(axis=(1, 2, 3, 4)).min() > 5
     assert main([*words, "--count", "2"]) == 0, "made already: nothing to do"
     assert main([*words, "--count", "3"]) == 2

@@ -20,7 +20,7 @@ from eadnet.synthetic.datasets import (  # noqa: E402
 )
 from eadnet.synthetic.expression import HEAD_POSE, INDEX, RANGES  # noqa: E402
 from eadnet.synthetic.stills import render_stills  # noqa: E402
-from eadnet.training.data.clips import MOMENTS_PER_STILL_PERSON, ClipSet, StillSet  # noqa: E402
+from eadnet.training.data.clips import MOMENTS_PER_STILL_PERSON, ClipSet, StillSet, labels_of  # noqa: E402
 
 SHAPE = DatasetShape(clips=2, frames=6, size=32)
 
@@ -110,11 +110,13 @@ def test_stills_come_with_their_truth_and_the_calm_person(tmp_path):
     render_stills(tmp_path, 3, size=32, first_seed=5)
     stills = StillSet(tmp_path)
     assert stills.stills.shape == (3 * MOMENTS_PER_STILL_PERSON, 32, 32, 3) and len(stills) == len(
-        stills.params
+        labels_of(stills).params
     )
     assert stills.calm.shape == (3, 32, 32, 3)
-    assert np.all(stills.params >= RANGES[:, 0]) and np.all(stills.params <= RANGES[:, 1])
-    assert np.ptp(stills.openings) > 0
+    assert np.all(labels_of(stills).params >= RANGES[:, 0]) and np.all(
+        labels_of(stills).params <= RANGES[:, 1]
+    )
+    assert np.ptp(labels_of(stills).openings) > 0
     render_stills(tmp_path / "again", 1, size=32, first_seed=6)
     again = StillSet(tmp_path / "again")
     own = slice(MOMENTS_PER_STILL_PERSON, 2 * MOMENTS_PER_STILL_PERSON)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -71,6 +71,10 @@ def read_parameters(folder: Path) -> Parameters:
 class ClipSet:
     """A data set of clips, memory-mapped. `params`, `openings` and `layout` are None where it has none."""
 
+    params: np.ndarray | None
+    openings: np.ndarray | None
+    layout: ParameterLayout | None
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.frames = np.load(folder / "frames.npy", mmap_mode="r")
@@ -92,6 +96,10 @@ class StillSet:
     calm.npy      uint8   [people, S, S, 3]  each person at rest
     """
 
+    params: np.ndarray | None
+    openings: np.ndarray | None
+    layout: ParameterLayout | None
+
     def __init__(self, folder: Path) -> None:
         self.stills = np.load(folder / "stills.npy", mmap_mode="r")
         self.params, self.openings, self.layout = read_parameters(folder)
@@ -99,3 +107,18 @@ class StillSet:
 
     def __len__(self) -> int:
         return len(self.stills)
+
+
+class Labels(NamedTuple):
+    """Facial parameters [..., P], openings of the mouth [...], and the parameters' names."""
+
+    params: np.ndarray
+    openings: np.ndarray
+    layout: ParameterLayout
+
+
+def labels_of(shown: ClipSet | StillSet) -> Labels:
+    """Raises InputError where the data set has no facial parameters."""
+    if shown.params is None or shown.openings is None or shown.layout is None:
+        raise InputError("The data set has no facial parameters, which this needs.")
+    return Labels(shown.params, shown.openings, shown.layout)

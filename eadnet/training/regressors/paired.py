@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...modules.parameter_regressors import PairedParameterRegressor
-from ..data.clips import MOMENTS_PER_STILL_PERSON, ClipSet, StillSet
+from ..data.clips import MOMENTS_PER_STILL_PERSON, ClipSet, StillSet, labels_of
 from ..data.images import to_model_range
 from ..trainer import Trainer
-from .pictures import degraded, layout_of, true_values
+from .pictures import degraded, true_values
 
 Draw = Callable[[int, torch.Generator], tuple[np.ndarray, Tensor]]
 """Random pictures with portraits behind, uint8 [count, S, S, 6], and their truth [count, outputs]."""
@@ -38,7 +38,7 @@ def train_paired_parameter_regressor(
     Half of every batch are stills.
     """
     torch.manual_seed(2)
-    model = PairedParameterRegressor(layout_of(clips).regressed)
+    model = PairedParameterRegressor(labels_of(clips).layout.regressed)
     model.standardise(true_values(clips))
     draws = (_draw_frames(clips), _draw_stills(stills))
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)

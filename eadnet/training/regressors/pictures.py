@@ -14,19 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...errors import InputError
 from ...modules.parameter_regressors import ParameterRegressor
-from ..data.clips import ClipSet, StillSet
+from ..data.clips import ClipSet, StillSet, labels_of
 from ..data.images import to_model_range
-from ..data.parameters import ParameterLayout
 from ..trainer import Trainer
-
-
-def layout_of(shown: ClipSet | StillSet) -> ParameterLayout:
-    """The names of a data set's parameters. Raises InputError where it has none."""
-    if shown.layout is None:
-        raise InputError("The data set has no facial parameters, which a parameter regressor learns from.")
-    return shown.layout
 
 
 def true_values(shown: ClipSet | StillSet) -> Tensor:
@@ -34,9 +25,8 @@ def true_values(shown: ClipSet | StillSet) -> Tensor:
 
     Raises InputError where the data set has no facial parameters.
     """
-    columns = layout_of(shown).columns
-    assert shown.params is not None and shown.openings is not None
-    return torch.from_numpy(np.concatenate([shown.params[..., columns], shown.openings[..., None]], -1))
+    params, openings, layout = labels_of(shown)
+    return torch.from_numpy(np.concatenate([params[..., layout.columns], openings[..., None]], -1))
 
 
 def degraded(pictures: Tensor, generator: torch.Generator) -> Tensor:
@@ -52,7 +42,7 @@ def train_parameter_regressor(
 ) -> ParameterRegressor:
     """Train within the budget of minutes, or of steps if given, resuming `folder`."""
     torch.manual_seed(2)
-    model = ParameterRegressor(layout_of(clips).regressed)
+    model = ParameterRegressor(labels_of(clips).layout.regressed)
     truth = true_values(clips)
     model.standardise(truth)
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)

@@ -17,7 +17,7 @@ from torch import Tensor
 from eadnet.rendering import RenderSettings, load_model
 from eadnet.synthetic.captions import Description
 from eadnet.synthetic.expression import EMOTIONS, INDEX
-from eadnet.training.data.clips import FPS
+from eadnet.training.data.clips import FPS, labels_of
 from experiments.clip_renderer import ClipRenderer
 from experiments.emotion import command, control, following
 from experiments.emotion.evaluator import READ, Evaluator, Section, vector
@@ -67,7 +67,7 @@ class Following(Evaluator):
             shown.shape, generator=torch.Generator().manual_seed(person + int(1e3 * tokens.abs().sum()))
         )
         reading = {name: shown[:, i] for i, name in enumerate(READ)}
-        opening = torch.from_numpy(self.clips.openings[person][:frames])
+        opening = torch.from_numpy(labels_of(self.clips).openings[person][:frames])
         blur = self.mumbling * float(tokens.abs().sum() > 0)
         return {**reading, OPENING: (1 - blur) * opening + blur * opening.roll(7)}
 

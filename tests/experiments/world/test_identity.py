@@ -42,8 +42,8 @@ def test_the_rows_of_a_data_set_are_known_people(tmp_path):
     assert people(rows, "test") == [person(0, "test"), person(1, "test")]
     (tmp_path / SETTINGS).write_text(json.dumps({"first_seed": 5}))
     assert people(rows, "test") == [person(5, "test"), person(6, "test")]
-    (tmp_path / SETTINGS).write_text(json.dumps({"first_seed": 5, "kind": "features"}))
-    seeds = seeds_of({"split": "test", "first_seed": 5, "clips": 2, "kind": "features"})
+    (tmp_path / SETTINGS).write_text(json.dumps({"first_seed": 5, "kind": "word"}))
+    seeds = seeds_of({"split": "test", "first_seed": 5, "clips": 2, "kind": "word"})
     assert seeds != [5, 6]
     assert people(rows, "test") == [person(seed, "test") for seed in seeds]
 

@@ -11,6 +11,8 @@ import torch
 from eadnet.errors import InputError
 from eadnet.training.data.prosody import energy, pitch, resampled, spoken_parts, trimmed
 
+pytestmark = pytest.mark.slow  # importing librosa takes seconds, compiling for it more
+
 RATE = 16000
 
 

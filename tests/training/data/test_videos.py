@@ -11,7 +11,7 @@ import pytest
 from eadnet.captions.dataset import caption_folder
 from eadnet.captions.template import TemplateCaptioner
 from eadnet.errors import InputError
-from eadnet.synthetic.datasets import DatasetShape, arrays_of
+from eadnet.synthetic.datasets import LAYOUT, DatasetShape, arrays_of
 from eadnet.training.data.clips import CAPTIONS, ClipSet, clip_name, read_texts
 from eadnet.training.data.latents import LatentSet
 from eadnet.training.data.videos import main, write_videos
@@ -28,6 +28,7 @@ def folder(tmp_path: Path) -> Path:
         np.save(path / f"{name}.npy", rng.integers(0, 200, size).astype(dtype))
     rows = [{"row": i, "text": "grammar", "emotion": "happy", "intensity": 0.7} for i in range(SHAPE.clips)]
     (path / "texts.json").write_text(json.dumps(rows))
+    LAYOUT.write(path)
     return path
 
 

@@ -11,8 +11,9 @@ import torch
 from eadnet.errors import InputError
 from eadnet.modules.autoencoder import MiniAutoencoder
 from eadnet.modules.tfrm import TFRM
-from eadnet.synthetic.datasets import DatasetShape, seeds_of
+from eadnet.synthetic.datasets import LAYOUT, DatasetShape, seeds_of
 from eadnet.training.data.latents import LatentSet
+from eadnet.training.data.parameters import ParameterLayout
 from eadnet.training.losses.weights import Weights
 from eadnet.training.recipes import mini, mini_data
 from eadnet.training.recipes.budget import Budget
@@ -120,3 +121,15 @@ def test_new_encoders_without_minutes_are_refused_before_anything_is_read(
 ) -> None:
     with pytest.raises(InputError, match="need minutes"):
         mini.denoiser_task(tmp_path, budget)
+
+
+def test_rendering_again_names_the_parameters_of_sets_that_were_rendered_before_names_were_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("render_dataset", "render_stills", "make_speech", "make_other_voices"):
+        monkeypatch.setattr(mini_data, name, lambda *_, **__: None)
+    clips = write_clips(tmp_path / "train", 2)
+    (clips / "parameters.json").unlink()
+    mini_data.render(tmp_path, Budget(), workers=1)
+    assert ParameterLayout.read(clips) == LAYOUT
+    assert ParameterLayout.read(tmp_path / "speech" / "train").names == LAYOUT.speech

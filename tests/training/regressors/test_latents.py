@@ -63,7 +63,7 @@ class OneFace:
 def test_it_learns_from_clips_and_from_stills(tmp_path):
     targets = ParameterTargets.of(data_of(torch.rand(6, 9, len(PARAMETERS)), torch.rand(6, 9)))
     clips, stills = OneFace(0.0, in_clips=True), OneFace(1.0, in_clips=False)
-    trained = train_latent_parameter_regressor(clips, stills, targets, CROP, tmp_path / "long", steps=30)  # type: ignore[arg-type]
+    trained = train_latent_parameter_regressor(clips, stills, targets, CROP, tmp_path / "long", steps=8)  # type: ignore[arg-type]
     assert clips.drawn == stills.drawn > 0
     assert not trained.training and not any(p.requires_grad for p in trained.parameters())
     barely = train_latent_parameter_regressor(clips, stills, targets, CROP, tmp_path / "short", steps=1)  # type: ignore[arg-type]
