@@ -1,4 +1,4 @@
-"""How well photographs are told from drawings, so that `mini` can say when it gets one.
+"""How well photographs are distinguished from drawings, so that `mini` can say when it gets one.
 
     python -m experiments photographs STILLS... --drawn .work/mini/validation
 

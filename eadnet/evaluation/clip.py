@@ -36,7 +36,7 @@ class ClipResult:
         notes: a sentence each.
         curve: mean distance at every offset by the first SyncNet, offsets from 15 to -15; empty without one.
         strip: some frames side by side, base64 of a JPEG.
-        asked, read: the expression by its label and the one read, where known (as `report.json` names them).
+        asked, read: the target expression and the prediction, where known (named as in `report.json`).
         problem: why the clip was not scored at all; empty if it was.
     """
 

@@ -24,7 +24,7 @@ FEWEST_SEEN = 0.5
 
 
 class Subject:
-    """Frames are read when they are asked for; close it, or use it in a ``with`` statement.
+    """Frames are read on access; close it, or use it in a ``with`` statement.
 
     Args:
         path: of the video.

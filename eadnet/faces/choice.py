@@ -1,4 +1,4 @@
-"""Which of several people is meant."""
+"""Which of several people is chosen."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Choice:
 
 
 def pick(tracks: list[PersonTrack], shots: tuple[int, ...], count: int, choice: Choice) -> dict[int, Face]:
-    """The faces of the chosen person by frame, in a video of ``count`` frames; empty where nobody is meant.
+    """The faces of the chosen person by frame, in a video of ``count`` frames; empty where nobody is chosen.
 
     The choice is made again in every shot. Someone chosen by a point or a mask is chosen where these first
     hit, and looked for in the other shots.

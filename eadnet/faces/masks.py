@@ -1,4 +1,4 @@
-"""Which part of an aligned face crop is generated, and how the U-Net is told.
+"""Which part of an aligned face crop is generated, and the mask that the U-Net gets.
 
 Two complementary masks exist and are easily confused, so both have a name here:
 

@@ -1,4 +1,4 @@
-"""The conditions of a scene's frames, made while the clip passes by."""
+"""The conditions of a scene's frames, computed as they are needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VAE_BATCH = 8  # frames encoded or decoded at once, counted from the start of th
 
 
 class Pieces:
-    """Tensors that come in pieces of any length, given out in those asked for."""
+    """Tensors that come in pieces of any length, returned in pieces of the requested length."""
 
     def __init__(self, source: Iterable[Tensor]) -> None:
         self._source, self._held = iter(source), list[Tensor]()

@@ -119,7 +119,7 @@ def open_scene(
     With a ``detector`` the face of a video is found and followed, the one of the ``choice``, and the result
     shows the video's whole frames; without, the face must be in the middle, and the result is the centred
     square. ``emotion`` is a text or ready tokens. ``workplace`` is the folder of the temporary speech file
-    (see `speech_of`). ``on_progress`` hears how far following the face is.
+    (see `speech_of`). ``on_progress`` reports the search for the face.
     Raises InputError, one sentence, for whatever cannot work.
     """
     settings = settings or RenderSettings()

@@ -18,7 +18,7 @@ _STEPS, _AUDIO_GUIDANCE, _EMOTION_GUIDANCE = 20, 1.5, 1.0
 
 
 class HasDefaults(Protocol):
-    """What knows how a model wants to be sampled: a checkpoint, a preset."""
+    """What has the default sampling settings of a model: a checkpoint, a preset."""
 
     @property
     def scheduler_config(self) -> Mapping[str, Any]: ...

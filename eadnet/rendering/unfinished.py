@@ -17,7 +17,7 @@ class Note:
     """NAME.partial.json beside NAME.partial.mp4.
 
     ``made_with`` is what must be the same for the video to be continued; the window is noted beside it,
-    because memory may have made it smaller than was asked for.
+    because memory may have made it smaller than requested.
     """
 
     def __init__(self, path: Path, made_with: Mapping[str, str | int]) -> None:

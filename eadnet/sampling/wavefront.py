@@ -177,7 +177,7 @@ class Wavefront:
         return WindowResult(step, window, int(timestep), latents, denoised)
 
     def take(self) -> list[tuple[int, Tensor]]:
-        """(first frame, latents) of the next stretches that took their last step; they are let go."""
+        """(first frame, latents) of the next stretches that took their last step; they are freed."""
         finished = []
         while (segment := self._segments.get(self._out)) and segment.level == len(self.timesteps):
             finished.append((segment.start, segment.latents))

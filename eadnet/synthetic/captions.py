@@ -4,9 +4,9 @@ A small grammar (`captions.json`) and the lexicon (`lexicon.json`). Emotion word
 and sentence frames all belong to one split each, so a model tested on the test split reads phrasings it
 never trained on. The text alone decides the parameters: the same words always mean the same face.
 
-A text encoder may read more than clips show. `TAUGHT` is its own split: what training captions say, the words
-of all splits, and many more phrasings (`phrasings.json`), which were written without sight of those of
-validation and test.
+A text encoder may read more than clips show. `TEXT_TRAINING` is the split for it: what training captions say,
+the words of all splits, and many more phrasings (`phrasings.json`), which were written without sight of those
+of validation and test.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ with features of its own, and upper and lower face at odds."""
 
 _CLEAR = 0.3  # an action that anyone sees
 
-TAUGHT = lexicon.TAUGHT
+TEXT_TRAINING = lexicon.TEXT_TRAINING
 """Sentences for a text encoder alone: no clip is described with them."""
 
-TAUGHT_KINDS: dict[str, float] = {
+TEXT_TRAINING_KINDS: dict[str, float] = {
     "emotion": 0.36,
     "word": 0.06,
     "features": 0.28,
     "combined": 0.16,
     "contradiction": 0.14,
 }
-"""`KINDS` for lessons: more of what has many phrasings."""
+"""`KINDS` for training the text encoder: more of what has many phrasings."""
 
 _UPPER = tuple(
     name
@@ -78,7 +78,7 @@ class Description:
 def describe(rng: np.random.Generator, split: str = "train") -> Description:
     """A random description of a split, of any kind. Raises InputError for an unknown split."""
     _check_split(split)
-    shares = TAUGHT_KINDS if split == TAUGHT else KINDS
+    shares = TEXT_TRAINING_KINDS if split == TEXT_TRAINING else KINDS
     kind = list(shares)[int(rng.choice(len(shares), p=list(shares.values())))]
     if kind == "word":
         words = lexicon.words(split)
@@ -133,7 +133,7 @@ def _label(emotion: str, rng: np.random.Generator, split: str) -> str:
     """The emotion's plain name in training; elsewhere another word, so that the label is not a shared
     phrase.
     """
-    if split == "train" or (split == TAUGHT and rng.random() < 0.5):
+    if split == "train" or (split == TEXT_TRAINING and rng.random() < 0.5):
         return emotion
     return _pick(rng, _grammar()["core"][split][emotion])
 
@@ -353,7 +353,7 @@ def _level(intensity: str | float) -> str:
 
 
 def _check_split(split: str) -> None:
-    if split not in (*SPLITS, TAUGHT):
+    if split not in (*SPLITS, TEXT_TRAINING):
         raise InputError(no_such("split", split, SPLITS))
 
 
@@ -365,22 +365,24 @@ def _pick(rng: np.random.Generator, options: Any) -> Any:
 def _grammar() -> dict[str, Any]:
     grammar, more = _read("captions.json"), _read("phrasings.json")
     core = grammar["core"]
-    core[TAUGHT] = {emotion: [w for split in SPLITS for w in core[split][emotion]] for emotion in EMOTIONS}
-    _teach(grammar, more)
+    core[TEXT_TRAINING] = {
+        emotion: [w for split in SPLITS for w in core[split][emotion]] for emotion in EMOTIONS
+    }
+    _add_text_training(grammar, more)
     return grammar
 
 
-def _teach(node: Any, more: Any) -> None:
-    """Give every node of the grammar that has a training split the taught one: the same, and `more`."""
+def _add_text_training(node: Any, more: Any) -> None:
+    """Add the text encoder's split to every node with a training split: the same, and `more`."""
     if isinstance(node, dict) and "train" in node:
-        if TAUGHT not in node:
-            node[TAUGHT] = _both(node["train"], more)
+        if TEXT_TRAINING not in node:
+            node[TEXT_TRAINING] = _both(node["train"], more)
     elif isinstance(node, dict):
         for name, child in node.items():
-            _teach(child, more.get(name, {}))
+            _add_text_training(child, more.get(name, {}))
     elif isinstance(node, list):
         for child, extra in zip(node, more, strict=True):
-            _teach(child, extra)
+            _add_text_training(child, extra)
 
 
 def _both(first: Any, second: Any) -> Any:

@@ -142,8 +142,8 @@ def _speak_through(params: NDArray[np.float64], mouth: NDArray[np.float32]) -> N
         ("lip_funnel", np.maximum(0.8 * closed, 0.5 * speech["lip_stretch"])),
         ("lip_pucker", 0.8 * speech["lip_stretch"]),
     ):
-        felt = feel(name) * (1.0 - np.clip(give_way, 0.0, 1.0))
-        params[:, INDEX[name]] = 1.0 - (1.0 - felt) * (1.0 - speech[name])
+        emotion = feel(name) * (1.0 - np.clip(give_way, 0.0, 1.0))
+        params[:, INDEX[name]] = 1.0 - (1.0 - emotion) * (1.0 - speech[name])
     for name in ("lip_close", "lip_bite", "tongue_up"):
         params[:, INDEX[name]] = speech[name]
     params[:, INDEX["lip_press"]] *= 1.0 - 0.75 * np.maximum(opened, rounded)

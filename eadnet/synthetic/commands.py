@@ -111,8 +111,8 @@ def _render(options: argparse.Namespace) -> str:
     studio.write_scene(scene, frames, options.out, options.sheet)
     if options.truth:
         studio.write_truth(scene, frames, options.truth)
-    told = f": {scene.caption}" if scene.caption else ""
-    return f"{options.out}: {len(frames)} frame{'s' if len(frames) > 1 else ''}{told}"
+    caption = f": {scene.caption}" if scene.caption else ""
+    return f"{options.out}: {len(frames)} frame{'s' if len(frames) > 1 else ''}{caption}"
 
 
 def _make(options: argparse.Namespace) -> str:

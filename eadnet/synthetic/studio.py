@@ -82,10 +82,10 @@ def spoken(
 def drawn(seed: int, split: str, frames: int) -> SyntheticScene:
     """The clip of a seed, as data sets hold it. Raises InputError as `make_clip` does."""
     clip = make_clip(seed, split, frames)
-    return SyntheticScene(clip.identity, clip.params, clip.waveform, _told(clip.description, clip.text))
+    return SyntheticScene(clip.identity, clip.params, clip.waveform, _caption(clip.description, clip.text))
 
 
-def _told(description: Description, said: str) -> str:
+def _caption(description: Description, said: str) -> str:
     return f"{description.text} | {said}"
 
 

@@ -1,4 +1,4 @@
-"""The one door to ComfyUI: a change over there is a change in this folder and nowhere else.
+"""The only code that uses ComfyUI's internals: when they change, this folder changes and no other.
 
 Nodes write ``from . import host`` and use what is listed here.
 """

@@ -67,7 +67,7 @@ def _is_edited(video: Any) -> bool:
 
 
 def temporary_folder() -> Path:
-    """ComfyUI's folder for what nobody keeps."""
+    """ComfyUI's folder for temporary files."""
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
     return folder

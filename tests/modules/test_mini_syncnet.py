@@ -9,7 +9,7 @@ from eadnet.checkpoints import bundled_mini, load_checkpoint, read_info, save_ch
 from eadnet.errors import InputError
 from eadnet.metrics.sync import measure_sync
 from eadnet.modules.mini_audio import speech_log_mel
-from eadnet.modules.mini_syncnet import MELS_HEARD, MOUTH, MiniSyncNet, mouth_of
+from eadnet.modules.mini_syncnet import MELS_PER_WINDOW, MOUTH, MiniSyncNet, mouth_of
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_a_window_hears_its_frames_and_70_ms_around_them(network):
     loud = quiet.clone()
     loud[..., 40] = 1.0
     moved = (network.embed_audio(loud) - network.embed_audio(quiet))[0].abs().amax(1) > 1e-6
-    heard = [i for i in range(16) if 4 * i - 7 <= 40 < 4 * i - 7 + MELS_HEARD]
+    heard = [i for i in range(16) if 4 * i - 7 <= 40 < 4 * i - 7 + MELS_PER_WINDOW]
     assert moved.nonzero().flatten().tolist() == heard
 
 

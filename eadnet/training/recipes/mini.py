@@ -42,7 +42,7 @@ from .networks import MINI, load_autoencoder, model_weights, new_model, new_smoo
 from .sentences import SENTENCES
 
 SAMPLED_WINDOWS = 64  # that the U-Net samples for TFRM
-LOGGED_MOUTH = ("jaw_open", "lip_close")  # whose correlations tell how well the audio encoder hears
+LOGGED_MOUTH = ("jaw_open", "lip_close")  # whose correlations measure the audio encoder
 
 
 def autoencoder(folder: Path, budget: Budget, start: Path | None = None, preset: Preset = MINI) -> None:
@@ -118,7 +118,9 @@ def latent_regressor(
     """The frozen network behind the expression loss, trained within `minutes` if it is not yet."""
     crop = LatentCrop.around(mask_image(preset.mask_region, preset.resolution))
     stills = LatentStills(folder / "latents" / "stills", folder / "stills")
-    return train_latent_parameter_regressor(data, stills, targets, crop, folder / "probe", minutes, device)
+    return train_latent_parameter_regressor(
+        data, stills, targets, crop, folder / "latent_regressor", minutes, device
+    )
 
 
 def denoiser(

@@ -1,6 +1,7 @@
 """Train the audio encoder on the mouths of speech, before the U-Net is trained on its tokens.
 
-Speech costs no rendering: what limits the mouth on unknown voices is how many voices the encoder has heard.
+Speech costs no rendering: what limits the mouth on unknown voices is how many voices the encoder was
+trained on.
 """
 
 from __future__ import annotations
