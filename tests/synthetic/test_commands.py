@@ -43,14 +43,14 @@ def test_single_parameters_override_those_of_the_emotion(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_a_sentence_becomes_a_film_with_sound_even_at_an_odd_size(tmp_path: Path) -> None:
+def test_a_sentence_becomes_a_video_with_sound_even_at_an_odd_size(tmp_path: Path) -> None:
     assert render(tmp_path / "said.mp4", "--say", "Hello 42 😀", "--size", "31", "--rate", "300") == 0
-    film = read_video(tmp_path / "said.mp4")
-    assert film.frames.shape[1:] == (32, 32, 3), "H.264 has even sides: the last row and column are doubled"
+    video = read_video(tmp_path / "said.mp4")
+    assert video.frames.shape[1:] == (32, 32, 3), "H.264 has even sides: the last row and column are doubled"
     sound, rate = load_audio(tmp_path / "said.mp4")
-    assert sound.shape[-1] / rate == pytest.approx(len(film.frames) / 25, abs=0.1)
+    assert sound.shape[-1] / rate == pytest.approx(len(video.frames) / 25, abs=0.1)
     assert float(sound.abs().max()) > 0.05
-    assert np.abs(np.diff(film.frames.astype(float), axis=0)).max() > 20, "the mouth moves"
+    assert np.abs(np.diff(video.frames.astype(float), axis=0)).max() > 20, "the mouth moves"
 
 
 def test_a_seed_is_the_clip_that_data_sets_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
