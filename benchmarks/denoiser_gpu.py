@@ -1,9 +1,9 @@
-"""How long the denoiser takes on a GPU, and how much memory: every preset at its default steps and guidances.
+"""How long the U-Net takes on a GPU, and how much memory: every preset at its default steps and guidances.
 
     python -m benchmarks.denoiser_gpu            print the table
     python -m benchmarks.denoiser_gpu --write    also record it in benchmarks/results/denoiser_gpu.md
 
-Weights are random, in bfloat16: time and memory do not depend on what they are. The autoencoder, the encoders
+Weights are random, in bfloat16: time and memory do not depend on what they are. The VAE, the encoders
 and the face are not part of it. Memory is the peak of what torch has in use, weights included.
 """
 

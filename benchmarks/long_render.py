@@ -54,7 +54,7 @@ def render(folder: Path, seconds: float, options: list[str]) -> dict[str, float]
     before = disk_used(folder)
     command = [sys.executable, "-m", "eadnet", "generate", "--portrait", str(ASSETS / "portrait.png")]
     command += ["--audio", str(sound), "--emotion", "happy", "--out", str(out), *options]
-    begun, most, done = time.monotonic(), 0, threading.Event()
+    started, most, done = time.monotonic(), 0, threading.Event()
 
     def watch() -> None:
         nonlocal most
@@ -69,9 +69,9 @@ def render(folder: Path, seconds: float, options: list[str]) -> dict[str, float]
     done.set()
     watcher.join()
     assert child.returncode == 0 and not partial_path(out).exists()
-    with av.open(str(out)) as film:
-        frames = film.streams.video[0].frames
-        ends = [float((stream.duration or 0) * (stream.time_base or 0)) for stream in film.streams]
+    with av.open(str(out)) as video:
+        frames = video.streams.video[0].frames
+        ends = [float((stream.duration or 0) * (stream.time_base or 0)) for stream in video.streams]
     return {
         "seconds": seconds,
         "frames": frames,
@@ -79,9 +79,9 @@ def render(folder: Path, seconds: float, options: list[str]) -> dict[str, float]
         "gap_ms": 1000 * abs(ends[0] - ends[1]),
         "peak_mib": usage.ru_maxrss / 1024,
         "disk_mib": most / 2**20,
-        "film_mib": out.stat().st_size / 2**20,
+        "video_mib": out.stat().st_size / 2**20,
         "cpu_s": usage.ru_utime + usage.ru_stime,
-        "wall_s": time.monotonic() - begun,
+        "wall_s": time.monotonic() - started,
     }
 
 
@@ -106,12 +106,12 @@ def main() -> None:
         f"mini, 128 pixels, portrait, `{' '.join(given)}`, {torch.get_num_threads()} thread(s).",
         "",
         "| sound (s) | frames (expected) | picture and sound end apart (ms) | peak memory (MiB) "
-        "| temporary disk (MiB) | film (MiB) | processor (s) | wall (s) |",
+        "| temporary disk (MiB) | video (MiB) | processor (s) | wall (s) |",
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {r['seconds']:g} | {r['frames']} ({r['expected']}) | {r['gap_ms']:.0f} | {r['peak_mib']:.0f} "
-        f"| {r['disk_mib']:.0f} | {r['film_mib']:.1f} | {r['cpu_s']:.0f} | {r['wall_s']:.0f} |"
+        f"| {r['disk_mib']:.0f} | {r['video_mib']:.1f} | {r['cpu_s']:.0f} | {r['wall_s']:.0f} |"
         for r in rows
     ]
     text = "\n".join(lines)

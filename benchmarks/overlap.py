@@ -1,8 +1,8 @@
-"""What it gains to encode the film in a thread while the denoiser works on the next frames.
+"""What it gains to encode the video in a thread while the U-Net works on the next frames.
 
     python -m benchmarks.overlap
 
-The denoiser is a device that is busy and leaves the processor free: it sleeps. Its pace is set from a first
+The U-Net is a device that is busy and leaves the processor free: it sleeps. Its pace is set from a first
 run, to as long as encoding takes (the most that overlapping can gain, a half) and to four times as long.
 Both ways run by turns, so that other work on the machine meets both.
 """
@@ -40,20 +40,20 @@ def finished(frames: list[np.ndarray], seconds_each: float) -> Iterator[np.ndarr
 
 
 def written(frames: list[np.ndarray], seconds_each: float, overlapped: bool) -> float:
-    """Wall seconds to write the film."""
+    """Wall seconds to write the video."""
     with tempfile.TemporaryDirectory() as folder:
-        film = ResumableVideo(Path(folder) / "a.mp4", Fraction(25))
-        begun = time.monotonic()
+        video = ResumableVideo(Path(folder) / "a.mp4", Fraction(25))
+        started = time.monotonic()
         if overlapped:
             height, width = frames[0].shape[:2]
-            with BackgroundWriter(film.write, most_waiting(width, height)) as write:
+            with BackgroundWriter(video.write, most_waiting(width, height)) as write:
                 for frame in finished(frames, seconds_each):
                     write(frame)
         else:
             for frame in finished(frames, seconds_each):
-                film.write(frame)
-        film.finish()
-        return time.monotonic() - begun
+                video.write(frame)
+        video.finish()
+        return time.monotonic() - started
 
 
 def main() -> None:

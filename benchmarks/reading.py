@@ -34,10 +34,10 @@ def seconds(path: Path, places: int) -> float:
     """Processor seconds to read in that order with so many places open."""
     with VideoReader(path) as reader:
         del reader._cursors[places:]
-        begun = time.process_time()
+        started = time.process_time()
         for number in order():
             reader.picture(number)
-        return time.process_time() - begun
+        return time.process_time() - started
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ CLASSES: dict[str, str] = {
 
 @dataclass
 class Checkpoint:
-    """A loaded file: ``info`` is its header, ``components`` the networks that were asked for, in eval
+    """A loaded file: ``info`` is its header, ``components`` the requested networks, in eval
     mode.
     """
 

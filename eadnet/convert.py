@@ -203,7 +203,7 @@ def preset_from_name(path: Path) -> Preset | None:
 
 
 def _chosen_preset(path: Path, preset: str | None, resolution: int | None) -> Preset:
-    """The preset asked for, checked against the resolution asked for and against the file's name."""
+    """The requested preset, checked against the requested resolution and the file's name."""
     stated = preset_from_name(path)
     chosen = find_preset(preset) if preset else None
     if chosen is None and resolution is not None:

@@ -10,7 +10,7 @@ class InputError(ValueError):
 
 
 class CheckpointError(RuntimeError):
-    """A weights file that is missing, truncated, foreign, or does not fit what was asked of it."""
+    """A weights file that is missing, truncated, foreign, or does not fit its use."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

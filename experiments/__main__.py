@@ -15,7 +15,7 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
     "emotion": ("experiments.emotion.command", "whether the face follows the text"),
     "words": ("experiments.words", "a hundred words that no training text uses, and their faces"),
     "captions": ("experiments.captions", "measured captions against the labels of acted clips"),
-    "photographs": ("experiments.photographs", "how well photographs are told from drawings"),
+    "photographs": ("experiments.photographs", "how well photographs are distinguished from drawings"),
     "faces": ("experiments.faces.command", "finding, tracking, cropping and pasting faces in recordings"),
     "sync": ("experiments.sync.command", "sync scores against known offsets"),
     "seams": ("experiments.seams.command", "seams, drift and the silence gate in long clips"),

@@ -4,7 +4,7 @@
     python -m experiments captions table TASK CLIPS... --out docs/results/measured.md
 
 A clip's label is the emotion that its file name contains. Calibration and table must not share clips. The
-rules that were settled on labelled clips are chosen anew for every person from the others' clips, which
+rules that were settled on labelled clips are chosen again for every person from the others' clips, which
 gives a number for people nobody tuned on.
 """
 

@@ -17,7 +17,7 @@ from eadnet.training.data.images import to_model_range
 
 
 class NoAudio:
-    """An audio encoder that gives zeros, which the denoiser takes for "no audio"."""
+    """An audio encoder that gives zeros, which the U-Net takes for "no audio"."""
 
     def __init__(self, encoder: Any) -> None:
         self.encoder = encoder
@@ -52,8 +52,8 @@ class ClipRenderer:
         """The finished pictures [frames, 3, R, R] in [-1, 1], in the 256 levels of a video.
 
         Args:
-            pictures: a portrait uint8 [R, R, 3], or a video input uint8 [T, R, R, 3] whose face is generated
-                anew while the rest stays.
+            pictures: a portrait uint8 [R, R, 3], or a video input uint8 [T, R, R, 3] whose face is
+                regenerated while the rest stays.
             speech: [S] at 16 kHz.
             emotion: a text, or ready tokens, [L, D] or [frames, L, D].
             frames: to render, from the beginning.

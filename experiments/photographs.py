@@ -1,4 +1,4 @@
-"""How well photographs are told from drawings, so that `mini` can say when it gets one.
+"""How well photographs are distinguished from drawings, so that `mini` can say when it gets one.
 
     python -m experiments photographs STILLS... --drawn .work/mini/validation
 
@@ -25,7 +25,7 @@ from experiments.paths import RESULTS
 
 @torch.no_grad()
 def measured(pictures: Tensor, vae: MiniAutoencoder) -> tuple[np.ndarray, np.ndarray]:
-    """Line contrast and PSNR after the autoencoder of crops [N, 3, 128, 128] in 0..1."""
+    """Line contrast and PSNR after the VAE of crops [N, 3, 128, 128] in 0..1."""
     again = torch.cat([vae.decode(vae.encode(part * 2 - 1)) for part in pictures.split(16)])
     return line_contrast(pictures).numpy(), returned(pictures, (again + 1) / 2).numpy()
 

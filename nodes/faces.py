@@ -19,10 +19,10 @@ from ..eadnet.faces.detectors import AUTO, DETECTORS, make_detector
 from ..eadnet.faces.detectors.manual import parse_face
 from ..eadnet.faces.drawing import draw_track, strip_height
 from ..eadnet.faces.face import FaceDetector
-from ..eadnet.faces.follow import FALLBACKS, follow, watch
 from ..eadnet.faces.frames import as_ranges, bounce
 from ..eadnet.faces.framing import FRAMINGS
 from ..eadnet.faces.masks import REGIONS
+from ..eadnet.faces.tracking import FALLBACKS, detect_faces, track_face
 from ..eadnet.media.images import unit_range
 from . import host
 from .checks import check_widgets
@@ -216,8 +216,10 @@ class EADNetFaceTrack(io.ComfyNode):
         with opened(images) as footage:
             finder = _finder(detector, manual, face_landmarks, footage)
             progress = host.NodeProgress(2 * footage.count, cls.hidden.unique_id)
-            sighting = watch(_frames(footage, progress), finder)
-            track = follow(sighting, framing, resolution, choice, missing_frame_fallback, patience, smoothing)
+            detections = detect_faces(_frames(footage, progress), finder)
+            track = track_face(
+                detections, framing, resolution, choice, missing_frame_fallback, patience, smoothing
+            )
             # Written in place: joining parts would hold everything twice.
             crops = torch.empty(footage.count, resolution, resolution, 3, device=host.result_device())
             for at in torch.arange(footage.count).split(_CHUNK):

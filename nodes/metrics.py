@@ -14,7 +14,7 @@ from ..eadnet.media.audio import moved, to_mono_16k
 from ..eadnet.media.clips import Frames
 from ..eadnet.metrics.clip_scores import clip_picture, clip_scores
 from ..eadnet.metrics.face_crops import face_crops, syncnet_track
-from ..eadnet.metrics.sync import FPS, sync_verdict
+from ..eadnet.metrics.sync import FPS, measure_sync
 from ..eadnet.metrics.sync_picture import sync_picture
 from .checks import check_widgets
 from .types import FaceTrackSocket, SyncNet, TrackAndRegion, schema
@@ -118,19 +118,19 @@ class EADNetSyncScore(io.ComfyNode):
         frames: Frames = centre_square(_clip(images))
         if track is not None:
             frames = face_crops(_clip(images), syncnet_track(track.track, network.name))
-        verdict = sync_verdict(network, frames, sound.to(next(network.parameters()).device), fps)
-        sure = verdict.score.confidence > min_confidence if min_confidence else verdict.sure
-        shift = verdict.score.offset / FPS if sure else 0.0
-        report = verdict.report()
-        if verdict.score.offset:
+        measured = measure_sync(network, frames, sound.to(next(network.parameters()).device), fps)
+        sure = measured.score.confidence > min_confidence if min_confidence else measured.sure
+        shift = measured.score.offset / FPS if sure else 0.0
+        report = measured.text()
+        if measured.score.offset:
             report += (
                 f"\nThe audio was shifted by {shift:+.2f} s." if shift else "\nThe audio was not shifted."
             )
         return io.NodeOutput(
-            verdict.score.confidence,
-            verdict.score.distance,
-            verdict.score.offset,
-            torch.from_numpy(sync_picture(verdict, theme))[None],
+            measured.score.confidence,
+            measured.score.distance,
+            measured.score.offset,
+            torch.from_numpy(sync_picture(measured, theme))[None],
             report,
             {**audio, "waveform": moved(waveform, rate, shift)},
         )

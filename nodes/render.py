@@ -231,9 +231,10 @@ class EADNetRenderVideo(io.ComfyNode):
                 info.preset, scene.first_crop(), lambda crop: networks.decode(networks.encode(crop))
             )
             size = sources.pictures.size
-            film = host.film_path(filename_prefix, scene.fingerprint(networks, sampling, smoothing), *size)
+            key = scene.fingerprint(networks, sampling, smoothing)
+            unfinished = host.unfinished_path(filename_prefix, key, *size)
             render_to_file(
-                film,
+                unfinished,
                 networks,
                 scene,
                 sampling,
@@ -243,7 +244,7 @@ class EADNetRenderVideo(io.ComfyNode):
                     now.done, now.total, None if now.sampling is None else now.sampling.denoised
                 ),
             )
-            path, saved = host.place_film(film, filename_prefix, *size)
+            path, saved = host.save_video(unfinished, filename_prefix, *size)
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=ui.PreviewVideo([saved]))
 
 

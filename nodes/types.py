@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..eadnet.checkpoints import Checkpoint
 from ..eadnet.errors import InputError
-from ..eadnet.faces.track import FaceTrack
+from ..eadnet.faces.face_track import FaceTrack
 from .host import Network
 
 CATEGORY = "EAD-Net"
@@ -37,7 +37,7 @@ MASKED_SAMPLES = "eadnet_masked_samples"
 # Our key in the options of a CONDITIONING.
 NULL = "eadnet_null_emotion"
 
-# Stable Diffusion 1.5's factor between what its autoencoder gives and what its U-Nets were trained on.
+# Stable Diffusion 1.5's factor between what its VAE gives and what its U-Nets were trained on.
 SD_LATENT_SCALE = 0.18215
 
 _SCHEMA_FIELDS = {field.name for field in fields(io.Schema)}

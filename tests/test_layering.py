@@ -1,4 +1,4 @@
-"""Who may import whom: the rooms of the house, from the ground up. CONTRIBUTING.md says it in words."""
+"""Who may import whom: the layers, from the lowest up. see docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pytest
 
 from tests.in_comfy import MISSING, ROOT, has_comfy, run_in_comfy
 
-# A room is a file or a folder; it imports what stands before it in this list, and nothing after. The nodes
+# A layer is a file or a folder; it imports what stands before it in this list, and nothing after. The nodes
 # come last so that nobody else can import them.
-ROOMS = (
+LAYERS = (
     "eadnet.errors",
     "eadnet.fingerprints",
     "eadnet.memory",
@@ -119,11 +119,11 @@ def graph() -> dict[str, set[str]]:
     return found
 
 
-def room(name: str) -> str | None:
-    """The room of a file; None for the packages' own `__init__`s, which say nothing."""
+def layer(name: str) -> str | None:
+    """The layer of a file; None for the packages' own `__init__`s, which say nothing."""
     if name in ("eadnet", "eadnet.training"):
         return None
-    known = [room for room in ROOMS if within(name, room)]
+    known = [layer for layer in LAYERS if within(name, layer)]
     return max(known, key=len) if known else "nowhere"
 
 
@@ -146,24 +146,24 @@ def strangers(paths: list[Path], friends: set[str]) -> list[str]:
     ]
 
 
-def test_all_rooms_are_there() -> None:
+def test_all_layers_are_there() -> None:
     names = set(graph())
-    assert not [room for room in ROOMS if not any(within(name, room) for name in names)]
+    assert not [layer for layer in LAYERS if not any(within(name, layer) for name in names)]
 
 
-def test_every_file_is_in_a_room() -> None:
-    assert not [name for name in graph() if room(name) == "nowhere" and not within(name, "tools")]
+def test_every_file_is_in_a_layer() -> None:
+    assert not [name for name in graph() if layer(name) == "nowhere" and not within(name, "tools")]
 
 
-@pytest.mark.parametrize("floor", ROOMS)
-def test_a_room_imports_from_the_rooms_under_it(floor: str) -> None:
-    height = {room: number for number, room in enumerate(ROOMS)}
+@pytest.mark.parametrize("subject", LAYERS)
+def test_a_layer_imports_from_the_layers_below_it(subject: str) -> None:
+    height = {layer: number for number, layer in enumerate(LAYERS)}
     upwards = [
         f"{name} imports {imported}"
         for name, taken in graph().items()
-        if room(name) == floor
+        if layer(name) == subject
         for imported in sorted(taken)
-        if (other := room(imported)) is not None and height.get(other, len(ROOMS)) > height[floor]
+        if (other := layer(imported)) is not None and height.get(other, len(LAYERS)) > height[subject]
     ]
     assert not upwards
 
@@ -178,7 +178,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 def test_circles_are_seen() -> None:
     with pytest.raises(CycleError):
         TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).prepare()
-    assert "eadnet.errors" in graph()["eadnet.faces.track"], "relative imports are followed"
+    assert "eadnet.errors" in graph()["eadnet.faces.face_track"], "relative imports are followed"
     assert "nodes.host" in graph()["nodes.faces"], "and those of a package"
 
 
@@ -203,7 +203,7 @@ def test_the_command_line_makes_synthetic_clips_and_neither_trains_nor_experimen
     found = [
         f"{name} imports {imported}"
         for name, taken in graph().items()
-        if room(name) in ("eadnet.cli", "eadnet.__main__")
+        if layer(name) in ("eadnet.cli", "eadnet.__main__")
         for imported in taken
         if any(within(imported, package) for package in forbidden)
     ]

@@ -1,4 +1,4 @@
-"""Runs a script and ends it, with everything it started, as soon as the process that asked for it is gone.
+"""Runs a script and ends it, with everything it started, as soon as the process that started it is gone.
 
 `python guarded.py PARENT_PID script.py arguments...`, as the head of a process group of its own. The ordinary
 way to stop is a signal to the group; this covers the parent that was killed outright and could send none.

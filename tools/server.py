@@ -25,7 +25,7 @@ START_SECONDS = 1200.0  # a first start from a slow disk compiles and reads a gr
 
 
 def free_port(preferred: int | None = None) -> int:
-    """A loopback port nobody listens on: the preferred one if it is free, else one the system picks."""
+    """A free loopback port: the preferred one if it is free, else one the system picks."""
     for port in (preferred, 0):
         if port is not None:
             with contextlib.suppress(OSError), socket.socket() as probe:
@@ -35,7 +35,7 @@ def free_port(preferred: int | None = None) -> int:
 
 
 def _answers(port: int) -> bool:
-    """Whether the server is up. On loopback, so that no proxy is asked."""
+    """Whether the server is up. On loopback, so that no proxy is used."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5.0)
     try:
         connection.request("GET", "/system_stats")

@@ -101,7 +101,7 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
 
 
 class _Retry(Exception):
-    """The server may answer when asked again, after `wait` seconds if it said so."""
+    """The request may succeed when repeated, after `wait` seconds if it said so."""
 
     def __init__(self, error: InputError, wait: float | None = None) -> None:
         super().__init__(str(error))

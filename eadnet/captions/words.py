@@ -18,7 +18,7 @@ VISIBLE = 0.2
 """Action units weaker than this are not worth a word."""
 
 _WEAK = 0.5
-_TOGETHER = 0.6  # a phrase for two movements needs both: the weaker at least this share of the stronger
+_WEAKER_SHARE = 0.6  # a phrase for two movements needs both: the weaker at least this share of the stronger
 _LOW, _HIGH = 0.5, 0.85
 
 
@@ -56,7 +56,7 @@ def feature_phrases(description: Description, rng: Random) -> list[tuple[float, 
         places = {(number, side) for number in feature["units"] for side in sides}
         strengths = [description.strength(number, feature["side"]) for number in feature["units"]]
         strength = min(strengths)
-        if strength < max(VISIBLE, _TOGETHER * max(strengths)) or places & said:
+        if strength < max(VISIBLE, _WEAKER_SHARE * max(strengths)) or places & said:
             continue
         said |= places
         phrase = rng.choice(feature["say"])

@@ -27,9 +27,9 @@ def write_sheet(video: Path, out: Path, count: int = 16, columns: int = 8) -> No
     from ..media.images import contact_sheet, write_png
     from ..media.reader import VideoReader
 
-    with VideoReader(video) as film:
-        moments = np.linspace(0, film.count - 1, max(1, min(count, film.count))).round().astype(int)
-        frames = np.stack([film.picture(int(moment)) for moment in moments])
+    with VideoReader(video) as reader:
+        moments = np.linspace(0, reader.count - 1, max(1, min(count, reader.count))).round().astype(int)
+        frames = np.stack([reader.picture(int(moment)) for moment in moments])
     write_png(out, contact_sheet(frames, count, columns))
 
 

@@ -18,9 +18,9 @@ from ..media.clips import Frames, changed
 from ..media.sound import SoundFile
 from ..media.speech import record_speech
 from ..metrics.clip_scores import clip_scores, smaller
-from ..metrics.expression import read_expression
+from ..metrics.expression import predict_expression
 from ..metrics.landmarks import MOUTH_68, landmark_distance
-from ..metrics.sync import SyncNetwork, sync_verdict
+from ..metrics.sync import SyncNetwork, measure_sync
 from ..metrics.temporal import flicker, jitter, warped_difference
 from .networks import ScoringNetworks
 from .subject import Subject
@@ -36,7 +36,7 @@ class ClipResult:
         notes: a sentence each.
         curve: mean distance at every offset by the first SyncNet, offsets from 15 to -15; empty without one.
         strip: some frames side by side, base64 of a JPEG.
-        asked, read: the expression by its label and the one read, where known (as `report.json` names them).
+        asked, read: the target expression and the prediction, where known (named as in `report.json`).
         problem: why the clip was not scored at all; empty if it was.
     """
 
@@ -76,7 +76,7 @@ def _scored(
         scores["warped"] = warped_difference(changed(subject.frames, smaller))
     read = ""
     if networks.expressions and label:
-        read = read_expression(subject.tight_where_seen(), networks.expressions)
+        read = predict_expression(subject.tight_where_seen(), networks.expressions)
         scores["expression"] = float(read == label)
     finite = {key: value for key, value in scores.items() if math.isfinite(value)}
     return ClipResult(path.stem, finite, notes, curve, _strip(subject.seen_by("mini")), label, read)
@@ -98,16 +98,16 @@ def _score_sync(
     curve: list[float] = []
     for network in networks:
         try:
-            verdict = sync_verdict(network, subject.seen_by(network.name), sound, subject.fps)
+            measured = measure_sync(network, subject.seen_by(network.name), sound, subject.fps)
         except InputError as error:
             notes.append(f"No sync score by {network.name}: {error}")
             continue
-        scores[f"{network.name}_confidence"] = verdict.score.confidence
-        scores[f"{network.name}_distance"] = verdict.score.distance
-        scores[f"{network.name}_offset"] = float(verdict.score.offset)
+        scores[f"{network.name}_confidence"] = measured.score.confidence
+        scores[f"{network.name}_distance"] = measured.score.distance
+        scores[f"{network.name}_offset"] = float(measured.score.offset)
         if not curve:
-            curve = verdict.score.mean_distances.tolist()
-            notes.extend(verdict.notes)
+            curve = measured.score.mean_distances.tolist()
+            notes.extend(measured.notes)
     return curve
 
 

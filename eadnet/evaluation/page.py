@@ -72,7 +72,7 @@ def _sets(evaluation: Evaluation) -> str:
 
 
 def _not_scored(evaluation: Evaluation) -> list[str]:
-    """A section of its own, so that nobody takes the totals for those of all clips."""
+    """A section of its own, since the totals are not those of all clips."""
     clips = evaluation.not_scored()
     if not clips:
         return []

@@ -11,8 +11,8 @@ from torch import Tensor
 from ..errors import InputError
 from ..faces.crops import centre_square
 from ..faces.face import FaceDetector
-from ..faces.follow import follow, watch
-from ..faces.track import FaceTrack
+from ..faces.face_track import FaceTrack
+from ..faces.tracking import detect_faces, track_face
 from ..media.clips import Frames, LazyFrames, changed, picked, pieces, video_frames
 from ..media.reader import VideoReader
 from ..metrics.face_crops import TIGHT, face_crops, in_frame, square_track, syncnet_track
@@ -24,7 +24,7 @@ FEWEST_SEEN = 0.5
 
 
 class Subject:
-    """Frames are read when they are asked for; close it, or use it in a ``with`` statement.
+    """Frames are read on access; close it, or use it in a ``with`` statement.
 
     Args:
         path: of the video.
@@ -44,10 +44,10 @@ class Subject:
             return
         try:
             count = self.pictures.count
-            sighting = watch((self.pictures.picture(n) for n in range(count)), detector)
-            if not sighting.tracks:
+            detections = detect_faces((self.pictures.picture(n) for n in range(count)), detector)
+            if not detections.tracks:
                 raise InputError(f"No face was found in any of the {count} frames.")
-            self._track = follow(sighting, "portrait", 128)
+            self._track = track_face(detections, "portrait", 128)
             gone = self._track.missing()
             if len(gone) > (1 - FEWEST_SEEN) * count:
                 raise InputError(f"A face is seen in {count - len(gone)} of the {count} frames only.")

@@ -1,4 +1,4 @@
-"""Which of several people is meant."""
+"""Which of several people is chosen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError
 from .appearance import SAME_LOOK, unlike
 from .face import Face
-from .tracker import Track
+from .person_tracker import PersonTrack
 
 CHOICES = ("largest", "index", "point", "mask")
 ORDERS = ("left-right", "right-left", "top-bottom", "bottom-top", "large-small", "small-large")
@@ -53,14 +53,14 @@ class Choice:
             raise InputError("The face is chosen by mask, but there is no mask: connect one.")
 
 
-def pick(tracks: list[Track], shots: tuple[int, ...], count: int, choice: Choice) -> dict[int, Face]:
-    """The faces of the chosen person by frame, in a video of ``count`` frames; empty where nobody is meant.
+def pick(tracks: list[PersonTrack], shots: tuple[int, ...], count: int, choice: Choice) -> dict[int, Face]:
+    """The faces of the chosen person by frame, in a video of ``count`` frames; empty where nobody is chosen.
 
-    The choice is made in every shot anew. Someone chosen by a point or a mask is chosen where these first
+    The choice is made again in every shot. Someone chosen by a point or a mask is chosen where these first
     hit, and looked for in the other shots.
     """
     found: dict[int, Face] = {}
-    wanted: Track | None = None
+    wanted: PersonTrack | None = None
     for start, end in zip(shots, [*shots[1:], count], strict=True):
         people = _people(tracks, start, end)
         if not people:
@@ -74,13 +74,13 @@ def pick(tracks: list[Track], shots: tuple[int, ...], count: int, choice: Choice
     return found
 
 
-def people_count(tracks: list[Track], shots: tuple[int, ...], count: int) -> int:
+def people_count(tracks: list[PersonTrack], shots: tuple[int, ...], count: int) -> int:
     """The most people in any shot."""
     spans = zip(shots, [*shots[1:], count], strict=True)
     return max(len(_people(tracks, start, end)) for start, end in spans)
 
 
-def _people(tracks: list[Track], start: int, end: int) -> dict[Track, Track]:
+def _people(tracks: list[PersonTrack], start: int, end: int) -> dict[PersonTrack, PersonTrack]:
     """What a shot shows of each track, with the track; without those too short to be more than a mistake."""
     parts = {track.part(start, end): track for track in tracks}
     longest = max((len(part.frames) for part in parts), default=0)
@@ -88,7 +88,7 @@ def _people(tracks: list[Track], start: int, end: int) -> dict[Track, Track]:
     return {part: track for part, track in parts.items() if len(part.frames) >= least}
 
 
-def _most_like(people: dict[Track, Track], wanted: Track) -> Track | None:
+def _most_like(people: dict[PersonTrack, PersonTrack], wanted: PersonTrack) -> PersonTrack | None:
     """What the shot shows of a person, by track or else by looks; None if nobody resembles them."""
     for part, track in people.items():
         if track is wanted:
@@ -98,7 +98,7 @@ def _most_like(people: dict[Track, Track], wanted: Track) -> Track | None:
     return min(alike, key=lambda part: alike[part]) if alike else None
 
 
-def _choose(people: list[Track], choice: Choice) -> Track | None:
+def _choose(people: list[PersonTrack], choice: Choice) -> PersonTrack | None:
     """The chosen one of the people in a shot."""
     middles = {person: _middle(person) for person in people}
     if choice.by == "index":
@@ -115,14 +115,14 @@ def _choose(people: list[Track], choice: Choice) -> Track | None:
     return max(people, key=lambda person: middles[person][2] * len(person.frames) ** 0.5)
 
 
-def _middle(track: Track) -> np.ndarray:
+def _middle(track: PersonTrack) -> np.ndarray:
     """[3]: median x and y of the middle and median side."""
     rows = [[*face.centre, face.side] for face in track.faces]
     middle: np.ndarray = np.median(np.array(rows), axis=0)
     return middle
 
 
-def _distance(track: Track, point: np.ndarray) -> float:
+def _distance(track: PersonTrack, point: np.ndarray) -> float:
     """From the point to the face's box where the face is first seen; inside, less than 0 and by the size."""
     face = track.faces[0]
     outside = np.maximum(np.maximum(face.box[:2] - point, point - face.box[2:]), 0)
@@ -130,7 +130,7 @@ def _distance(track: Track, point: np.ndarray) -> float:
     return distance if distance > 0 else float(np.linalg.norm(face.centre - point)) / max(face.side, 1e-3) - 2
 
 
-def _covered(track: Track, mask: np.ndarray) -> float:
+def _covered(track: PersonTrack, mask: np.ndarray) -> float:
     """Share of the face's box, where it is first seen, that the mask [H, W] marks."""
     x, y, last_x, last_y = track.faces[0].box.round().astype(int)
     part = mask[max(y, 0) : max(last_y + 1, 0), max(x, 0) : max(last_x + 1, 0)]

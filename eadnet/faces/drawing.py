@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .affine import invert
-from .track import FaceTrack
+from .face_track import FaceTrack
 
 _FOUND, _ESTIMATED, _MISSING = (64, 220, 130), (255, 186, 60), (235, 80, 80)
 _CROP, _PANEL, _TEXT = (110, 190, 255), (24, 26, 30), (235, 238, 242)

@@ -2,7 +2,7 @@
 
 A drawing is flat between its lines, a photograph has grain and shading everywhere: the mean of the local
 change over its lower quartile is large for one and small for the other. Sharp, contrasty photographs pass for
-drawings by that, but the autoencoder, which knows drawings only, gives them back badly.
+drawings by that, but the VAE, which knows drawings only, gives them back badly.
 
 Measured on 448 heads of the synthetic world and 22 stills of people, a statue and a painting
 (docs/results/photographs.md).
@@ -39,7 +39,7 @@ def line_contrast(pictures: Tensor) -> Tensor:
 
 
 def returned(pictures: Tensor, again: Tensor) -> Tensor:
-    """PSNR in dB of crops [N, 3, R, R] in 0..1 and the same through an autoencoder, within the face, [N]."""
+    """PSNR in dB of crops [N, 3, R, R] in 0..1 and the same through a VAE, within the face, [N]."""
     region = mask_image("face", pictures.shape[-1]).to(pictures)
     squared = (again.clamp(0, 1) - pictures).square() * region
     return -10 * (squared.sum((1, 2, 3)) / (3 * region.sum())).clamp(min=1e-10).log10()
@@ -48,7 +48,7 @@ def returned(pictures: Tensor, again: Tensor) -> Tensor:
 def is_photograph(pictures: Tensor, again: Tensor) -> bool:
     """Whether the first of the crops [N, 3, R, R] in 0..1 is no drawing that `mini` knows.
 
-    `again` is the same through its autoencoder.
+    `again` is the same through its VAE.
     """
     contrast, quality = line_contrast(pictures[:1]), returned(pictures[:1], again[:1])
     return bool((contrast < FLATTEST_PHOTOGRAPH) | (quality < WORST_DRAWING))

@@ -43,7 +43,7 @@ class Face:
 
 
 class FaceDetector(Protocol):
-    """Finds faces. A detector may keep what it needs between frames, but promises nothing about identity."""
+    """Finds faces. A detector may keep what it needs between frames, but does not track identities."""
 
     def detect(self, frame: np.ndarray) -> list[Face]:
         """The faces of a frame uint8 [H, W, 3], RGB; best first; an empty list where there is none."""

@@ -23,7 +23,7 @@ class LandmarkedFace:
     """One face in one frame.
 
     mesh: [478, 2] float32 in pixels, (0, 0) at the centre of the first one.
-    blendshapes: ARKit's 52 by name, 0..1; empty where they were not asked for.
+    blendshapes: ARKit's 52 by name, 0..1; empty where they were not requested.
     """
 
     mesh: np.ndarray

@@ -1,4 +1,4 @@
-"""Which part of an aligned face crop is generated, and how the U-Net is told.
+"""Which part of an aligned face crop is generated, and the mask that the U-Net gets.
 
 Two complementary masks exist and are easily confused, so both have a name here:
 
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, no_such
 
 REGIONS = ("face", "lower_face", "mouth")
 
@@ -62,7 +62,7 @@ def mask_image(region: str, resolution: int) -> Tensor:
     Raises InputError for a name outside ``REGIONS`` or a resolution below 8 pixels.
     """
     if region not in _SHAPES:
-        raise InputError(f"Unknown mask region '{region}': choose one of {', '.join(REGIONS)}.")
+        raise InputError(no_such("mask region", region, REGIONS))
     if resolution < 8:
         raise InputError(f"A mask of {resolution} pixels is too small: use a resolution of at least 8.")
     return _SHAPES[region](*_pixel_centres(resolution)).float()[None]

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from .reader import GREY
 
-# Ending -> what Pillow is told. GIF: 256 colours a frame, times in hundredths of a second.
+# Ending -> the arguments of Pillow. GIF: 256 colours a frame, times in hundredths of a second.
 _FORMATS: dict[str, dict[str, Any]] = {
     ".gif": {},
     ".webp": {"quality": 85, "method": 4},

@@ -20,7 +20,7 @@ WHISPER_FFT = 400
 WHISPER_HOP = 160
 WHISPER_MELS = 80
 WHISPER_CHUNK_FRAMES = 3000
-_FRAMES_TOGETHER = 3000
+_FRAMES_PER_PIECE = 3000
 LATENTSYNC_FFT = 800
 LATENTSYNC_HOP = 200
 
@@ -83,8 +83,8 @@ def mel_power(waveform: Tensor, pad_mode: str = "reflect") -> Tensor:
     frames = flat.shape[-1] // WHISPER_HOP
     flat = F.pad(flat[:, None], (WHISPER_FFT // 2, WHISPER_FFT // 2), mode=pad_mode)[:, 0]
     pieces = []
-    for first in range(0, frames, _FRAMES_TOGETHER):  # a spectrum is four times as large as its sound
-        last = min(frames, first + _FRAMES_TOGETHER) - 1
+    for first in range(0, frames, _FRAMES_PER_PIECE):  # a spectrum is four times as large as its sound
+        last = min(frames, first + _FRAMES_PER_PIECE) - 1
         part = flat[:, first * WHISPER_HOP : last * WHISPER_HOP + WHISPER_FFT]
         spectrum = torch.stft(
             part, WHISPER_FFT, WHISPER_HOP, window=window, center=False, return_complex=True

@@ -57,7 +57,7 @@ def _pixels(file: Any, about: Mapping[str, Any]) -> np.ndarray:
         grey = np.asarray(file.read(index=0), dtype=np.float32)
         grey = grey / (1.0 if mode == "F" and grey.max() <= 1 else 65535.0)
         return np.repeat(np.clip(grey, 0, 1)[..., None], 3, axis=2)
-    # imageio gives palettes and print colours as they are in the file: the kind of pixel is asked for.
+    # imageio gives palettes and print colours as they are in the file: the pixel format is requested.
     transparent = mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in about
     return np.asarray(file.read(index=0, mode="RGBA" if transparent else "RGB"), dtype=np.float32) / 255
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..errors import InputError
+from ..errors import InputError, no_such
 from .audio import num_frames
 
 LENGTH_MODES = ("bounce", "loop", "hold", "cut_off", "silence")
@@ -45,7 +45,7 @@ def choose_length(mode: str, seconds: float, fps: Fraction | float, available: i
     Raises InputError for an unknown mode, and when not a single frame would come out.
     """
     if mode not in LENGTH_MODES:
-        raise InputError(f"Unknown length '{mode}': choose one of {', '.join(LENGTH_MODES)}.")
+        raise InputError(no_such("length", mode, LENGTH_MODES))
     heard = num_frames(seconds, fps)
     if available is None:
         frames, available = heard, 1

@@ -97,8 +97,8 @@ def _write(file: BinaryIO, pieces: Iterator[np.ndarray]) -> int:
 
 
 class _Resampler:
-    """`scipy.signal.resample_poly` to 16 kHz, block after block: each block is seen with what the filter
-    hears around it.
+    """`scipy.signal.resample_poly` to 16 kHz, block after block: each block with the samples around it that
+    the filter needs.
     """
 
     def __init__(self, rate: int) -> None:

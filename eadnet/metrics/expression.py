@@ -1,4 +1,4 @@
-"""Does the face show the emotion that was asked for? Accuracy by a classifier of your choice (Acc_emo)."""
+"""Does the face show the target emotion? Accuracy by a classifier of your choice (Acc_emo)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class ExpressionClassifier(Protocol):
 
 @dataclass(frozen=True)
 class ExpressionScore:
-    """accuracy: share of clips read as asked, with Wilson's interval; confusion: [asked][read] clips."""
+    """accuracy: share of clips whose prediction is the target, with Wilson's interval; confusion: clips by
+    [target][predicted].
+    """
 
     accuracy: Interval
     labels: tuple[str, ...]
@@ -37,7 +39,7 @@ class ExpressionScore:
 
 
 @torch.no_grad()
-def read_expression(faces: Frames, classifier: ExpressionClassifier, chunk: int = CHUNK) -> str:
+def predict_expression(faces: Frames, classifier: ExpressionClassifier, chunk: int = CHUNK) -> str:
     """The label with the highest mean log-probability over a clip [T, 3, H, W]; or an InputError."""
     check_clip(faces)
     total = torch.zeros(len(classifier.labels))
@@ -46,23 +48,26 @@ def read_expression(faces: Frames, classifier: ExpressionClassifier, chunk: int 
     return classifier.labels[int(total.argmax())]
 
 
-def expression_accuracy(asked: Sequence[str], read: Sequence[str], labels: Sequence[str]) -> ExpressionScore:
-    """How many clips were read as asked.
+def expression_accuracy(
+    targets: Sequence[str], predictions: Sequence[str], labels: Sequence[str]
+) -> ExpressionScore:
+    """The share of clips whose prediction is the target.
 
     Raises:
         InputError: different numbers of clips, or a label the classifier does not know.
     """
-    if len(asked) != len(read):
+    if len(targets) != len(predictions):
         raise InputError(
-            f"there are {len(asked)} target emotions and {len(read)} predictions: use one of each per clip."
+            f"there are {len(targets)} target emotions and {len(predictions)} predictions: "
+            "use one of each per clip."
         )
-    unknown = sorted(set(asked) - set(labels))
+    unknown = sorted(set(targets) - set(labels))
     if unknown:
         known = ", ".join(labels)
         raise InputError(f"the classifier has no class '{unknown[0]}'; its classes are {known}.")
     place = {label: i for i, label in enumerate(labels)}
     table = [[0] * len(labels) for _ in labels]
-    for a, r in zip(asked, read, strict=True):
-        table[place[a]][place[r]] += 1
+    for target, prediction in zip(targets, predictions, strict=True):
+        table[place[target]][place[prediction]] += 1
     hits = sum(table[i][i] for i in range(len(labels)))
-    return ExpressionScore(share_interval(hits, len(asked)), tuple(labels), tuple(map(tuple, table)))
+    return ExpressionScore(share_interval(hits, len(targets)), tuple(labels), tuple(map(tuple, table)))

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ..faces.affine import invert
+from ..faces.face_track import FaceTrack
 from ..faces.framing import frame_face
 from ..faces.points import alignment_points
-from ..faces.track import FaceTrack
 from ..media.clips import Frames, LazyFrames
 
 MEDIAN = 13  # frames

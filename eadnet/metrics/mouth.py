@@ -2,10 +2,9 @@
 
 It compares how dark the mouth region is with how loud the audio is. It sees opening only, not which sound is
 spoken; teeth, beards, head turns and hard shadows disturb it, and a loud /m/ counts against the truth. On
-recordings of real people who move their heads it found r = -0.3 to 0.3, no better than chance, so it is
-meant for the
-framing of the synthetic world: to tell moving from still or matched from mismatched, never to rank good
-results against each other.
+recordings of real people who move their heads it found r = -0.3 to 0.3, no better than chance, so it serves
+in the framing of the synthetic world, to tell moving from still or matched from mismatched, and never to rank
+good results.
 """
 
 from __future__ import annotations

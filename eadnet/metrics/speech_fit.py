@@ -1,7 +1,7 @@
 """A lip-sync measure without weights: ridge regression from log-mel to the opening of the mouth.
 
-It is fitted on other clips and asked about this one (leave one clip out), so it is independent of every
-SyncNet, and weak: it knows opening only and learns from a handful of clips. Its lag is worth more than its r.
+It is fitted on the other clips and evaluated on this one (leave one clip out), so it is independent of every
+SyncNet, and weak: it predicts the opening only, from a handful of clips. Its lag is worth more than its r.
 Lags are against the other clips: were all of them late, none would be.
 """
 

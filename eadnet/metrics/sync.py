@@ -25,7 +25,7 @@ from .pairs import check_clip
 MAX_SHIFT = 15
 MEDIAN_WINDOW = 9
 FPS = 25
-_TOGETHER = 1024  # frames whose distances are computed together
+_CHUNK = 1024  # frames whose distances are computed together
 SILENCE = 1e-4  # -80 dB of full scale
 # About 2 s. In shorter clips other sounds reach any confidence (docs/results/sync.md).
 FEWEST_WINDOWS = 46
@@ -56,10 +56,10 @@ class SyncNetwork(Protocol):
     """What `score` needs of a network: `SyncNetV2`, `StableSyncNet` and `MiniSyncNet` have it.
 
     Attributes:
-        name: which network speaks.
+        name: of the network, for reports.
         num_frames: frames of one window.
         silence_beyond_ends: see `distances`.
-        confident: confidence above which it was found to tell right sound from wrong; 0 where not measured.
+        confident: threshold of the confidence, above which sound belongs to lips; 0 where not measured.
         crop: what images it wants, in words.
     """
 
@@ -102,8 +102,8 @@ def _distances(
         raise InputError(f"the sync sweep needs as many video as audio embeddings, not {shapes}.")
     video, audio = video.detach().float().cpu(), audio.detach().float().cpu()
     beyond = 0.0 if silence_beyond_ends else math.nan
-    for start in range(0, len(video), _TOGETHER):
-        rows = video[start : start + _TOGETHER]
+    for start in range(0, len(video), _CHUNK):
+        rows = video[start : start + _CHUNK]
         around = _around(audio, start + shifts[0], start + len(rows) + shifts[-1], beyond)
         columns = [F.pairwise_distance(rows, around[k : k + len(rows)]) for k in range(len(shifts))]
         yield torch.stack(columns, dim=1)
@@ -172,13 +172,13 @@ def score(network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | F
 
 
 @dataclass(frozen=True)
-class SyncVerdict:
+class SyncReport:
     """A score with the name of the network that gave it, and what a reader must know beside it.
 
     Attributes:
         score: the numbers.
         network: name of the SyncNet; numbers of different networks do not compare.
-        confident: the network's own mark (see `SyncNetwork`).
+        confident: the network's own threshold (see `SyncNetwork`).
         notes: what was compared, resampled or odd, a sentence each.
     """
 
@@ -215,18 +215,18 @@ class SyncVerdict:
         way = "late" if self.score.offset < 0 else "early"
         return f"The audio is {frames} frame{plural} ({abs(self.milliseconds)} ms) {way}."
 
-    def _mark(self) -> str:
+    def _threshold(self) -> str:
         if not self.confident:
             return "no threshold is known for this network: look at the curve"
         return f"few mismatched clips reach {self.confident:g}"
 
-    def report(self) -> str:
+    def text(self) -> str:
         """Some lines of text with every number and its network."""
         score = self.score
         lines = [
             self.headline(),
             f"network     {self.network}",
-            f"confidence  {score.confidence:.3f}  (LSE-C, higher is better; {self._mark()})",
+            f"confidence  {score.confidence:.3f}  (LSE-C, higher is better; {self._threshold()})",
             f"distance    {score.distance:.3f}  (LSE-D, lower is better)",
             f"offset      {score.offset:+d} frames of 1/{FPS} s  (positive: the audio is early)",
             *(f"note        {note}" for note in self.notes),
@@ -235,10 +235,8 @@ class SyncVerdict:
         return "\n".join(lines)
 
 
-def sync_verdict(
-    network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | Fraction
-) -> SyncVerdict:
-    """`score` with its input checked; notes tell what was unusual about it.
+def measure_sync(network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | Fraction) -> SyncReport:
+    """`score` with its input checked, and notes on what was unusual about it.
 
     Args:
         network: a SyncNet.
@@ -259,7 +257,7 @@ def sync_verdict(
             "the audio is silent, so there is nothing to compare the lips with: check the audio."
         )
     result = score(network, frames, waveform, fps)
-    return SyncVerdict(result, network.name, network.confident, tuple(_notes(result, frames, waveform, fps)))
+    return SyncReport(result, network.name, network.confident, tuple(_notes(result, frames, waveform, fps)))
 
 
 def _notes(result: SyncScore, frames: Frames, waveform: Tensor, fps: float | Fraction) -> list[str]:

@@ -6,24 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..media.charts import THEMES, Panel, Picture, finite_range, tiles
-from .sync import FPS, SyncVerdict
+from .sync import FPS, SyncReport
 
 WIDTH, HEIGHT = 960, 640
 
 
-def sync_picture(verdict: SyncVerdict, theme: str = "dark") -> NDArray[np.float32]:
+def sync_picture(measured: SyncReport, theme: str = "dark") -> NDArray[np.float32]:
     """[640, 960, 3] in 0..1.
 
     Args:
-        verdict: what to show.
+        measured: what to show.
         theme: "dark" or "light".
     """
-    colours, score = THEMES[theme], verdict.score
+    colours, score = THEMES[theme], measured.score
     sheet = Picture(WIDTH, HEIGHT, colours)
-    right = colours.good if verdict.sure and score.offset == 0 else colours.bad
-    sheet.text(24, 20, verdict.headline(), 24, right)
+    right = colours.good if measured.sure and score.offset == 0 else colours.bad
+    sheet.text(24, 20, measured.headline(), 24, right)
     sheet.text(
-        24, 54, f"Measured by {verdict.network}; compare only scores of the same SyncNet.", 13, colours.muted
+        24, 54, f"Measured by {measured.network}; compare only scores of the same SyncNet.", 13, colours.muted
     )
     offset = f"{score.offset:+d}" if score.offset else "0"
     numbers = (

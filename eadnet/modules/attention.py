@@ -33,7 +33,7 @@ class Context:
 
 
 def group_norm(channels: int, groups: int, eps: float) -> nn.GroupNorm:
-    """GroupNorm with as many groups as asked for, or the largest common divisor when they do not divide."""
+    """GroupNorm with the requested number of groups, or the largest common divisor."""
     return nn.GroupNorm(math.gcd(groups, channels), channels, eps=eps)
 
 

@@ -1,4 +1,4 @@
-"""The small image autoencoder of the `mini` preset.
+"""The small image VAE of the `mini` preset.
 
 The idea is TAESD's (a plain convolutional encoder and decoder without attention or normalisation, f = 8,
 4 latent channels); the layout is ours and chosen for processors: most work happens at 1/8 and 1/4 of the

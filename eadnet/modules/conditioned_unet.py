@@ -1,4 +1,4 @@
-"""The denoiser with the two encoders of its conditions, trained as one."""
+"""The U-Net with the two encoders of its conditions, trained as one."""
 
 from __future__ import annotations
 

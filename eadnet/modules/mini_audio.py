@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..media.features import WHISPER_HOP, mel_power, mel_power_between
 from ..media.speech import Speech
-from .slices import rows_heard, slice_features
+from .slices import rows_needed, slice_features
 from .speech_encoder import SpeechEncoder
 
 # Quieter than this (white noise of about -46 dBFS) is background: it is not amplified to the level of speech.
@@ -173,13 +173,13 @@ class MiniAudioEncoder(SpeechEncoder):
             [B, T, 10, dim].
         """
         last_clip_starts = int(torch.as_tensor(first_frame).max())
-        missing = 2 * rows_heard(fps, num_frames, last_clip_starts) - log_mel.shape[-1]
+        missing = 2 * rows_needed(fps, num_frames, last_clip_starts) - log_mel.shape[-1]
         rows = self(F.pad(log_mel, (0, max(0, missing))))
         return slice_features(rows.unsqueeze(-2), fps, num_frames, first_frame)
 
     def samples_needed(self, fps: float | Fraction, num_frames: int) -> int:
         # Silence follows the audio, not its log-mel, so that the window over its end is heard too.
-        return 2 * WHISPER_HOP * rows_heard(fps, num_frames)
+        return 2 * WHISPER_HOP * rows_needed(fps, num_frames)
 
     def all_rows(self, waveform: Tensor) -> Tensor:
         return self(self.log_mel(waveform)[None].to(self.conv_in.weight))[0, :, None]

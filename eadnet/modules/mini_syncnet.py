@@ -2,7 +2,7 @@
 
 Two towers embed five frames of the mouth and the audio around them on one unit sphere, where what belongs
 together lies close. Each frame and each stretch of audio passes its tower once, but for four in 64,
-so scoring is quick, and its memory grows by the embeddings alone.
+so scoring is quick, and memory holds the embeddings alone.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ FPS = 25
 SAMPLES_PER_FRAME = 640
 MELS_PER_FRAME = 4
 # What an audio embedding covers, in mel frames of 10 ms: its five video frames and 70 ms to either side.
-MELS_HEARD = 34
-MARGIN_MELS = (MELS_HEARD - MELS_PER_FRAME * FRAMES) // 2
+MELS_PER_WINDOW = 34
+MARGIN_MELS = (MELS_PER_WINDOW - MELS_PER_FRAME * FRAMES) // 2
 
 RESOLUTION = 128
 # Top, left, height and width of the mouth in a 128 pixel crop framed as `mini` draws and expects it.
@@ -91,7 +91,7 @@ class MiniSyncNet(nn.Module):
             *_row_layer(hidden, hidden, 3),
             *_last_layer(hidden, dim),
         )
-        # Kernels and strides add up to MELS_HEARD mel frames, one step per video frame.
+        # Kernels and strides add up to MELS_PER_WINDOW mel frames, one step per video frame.
         self.sound = nn.Sequential(
             *_row_layer(n_mels, 128, 4, 2),
             *_row_layer(128, hidden, 4, 2),
@@ -161,15 +161,15 @@ class MiniSyncNet(nn.Module):
             stop = min(count, start + batch)
             mouths = mouth_of(frames[start : stop + FRAMES - 1], weight)
             video[start:stop] = self.embed_video(self.frame_features(mouths)[None])[0]
-            heard = _heard(speech, start, stop, count + FRAMES - 1, level).to(weight)
-            audio[start:stop] = self.embed_sound(heard[None])[0]
+            mels = _log_mels(speech, start, stop, count + FRAMES - 1, level).to(weight)
+            audio[start:stop] = self.embed_sound(mels[None])[0]
         return video, audio
 
 
-def _heard(speech: Speech, start: int, stop: int, frames: int, level: float) -> Tensor:
-    """The audio of the windows ``start`` to ``stop`` of a clip of ``frames``; silence outside the clip."""
+def _log_mels(speech: Speech, start: int, stop: int, frames: int, level: float) -> Tensor:
+    """Log-mel of the windows ``start`` to ``stop`` of a clip of ``frames``; silence outside the clip."""
     first = MELS_PER_FRAME * start - MARGIN_MELS
-    last = MELS_PER_FRAME * (stop - 1) - MARGIN_MELS + MELS_HEARD
+    last = MELS_PER_FRAME * (stop - 1) - MARGIN_MELS + MELS_PER_WINDOW
     inside = max(0, first), min(last, MELS_PER_FRAME * frames)
     return F.pad(log_mel_between(speech, *inside, level), (inside[0] - first, last - inside[1]))
 

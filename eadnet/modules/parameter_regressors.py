@@ -1,7 +1,7 @@
 """Small networks that read facial parameters: from pictures, from pictures beside a portrait, from latents.
 
-How far a lid has come down can only be told beside the same face at rest: eyes that are narrow by nature are
-not narrowed. The paired and the latent regressor therefore see a reference of the same person.
+How far a lid has come down can only be measured beside the same face at rest: eyes that are narrow by nature
+are not narrowed. The paired and the latent regressor therefore see a reference of the same person.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which 50 Hz feature rows belong to each video frame (LatentSync, arXiv 2412.09262, section 3.1).
 
-Frame i sits at row floor(50 i / fps) and hears the rows of two frames before it, its own and two frames
+Frame i sits at row floor(50 i / fps) and reads the rows of two frames before it, its own and two frames
 after it at 25 fps: ten rows, repeated at the ends of the recording.
 """
 
@@ -21,7 +21,7 @@ ROWS_BEFORE = 4
 ROWS_PER_FRAME = 10
 
 
-def rows_heard(fps: float | Fraction, num_frames: int, first_frame: int = 0) -> int:
+def rows_needed(fps: float | Fraction, num_frames: int, first_frame: int = 0) -> int:
     """How many rows a recording needs so that no index of its frames is clamped at the end.
 
     Raises:
@@ -90,11 +90,11 @@ def slice_features(
     """
     index = frame_rows(rows.shape[-3], fps, num_frames, first_frame).to(rows.device)
     if index.ndim == 2:
-        heard = rows[..., index, :, :]
+        read = rows[..., index, :, :]
     else:
         clip = torch.arange(index.shape[0], device=rows.device)[:, None, None]
-        heard = rows[clip, index]
-    return rearrange(heard, "... t rows layers d -> ... t (rows layers) d")
+        read = rows[clip, index]
+    return rearrange(read, "... t rows layers d -> ... t (rows layers) d")
 
 
 def slice_stream(
@@ -108,11 +108,11 @@ def slice_stream(
     """`slice_features` for rows that arrive block by block.
 
     Args:
-        blocks: [n, L, D] each, the rows from `first_row` on, to the end or to the last one that is heard.
+        blocks: [n, L, D] each, the rows from `first_row` on, to the end or to the last one that is read.
         num_rows: rows of the whole recording.
         fps: video frames per second.
         num_frames: frames of the whole video.
-        first_frame: frame to begin with; it must hear nothing before `first_row`.
+        first_frame: frame to begin with; it must read no row before `first_row`.
 
     Yields:
         [n, 10 * L, D] for consecutive frames.
@@ -143,6 +143,6 @@ def _rows_of(num_rows: int, fps: float | Fraction, frame: int) -> tuple[int, int
     return min(max(first, 0), num_rows - 1), min(max(last, 0), num_rows - 1)
 
 
-def first_row_heard(num_rows: int, fps: float | Fraction, frame: int) -> int:
+def first_row_needed(num_rows: int, fps: float | Fraction, frame: int) -> int:
     """The first row of a frame or any after it."""
     return _rows_of(num_rows, fps, frame)[0]

@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..media.features import WHISPER_HOP
 from ..media.speech import Speech
 from ..media.waveform import check_waveform
-from .slices import first_row_heard, slice_features, slice_stream
+from .slices import first_row_needed, slice_features, slice_stream
 
 
 class SpeechEncoder(nn.Module):
@@ -75,5 +75,5 @@ class SpeechEncoder(nn.Module):
         """
         samples = max(speech.samples, self.samples_needed(fps, num_frames))
         rows = samples // WHISPER_HOP // 2
-        blocks, first_row = self.row_blocks(speech, samples, first_row_heard(rows, fps, first_frame))
+        blocks, first_row = self.row_blocks(speech, samples, first_row_needed(rows, fps, first_frame))
         return slice_stream(blocks, rows, fps, num_frames, first_frame, first_row)

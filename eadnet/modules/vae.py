@@ -1,4 +1,4 @@
-"""The autoencoder of the large presets: Stable Diffusion's, through diffusers (imported late), local files
+"""The VAE of the large presets: Stable Diffusion's, through diffusers (imported late), local files
 only.
 """
 
@@ -31,7 +31,7 @@ SD_VAE: dict[str, Any] = {
     "norm_num_groups": 32,
     "sample_size": 256,
 }
-"""Stable Diffusion 1.x's autoencoder, of which `sd-vae-ft-mse` is the one LatentSync uses."""
+"""Stable Diffusion 1.x's VAE, of which `sd-vae-ft-mse` is the one LatentSync uses."""
 
 _SCALE = 0.18215
 _OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}

@@ -1,12 +1,12 @@
 """From pictures, sound and text to the pixels of a talking face.
 
 A `Scene` (from files: `open_scene`, from arrays: `scene_in_memory`), the `Networks` of a `Model` and a
-`Sampling` (from `RenderSettings`) give frames: `render_frames`, or a film: `render_to_file`.
+`Sampling` (from `RenderSettings`) give frames: `render_frames`, or a video: `render_to_file`.
 """
 
 from __future__ import annotations
 
-from .conditions import TOGETHER
+from .conditions import VAE_BATCH
 from .croppers import CentreCropper, Cropper, TrackCropper
 from .estimate import Estimate, estimate_render
 from .frames import render_frames
@@ -21,7 +21,7 @@ from .to_file import SMALLEST_WINDOW, RenderedFile, render_to_file
 
 __all__ = [
     "SMALLEST_WINDOW",
-    "TOGETHER",
+    "VAE_BATCH",
     "CentreCropper",
     "Cropper",
     "Estimate",

@@ -1,4 +1,4 @@
-"""The conditions of a scene's frames, made while the clip passes by."""
+"""The conditions of a scene's frames, computed as they are needed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..sampling import Conditions
 from .networks import Networks
 from .scene import Scene
 
-TOGETHER = 8  # frames encoded or decoded at once, counted from the start of the clip
+VAE_BATCH = 8  # frames encoded or decoded at once, counted from the start of the clip
 
 
 class Pieces:
-    """Tensors that come in pieces of any length, given out in those asked for."""
+    """Tensors that come in pieces of any length, returned in pieces of the requested length."""
 
     def __init__(self, source: Iterable[Tensor]) -> None:
         self._source, self._held = iter(source), list[Tensor]()
@@ -41,12 +41,12 @@ class SceneConditions:
         self.networks, self.scene = networks, scene
 
     def from_frame(self, first: int) -> Iterator[Conditions]:
-        """Conditions from frame ``first`` on, in pieces that begin at multiples of `TOGETHER`."""
-        scene, start = self.scene, first // TOGETHER * TOGETHER
+        """Conditions from frame ``first`` on, in pieces that begin at multiples of `VAE_BATCH`."""
+        scene, start = self.scene, first // VAE_BATCH * VAE_BATCH
         mask = latent_mask(scene.region)
         tokens = Pieces(self._tokens(start))
         while start < scene.length.frames:
-            stop = min(start + TOGETHER, scene.length.frames)
+            stop = min(start + VAE_BATCH, scene.length.frames)
             masked, whole = self._latents(start, stop)
             piece = Conditions(
                 masked_latents=masked,

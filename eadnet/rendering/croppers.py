@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ..faces.crops import prepare_portrait, to_pictures
+from ..faces.face_track import FaceTrack
 from ..faces.masks import composite, feathered
-from ..faces.track import FaceTrack
 
 
 class Cropper(Protocol):

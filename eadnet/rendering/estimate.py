@@ -1,4 +1,4 @@
-"""What a render will need, reckoned before it starts: time, memory, disk."""
+"""What a render will need, estimated before it starts: time, memory, disk."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .scene import Scene
 
 # What H.264 needs at most for a pixel of a talking face at our quality, in bytes; measured 0.02 to 0.1.
 _BYTES_PER_PIXEL = 0.1
-# Windows from which on two more evaluations of the denoiser, to know its pace, are nothing.
+# Windows from which on two more evaluations of the U-Net, to know its pace, are nothing.
 _WORTH_TRYING = 20
 
 
 @dataclass(frozen=True)
 class Estimate:
     """What a render will need: bytes of memory beside the networks' weights, and of disk until it is done
-    (the film twice for a moment, and the speech); the denoiser's seconds, where it is long enough to try.
+    (the video twice for a moment, and the speech); the U-Net's seconds, where it is long enough to try.
     """
 
     frames: int
@@ -41,7 +41,7 @@ class Estimate:
         free = shutil.disk_usage(folder).free
         if free < self.disk:
             found.append(
-                f"The film may need {_size(self.disk)} and {folder} has {_size(free)} free: make room."
+                f"The video may need {_size(self.disk)} and {folder} has {_size(free)} free: make room."
             )
         spare = _free_memory()
         if spare is not None and spare < self.memory:
@@ -69,7 +69,7 @@ def estimate_render(networks: Networks, scene: Scene, sampling: Sampling) -> Est
 
 
 def _denoising_seconds(networks: Networks, scene: Scene, sampling: Sampling) -> float | None:
-    """How long all windows will take, from trying one of silence and darkness; None for a film of few
+    """How long all windows will take, from trying one of silence and darkness; None for a video of few
     windows, or where that fails (the render itself then says why).
     """
     count = len(windows(scene.length.frames, sampling.window, sampling.overlap))
@@ -88,9 +88,9 @@ def _denoising_seconds(networks: Networks, scene: Scene, sampling: Sampling) -> 
             null_emotion=scene.null_emotion,
         )
         for _ in range(2):  # the first includes what is done once
-            begun = time.monotonic()
+            started = time.monotonic()
             sample(networks.unet, conditions, replace(sampling, steps=1))
-        return (time.monotonic() - begun) * count * sampling.steps
+        return (time.monotonic() - started) * count * sampling.steps
     except (InputError, RuntimeError):
         return None
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..memory import FewerAtATime
 from ..modules.tfrm import needed_from, smooth_stream
 from ..sampling import Sampling, SamplingProgress, stream
-from .conditions import TOGETHER, Pieces, SceneConditions
+from .conditions import VAE_BATCH, Pieces, SceneConditions
 from .networks import Networks
 from .progress import OnProgress, StageProgress
 from .scene import Scene
@@ -32,26 +32,26 @@ def render_frames(
     first_frame: int = 0,
     on_progress: OnProgress | None = None,
 ) -> Iterator[np.ndarray]:
-    """The finished frames, uint8 [H, W, 3], from ``first_frame`` (a multiple of `TOGETHER`) on.
+    """The finished frames, uint8 [H, W, 3], from ``first_frame`` (a multiple of `VAE_BATCH`) on.
 
     ``smoothing`` in [0, 1] is TFRM's strength. To cancel, raise inside ``on_progress``. When memory runs out
     while pictures are encoded or decoded, fewer are from then on, and a message says so.
     Raises InputError for settings that cannot work at once, for sources when they are read.
     """
-    if first_frame % TOGETHER:
-        raise ValueError(f"a render starts at a multiple of {TOGETHER} frames, not at {first_frame}")
+    if first_frame % VAE_BATCH:
+        raise ValueError(f"a render starts at a multiple of {VAE_BATCH} frames, not at {first_frame}")
     tfrm = networks.tfrm if smoothing > 0 else None
     networks = replace(
         networks,
-        encode=FewerAtATime(networks.encode, TOGETHER, "encoding"),
-        decode=FewerAtATime(networks.decode, TOGETHER, "decoding"),
+        encode=FewerAtATime(networks.encode, VAE_BATCH, "encoding"),
+        decode=FewerAtATime(networks.decode, VAE_BATCH, "decoding"),
     )
     conditions = SceneConditions(networks, scene)
-    begun = time.monotonic()
+    started = time.monotonic()
 
     def report(now: SamplingProgress) -> None:
         if on_progress:
-            left = (time.monotonic() - begun) / now.done * (now.total - now.done)
+            left = (time.monotonic() - started) / now.done * (now.total - now.done)
             on_progress(StageProgress("render", now.done, now.total, left, now))
 
     latents = stream(
@@ -75,8 +75,8 @@ def _finished(
     networks: Networks, conditions: SceneConditions, latents: Iterator[Tensor], first_frame: int
 ) -> Iterator[np.ndarray]:
     pieces, scene = Pieces(latents), conditions.scene
-    for start in range(first_frame, scene.length.frames, TOGETHER):
-        stop = min(start + TOGETHER, scene.length.frames)
+    for start in range(first_frame, scene.length.frames, VAE_BATCH):
+        stop = min(start + VAE_BATCH, scene.length.frames)
         crops = networks.decode(pieces.take(stop - start)).float().cpu().clamp(-1, 1)
         frames, numbers = conditions.frames(start, stop)
         yield from scene.cropper.paste(frames, crops, numbers)

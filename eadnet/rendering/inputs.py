@@ -19,9 +19,9 @@ from ..errors import InputError
 from ..faces.choice import Choice
 from ..faces.crops import without_alpha
 from ..faces.face import FaceDetector
-from ..faces.follow import follow, watch
+from ..faces.face_track import FaceTrack
 from ..faces.masks import mask_image
-from ..faces.track import FaceTrack
+from ..faces.tracking import detect_faces, track_face
 from ..media.audio import RATE
 from ..media.images import read_image
 from ..media.lengths import Length, choose_length
@@ -119,7 +119,7 @@ def open_scene(
     With a ``detector`` the face of a video is found and followed, the one of the ``choice``, and the result
     shows the video's whole frames; without, the face must be in the middle, and the result is the centred
     square. ``emotion`` is a text or ready tokens. ``workplace`` is the folder of the temporary speech file
-    (see `speech_of`). ``on_progress`` hears how far following the face is.
+    (see `speech_of`). ``on_progress`` reports the search for the face.
     Raises InputError, one sentence, for whatever cannot work.
     """
     settings = settings or RenderSettings()
@@ -132,7 +132,7 @@ def open_scene(
         track = None
         if detector is not None and not sources.is_portrait:
             shown = _shown(sources.pictures, min(sources.pictures.count, length.frames), on_progress)
-            track = follow(watch(shown, detector), info.framing, info.resolution, choice)
+            track = track_face(detect_faces(shown, detector), info.framing, info.resolution, choice)
         region = mask_image(info.mask_region, info.resolution)
         scene = sources.scene(
             speech, length, region, settings, track=track, emotion=tokens, null_emotion=null
@@ -167,11 +167,11 @@ def _open_files(
 
 def _shown(pictures: Pictures, count: int, on_progress: OnProgress | None) -> Iterator[np.ndarray]:
     """The first ``count`` pictures, with a report after each was looked at."""
-    begun = time.monotonic()
+    started = time.monotonic()
     for done in range(1, count + 1):
         yield pictures.picture(done - 1)
         if on_progress:
-            left = (time.monotonic() - begun) / done * (count - done)
+            left = (time.monotonic() - started) / done * (count - done)
             on_progress(StageProgress("follow", done, count, left))
 
 
@@ -188,7 +188,7 @@ def scene_in_memory(
     """A scene from arrays, for evaluation and training: nothing is read or written.
 
     Args:
-        pictures: uint8 [H, W, 3], a portrait, or [T, H, W, 3], frames whose face is generated anew.
+        pictures: uint8 [H, W, 3], a portrait, or [T, H, W, 3], frames whose face is regenerated.
         waveform: [S] at 16 kHz.
         emotion: a text or ready tokens [L, D], or [frames, L, D].
         frames: of the result, whatever the sound lasts: where it ends before, silence follows. None is as

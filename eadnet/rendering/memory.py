@@ -15,7 +15,7 @@ _READER = 64 << 20  # decoded frames that a video keeps
 
 
 def unet_memory(unet: Any, frames: int, side: int, dtype: torch.dtype | None = None) -> float:
-    """Of a denoiser for one window of ``frames`` of latents with this ``side``; ``dtype`` None is its own.
+    """Of a U-Net for one window of ``frames`` of latents with this ``side``; ``dtype`` None is its own.
 
     Counted on the network itself: at its peak 24 values live per first-level channel and latent site, in
     every size from mini to 512 pixels. The rest of the 40 is room for convolution workspaces. Three
@@ -40,19 +40,19 @@ def tfrm_memory(tfrm: Any, shape: Sequence[int]) -> float:
 
 
 def vae_memory(pixels: int) -> float:
-    """Of an autoencoder for one picture of so many pixels: what ComfyUI reckons for Stable Diffusion's, the
+    """Of a VAE for one picture of so many pixels: what ComfyUI estimates for Stable Diffusion's, the
     largest there can be here.
     """
     return 2178 * pixels * 4
 
 
 def render_memory(unet: Any, sampling: Sampling, frames: int, side: int, size: tuple[int, int]) -> float:
-    """Of a render of ``frames`` frames of ``size`` (width, height), latents with this ``side``: the denoiser,
+    """Of a render of ``frames`` frames of ``size`` (width, height), latents with this ``side``: the U-Net,
     the windows that the sampler holds (about as many as there are steps, each with its conditions, noise and
     solver), pictures that wait to be encoded, and those that are read.
     """
     width, height = size
     window = min(sampling.window, frames)
     held = (sampling.steps + 2) * window * side * side * 4 * (4 * 5 + 9)
-    films = (GROUP + most_waiting(width, height)) * width * height * 3
-    return unet_memory(unet, window, side, sampling.dtype) + held + films + _READER
+    waiting = (GROUP + most_waiting(width, height)) * width * height * 3
+    return unet_memory(unet, window, side, sampling.dtype) + held + waiting + _READER

@@ -82,7 +82,7 @@ def load_model(
 ) -> Model:
     """Load a checkpoint ("mini" or None: the bundled one) and the parts it lacks from files of their own.
 
-    ``audio_encoder`` is a converted Whisper, ``vae`` a Stable Diffusion autoencoder, ``text_encoder`` a
+    ``audio_encoder`` is a converted Whisper, ``vae`` a Stable Diffusion VAE, ``text_encoder`` a
     folder of CLIP ViT-L/14. Raises CheckpointError when a needed part is missing or does not fit.
     """
     path = bundled_mini() if checkpoint in (None, "mini") else checkpoint

@@ -17,7 +17,7 @@ class Networks:
 
     encode     crops [n, 3, R, R] in [-1, 1] to latents [n, 4, R/8, R/8], scaled as the U-Net expects them
     decode     the other way
-    identity   what changes with the weights: the modules themselves, autoencoder included, and factors
+    identity   what changes with the weights: the modules themselves, VAE included, and factors
                between them (for `Scene.fingerprint`)
     """
 

@@ -1,4 +1,4 @@
-"""The warning that `mini`, which knows drawings only, is about to render something else."""
+"""The warning that `mini`, which was trained on drawings only, is about to render a photograph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 @torch.no_grad()
 def warn_of_photograph(preset: str, crop: Tensor, through_vae: Callable[[Tensor], Tensor]) -> None:
-    """Say it when a model of this preset gets a photograph and knows drawings only.
+    """Warn when a model of this preset gets a photograph and was trained on drawings only.
 
     crop: [1, 3, R, R] in [-1, 1]; through_vae encodes and decodes it.
     """

@@ -26,7 +26,7 @@ class Scene:
     pictures       at ``fps``
     cropper        where the face is in them
     region         [1, R, R], 1 where pixels are generated
-    sound          the recording as it was given, for the film's sound track; None for a film without
+    sound          the recording as it was given, for the video's sound track; None for a video without
     speech         the same at 16 kHz
     emotion        tokens [L, D], or [T, L, D] when they change over time, or None
     null_emotion   [L, D], those of the empty sentence; None is the model's path without emotion
@@ -55,7 +55,7 @@ class Scene:
     def fingerprint(self, networks: Networks, sampling: Sampling, smoothing: float) -> str:
         """A short name that changes with whatever decides the frames of a render and their sound.
 
-        The one place where all of it is listed: what is left out here, an unfinished film would be continued
+        The one place where all of it is listed: what is left out here, an unfinished video would be continued
         without. The device is left out on purpose; so is the window that memory allowed, if it was smaller
         than the one of ``sampling``.
         """

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from ..errors import InputError
-from ..faces.track import FaceTrack
+from ..faces.face_track import FaceTrack
 from ..sampling import Sampling
 from .croppers import CentreCropper, Cropper, TrackCropper
 
@@ -18,7 +18,7 @@ _STEPS, _AUDIO_GUIDANCE, _EMOTION_GUIDANCE = 20, 1.5, 1.0
 
 
 class HasDefaults(Protocol):
-    """What knows how a model wants to be sampled: a checkpoint, a preset."""
+    """What has the default sampling settings of a model: a checkpoint, a preset."""
 
     @property
     def scheduler_config(self) -> Mapping[str, Any]: ...

@@ -49,15 +49,15 @@ def render_to_file(
 ) -> RenderedFile:
     """Render a scene into an MP4 file with its sound.
 
-    Until it is whole, the film lies beside ``path`` as NAME.partial.mp4 and plays; when rendering is broken
+    Until it is whole, the video lies beside ``path`` as NAME.partial.mp4 and plays; when rendering is broken
     off, it stays there. With ``resume`` it is continued, with identical pixels, if the fingerprint of the
     scene is that of the earlier attempt. When memory runs out while pictures are encoded or decoded, fewer
-    are at a time (see `render_frames`). When it runs out in the denoiser before the first frame is written,
+    are at a time (see `render_frames`). When it runs out in the U-Net before the first frame is written,
     the window is halved, and a message says so: another window gives a slightly different clip.
     Raises InputError for whatever cannot work, in one sentence.
     """
     path = Path(path)
-    begun = time.monotonic()
+    started = time.monotonic()
     plan = estimate_render(networks, scene, sampling)
     folder = next(parent for parent in path.absolute().parents if parent.is_dir())
     logger.info("Rendering %s.", plan)
@@ -67,11 +67,11 @@ def render_to_file(
     earlier = note.read() if resume else None
 
     def attempt(window: int) -> RenderedFile:
-        film = ResumableVideo(
+        video = ResumableVideo(
             path, scene.fps, scene.sound, _sound_end(scene), quality, resume=window == earlier
         )
         note.write(window)
-        continued = film.frames
+        continued = video.frames
         try:
             if continued < scene.length.frames:
                 frames = render_frames(
@@ -82,15 +82,15 @@ def render_to_file(
                     first_frame=continued,
                     on_progress=on_progress,
                 )
-                with BackgroundWriter(film.write, most_waiting(*scene.pictures.size)) as write:
+                with BackgroundWriter(video.write, most_waiting(*scene.pictures.size)) as write:
                     for frame in frames:
                         write(frame)
-            count = film.finish()
+            count = video.finish()
         except BaseException:  # Ctrl-C too: what is written is to play
-            film.close()
-            _leave(path, note, film)
+            video.close()
+            _leave(path, note, video)
             raise
-        return RenderedFile(count, continued, time.monotonic() - begun, window)
+        return RenderedFile(count, continued, time.monotonic() - started, window)
 
     made = with_less(
         attempt,
@@ -103,13 +103,13 @@ def render_to_file(
     return made
 
 
-def _leave(path: Path, note: Note, film: ResumableVideo) -> None:
+def _leave(path: Path, note: Note, video: ResumableVideo) -> None:
     """After a failure: keep what plays and can be continued, remove what does neither."""
-    if film.frames == 0:
+    if video.frames == 0:
         discard_partial(path)
         note.remove()
     else:
-        logger.warning("%d frames are finished in %s.", film.frames, partial_path(path).name)
+        logger.warning("%d frames are finished in %s.", video.frames, partial_path(path).name)
 
 
 def _sound_end(scene: Scene) -> float | None:

@@ -1,4 +1,4 @@
-"""The note beside an unfinished film: what it was made with, so that only the same render continues it."""
+"""The note beside an unfinished video: what it was made with, so that only the same render continues it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ logger = logging.getLogger(__name__)
 class Note:
     """NAME.partial.json beside NAME.partial.mp4.
 
-    ``made_with`` is what must be the same for the film to be continued; the window is noted beside it,
-    because memory may have made it smaller than was asked for.
+    ``made_with`` is what must be the same for the video to be continued; the window is noted beside it,
+    because memory may have made it smaller than requested.
     """
 
     def __init__(self, path: Path, made_with: Mapping[str, str | int]) -> None:
         self.path = path.with_name(f"{path.stem}.partial.json")
-        self.film = partial_path(path)
+        self.video = partial_path(path)
         self.made_with = dict(made_with)
 
     def read(self) -> int | None:
@@ -31,10 +31,10 @@ class Note:
             note = json.loads(self.path.read_text(encoding="utf-8"))
             same, window = note["made_with"] == self.made_with, int(note["window"])
         except (OSError, ValueError, KeyError, TypeError):
-            logger.info("There is nothing to resume at %s: starting from the beginning.", self.film.name)
+            logger.info("There is nothing to resume at %s: starting from the beginning.", self.video.name)
             return None
         if not same:
-            logger.warning("%s was made with other settings: starting from the beginning.", self.film.name)
+            logger.warning("%s was made with other settings: starting from the beginning.", self.video.name)
             return None
         return window
 

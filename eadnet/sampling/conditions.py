@@ -101,7 +101,7 @@ def joined(parts: Sequence[Conditions]) -> Conditions:
 
 
 class Feed:
-    """Takes stretches of any length from a source and gives out stretches of the length asked for."""
+    """Takes stretches of any length from a source and returns stretches of the requested length."""
 
     def __init__(self, source: Iterable[Conditions]) -> None:
         self._source: Iterator[Conditions] = iter(source)

@@ -14,7 +14,7 @@ from .conditions import Conditions
 from .guidance import Guidance
 from .noise import clip_noise, seeded
 from .schedulers import make_scheduler, set_steps
-from .wavefront import Turn, Wavefront, overlap_reach, together, wave
+from .wavefront import Wavefront, WindowStep, overlap_reach, stepwise_order, wavefront_order
 from .windows import windows
 
 __all__ = ["Callback", "Conditions", "Sampling", "SamplingProgress", "clip_noise", "sample", "stream"]
@@ -134,8 +134,8 @@ def sample(
     job = _Job(unet, conditions.num_frames, sampling)
     clip = job.begin([conditions])
     latents = clip.latents()
-    for done, (step, index) in enumerate(together(len(job.parts), job.steps), 1):
-        turned = clip.turn(step, index)
+    for done, (step, index) in enumerate(stepwise_order(len(job.parts), job.steps), 1):
+        result = clip.denoise(step, index)
         last = index == len(job.parts) - 1
         if last:
             latents = clip.latents()
@@ -148,7 +148,7 @@ def sample(
                     windows=len(job.parts),
                     done=done,
                     total=job.steps * len(job.parts),
-                    timestep=turned.timestep,
+                    timestep=result.timestep,
                     latents=latents,
                     denoised=clip.denoised() if last else None,
                 )
@@ -177,18 +177,18 @@ def stream(
     if not 0 <= first_frame < num_frames:
         raise InputError(f"Frame {first_frame} is outside the clip of {num_frames} frames: start within it.")
     first, begin = job.first_windows(first_frame)
-    turns = list(wave(len(job.parts), job.steps, job.reach, first))
+    order = list(wavefront_order(len(job.parts), job.steps, job.reach, first))
     clip = job.begin(source(job.parts[begin][0]), begin)
     clip.begin_output(first_frame)
-    return _streamed(job, clip, turns, first_frame, callback)
+    return _streamed(job, clip, order, first_frame, callback)
 
 
 @torch.no_grad()
 def _streamed(
-    job: _Job, clip: Wavefront, turns: list[Turn], first_frame: int, callback: Callback | None
+    job: _Job, clip: Wavefront, order: list[WindowStep], first_frame: int, callback: Callback | None
 ) -> Iterator[Tensor]:
-    for done, (step, index) in enumerate(turns, 1):
-        turned = clip.turn(step, index)
+    for done, (step, index) in enumerate(order, 1):
+        result = clip.denoise(step, index)
         if callback is not None:
             callback(
                 SamplingProgress(
@@ -197,10 +197,10 @@ def _streamed(
                     window=index,
                     windows=len(job.parts),
                     done=done,
-                    total=len(turns),
-                    timestep=turned.timestep,
-                    latents=turned.latents,
-                    denoised=turned.denoised if step == job.steps - 1 else None,
+                    total=len(order),
+                    timestep=result.timestep,
+                    latents=result.latents,
+                    denoised=result.denoised if step == job.steps - 1 else None,
                 )
             )
         for start, latents in clip.take():

@@ -1,4 +1,4 @@
-"""Windows of a clip denoised in any order that respects who needs whom.
+"""Windows of a clip denoised in any order that respects their dependencies.
 
 A window's step needs the step before of itself and of the windows it overlaps, and of no others. So all
 windows may go through a step together, or a wave of work may pass along the clip: while the first window
@@ -26,18 +26,18 @@ from .noise import ClipNoise, step_generators
 from .schedulers import advance, denoised_estimate
 from .windows import Window, blend_weights
 
-Turn = tuple[int, int]  # (step, window)
+WindowStep = tuple[int, int]  # (step, window)
 
 
-def together(count: int, steps: int) -> Iterator[Turn]:
+def stepwise_order(count: int, steps: int) -> Iterator[WindowStep]:
     """Every step of ``count`` windows before the next step."""
     return ((step, window) for step in range(steps) for window in range(count))
 
 
-def wave(count: int, steps: int, reach: int = 1, first: int = 0) -> Iterator[Turn]:
+def wavefront_order(count: int, steps: int, reach: int = 1, first: int = 0) -> Iterator[WindowStep]:
     """An order in which windows finish one after the other, for windows that overlap the ``reach`` next ones.
 
-    With ``first``, only the turns that windows from that one on depend on: at each earlier step ``reach``
+    With ``first``, only the steps that windows from that one on depend on: at each earlier step ``reach``
     windows more to the left.
     """
     start = max(0, first - reach * (steps - 1))
@@ -58,8 +58,8 @@ def overlap_reach(parts: list[Window]) -> int:
 
 
 @dataclass(frozen=True)
-class Turned:
-    """What one turn of one window was: its noisy latents [n, 4, h, w] and the estimate of the clean ones
+class WindowResult:
+    """What one step of one window gave: its noisy latents [n, 4, h, w] and the estimate of the clean ones
     (from this window alone), on the compute device.
     """
 
@@ -122,11 +122,11 @@ class Segment:
 
 
 class Wavefront:
-    """Holds the segments of a clip that are being denoised and lets windows take their turns.
+    """Holds the segments of a clip that are being denoised, and denoises windows step by step.
 
-    Turns may come in any order in which a window's neighbours are at the same step (see `together` and
-    `wave`). Conditions are taken from ``source``, which begins with ``first_window``, when a window first
-    needs them.
+    Steps may come in any order in which a window's neighbours are at the same step (see `stepwise_order` and
+    `wavefront_order`). Conditions are taken from ``source``, which begins with ``first_window``, when a
+    window first needs them.
     """
 
     def __init__(
@@ -159,8 +159,8 @@ class Wavefront:
         self._noise: ClipNoise | None = None
         self._generator, self._shared_noise, self._skipped = noise_generator, shared_noise, begin
 
-    def turn(self, step: int, window: int) -> Turned:
-        """Let ``window`` take its ``step``."""
+    def denoise(self, step: int, window: int) -> WindowResult:
+        """Take ``step`` of ``window``."""
         start, stop = self.parts[window]
         members = [self._segment(index) for index in range(self._place[start], self._place[stop])]
         if any(member.level != step for member in members):
@@ -174,10 +174,10 @@ class Wavefront:
         denoised = denoised_estimate(members[0].solver, output, timestep, noisy)
         for member in members:
             member.add(weighted[member.start - start : member.stop - start])
-        return Turned(step, window, int(timestep), latents, denoised)
+        return WindowResult(step, window, int(timestep), latents, denoised)
 
     def take(self) -> list[tuple[int, Tensor]]:
-        """(first frame, latents) of the next stretches that took their last step; they are let go."""
+        """(first frame, latents) of the next stretches that took their last step; they are freed."""
         finished = []
         while (segment := self._segments.get(self._out)) and segment.level == len(self.timesteps):
             finished.append((segment.start, segment.latents))
@@ -187,7 +187,7 @@ class Wavefront:
         return finished
 
     def begin_output(self, frame: int) -> None:
-        """Frames before this one are not asked for (and may never be finished)."""
+        """Frames before this one are not returned (and may never be finished)."""
         self._out = max(i for i, border in enumerate(self.borders[:-1]) if border <= frame)
 
     def latents(self) -> Tensor:

@@ -4,9 +4,9 @@ A small grammar (`captions.json`) and the lexicon (`lexicon.json`). Emotion word
 and sentence frames all belong to one split each, so a model tested on the test split reads phrasings it
 never trained on. The text alone decides the parameters: the same words always mean the same face.
 
-A text encoder may read more than clips show. `TAUGHT` is its own split: what training captions say, the words
-of all splits, and many more phrasings (`phrasings.json`), which were written without sight of those of
-validation and test.
+A text encoder may read more than clips show. `TEXT_TRAINING` is the split for it: what training captions say,
+the words of all splits, and many more phrasings (`phrasings.json`), which were written without sight of those
+of validation and test.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, no_such
 from . import lexicon
 from .expression import EMOTIONS, INDEX, PARAMETERS
 from .sentences import SPLITS
@@ -40,17 +40,17 @@ with features of its own, and upper and lower face at odds."""
 
 _CLEAR = 0.3  # an action that anyone sees
 
-TAUGHT = lexicon.TAUGHT
+TEXT_TRAINING = lexicon.TEXT_TRAINING
 """Sentences for a text encoder alone: no clip is described with them."""
 
-TAUGHT_KINDS: dict[str, float] = {
+TEXT_TRAINING_KINDS: dict[str, float] = {
     "emotion": 0.36,
     "word": 0.06,
     "features": 0.28,
     "combined": 0.16,
     "contradiction": 0.14,
 }
-"""`KINDS` for lessons: more of what has many phrasings."""
+"""`KINDS` for training the text encoder: more of what has many phrasings."""
 
 _UPPER = tuple(
     name
@@ -78,7 +78,7 @@ class Description:
 def describe(rng: np.random.Generator, split: str = "train") -> Description:
     """A random description of a split, of any kind. Raises InputError for an unknown split."""
     _check_split(split)
-    shares = TAUGHT_KINDS if split == TAUGHT else KINDS
+    shares = TEXT_TRAINING_KINDS if split == TEXT_TRAINING else KINDS
     kind = list(shares)[int(rng.choice(len(shares), p=list(shares.values())))]
     if kind == "word":
         words = lexicon.words(split)
@@ -102,7 +102,7 @@ def describe_emotion(
     """
     _check_split(split)
     if emotion not in EMOTIONS:
-        raise InputError(f"Unknown emotion '{emotion}': choose one of {', '.join(EMOTIONS)}.")
+        raise InputError(no_such("emotion", emotion, EMOTIONS))
     level = _level(intensity)
     body, strength = _emotion_phrase(emotion, level, rng, split)
     parameters = lexicon.scale(EMOTIONS[emotion], strength)
@@ -133,7 +133,7 @@ def _label(emotion: str, rng: np.random.Generator, split: str) -> str:
     """The emotion's plain name in training; elsewhere another word, so that the label is not a shared
     phrase.
     """
-    if split == "train" or (split == TAUGHT and rng.random() < 0.5):
+    if split == "train" or (split == TEXT_TRAINING and rng.random() < 0.5):
         return emotion
     return _pick(rng, _grammar()["core"][split][emotion])
 
@@ -345,7 +345,7 @@ def _finish(text: str, rng: np.random.Generator) -> str:
 def _level(intensity: str | float) -> str:
     if isinstance(intensity, str):
         if intensity not in LEVELS:
-            raise InputError(f"Unknown intensity '{intensity}': choose one of {', '.join(LEVELS)}.")
+            raise InputError(no_such("intensity", intensity, LEVELS))
         return intensity
     if not 0.0 <= intensity <= 1.0:
         raise InputError(f"The intensity is {intensity}: give a number from 0 to 1.")
@@ -353,8 +353,8 @@ def _level(intensity: str | float) -> str:
 
 
 def _check_split(split: str) -> None:
-    if split not in (*SPLITS, TAUGHT):
-        raise InputError(f"Unknown split '{split}': choose one of {', '.join(SPLITS)}.")
+    if split not in (*SPLITS, TEXT_TRAINING):
+        raise InputError(no_such("split", split, SPLITS))
 
 
 def _pick(rng: np.random.Generator, options: Any) -> Any:
@@ -365,22 +365,24 @@ def _pick(rng: np.random.Generator, options: Any) -> Any:
 def _grammar() -> dict[str, Any]:
     grammar, more = _read("captions.json"), _read("phrasings.json")
     core = grammar["core"]
-    core[TAUGHT] = {emotion: [w for split in SPLITS for w in core[split][emotion]] for emotion in EMOTIONS}
-    _teach(grammar, more)
+    core[TEXT_TRAINING] = {
+        emotion: [w for split in SPLITS for w in core[split][emotion]] for emotion in EMOTIONS
+    }
+    _add_text_training(grammar, more)
     return grammar
 
 
-def _teach(node: Any, more: Any) -> None:
-    """Give every node of the grammar that has a training split the taught one: the same, and `more`."""
+def _add_text_training(node: Any, more: Any) -> None:
+    """Add the text encoder's split to every node with a training split: the same, and `more`."""
     if isinstance(node, dict) and "train" in node:
-        if TAUGHT not in node:
-            node[TAUGHT] = _both(node["train"], more)
+        if TEXT_TRAINING not in node:
+            node[TEXT_TRAINING] = _both(node["train"], more)
     elif isinstance(node, dict):
         for name, child in node.items():
-            _teach(child, more.get(name, {}))
+            _add_text_training(child, more.get(name, {}))
     elif isinstance(node, list):
         for child, extra in zip(node, more, strict=True):
-            _teach(child, extra)
+            _add_text_training(child, extra)
 
 
 def _both(first: Any, second: Any) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, no_such
 from .captions import Description, describe
 from .expression import INDEX, PARAMETERS, RANGES
 from .identity import Identity, sample_identity
@@ -53,7 +53,7 @@ def make_clip(seed: int, split: str = "train", num_frames: int = 40) -> Syntheti
     negative seed or fewer than one frame.
     """
     if split not in SPLITS:
-        raise InputError(f"Unknown split '{split}': choose one of {', '.join(SPLITS)}.")
+        raise InputError(no_such("split", split, SPLITS))
     if seed < 0 or num_frames < 1:
         raise InputError(
             f"A clip needs a seed of 0 or more and at least 1 frame, not {seed} and {num_frames}."
@@ -142,8 +142,8 @@ def _speak_through(params: NDArray[np.float64], mouth: NDArray[np.float32]) -> N
         ("lip_funnel", np.maximum(0.8 * closed, 0.5 * speech["lip_stretch"])),
         ("lip_pucker", 0.8 * speech["lip_stretch"]),
     ):
-        felt = feel(name) * (1.0 - np.clip(give_way, 0.0, 1.0))
-        params[:, INDEX[name]] = 1.0 - (1.0 - felt) * (1.0 - speech[name])
+        emotion = feel(name) * (1.0 - np.clip(give_way, 0.0, 1.0))
+        params[:, INDEX[name]] = 1.0 - (1.0 - emotion) * (1.0 - speech[name])
     for name in ("lip_close", "lip_bite", "tongue_up"):
         params[:, INDEX[name]] = speech[name]
     params[:, INDEX["lip_press"]] *= 1.0 - 0.75 * np.maximum(opened, rounded)

@@ -16,8 +16,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     _render_arguments(
         choices.add_parser(
             "render",
-            help="a picture, a film or a sheet of frames",
-            description="A picture (.png) or film (.mp4) of a synthetic person: a still face, a sentence "
+            help="an image, a video or a sheet of frames",
+            description="An image (.png) or video (.mp4) of a synthetic person: a still face, a sentence "
             "(--say), or the clip of a seed (--clip).",
         )
     )
@@ -111,8 +111,8 @@ def _render(options: argparse.Namespace) -> str:
     studio.write_scene(scene, frames, options.out, options.sheet)
     if options.truth:
         studio.write_truth(scene, frames, options.truth)
-    told = f": {scene.caption}" if scene.caption else ""
-    return f"{options.out}: {len(frames)} frame{'s' if len(frames) > 1 else ''}{told}"
+    caption = f": {scene.caption}" if scene.caption else ""
+    return f"{options.out}: {len(frames)} frame{'s' if len(frames) > 1 else ''}{caption}"
 
 
 def _make(options: argparse.Namespace) -> str:

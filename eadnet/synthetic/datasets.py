@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, no_such
 from ..training.data.clips import FPS, SAMPLE_RATE, SETTINGS
 from ..training.data.parameters import ParameterLayout
 from . import expression
@@ -171,7 +171,7 @@ def seeds_of(settings: Mapping[str, Any]) -> list[int]:
     """
     kind, apart = settings.get("kind"), settings.get("apart")
     if kind is not None and kind not in KINDS:
-        raise InputError(f"Unknown kind of description '{kind}': choose one of {', '.join(KINDS)}.")
+        raise InputError(no_such("kind of description", kind, KINDS))
 
     def wanted(seed: int) -> bool:
         if not kind and not apart:
@@ -204,7 +204,7 @@ def make_dataset(
     and a disk without room for this one.
     """
     if split not in SPLITS:
-        raise InputError(f"Unknown split '{split}': choose one of {', '.join(SPLITS)}.")
+        raise InputError(no_such("split", split, SPLITS))
     for name, value, low in (
         ("number of clips", shape.clips, 1),
         ("number of frames", shape.frames, 1),

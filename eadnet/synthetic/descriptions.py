@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from . import lexicon
-from .captions import TAUGHT, Description, describe, describe_word
+from .captions import TEXT_TRAINING, Description, describe, describe_word
 from .expression import INDEX, PARAMETERS
 
 WORD_SHARE = 0.3  # of the sentences, each about one word of the whole lexicon
@@ -22,9 +22,9 @@ def sample_descriptions(rng: np.random.Generator, count: int) -> list[Descriptio
         if share < EMPTY_SHARE:
             drawn.append(Description("", "neutral", 0.0))
         elif share < EMPTY_SHARE + WORD_SHARE:
-            drawn.append(describe_word(words[int(rng.integers(len(words)))], rng, TAUGHT))
+            drawn.append(describe_word(words[int(rng.integers(len(words)))], rng, TEXT_TRAINING))
         else:
-            drawn.append(describe(rng, TAUGHT))
+            drawn.append(describe(rng, TEXT_TRAINING))
     return drawn
 
 

@@ -11,7 +11,7 @@ import difflib
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, no_such
 
 _UNIT = (0.0, 1.0)
 _SIGNED = (-1.0, 1.0)
@@ -159,7 +159,7 @@ def emotion_expression(name: str, intensity: float = 1.0) -> np.ndarray:
     Raises InputError for an unknown emotion and for an intensity outside 0..1.
     """
     if name not in EMOTIONS:
-        raise InputError(f"Unknown emotion '{name}': choose one of {', '.join(EMOTIONS)}.")
+        raise InputError(no_such("emotion", name, EMOTIONS))
     if not 0.0 <= intensity <= 1.0:
         raise InputError(f"The intensity of '{name}' is {intensity}: give a value from 0 to 1.")
     return expression(**EMOTIONS[name]) * np.float32(intensity)

@@ -1,4 +1,4 @@
-"""The shipped pictures of the synthetic world; `python -m eadnet.synthetic.gallery` makes them anew."""
+"""The shipped pictures of the synthetic world; `python -m eadnet.synthetic.gallery` renders them again."""
 
 from __future__ import annotations
 

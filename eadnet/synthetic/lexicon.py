@@ -17,7 +17,7 @@ from .expression import EMOTIONS, INDEX, RANGES
 
 FORMS = ("adjectives", "states", "nouns")
 UNSEEN = "unseen"
-TAUGHT = "taught"
+TEXT_TRAINING = "text_training"
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ def entries() -> tuple[Word, ...]:
 
 
 def unseen() -> tuple[Word, ...]:
-    """A hundred words that nothing is taught with, neither by clips nor by sentences without clips."""
+    """A hundred words that no training text uses, neither of clips nor of the text encoder."""
     return tuple(word for word in _entries() if word.split == UNSEEN)
 
 
 def words(split: str, emotion: str | None = None, level: str | None = None) -> tuple[Word, ...]:
     """Words of a split: all, or the pure ones of an emotion (and level; neutral has one level for all). The
-    split "taught" has those of all splits but the unseen.
+    split `TEXT_TRAINING` has those of all splits but the unseen.
     """
     return _index().get((split, emotion, None if emotion == "neutral" else level), ())
 
@@ -116,10 +116,10 @@ def _entries() -> tuple[Word, ...]:
 
 @lru_cache(maxsize=1)
 def _index() -> dict[tuple[str, str | None, str | None], tuple[Word, ...]]:
-    """Words by what `words` may be asked for."""
+    """Words by the arguments of `words`."""
     found: dict[tuple[str, str | None, str | None], list[Word]] = {}
     for word in _entries():
-        for split in (word.split,) if word.split == UNSEEN else (word.split, TAUGHT):
+        for split in (word.split,) if word.split == UNSEEN else (word.split, TEXT_TRAINING):
             keys: list[tuple[str, str | None, str | None]] = [(split, None, None)]
             if word.is_pure:
                 keys += [(split, word.emotion, None), (split, word.emotion, word.level)]

@@ -3,7 +3,7 @@
 Layers that do not change are painted once per person: the surroundings, the head's skin with its hair
 behind, and everything in front (fringe, glasses). For each frame the skin gets its folds, a smooth
 displacement field moves it with jaw, cheeks and head, and mouth, eyes and brows are painted on top.
-Everything is drawn larger than asked for and averaged down.
+Everything is drawn larger than requested and averaged down.
 """
 
 from __future__ import annotations

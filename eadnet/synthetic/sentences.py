@@ -14,7 +14,7 @@ from importlib import resources
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, no_such
 
 SPLITS = ("train", "validation", "test")
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -35,9 +35,9 @@ def languages() -> tuple[str, ...]:
 def sentence(rng: np.random.Generator, split: str = "train", language: str = "en") -> str:
     """A random sentence of a split. Raises InputError for an unknown split or language."""
     if split not in SPLITS:
-        raise InputError(f"Unknown split '{split}': choose one of {', '.join(SPLITS)}.")
+        raise InputError(no_such("split", split, SPLITS))
     if language not in _grammars():
-        raise InputError(f"There are no sentences in '{language}': choose one of {', '.join(_grammars())}.")
+        raise InputError(no_such("language of sentences", language, _grammars()))
     while True:
         text = _draw(rng, _grammars()[language])
         if split_of(text) == split:

@@ -1,9 +1,9 @@
-"""Speakers that nobody wrote: vocal tracts, pitches and glottal sources drawn from a seed.
+"""Random speakers: vocal tracts, pitches and glottal sources drawn from a seed.
 
 espeak-ng describes a speaker in a small text file (a "variant"): percentages for the frequency, strength and
 width of nine formants, a range of pitch, and how breathy, rough or pressed the voice is. The few dozen that
-come with it are few for a network that shall understand voices it never heard; a drawn one costs nothing.
-Drawn speakers are for training alone: validation and test keep written ones that training never hears.
+come with it are few for a network that is to work on new voices; a random one costs nothing.
+Random speakers are for training alone: validation and test use variants that training does not.
 """
 
 from __future__ import annotations

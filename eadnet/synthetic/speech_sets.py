@@ -1,8 +1,8 @@
 """Write sets of synthetic speech, in the form that `eadnet.training.data.speech` reads.
 
 A second of speech and the mouth that says it cost a hundredth of a second of rendering, so the audio encoder
-hears many hours of voices while the clips hold less than one, and most of them are voices that nobody wrote.
-The clips themselves are said again by such speakers, so that a mouth never belongs to one voice.
+trains on many hours of speech while the clips hold less than one, most of it by random speakers. The
+sentences of the clips are synthesised again with such speakers, so that no mouth belongs to one voice.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, no_such
 from .captions import Description
 from .clips import FPS, animate, make_clip
 from .expression import PARAMETERS, emotion_expression, expression
@@ -18,12 +18,12 @@ from .renderer import Frame, Renderer
 from .sentences import SPLITS
 from .speech import SAMPLE_RATE, speak
 
-PICTURES, FILMS = (".png",), (".mp4",)
+PICTURES, VIDEOS = (".png",), (".mp4",)
 
 
 @dataclass(frozen=True)
 class SyntheticScene:
-    """What is to be seen and heard: `params` float32 [T, P], and for films the sound at 16 kHz [S]."""
+    """What is to be seen and heard: `params` float32 [T, P], and for videos the sound at 16 kHz [S]."""
 
     identity: Identity
     params: NDArray[np.float32]
@@ -34,7 +34,7 @@ class SyntheticScene:
 def person(seed: int, split: str = "train") -> Identity:
     """The person that `make_clip` shows for a seed. InputError for a negative seed or unknown split."""
     if split not in SPLITS:
-        raise InputError(f"Unknown split '{split}': choose one of {', '.join(SPLITS)}.")
+        raise InputError(no_such("split", split, SPLITS))
     if seed < 0:
         raise InputError(f"The seed is {seed}: give 0 or more.")
     return sample_identity(np.random.default_rng([SPLITS.index(split), 0, seed]))
@@ -43,14 +43,14 @@ def person(seed: int, split: str = "train") -> Identity:
 def face(
     emotion: str = "neutral", intensity: float = 1.0, changes: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """Facial parameters by name: an emotion, with single parameters set anew.
+    """Facial parameters by name: an emotion, with single parameters overridden.
 
     Raises InputError for unknown names and values out of range.
     """
     vector = emotion_expression(emotion, intensity)
-    set_anew = expression(**(changes or {}))
+    overrides = expression(**(changes or {}))
     for name in changes or {}:
-        vector[PARAMETERS.index(name)] = set_anew[PARAMETERS.index(name)]
+        vector[PARAMETERS.index(name)] = overrides[PARAMETERS.index(name)]
     return {name: float(value) for name, value in zip(PARAMETERS, vector, strict=True) if value}
 
 
@@ -82,10 +82,10 @@ def spoken(
 def drawn(seed: int, split: str, frames: int) -> SyntheticScene:
     """The clip of a seed, as data sets hold it. Raises InputError as `make_clip` does."""
     clip = make_clip(seed, split, frames)
-    return SyntheticScene(clip.identity, clip.params, clip.waveform, _told(clip.description, clip.text))
+    return SyntheticScene(clip.identity, clip.params, clip.waveform, _caption(clip.description, clip.text))
 
 
-def _told(description: Description, said: str) -> str:
+def _caption(description: Description, said: str) -> str:
     return f"{description.text} | {said}"
 
 
@@ -96,7 +96,7 @@ def render_scene(scene: SyntheticScene, size: int) -> list[Frame]:
 
 
 def write_scene(scene: SyntheticScene, frames: list[Frame], out: Path, sheet: int | None = None) -> None:
-    """Write the frames to `out`: a film with its sound, the middle frame, or a sheet of `sheet` frames.
+    """Write the frames to `out`: a video with its sound, the middle frame, or a sheet of `sheet` frames.
 
     Raises InputError for another kind of file and for a place that cannot be written.
     """
@@ -115,9 +115,9 @@ def write_scene(scene: SyntheticScene, frames: list[Frame], out: Path, sheet: in
 
 
 def check_kind(out: Path) -> None:
-    """Raises InputError unless the file's name ends in one of `PICTURES` or `FILMS`."""
-    if out.suffix.lower() not in (*PICTURES, *FILMS):
-        raise InputError(f"{out.name} is neither a picture nor a film: end its name with .png or .mp4.")
+    """Raises InputError unless the file's name ends in one of `PICTURES` or `VIDEOS`."""
+    if out.suffix.lower() not in (*PICTURES, *VIDEOS):
+        raise InputError(f"{out.name} is neither an image nor a video: end its name with .png or .mp4.")
 
 
 def write_truth(scene: SyntheticScene, frames: list[Frame], out: Path) -> None:

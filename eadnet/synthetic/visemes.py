@@ -5,7 +5,7 @@ sound and decays around it, D_sp(t) = a_sp exp(-d_s(t) / tau_s), d_s(t) being th
 core. The parameter is the dominance-weighted mean F_p(t) = sum_s D_sp(t) T_sp / sum_s D_sp(t) ("Modeling
 Coarticulation in Synthetic Visual Speech", equations 1-5). Anticipation lasts longer than carry-over, which
 is why lips move before the sound. Targets and time constants are a reconstruction from phonetics (vowel
-height, rounding and spreading; place of articulation). Two things dominance alone does not promise are
+height, rounding and spreading; place of articulation). Two things that dominance alone does not ensure are
 added: bilabials close completely, and speech opens the mouth less where sounds are short and unstressed.
 """
 

@@ -149,7 +149,7 @@ def renderer_of(
 
 
 def rendered(parts: Parts, protocol: Protocol, variant: Variant, model: ConditionedUNet, clip: int) -> Tensor:
-    """A held-out clip [T, 3, S, S] whose face is generated anew from its own sound and text."""
+    """A held-out clip [T, 3, S, S] whose face is regenerated from its own sound and text."""
     clips, tfrm = parts.frames, parts.networks.tfrm() if variant.tfrm else None
     entry = clips.texts[clip]
     return renderer_of(protocol, variant, model, parts.networks.vae().eval(), tfrm)(
@@ -165,7 +165,7 @@ def rendered(parts: Parts, protocol: Protocol, variant: Variant, model: Conditio
 @torch.no_grad()
 def measure(parts: Parts, protocol: Protocol, render: Callable[[int], Tensor] | None) -> dict[str, float]:
     """Means over held-out clips of what `render` makes of each, pictures [T, 3, S, S] in [-1, 1]; without it
-    those of the true clips through the autoencoder: the ceiling.
+    those of the true clips through the VAE: the ceiling.
     """
     clips = parts.frames
     count = min(protocol.clips, len(clips))
@@ -193,7 +193,7 @@ def measure(parts: Parts, protocol: Protocol, render: Callable[[int], Tensor] | 
 
 
 def _coded(truth: Tensor, vae: Any, region: Tensor) -> Tensor:
-    """True pictures whose region went through the autoencoder."""
+    """True pictures whose region went through the VAE."""
     coded = torch.cat([vae.decode(vae.encode(part)).clamp(-1, 1) for part in truth.split(16)])
     return composite(coded, truth, feathered(region, truth.shape[-1] // 32))
 

@@ -112,8 +112,8 @@ def _head(protocol: Protocol, start: str) -> list[str]:
         f"`mini` trained for {protocol.steps} steps from {beginning}, with and without each part; "
         f"{protocol.seeds} seeds in all. The full model has STDA from the start, TFRM after "
         f"sampling and in the loss (weight {protocol.tfrm:g}), the SyncNet loss ({protocol.sync:g}) and "
-        f"TREPA ({protocol.trepa:g}). Measured on {protocol.clips} validation clips whose face is generated "
-        f"anew in {protocol.sampling_steps} steps. Intervals are 95 % over seeds.",
+        f"TREPA ({protocol.trepa:g}). Measured on {protocol.clips} validation clips whose face is "
+        f"regenerated in {protocol.sampling_steps} steps. Intervals are 95 % over seeds.",
         "",
         "Steps are equal, not minutes: a part also costs time. The confidence comes from the SyncNet that "
         "supervised, so it flatters those it trained; the mouth's r is independent of it. Repeat with "

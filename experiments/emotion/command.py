@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 _SPOKEN_FRAMES = 48
 _TIMELINE_FRAMES = 40  # windows of 16 frames share 4: this length wastes none
-_STILL_PEOPLE, _FIRST_STILL_SEED = 4000, 100_000  # who never appears in the autoencoder's stills
+_STILL_PEOPLE, _FIRST_STILL_SEED = 4000, 100_000  # who never appears in the VAE's stills
 
 
 def descriptions(count: int) -> dict[str, list[Description]]:
@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--clips", type=int, default=10, help="held-out people; time grows with it")
     parser.add_argument("--frames", type=int, default=4, help="frames of one measurement")
     parser.add_argument(
-        "--instrument-steps", dest="steps", type=int, default=1500, help="to train the regressor for"
+        "--regressor-steps", dest="steps", type=int, default=1500, help="to train the regressor for"
     )
     parser.add_argument("--threads", type=int, default=1)
     return parser
@@ -144,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"({options.steps} steps on {len(trained)} clips and {len(stills)} stills; mean R² on true renders "
         f"of these people: {np.nanmean([trust[name] for name in READ]):.2f}). Repeat with\n"
         f"`python -m experiments emotion --checkpoint mini --train .work/mini/train "
-        f"--folder .work/mini --clips {options.clips} --instrument-steps {options.steps}`."
+        f"--folder .work/mini --clips {options.clips} --regressor-steps {options.steps}`."
     )
     measure(Evaluator(renderer, regressor, clips), options.clips, options.frames, head, options.out)
     logger.info("%s after %.1f min", options.out, (time.monotonic() - started) / 60)

@@ -9,11 +9,11 @@ from torch import Tensor
 from eadnet.faces.affine import invert
 from eadnet.faces.dense import face_from_mesh
 from eadnet.faces.face import Face
-from eadnet.faces.follow import Sighting, follow
+from eadnet.faces.face_track import FaceTrack
 from eadnet.faces.framing import frame_face
 from eadnet.faces.points import alignment_points
 from eadnet.faces.resample import sample
-from eadnet.faces.track import FaceTrack
+from eadnet.faces.tracking import FaceDetections, track_face
 
 CROP = 256
 STRETCH = 50  # frames of the stillest part of a clip
@@ -36,9 +36,9 @@ def jitter(places: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.sum(np.diff(places, 2, axis=0) ** 2, axis=-1))))
 
 
-def still_jitter(sighting: Sighting) -> tuple[float, float]:
+def still_jitter(detections: FaceDetections) -> tuple[float, float]:
     """Jitter on the stillest stretch, (as detected, smoothed), in pixels of the crop."""
-    smooth, raw = (corners(follow(sighting, "latentsync", CROP, smoothing=s)) for s in (1.0, 0.0))
+    smooth, raw = (corners(track_face(detections, "latentsync", CROP, smoothing=s)) for s in (1.0, 0.0))
     length = min(STRETCH, len(smooth))
     moved = [np.ptp(smooth[i : i + length], axis=0).max() for i in range(len(smooth) - length + 1)]
     start = int(np.argmin(moved))

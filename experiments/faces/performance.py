@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from eadnet.faces.detectors import yunet
-from eadnet.faces.follow import follow, watch
+from eadnet.faces.tracking import detect_faces, track_face
 from eadnet.media.video import read_frames
 from experiments.faces.measures import CROP
 from experiments.faces.tables import Report
@@ -58,7 +58,7 @@ def steps(frames: list[np.ndarray], models: Path, resolution: int) -> list[tuple
 
     detector, every = yunet.YuNet(models / yunet.FILE), range(len(frames))
     batch = torch.from_numpy(np.stack(frames))
-    track = timed(lambda: follow(watch(iter(frames), detector), "latentsync", resolution))
+    track = timed(lambda: track_face(detect_faces(iter(frames), detector), "latentsync", resolution))
     crops = timed(lambda: track.crop(batch, every))
     timed(lambda: track.paste(batch, crops, every, "face"))
     timed(lambda: track.paste(batch, crops, every, "face", colour_match=1.0))
@@ -81,7 +81,7 @@ def memory(report: Report, media: Path, models: Path) -> None:
         def clip(repeats: int = repeats) -> Iterator[np.ndarray]:
             return itertools.chain.from_iterable(iter(frames) for _ in range(repeats))
 
-        track = follow(watch(clip(), yunet.YuNet(models / yunet.FILE)), "latentsync", CROP)
+        track = track_face(detect_faces(clip(), yunet.YuNet(models / yunet.FILE)), "latentsync", CROP)
         shown = clip()
         for start in range(0, len(track), 8):
             piece = torch.from_numpy(np.stack(list(itertools.islice(shown, 8))))

@@ -14,7 +14,7 @@ from eadnet.errors import InputError
 from eadnet.faces import landmarker
 from eadnet.faces.choice import Choice
 from eadnet.faces.detectors import yunet
-from eadnet.faces.follow import Sighting, follow, watch
+from eadnet.faces.tracking import FaceDetections, detect_faces, track_face
 from eadnet.media.images import read_image
 from eadnet.media.video import read_frames
 from experiments.faces.measures import (
@@ -69,8 +69,8 @@ def found_and_jitter(report: Report, media: Path, models: Path, limit: int) -> N
                     seen[index] = [face.mesh for face in meshes.detect(frame)]
                 yield frame
 
-        sighting = watch(frames(), yunet.YuNet(models / yunet.FILE))
-        _row(report, clip.name, sighting, seen, everything)
+        detections = detect_faces(frames(), yunet.YuNet(models / yunet.FILE))
+        _row(report, clip.name, detections, seen, everything)
     for name, values in everything.items():
         if values:
             joined = np.concatenate(values) * 100
@@ -83,14 +83,14 @@ def found_and_jitter(report: Report, media: Path, models: Path, limit: int) -> N
 def _row(
     report: Report,
     name: str,
-    sighting: Sighting,
+    detections: FaceDetections,
     meshes: dict[int, list[np.ndarray]],
     everything: dict[str, list[np.ndarray]],
 ) -> None:
     """One clip's line of the table."""
-    track = follow(sighting, "latentsync", CROP)
-    raw, smooth = still_jitter(sighting)
-    main = max(sighting.tracks, key=lambda t: len(t.frames))
+    track = track_face(detections, "latentsync", CROP)
+    raw, smooth = still_jitter(detections)
+    main = max(detections.tracks, key=lambda t: len(t.frames))
     by_frame = dict(zip(main.frames, main.faces, strict=True))
     smooth_points = track.points.numpy()
     seen = [
@@ -102,9 +102,9 @@ def _row(
         if len(values):
             everything[kind].append(values)
             off[kind] = f"{100 * np.median(values):.2f} %"
-    height, width = sighting.size
+    height, width = detections.size
     report.say(
-        f"| {name} | {width} x {height} | {sighting.count} | {100 * track.found.float().mean():.1f} % "
+        f"| {name} | {width} x {height} | {detections.count} | {100 * track.found.float().mean():.1f} % "
         f"| {raw:.2f} | {smooth:.3f} | {raw / max(smooth, 1e-9):.1f} x "
         f"| {' | '.join(off.get(kind, '') for kind in KINDS)} |"
     )
@@ -116,7 +116,7 @@ def portraits(report: Report, media: Path, models: Path) -> None:
     for path in sorted((media / "portraits").iterdir()):
         frame = (read_image(path)[..., :3] * 255).round().byte().numpy()
         try:
-            track = follow(watch([frame], yunet.YuNet(models / yunet.FILE)), "latentsync", 512)
+            track = track_face(detect_faces([frame], yunet.YuNet(models / yunet.FILE)), "latentsync", 512)
         except InputError:
             not_found.append(path.name)
             continue
@@ -142,8 +142,8 @@ def lags(report: Report, media: Path, models: Path) -> None:
     picture = torch.nn.functional.interpolate(picture[None], size=(320, 320), mode="area")[0]
     for hertz in (0.5, 1.0, 2.0):
         frames, path = moving_portrait(picture, hertz, 12.0, 75)
-        sighting = watch(iter(frames), yunet.YuNet(models / yunet.FILE))
-        raw, smooth = (follow(sighting, "portrait", CROP, smoothing=s) for s in (0.0, 1.0))
+        detections = detect_faces(iter(frames), yunet.YuNet(models / yunet.FILE))
+        raw, smooth = (track_face(detections, "portrait", CROP, smoothing=s) for s in (0.0, 1.0))
         x, y = (track.points[:, :3].mean(1)[:, 0].double().numpy() for track in (raw, smooth))
         late = causal(x, 0.25)
         report.say(
@@ -165,13 +165,13 @@ def two_people(report: Report, media: Path, models: Path) -> None:
     for index in range(25, 45):  # the one on the right leaves for 20 frames
         frames[index] = frames[index].copy()
         frames[index][:, middle:] = 127
-    sighting = watch(iter(frames), yunet.YuNet(models / yunet.FILE))
-    lengths = [len(track.frames) for track in sighting.tracks]
+    detections = detect_faces(iter(frames), yunet.YuNet(models / yunet.FILE))
+    lengths = [len(track.frames) for track in detections.tracks]
     report.say(f"60 frames, the right one gone in 25-44: tracks of {lengths} frames.", "")
     wanted = {"left-right": "LR", "right-left": "RL"}
-    sizes = [np.median([f.side for f in t.faces]) for t in sighting.tracks]
-    tops = [np.median([f.centre[1] for f in t.faces]) for t in sighting.tracks]
-    sides = ["L" if t.faces[0].centre[0] < middle else "R" for t in sighting.tracks]
+    sizes = [np.median([f.side for f in t.faces]) for t in detections.tracks]
+    tops = [np.median([f.centre[1] for f in t.faces]) for t in detections.tracks]
+    sides = ["L" if t.faces[0].centre[0] < middle else "R" for t in detections.tracks]
     wanted["large-small"] = "".join(sides[i] for i in np.argsort(sizes)[::-1])
     wanted["small-large"] = wanted["large-small"][::-1]
     wanted["top-bottom"] = "".join(sides[i] for i in np.argsort(tops))
@@ -182,7 +182,7 @@ def two_people(report: Report, media: Path, models: Path) -> None:
     for side, x in (("L", middle / 2), ("R", middle * 1.5)):
         choices.append((f"point {side}", Choice("point", point=(x, height)), side))
     for name, choice, side in choices:
-        track = follow(sighting, "latentsync", CROP, choice)
+        track = track_face(detections, "latentsync", CROP, choice)
         on = (track.boxes[:, [0, 2]].mean(1) < middle) == (side == "L")
         valid = track.valid
         report.say(f"| {name} | {int((on & valid).sum())} of {int(valid.sum())} |")

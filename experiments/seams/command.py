@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--people", type=int, default=2, help="for the drift")
     parser.add_argument("--data", type=Path, help="folder with the clips `train` and `validation`")
     parser.add_argument(
-        "--instrument-steps",
+        "--regressor-steps",
         dest="regressor_steps",
         type=int,
         default=1500,

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from eadnet.fingerprints import fingerprint
-from eadnet.rendering import TOGETHER, Networks, Scene, render_frames
+from eadnet.rendering import VAE_BATCH, Networks, Scene, render_frames
 from eadnet.sampling import Sampling
 
 
@@ -81,7 +81,7 @@ class KeptFrames:
 
 def rendered(render: OpenRender, start: int) -> Iterator[np.ndarray]:
     """Frames from ``start`` on, to the bit as of the whole; only what they depend on is rendered besides."""
-    first = start // TOGETHER * TOGETHER
+    first = start // VAE_BATCH * VAE_BATCH
     with torch.no_grad():
         frames = render_frames(
             render.networks, render.scene, render.sampling, smoothing=render.smoothing, first_frame=first

@@ -46,9 +46,9 @@ def moments(bench: Bench) -> list[str]:
     places = sorted({mark + shift for mark in MARKS for shift in (-PERIOD, 0, PERIOD)})
     found: dict[int, list[float]] = {place: [] for place in places}
     for turn in range(bench.turns):
-        begun = round(turn * PERIOD / bench.turns) * rate // FPS
-        kept = bench.kept(turn=turn, begun=begun, tfrm=False)
-        opens = partial(opened, waveform.roll(-begun), rate, bench.model, steps=bench.steps, seed=turn)
+        started = round(turn * PERIOD / bench.turns) * rate // FPS
+        kept = bench.kept(turn=turn, started=started, tfrm=False)
+        opens = partial(opened, waveform.roll(-started), rate, bench.model, steps=bench.steps, seed=turn)
         for place in places:
             pair = kept.frames(f"into_{place}", partial(unsmoothed, opens), place - 1, 2)
             if len(pair) == 2:

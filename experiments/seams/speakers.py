@@ -88,7 +88,7 @@ def by_darkness(frames: np.ndarray) -> Tensor:
 def difference(first: Tensor, last: Tensor, truth: Tensor) -> tuple[float, float, float]:
     """Correlation of ``last`` with the truth less that of ``first``, and its 95 % interval.
 
-    Seconds are drawn anew with replacement, the same ones of all three.
+    Seconds are resampled with replacement, the same ones of all three.
     """
     blocks = torch.arange(len(truth)).split(BLOCK)
     random = np.random.default_rng(0)

@@ -9,7 +9,7 @@ from torch import Tensor
 from eadnet.checkpoints import bundled_mini, load_checkpoint
 from eadnet.faces.detectors import yunet
 from eadnet.faces.detectors.yunet import YuNet
-from eadnet.faces.follow import follow, watch
+from eadnet.faces.tracking import detect_faces, track_face
 from eadnet.metrics.face_crops import face_crops, syncnet_track
 from eadnet.metrics.intervals import mean_interval, separation, share_interval
 from eadnet.metrics.sync import sweep
@@ -62,7 +62,7 @@ def codec(bench: Bench) -> list[str]:
 def tracked(bench: Bench) -> list[str]:
     def cropped(pictures: Tensor) -> Tensor:
         detector = YuNet(bench.options.models / yunet.FILE)
-        track = follow(watch(iter(pictures.movedim(1, -1).numpy()), detector), "portrait", 128)
+        track = track_face(detect_faces(iter(pictures.movedim(1, -1).numpy()), detector), "portrait", 128)
         return face_crops(pictures, syncnet_track(track, "mini"))[:]
 
     count = bench.options.codec_clips

@@ -15,7 +15,7 @@ from eadnet.evaluation.clip import score_clip
 from eadnet.evaluation.networks import find_networks
 from eadnet.media.clips import LazyFrames
 from eadnet.media.video import write_video
-from eadnet.metrics.sync import sync_verdict
+from eadnet.metrics.sync import measure_sync
 from eadnet.training.data.clips import ClipSet
 from experiments.sync.clips import FRAMES, Bench
 
@@ -27,7 +27,7 @@ def _measure(job: tuple[str, int, int]) -> tuple[float, float, float]:
     torch.set_num_threads(threads)
     network = load_checkpoint(checkpoint, only={"syncnet"}).component("syncnet")
     random = torch.Generator().manual_seed(0)
-    sync_verdict(network, torch.zeros(50, 3, 128, 128, dtype=torch.uint8), torch.ones(50 * 640), 25)
+    measure_sync(network, torch.zeros(50, 3, 128, 128, dtype=torch.uint8), torch.ones(50 * 640), 25)
     # Twenty seconds again and again, so that no clip is held that would hide what scoring takes.
     shown = torch.randint(0, 256, (500, 3, 128, 128), dtype=torch.uint8, generator=random)
     crops = LazyFrames((frames, 3, 128, 128), lambda numbers: shown[[n % 500 for n in numbers]])
@@ -36,13 +36,13 @@ def _measure(job: tuple[str, int, int]) -> tuple[float, float, float]:
     forget_peak()
     before = peak_and_now()[1]
     start, processor = time.perf_counter(), time.process_time()
-    sync_verdict(network, crops, sound, 25)
+    measure_sync(network, crops, sound, 25)
     seconds, processor = time.perf_counter() - start, time.process_time() - processor
     return seconds, processor, peak_and_now()[0] - before
 
 
 def forget_peak() -> None:
-    """Begin to count the peak anew (Linux)."""
+    """Reset the peak (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")
 
 

@@ -200,7 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--work", type=Path, default=default.work, help="clips and takes, kept")
     parser.add_argument("--train", type=Path, metavar="DIR", help="rendered clips to train the regressors")
     parser.add_argument(
-        "--instrument-steps",
+        "--regressor-steps",
         dest="regressor_steps",
         type=int,
         default=default.regressor_steps,

@@ -31,7 +31,7 @@ class Measured:
 
     `rows`: numbers by name, NaN where a clip cannot tell (no p, b or m; a truth that does not move).
     `lags` [clips, 2 MAX_LAG + 1]: r with the truth at each lag, own and another clip's.
-    `means` [clips, readings]: the mean of each reading, generated, through the autoencoder, true.
+    `means` [clips, readings]: the mean of each reading, generated, through the VAE, true.
     `curves`: of each clip the opening of the mouth, generated and true.
     """
 

@@ -15,7 +15,7 @@ TAKES: dict[str, str] = {
     "truth": "the true clip through the autoencoder: the ceiling, with the still portrait as a control",
     "text": "the calm portrait with the clip's own sound and text",
     "no_text": "the same without a text",
-    "video_input": "the face generated anew inside the true clip",
+    "video_input": "the face regenerated inside the true clip",
     "swapped_text": "a held-out text of another emotion than the voice's, balanced over emotions and levels",
     "swapped_text_seen": "the same emotion and level in a phrasing of the training split",
     "no_audio": "the swapped text without sound",

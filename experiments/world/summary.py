@@ -16,7 +16,7 @@ CHANCE = 1 / 8
 
 @dataclass(frozen=True)
 class Line:
-    """One row: the acceptance `criterion` in words, `met` None where there is none or it cannot be told."""
+    """One row: the acceptance `criterion` in words, `met` None where there is none or it was not measured."""
 
     name: str
     value: Interval

@@ -112,7 +112,7 @@ class TakeStore:
         return self._readings(self._coded(to_model_range(renderer.render_clip(params))))
 
     def _coded(self, pictures: Tensor) -> Tensor:
-        """Through the autoencoder and back."""
+        """Through the VAE and back."""
         vae = self.renderer.model.vae
         return torch.cat([vae.decode(vae.encode(part)).clamp(-1, 1) for part in pictures.split(16)])
 

@@ -1,4 +1,4 @@
-"""The one door to ComfyUI: a change over there is a change in this folder and nowhere else.
+"""The only code that uses ComfyUI's internals: when they change, this folder changes and no other.
 
 Nodes write ``from . import host`` and use what is listed here.
 """
@@ -16,7 +16,6 @@ from .files import (
     register_model_folder,
     user_file_names,
 )
-from .films import VideoPart, film_path, place_film, temporary_folder, video_part
 from .memory import (
     Held,
     Missing,
@@ -29,6 +28,7 @@ from .memory import (
 from .progress import NodeProgress, latent_previewer, sleep
 from .text import clip_reader, encode_texts, is_clip
 from .vae import HeldVAE, MissingVAE, vae_network
+from .videos import VideoPart, save_video, temporary_folder, unfinished_path, video_part
 
 __all__ = [
     "BUNDLED",
@@ -51,13 +51,13 @@ __all__ = [
     "encode_texts",
     "face_folders",
     "face_task_path",
-    "film_path",
+    "unfinished_path",
     "fingerprint",
     "file_problem",
     "is_clip",
     "latent_previewer",
     "local_captioner",
-    "place_film",
+    "save_video",
     "register_model_folder",
     "result_device",
     "sleep",

@@ -1,4 +1,4 @@
-"""Local vision-language models: their folders by name, and one that is loaded when it is first asked."""
+"""Local vision-language models: their folders by name, and a captioner that loads one at its first reply."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def captioner_fingerprint(name: str) -> str:
 
 
 class _HeldCaptioner:
-    """A local model that is loaded when it is first asked, in the care of ComfyUI's memory manager."""
+    """A local model that is loaded at its first reply and managed by ComfyUI's memory manager."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -77,5 +77,5 @@ class _HeldCaptioner:
 
 
 def local_captioner(name: str) -> Any:
-    """A `LocalVLM` by name; it is loaded at the first reply and let go with the node that asked."""
+    """A `LocalVLM` by name; it is loaded at the first reply and freed with the node that uses it."""
     return _HeldCaptioner(captioner_path(name))

@@ -16,7 +16,7 @@ _DTYPES = [torch.float16, torch.bfloat16, torch.float32]
 
 
 def unet_dtype(parameters: int) -> torch.dtype:
-    """The type to compute a denoiser of this size in, here, minding ComfyUI's --fp16-unet and the like."""
+    """The type to compute a U-Net of this size in, here, minding ComfyUI's --fp16-unet and the like."""
     device = model_management.get_torch_device()
     dtype = model_management.unet_dtype(device=device, model_params=parameters, supported_dtypes=_DTYPES)
     if dtype not in _DTYPES:  # 8-bit weights need ComfyUI's own layers
@@ -30,7 +30,7 @@ MemoryEstimate = Callable[[Any], float]
 
 
 class Network(Protocol):
-    """A network that can be asked for when it is needed."""
+    """A network that is fetched when it is needed."""
 
     def use(self, needs: MemoryEstimate | None = None) -> Any: ...
 
@@ -63,7 +63,7 @@ class Held:
 class OnDemand(nn.Module):
     """A network that is fetched whenever it is called, because others may have taken its place meanwhile.
 
-    It has no parameters that could be asked for their device: that is `device`.
+    It has no parameters of its own: `device` says where it computes.
     """
 
     def __init__(self, network: Network, needs: MemoryEstimate | None = None) -> None:

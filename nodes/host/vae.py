@@ -1,4 +1,4 @@
-"""The autoencoder behind ComfyUI's VAE socket."""
+"""The VAE behind ComfyUI's VAE socket."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .memory import Held, result_device
 
 
 class HeldVAE(comfy.sd.VAE):
-    """An autoencoder of ours behind the VAE socket, for ComfyUI's own encode and decode nodes.
+    """A VAE of ours behind the VAE socket, for ComfyUI's own encode and decode nodes.
 
     Does not call the parent's constructor, which builds one of ComfyUI's networks from its weights;
     everything the core nodes call is overridden here.
@@ -98,7 +98,7 @@ def vae_network(vae: comfy.sd.VAE) -> Any:
 
 
 class MissingVAE(comfy.sd.VAE):
-    """Stands in for the autoencoder of a checkpoint that has none."""
+    """Stands in for the VAE of a checkpoint that has none."""
 
     def __init__(self, message: str) -> None:
         self.first_stage_model = None

@@ -47,7 +47,7 @@ def arguments(files: Path, out: Path, **changes: str) -> list[str]:
     return ["generate", *[word for pair in options.items() for word in pair]]
 
 
-def test_generate_writes_a_film_with_sound(
+def test_generate_writes_a_video_with_sound(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sheet = tmp_path / "sheet.png"

@@ -32,9 +32,9 @@ def test_frames_come_back(tmp_path: Path, ending: str, error: int) -> None:
 def test_ffmpeg_sees_the_same_frames_at_the_same_rate(tmp_path: Path, ending: str, fps: int) -> None:
     path = tmp_path / f"a.{ending}"
     write_animation(path, clip(), fps)
-    with VideoReader(path) as film:
-        assert (film.fps, film.count) == (fps, 6)
-        shown = np.stack([film.picture(number) for number in range(film.count)])
+    with VideoReader(path) as video:
+        assert (video.fps, video.count) == (fps, 6)
+        shown = np.stack([video.picture(number) for number in range(video.count)])
     assert (shown == read_animation(path)).all()
 
 

@@ -13,7 +13,7 @@ import torch
 
 from eadnet.errors import InputError
 from eadnet.media.audio import load_audio, mono, num_frames, to_mono_16k
-from tests.films import Track, black, write_film
+from tests.media_files import Track, black, write_media
 
 
 def tone(hertz: float, seconds: float, rate: int) -> torch.Tensor:
@@ -25,9 +25,9 @@ def tone(hertz: float, seconds: float, rate: int) -> torch.Tensor:
 def write(
     path: Path, channels: np.ndarray, rate: int, codec: str, layout: str, delay: float | None = None
 ) -> Path:
-    """A sound file; with `delay`, a film whose sound starts that many seconds after its picture."""
+    """A sound file; with `delay`, a video whose sound starts that many seconds after its picture."""
     pictures = black(0 if delay is None else 5)
-    return write_film(path, pictures, [Track(channels, rate, codec, layout, delay or 0.0)])
+    return write_media(path, pictures, [Track(channels, rate, codec, layout, delay or 0.0)])
 
 
 class TestToMono16k:
@@ -135,7 +135,7 @@ class TestLoadAudio:
         assert read_rate == rate and waveform.dtype == torch.float32
         torch.testing.assert_close(waveform, channels, atol=1e-4, rtol=0)
 
-    def test_compressed_sound_of_a_film_is_read(self, tmp_path: Path) -> None:
+    def test_compressed_sound_of_a_video_is_read(self, tmp_path: Path) -> None:
         sound = tone(440, 1.0, 44100)[None]
         waveform, rate = load_audio(write(tmp_path / "a.mp4", sound.numpy(), 44100, "aac", "mono", delay=0.0))
         assert rate == 44100 and abs(waveform.shape[1] / rate - 1.0) < 0.05
@@ -158,13 +158,13 @@ class TestLoadAudio:
         with pytest.raises(InputError, match=r"notes\.wav cannot be read"):
             load_audio(tmp_path / "notes.wav")
 
-    def test_a_film_without_sound_is_refused(self, tmp_path: Path) -> None:
-        path = write_film(tmp_path / "silent.mp4", black(1))
+    def test_a_video_without_sound_is_refused(self, tmp_path: Path) -> None:
+        path = write_media(tmp_path / "silent.mp4", black(1))
         with pytest.raises(InputError, match="no audio track"):
             load_audio(path)
 
     def test_an_empty_sound_track_is_refused(self, tmp_path: Path) -> None:
-        path = write_film(tmp_path / "empty.wav", tracks=[Track(np.zeros((1, 0)), 16000)])
+        path = write_media(tmp_path / "empty.wav", tracks=[Track(np.zeros((1, 0)), 16000)])
         with pytest.raises(InputError, match="empty"):
             load_audio(path)
 

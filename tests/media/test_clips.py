@@ -15,7 +15,7 @@ from eadnet.media.clips import LazyFrames, changed, picked, pieces, video_frames
 from eadnet.media.reader import VideoReader
 from eadnet.media.video import read_video, write_video
 from eadnet.metrics.clip_scores import clip_scores
-from eadnet.metrics.sync import sync_verdict
+from eadnet.metrics.sync import measure_sync
 from eadnet.metrics.temporal import flicker, warped_difference
 from eadnet.modules.mini_syncnet import MiniSyncNet
 
@@ -90,7 +90,7 @@ def test_a_syncnet_reads_pieces_only() -> None:
     torch.manual_seed(0)
     source, network = Source(300, 8), MiniSyncNet(widths=(8, 8, 8, 8), hidden=16, dim=8)
     sound = 0.1 * torch.randn(300 * 640)
-    lazy, whole = (sync_verdict(network, frames, sound, 25).score for frames in (source.lazy, source.frames))
+    lazy, whole = (measure_sync(network, frames, sound, 25).score for frames in (source.lazy, source.frames))
     torch.testing.assert_close(lazy.mean_distances, whole.mean_distances)
     assert source.most <= 260 and sorted(set(source.read)) == list(range(300))
 
@@ -121,7 +121,7 @@ def test_nothing_scoring_makes_but_embeddings_and_distances_grows_with_the_clip(
         frames = LazyFrames((count, 3, 128, 128), lambda numbers: shown[[n % 10 for n in numbers]])
         sound = 0.1 * torch.randn(count * 640)
         with Largest() as seen:
-            sync_verdict(network, frames, sound, 25)
+            measure_sync(network, frames, sound, 25)
         return seen.bytes
 
     # 3.3 MB are the pictures of one piece; a copy of 60 s of samples alone would be 3.8 MB.

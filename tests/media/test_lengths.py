@@ -61,7 +61,7 @@ def test_a_portrait_is_held_as_long_as_the_sound(mode: str) -> None:
 
 
 def test_what_cannot_be_is_named() -> None:
-    with pytest.raises(InputError, match="Unknown length 'stretch': choose one of bounce, loop"):
+    with pytest.raises(InputError, match="no length 'stretch': did you mean .*Choose one of bounce, loop"):
         choose_length("stretch", 1.0, 25)
     with pytest.raises(InputError, match="shorter than half a frame"):
         choose_length("hold", 0.01, 25)

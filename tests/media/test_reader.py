@@ -16,7 +16,7 @@ from eadnet.errors import InputError
 from eadnet.media import reader as reading
 from eadnet.media.reader import PicturesInMemory, VideoReader
 from eadnet.media.video import write_video
-from tests.films import write_film
+from tests.media_files import write_media
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +34,7 @@ def encode(
 ) -> Path:
     """Frame i of its own grey at ``times`` in milliseconds."""
     frames = [grey(number) for number in range(len(times))]
-    return write_film(path, frames, codec=codec, pix_fmt=pix_fmt, times=times, **how)
+    return write_media(path, frames, codec=codec, pix_fmt=pix_fmt, times=times, **how)
 
 
 def levels(reader: VideoReader, numbers: Any = None) -> list[int]:
@@ -118,7 +118,7 @@ else:
 def test_hevc_is_read_without_touching_foreign_memory(tmp_path: Path, pix_fmt: str) -> None:
     """In a process of its own, with the C library checking its heap at every step.
 
-    The film is written by another one, unchecked: FFmpeg's x265 may end it before the file is whole.
+    The video is written by another one, unchecked: FFmpeg's x265 may end it before the file is whole.
     """
 
     def run(what: str, **checks: str) -> subprocess.CompletedProcess[str]:
@@ -139,7 +139,7 @@ def test_a_phones_video_is_shown_upright(tmp_path: Path, degrees: int) -> None:
     upright = np.zeros((48, 32, 3), np.uint8)
     upright[:24, :16], upright[24:, 16:] = 220, 90
     stored = np.ascontiguousarray(np.rot90(upright, round(-degrees / 90)))
-    write_film(tmp_path / "v.mp4", [stored] * 3, codec="libx264", rotation=degrees)
+    write_media(tmp_path / "v.mp4", [stored] * 3, codec="libx264", rotation=degrees)
     with VideoReader(tmp_path / "v.mp4") as reader:
         assert reader.size == (32, 48) and reader.count == 3
         assert abs(reader.picture(1).astype(int) - upright).mean() < 3
@@ -186,7 +186,7 @@ def test_reading_at_two_places_by_turns_decodes_each_frame_twice_and_not_more(
 def test_transparent_pixels_show_grey(tmp_path: Path) -> None:
     pixels = np.full((32, 48, 4), 255, np.uint8)
     pixels[:, :24, 3] = 0
-    write_film(tmp_path / "v.mov", [pixels] * 3, codec="qtrle", pix_fmt="argb")
+    write_media(tmp_path / "v.mov", [pixels] * 3, codec="qtrle", pix_fmt="argb")
     with VideoReader(tmp_path / "v.mov") as reader:
         picture = reader.picture(1)
         assert (picture[:, :24] == 128).all() and (picture[:, 24:] == 255).all()
@@ -194,7 +194,7 @@ def test_transparent_pixels_show_grey(tmp_path: Path) -> None:
 
 def test_odd_sizes_stay_odd(tmp_path: Path) -> None:
     frames = [grey(i, 33, 47) for i in range(3)]
-    write_film(tmp_path / "v.avi", frames, codec="ffv1", pix_fmt="bgr0")
+    write_media(tmp_path / "v.avi", frames, codec="ffv1", pix_fmt="bgr0")
     with VideoReader(tmp_path / "v.avi") as reader:
         assert reader.size == (47, 33) and levels(reader) == [0, 1, 2]
 

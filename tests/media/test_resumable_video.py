@@ -1,4 +1,4 @@
-"""A film in the making: plays at any time, continues after a crash, ends as if nothing had happened."""
+"""A video in the making: plays at any time, continues after a crash, ends as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def tone(seconds: float, rate: int = 48000, channels: int = 2) -> SoundInMemory:
 
 
 def write(path: Path, count: int, resume: bool = False) -> ResumableVideo:
-    film = ResumableVideo(path, Fraction(25), tone(count / 25), resume=resume)
-    for number in range(film.frames, count):
-        film.write(frame(number))
-    return film
+    video = ResumableVideo(path, Fraction(25), tone(count / 25), resume=resume)
+    for number in range(video.frames, count):
+        video.write(frame(number))
+    return video
 
 
 def streams(path: Path) -> tuple[float, float]:
@@ -65,10 +65,10 @@ def test_exactly_the_frames_that_were_given_come_out(tmp_path: Path, count: int)
     "fps", [Fraction(24), Fraction(30000, 1001), Fraction(30), Fraction(50), Fraction(60)]
 )
 def test_every_frame_rate_is_kept_and_sound_ends_with_the_picture(tmp_path: Path, fps: Fraction) -> None:
-    film = ResumableVideo(tmp_path / "a.mp4", fps, tone(float(101 / fps), 44100, 1))
+    video = ResumableVideo(tmp_path / "a.mp4", fps, tone(float(101 / fps), 44100, 1))
     for number in range(101):
-        film.write(frame(number))
-    film.finish()
+        video.write(frame(number))
+    video.finish()
     with av.open(str(tmp_path / "a.mp4")) as file:
         assert file.streams.video[0].average_rate == fps
     picture, sound = streams(tmp_path / "a.mp4")
@@ -79,10 +79,10 @@ def test_every_frame_rate_is_kept_and_sound_ends_with_the_picture(tmp_path: Path
     ("rate", "channels"), [(8000, 1), (22050, 2), (11111, 2), (96000, 1), (48000, 6), (48000, 8), (11111, 8)]
 )
 def test_sound_keeps_its_rate_and_channels(tmp_path: Path, rate: int, channels: int) -> None:
-    film = ResumableVideo(tmp_path / "a.mp4", Fraction(25), tone(2, rate, channels))
+    video = ResumableVideo(tmp_path / "a.mp4", Fraction(25), tone(2, rate, channels))
     for number in range(50):
-        film.write(frame(number))
-    film.finish()
+        video.write(frame(number))
+    video.finish()
     waveform, got = load_audio(tmp_path / "a.mp4")
     assert got == (rate if rate != 11111 else 48000) and waveform.shape[0] == channels
     middle = waveform[0, got // 2 : got]
@@ -91,29 +91,29 @@ def test_sound_keeps_its_rate_and_channels(tmp_path: Path, rate: int, channels: 
 
 @pytest.mark.parametrize(("end", "expected"), [(1.0, 1.0), (None, 2.0), (3.0, 3.0)])
 def test_sound_can_be_cut_or_followed_by_silence(tmp_path: Path, end: float | None, expected: float) -> None:
-    film = ResumableVideo(tmp_path / "a.mp4", Fraction(25), tone(2), seconds=end)
+    video = ResumableVideo(tmp_path / "a.mp4", Fraction(25), tone(2), seconds=end)
     for number in range(75):
-        film.write(frame(number))
-    film.finish()
+        video.write(frame(number))
+    video.finish()
     assert streams(tmp_path / "a.mp4")[1] == pytest.approx(expected, abs=0.002)
 
 
-def test_a_partial_film_plays(tmp_path: Path) -> None:
-    film = write(tmp_path / "a.mp4", 3 * GROUP)
+def test_a_partial_video_plays(tmp_path: Path) -> None:
+    video = write(tmp_path / "a.mp4", 3 * GROUP)
     seen = read_video(partial_path(tmp_path / "a.mp4")).frames
-    assert len(seen) >= 2 * GROUP, "all but the last group are on the disk while the film is open"
-    film.close()
+    assert len(seen) >= 2 * GROUP, "all but the last group are on the disk while the video is open"
+    video.close()
     assert not (tmp_path / "a.mp4").exists()
 
 
 @pytest.mark.parametrize("stopped", [5, GROUP, 2 * GROUP + 7, 4 * GROUP])
-def test_a_continued_film_is_the_same_to_the_last_bit(tmp_path: Path, stopped: int) -> None:
+def test_a_continued_video_is_the_same_to_the_last_bit(tmp_path: Path, stopped: int) -> None:
     count = 4 * GROUP + 9
     write(tmp_path / "whole.mp4", count).finish()
-    film = ResumableVideo(tmp_path / "a.mp4", Fraction(25), tone(count / 25))
+    video = ResumableVideo(tmp_path / "a.mp4", Fraction(25), tone(count / 25))
     for number in range(stopped):
-        film.write(frame(number))
-    film.close()
+        video.write(frame(number))
+    video.close()
     assert count_groups(partial_path(tmp_path / "a.mp4")) == stopped // GROUP
     again = write(tmp_path / "a.mp4", count, resume=True)
     assert again.finish() == count
@@ -121,10 +121,10 @@ def test_a_continued_film_is_the_same_to_the_last_bit(tmp_path: Path, stopped: i
 
 
 @pytest.mark.slow
-def test_kill_9_leaves_a_film_that_plays_and_goes_on(tmp_path: Path) -> None:
+def test_kill_9_leaves_a_video_that_plays_and_goes_on(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from tests.media.test_resumable_video import *\n"
-        "film = write(Path(sys.argv[1]), 4 * GROUP + 9)\n"
+        "video = write(Path(sys.argv[1]), 4 * GROUP + 9)\n"
         "print('written', flush=True); time.sleep(60)"
     )
     path = tmp_path / "a.mp4"
@@ -178,7 +178,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_what_plays(tmp_path: Path) -> No
     assert not path.exists()
 
 
-def test_no_frames_are_no_film(tmp_path: Path) -> None:
+def test_no_frames_are_no_video(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no frames"):
         ResumableVideo(tmp_path / "a.mp4", Fraction(25)).finish()
     assert list(tmp_path.iterdir()) == []

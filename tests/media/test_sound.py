@@ -11,15 +11,15 @@ import torch
 
 from eadnet.errors import InputError
 from eadnet.media.sound import SoundFile
-from tests.films import Track, black, write_film
+from tests.media_files import Track, black, write_media
 
 RATE = 16000
 
 
-def film(path: Path, levels: list[float], seconds: float = 2.0, codec: str = "pcm_s16le") -> Path:
+def video_file(path: Path, levels: list[float], seconds: float = 2.0, codec: str = "pcm_s16le") -> Path:
     """A picture track of one second and a sound track for each level, which rises from 0 to it."""
     samples = [np.linspace(0, level, round(seconds * RATE), dtype=np.float32)[None] for level in levels]
-    return write_film(path, black(25), [Track(rising, RATE, codec) for rising in samples])
+    return write_media(path, black(25), [Track(rising, RATE, codec) for rising in samples])
 
 
 def heard(sound: SoundFile) -> torch.Tensor:
@@ -42,13 +42,13 @@ def test_of_two_tracks_the_first_is_heard_and_the_log_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
-        samples = heard(SoundFile(film(tmp_path / "a.mkv", [0.2, 0.8])))
+        samples = heard(SoundFile(video_file(tmp_path / "a.mkv", [0.2, 0.8])))
     assert samples.shape == (1, 2 * RATE) and samples.max().item() == pytest.approx(0.2, abs=1e-3)
     assert "2 audio tracks: the first is used" in caplog.text
 
 
 def test_a_track_that_nothing_can_decode_is_passed_over(tmp_path: Path) -> None:
-    path = film(tmp_path / "a.mov", [0.2, 0.8])
+    path = video_file(tmp_path / "a.mov", [0.2, 0.8])
     data = path.read_bytes()
     path.write_bytes(data.replace(b"sowt", b"apac", 1))  # as the spatial sound of phones
     assert heard(SoundFile(path)).max().item() == pytest.approx(0.8, abs=1e-3)
@@ -59,7 +59,7 @@ def test_a_track_that_nothing_can_decode_is_passed_over(tmp_path: Path) -> None:
 
 def test_no_sound_track_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a.mkv has no audio track: choose a file with audio"):
-        SoundFile(film(tmp_path / "a.mkv", []))
+        SoundFile(video_file(tmp_path / "a.mkv", []))
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def test_no_sound_track_is_one_sentence(tmp_path: Path) -> None:
 def test_a_part_is_that_of_the_whole(
     tmp_path: Path, start: float, seconds: float, expected: tuple[int, int]
 ) -> None:
-    path = film(tmp_path / "a.mkv", [0.5])
+    path = video_file(tmp_path / "a.mkv", [0.5])
     whole, part = heard(SoundFile(path)), heard(SoundFile(path, start, seconds))
     assert torch.equal(part, whole[:, slice(*expected)])
 
 
 def test_a_part_beyond_the_end_has_no_samples(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no samples"):
-        heard(SoundFile(film(tmp_path / "a.mkv", [0.5]), 2.5, 1.0))
+        heard(SoundFile(video_file(tmp_path / "a.mkv", [0.5]), 2.5, 1.0))

@@ -14,7 +14,7 @@ import torch
 from eadnet.errors import InputError
 from eadnet.media.audio import load_audio
 from eadnet.media.video import even_sized, read_frames, read_video, upright, video_fps, write_video
-from tests.films import Track, write_film
+from tests.media_files import Track, write_media
 
 
 def grey_frames(count: int, height: int = 32, width: int = 48) -> list[np.ndarray]:
@@ -139,7 +139,7 @@ def test_files_that_are_no_video_are_named(tmp_path: Path) -> None:
 
 
 def test_a_sound_file_is_no_video(tmp_path: Path) -> None:
-    write_film(tmp_path / "a.wav", tracks=[Track(np.zeros((1, 1600)), 16000)])
+    write_media(tmp_path / "a.wav", tracks=[Track(np.zeros((1, 1600)), 16000)])
     with pytest.raises(InputError, match="a.wav has no video stream"):
         read_video(tmp_path / "a.wav")
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from eadnet.errors import InputError
-from eadnet.metrics.expression import expression_accuracy, read_expression
+from eadnet.metrics.expression import expression_accuracy, predict_expression
 
 
 class Brightness:
@@ -18,9 +18,9 @@ class Brightness:
 
 def test_a_clip_is_read_as_a_whole():
     frames = torch.tensor([0.9] * 40 + [0.2] * 10)[:, None, None, None].expand(50, 3, 4, 4)
-    assert read_expression(frames, Brightness()) == "happy"
-    assert read_expression((frames * 255).byte(), Brightness()) == "happy"
-    assert read_expression(1 - frames, Brightness()) == "sad"
+    assert predict_expression(frames, Brightness()) == "happy"
+    assert predict_expression((frames * 255).byte(), Brightness()) == "happy"
+    assert predict_expression(1 - frames, Brightness()) == "sad"
 
 
 def test_accuracy_counts_clips_and_the_table_says_who_was_taken_for_whom():

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from eadnet.faces.face import Face
-from eadnet.faces.follow import follow, watch
-from eadnet.faces.track import FaceTrack
+from eadnet.faces.face_track import FaceTrack
+from eadnet.faces.tracking import detect_faces, track_face
 from eadnet.metrics.face_crops import SYNCNET_V2, TIGHT, face_crops, in_frame, square_track, syncnet_track
 
 BOX = np.array([100, 80, 160, 160], np.float32)  # 60 x 80, so half of the longer side is 40
@@ -36,7 +36,7 @@ def frames() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def track() -> FaceTrack:
-    return follow(watch(frames(), Here()), "portrait", 128)
+    return track_face(detect_faces(frames(), Here()), "portrait", 128)
 
 
 def test_syncnet_v2_sees_the_square_of_the_published_evaluation(track: FaceTrack) -> None:
@@ -61,7 +61,7 @@ def test_other_syncnets_have_the_framing_they_were_trained_on(
 ) -> None:
     seen = syncnet_track(track, network)
     assert (seen.framing, seen.resolution) == (framing, side)
-    followed = follow(watch(frames(), Here()), framing, side)
+    followed = track_face(detect_faces(frames(), Here()), framing, side)
     torch.testing.assert_close(seen.matrices, followed.matrices)
 
 
@@ -74,7 +74,9 @@ def test_one_wrong_box_does_not_move_the_square(track: FaceTrack) -> None:
 
 def test_points_go_back_into_the_frame_and_there_are_none_without_a_face() -> None:
     gone = frozenset(range(1, COUNT))
-    track = square_track(follow(watch(frames(), Here(gone)), "portrait", 128, patience=2), SYNCNET_V2)
+    track = square_track(
+        track_face(detect_faces(frames(), Here(gone)), "portrait", 128, patience=2), SYNCNET_V2
+    )
     points = in_frame(torch.tensor([[[0.0, 0.0], [0.5, 1.0]]]).repeat(COUNT, 1, 1), track)
     torch.testing.assert_close(points[0], torch.tensor([[73.5, 79.5], [129.5, 191.5]]), atol=1e-3, rtol=0)
     assert points[-1].isnan().all()

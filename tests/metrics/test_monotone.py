@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from eadnet.metrics.expression import expression_accuracy, read_expression
+from eadnet.metrics.expression import expression_accuracy, predict_expression
 from eadnet.metrics.fidelity import psnr, ssim
 from eadnet.metrics.frechet import Gaussian, frechet_distance
 from eadnet.metrics.identity import identity_similarity
@@ -225,6 +225,6 @@ def test_expressions_that_are_harder_to_see_are_read_as_asked_less_often(damage:
     accuracies = []
     for damaged in steps:
         clips = 0.5 + damaged(0.1 * signs * PATTERN) + 2.0 * other
-        read = [read_expression(clip, Stripes()) for clip in clips]
+        read = [predict_expression(clip, Stripes()) for clip in clips]
         accuracies.append(expression_accuracy(asked, read, Stripes.labels).accuracy.mean)
     assert accuracies == sorted(accuracies, reverse=True) and accuracies[0] > accuracies[-1]

@@ -11,7 +11,7 @@ from scipy.signal import medfilt
 from eadnet.errors import InputError
 from eadnet.media.clips import Frames
 from eadnet.metrics import sync
-from eadnet.metrics.sync import SyncVerdict, distances, frames_at_25, score, sweep
+from eadnet.metrics.sync import SyncReport, distances, frames_at_25, score, sweep
 from tests.golden_weights import array, load_golden
 
 
@@ -47,7 +47,7 @@ def test_distances_in_pieces_are_those_of_the_whole(
     silence: bool,
 ) -> None:
     whole = distances(*embeddings, silence_beyond_ends=silence)
-    monkeypatch.setattr(sync, "_TOGETHER", together)
+    monkeypatch.setattr(sync, "_CHUNK", together)
     pieces = distances(*embeddings, silence_beyond_ends=silence)
     torch.testing.assert_close(pieces, whole, rtol=0, atol=0, equal_nan=True)
     assert whole.isnan().any() == (not silence)
@@ -112,6 +112,6 @@ def test_a_network_sees_25_pictures_per_second() -> None:
 def test_short_clips_are_never_sure() -> None:
     video = array("short", 60, 32)
     for frames, sure in ((60, True), (46, True), (45, False)):
-        verdict = SyncVerdict(sweep(video[:frames], video[:frames]), "any", 0.1, ())
-        assert verdict.sure is sure
-    assert "too short to measure" in verdict.report()
+        measured = SyncReport(sweep(video[:frames], video[:frames]), "any", 0.1, ())
+        assert measured.sure is sure
+    assert "too short to measure" in measured.text()

@@ -7,9 +7,9 @@ import torch
 
 from eadnet.checkpoints import bundled_mini, load_checkpoint, read_info, save_checkpoint
 from eadnet.errors import InputError
-from eadnet.metrics.sync import sync_verdict
+from eadnet.metrics.sync import measure_sync
 from eadnet.modules.mini_audio import speech_log_mel
-from eadnet.modules.mini_syncnet import MELS_HEARD, MOUTH, MiniSyncNet, mouth_of
+from eadnet.modules.mini_syncnet import MELS_PER_WINDOW, MOUTH, MiniSyncNet, mouth_of
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_a_window_hears_its_frames_and_70_ms_around_them(network):
     loud = quiet.clone()
     loud[..., 40] = 1.0
     moved = (network.embed_audio(loud) - network.embed_audio(quiet))[0].abs().amax(1) > 1e-6
-    heard = [i for i in range(16) if 4 * i - 7 <= 40 < 4 * i - 7 + MELS_HEARD]
+    heard = [i for i in range(16) if 4 * i - 7 <= 40 < 4 * i - 7 + MELS_PER_WINDOW]
     assert moved.nonzero().flatten().tolist() == heard
 
 
@@ -110,5 +110,5 @@ def test_the_bundled_judge_finds_late_sound_on_a_clip_of_the_synthetic_world():
     path = bundled_mini().with_name("talking_late.mp4")
     network = load_checkpoint(bundled_mini(), only={"syncnet"}).component("syncnet")
     frames = torch.from_numpy(read_video(path).frames).movedim(-1, 1)
-    verdict = sync_verdict(network, frames, to_mono_16k(*load_audio(path)), 25)
-    assert verdict.score.offset == -3 and verdict.sure
+    measured = measure_sync(network, frames, to_mono_16k(*load_audio(path)), 25)
+    assert measured.score.offset == -3 and measured.sure

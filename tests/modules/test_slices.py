@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from eadnet.errors import InputError
-from eadnet.modules.slices import frame_rows, rows_heard, slice_features
+from eadnet.modules.slices import frame_rows, rows_needed, slice_features
 from tests.golden_weights import load_golden
 
 PUBLISHED = [(fps, rows) for fps, table in load_golden("whisper_slices.json").items() for rows in table]
@@ -37,7 +37,7 @@ def test_frames_count_from_the_first_one_given() -> None:
 
 @pytest.mark.parametrize("fps", [24, 25, 29.97, 60])
 def test_with_enough_rows_the_last_frame_is_not_clamped(fps: float) -> None:
-    enough = rows_heard(fps, 16, first_frame=9)
+    enough = rows_needed(fps, 16, first_frame=9)
     assert int(frame_rows(enough, fps, 16, first_frame=9)[-1, -1]) == enough - 1
     assert torch.equal(frame_rows(enough, fps, 16, 9)[-1].diff(), torch.ones(9, dtype=torch.long))
 
@@ -57,7 +57,7 @@ def test_clips_of_a_batch_may_start_at_different_frames() -> None:
     assert torch.equal(slice_features(rows, 25, 8)[1], slice_features(rows[1], 25, 8))
 
 
-def test_slicing_passes_gradients_to_the_rows_heard_and_to_no_others() -> None:
+def test_slicing_passes_gradients_to_the_rows_it_reads_and_to_no_others() -> None:
     rows = torch.randn(40, 1, 4, requires_grad=True)
     slice_features(rows, 25, 2, first_frame=5).sum().backward()
     assert rows.grad is not None

@@ -81,7 +81,7 @@ def test_a_short_clip_moves_nothing_unless_it_is_told_when_to(score: Run) -> Non
 def test_a_tracked_face_is_judged_and_must_be_of_these_frames(
     score: Run, submodule: Callable[[str], Any], input_error: type[Exception]
 ) -> None:
-    track = submodule("eadnet.faces.track").FaceTrack(
+    track = submodule("eadnet.faces.face_track").FaceTrack(
         size=(8, 12),
         framing="portrait",
         resolution=128,

@@ -1,4 +1,4 @@
-"""One node for a whole film: frame for frame what the nodes give one by one."""
+"""One node for a whole video: frame for frame what the nodes give one by one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = {
     "feather": 0.05,
     "colour_match": 0.5,
     "resume": True,
-    "filename_prefix": "video/film",
+    "filename_prefix": "video/clip",
 }
 
 
@@ -37,7 +37,7 @@ def picture() -> torch.Tensor:
 
 
 @pytest.fixture
-def film(nodes: Any, run: Callable[..., Any], loaded: Any, submodule: Any) -> Callable[..., Any]:
+def render(nodes: Any, run: Callable[..., Any], loaded: Any, submodule: Any) -> Callable[..., Any]:
     """Runs the node; gives the VIDEO."""
 
     def call(**inputs: Any) -> Any:
@@ -54,16 +54,16 @@ def saved(video: Any) -> Path:
 
 @pytest.fixture
 def before_encoding(submodule: Any, monkeypatch: Any) -> list[np.ndarray]:
-    """The frames as they go into the film, before H.264 changes them."""
+    """The frames as they go into the video, before H.264 changes them."""
     frames: list[np.ndarray] = []
-    film = submodule("eadnet.media.resumable_video").ResumableVideo
-    write = film.write
+    writer = submodule("eadnet.media.resumable_video").ResumableVideo
+    write = writer.write
 
     def keep(self: Any, pixels: np.ndarray) -> None:
         frames.append(pixels.copy())
         write(self, pixels)
 
-    monkeypatch.setattr(film, "write", keep)
+    monkeypatch.setattr(writer, "write", keep)
     return frames
 
 
@@ -129,7 +129,7 @@ def happy(nodes: Any, run: Any, loaded: Any) -> Any:
 
 @pytest.mark.parametrize("frames", [1, 13])
 def test_of_a_portrait_it_is_the_graph_of_nodes_frame_for_frame(
-    film: Any,
+    render: Any,
     before_encoding: list[np.ndarray],
     graph: Graph,
     picture: torch.Tensor,
@@ -140,13 +140,13 @@ def test_of_a_portrait_it_is_the_graph_of_nodes_frame_for_frame(
     audio = speech(frames / 25, rate=44100, channels=2)
     generated, crops, region = graph.generated(picture, audio, happy)
     weight = region[..., None]  # Image Composite Masked
-    film(source=picture, audio=audio, emotion=happy)
+    render(source=picture, audio=audio, emotion=happy)
     assert len(before_encoding) == frames
     assert difference(before_encoding, generated * weight + crops * (1 - weight)) <= 1 / 255
 
 
 def test_of_tracked_frames_it_is_the_graph_of_nodes_frame_for_frame(
-    film: Any, before_encoding: list[np.ndarray], graph: Graph, speech: Any, happy: Any
+    render: Any, before_encoding: list[np.ndarray], graph: Graph, speech: Any, happy: Any
 ) -> None:
     """The recording is longer than the frames, so these run back and forth."""
     frames = torch.rand(9, 60, 80, 3, generator=torch.Generator().manual_seed(1)).mul(255).round() / 255
@@ -160,17 +160,17 @@ def test_of_tracked_frames_it_is_the_graph_of_nodes_frame_for_frame(
         track=track,
         **{name: SETTINGS[name] for name in ("mask_region", "feather", "colour_match")},
     )
-    film(source=frames, audio=audio, emotion=happy, track=track)
+    render(source=frames, audio=audio, emotion=happy, track=track)
     assert len(before_encoding) == 13
     assert difference(before_encoding, expected) <= 1 / 255
 
 
 def test_mini_says_when_it_gets_a_photograph_and_other_models_do_not(
-    film: Any, picture: torch.Tensor, speech: Any, loaded: Any, caplog: pytest.LogCaptureFixture
+    render: Any, picture: torch.Tensor, speech: Any, loaded: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     def said(preset: str) -> int:
         caplog.clear()
-        film(
+        render(
             source=picture,
             audio=speech(0.08),
             model=replace(loaded.model, info=replace(loaded.model.info, preset=preset)),
@@ -180,23 +180,25 @@ def test_mini_says_when_it_gets_a_photograph_and_other_models_do_not(
     assert said("mini") == 1 and said("latentsync-1.5") == 0
 
 
-def test_the_film_is_saved_with_its_sound_under_the_next_number(film: Any, picture: Any, speech: Any) -> None:
+def test_the_video_is_saved_with_its_sound_under_the_next_number(
+    render: Any, picture: Any, speech: Any
+) -> None:
     first, second = (
-        saved(film(source=picture, audio=speech(0.4), seed=seed, filename_prefix="own/film"))
+        saved(render(source=picture, audio=speech(0.4), seed=seed, filename_prefix="own/clip"))
         for seed in (1, 2)
     )
-    assert first.name == "film_00001_.mp4" and second.name == "film_00002_.mp4" and first.parent.name == "own"
-    components = film(source=picture, audio=speech(0.4)).get_components()
+    assert first.name == "clip_00001_.mp4" and second.name == "clip_00002_.mp4" and first.parent.name == "own"
+    components = render(source=picture, audio=speech(0.4)).get_components()
     assert components.images.shape == (10, 32, 32, 3) and components.frame_rate == 25
     assert components.audio is not None and components.audio["waveform"].shape[-1] >= 0.4 * 16000
     assert not list(first.parent.glob("*partial*"))
 
 
 def test_a_video_is_read_by_frames_and_speaks_with_its_own_sound(
-    film: Any, picture: Any, speech: Any
+    render: Any, picture: Any, speech: Any
 ) -> None:
-    source = film(source=picture, audio=speech(0.4))
-    video = film(source=source)
+    source = render(source=picture, audio=speech(0.4))
+    video = render(source=source)
     assert len(video.get_components().images) == 10
 
 
@@ -241,7 +243,7 @@ def level(number: int) -> int:
 
 @pytest.fixture
 def levels(submodule: Any, tmp_path: Path) -> str:
-    """A film of 20 plain frames, each of its own level, with 0.8 s of noise."""
+    """A video of 20 plain frames, each of its own level, with 0.8 s of noise."""
     frames = [np.full((48, 48, 3), level(number), np.uint8) for number in range(20)]
     noise = 0.1 * torch.randn(1, 12800, generator=torch.Generator().manual_seed(0))
     submodule("eadnet.media.video").write_video(tmp_path / "v.mp4", frames, 25, noise, 16000)
@@ -252,9 +254,9 @@ def levels(submodule: Any, tmp_path: Path) -> str:
     ("start", "seconds", "expected"), [(0.2, 0.4, range(5, 15)), (0.4, 0.0, range(10, 20))]
 )
 def test_a_video_that_was_cut_is_read_from_there_to_there(
-    film: Any, before_encoding: list[np.ndarray], levels: str, start: float, seconds: float, expected: range
+    render: Any, before_encoding: list[np.ndarray], levels: str, start: float, seconds: float, expected: range
 ) -> None:
-    film(source=Cut(levels, start, seconds))
+    render(source=Cut(levels, start, seconds))
     corners = [int(frame[0, 0].mean()) for frame in before_encoding]
     assert len(corners) == len(expected)
     assert max(abs(c - level(i)) for c, i in zip(corners, expected, strict=True)) <= 3
@@ -262,17 +264,17 @@ def test_a_video_that_was_cut_is_read_from_there_to_there(
 
 @pytest.mark.parametrize("kind", [Edited, CutInSilence])
 def test_a_video_whose_file_does_not_show_it_is_saved_first(
-    film: Any, before_encoding: list[np.ndarray], levels: str, host: Any, kind: Any
+    render: Any, before_encoding: list[np.ndarray], levels: str, host: Any, kind: Any
 ) -> None:
     video = kind(levels, 0.2, 0.4)
-    film(source=video)
+    render(source=video)
     assert video.saved and len(before_encoding) == 20
     assert not list(host.temporary_folder().rglob("source.mp4"))
 
 
 @pytest.mark.slow
-def test_a_broken_off_film_continues(
-    film: Any, picture: Any, speech: Any, host: Any, before_encoding: list[np.ndarray], monkeypatch: Any
+def test_a_broken_off_video_continues(
+    render: Any, picture: Any, speech: Any, host: Any, before_encoding: list[np.ndarray], monkeypatch: Any
 ) -> None:
     audio = speech(6.0)
     update = host.NodeProgress.update
@@ -284,24 +286,26 @@ def test_a_broken_off_film_continues(
 
     monkeypatch.setattr(host.NodeProgress, "update", fail)
     with pytest.raises(KeyboardInterrupt):
-        film(source=picture, audio=audio, filename_prefix="video/long")
+        render(source=picture, audio=audio, filename_prefix="video/long")
     monkeypatch.setattr(host.NodeProgress, "update", update)
     written = len(before_encoding)
     assert written >= 48
-    video = film(source=picture, audio=audio, filename_prefix="video/long")
+    video = render(source=picture, audio=audio, filename_prefix="video/long")
     assert len(before_encoding) == written + 150 - written // 48 * 48
     assert len(video.get_components().images) == 150
 
 
 class TestInput:
-    def test_no_sound_is_named(self, film: Any, picture: Any, input_error: type[Exception]) -> None:
+    def test_no_sound_is_named(self, render: Any, picture: Any, input_error: type[Exception]) -> None:
         with pytest.raises(input_error, match="audio input is empty: connect the speech"):
-            film(source=picture)
+            render(source=picture)
 
     def test_an_overlap_as_long_as_the_window_is_refused(self, nodes: Any) -> None:
         assert "use 0 to 7" in nodes.EADNetRenderVideo.validate_inputs(8, 8)
         assert nodes.EADNetRenderVideo.validate_inputs(16, 4) is True
 
-    def test_places_outside_the_output_folder_are_refused(self, film: Any, picture: Any, speech: Any) -> None:
+    def test_places_outside_the_output_folder_are_refused(
+        self, render: Any, picture: Any, speech: Any
+    ) -> None:
         with pytest.raises(Exception, match="outside the output folder"):
-            film(source=picture, audio=speech(0.1), filename_prefix="../../elsewhere")
+            render(source=picture, audio=speech(0.1), filename_prefix="../../elsewhere")

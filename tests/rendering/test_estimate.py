@@ -55,7 +55,7 @@ def test_what_will_not_fit_is_said_before_it_starts(
 def test_a_long_render_says_beforehand_how_long_it_will_take(
     model: Model, portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From one window that is tried: each costs 2 s here, and the film has 21 of them, with 3 steps."""
+    """From one window that is tried: each costs 2 s here, and the video has 21 of them, with 3 steps."""
     clock = iter(range(0, 1000, 2))
     monkeypatch.setattr("eadnet.rendering.estimate.time.monotonic", lambda: next(clock))
     plan = planned(model, speech(tmp_path, 250), portrait, steps=3)

@@ -54,7 +54,7 @@ Sounds = Callable[..., Path]
 
 
 @pytest.mark.parametrize("frames", [1, 3, 16, 17, 47, 64])
-def test_the_film_has_every_frame_and_its_sound_ends_with_it(
+def test_the_video_has_every_frame_and_its_sound_ends_with_it(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path, frames: int
 ) -> None:
     out = tmp_path / "out" / "a.mp4"
@@ -62,9 +62,9 @@ def test_the_film_has_every_frame_and_its_sound_ends_with_it(
         out, sound(frames, 44100), portrait=portrait, model=model, steps=1, scheduler="euler"
     )
     assert made.frames == frames and [path.name for path in out.parent.iterdir()] == ["a.mp4"]
-    with av.open(str(out)) as film:
-        assert film.streams.video[0].frames == frames
-        ends = [float((s.duration or 0) * (s.time_base or 0)) for s in film.streams]
+    with av.open(str(out)) as video:
+        assert video.streams.video[0].frames == frames
+        ends = [float((s.duration or 0) * (s.time_base or 0)) for s in video.streams]
     assert abs(ends[0] - ends[1]) <= 0.5 / 25
 
 
@@ -78,9 +78,9 @@ def test_every_rate_is_kept_with_sound_and_picture_together(
     write_video(tmp_path / "v.mp4", frames, fps)
     out = tmp_path / "a.mp4"
     generate_file(out, sound(33, 48000, fps), video=tmp_path / "v.mp4", model=model, steps=1)
-    with av.open(str(out)) as film:
-        assert film.streams.video[0].frames == 33 and film.streams.video[0].average_rate == fps
-        ends = [float((s.duration or 0) * (s.time_base or 0)) for s in film.streams]
+    with av.open(str(out)) as video:
+        assert video.streams.video[0].frames == 33 and video.streams.video[0].average_rate == fps
+        ends = [float((s.duration or 0) * (s.time_base or 0)) for s in video.streams]
     assert abs(ends[0] - ends[1]) <= 0.5 / fps
 
 
@@ -112,7 +112,7 @@ def stop_after(count: int) -> Callable[[Any], None]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("at", [3, 22])
-def test_a_render_that_was_broken_off_continues_to_the_same_film(
+def test_a_render_that_was_broken_off_continues_to_the_same_video(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path, at: int
 ) -> None:
     given: dict[str, Any] = {"portrait": portrait, "model": model, "steps": 2, "emotion": "sad"}
@@ -160,7 +160,7 @@ def test_memory_that_runs_out_is_answered_with_a_smaller_window(
     assert "goes on with 8 frames in a window" in caplog.text
 
 
-def test_a_film_of_another_window_is_not_continued(
+def test_a_video_of_another_window_is_not_continued(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path
 ) -> None:
     given: dict[str, Any] = {"portrait": portrait, "model": model, "steps": 1}
@@ -170,7 +170,7 @@ def test_a_film_of_another_window_is_not_continued(
     assert generate_file(tmp_path / "a.mp4", recording, **given, window=12, resume=True).continued == 0
 
 
-def test_a_film_whose_window_memory_made_smaller_is_continued_with_that(
+def test_a_video_whose_window_memory_made_smaller_is_continued_with_that(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path, monkeypatch: Any
 ) -> None:
     given: dict[str, Any] = {"portrait": portrait, "model": model, "steps": 1}
@@ -192,7 +192,7 @@ def test_a_film_whose_window_memory_made_smaller_is_continued_with_that(
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
 
 
-def test_a_place_that_cannot_be_written_costs_no_unfinished_film(
+def test_a_place_that_cannot_be_written_costs_no_unfinished_video(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path, monkeypatch: Any
 ) -> None:
     given: dict[str, Any] = {"portrait": portrait, "model": model, "steps": 1}
@@ -216,7 +216,7 @@ def test_a_place_that_cannot_be_written_costs_no_unfinished_film(
 def test_decoding_goes_on_with_fewer_frames_when_memory_runs_out_at_any_time(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path, monkeypatch: Any, caplog: Any
 ) -> None:
-    """Also after frames were written: the film is the same (here to the bit), so it need not stop."""
+    """Also after frames were written: the video is the same (here to the bit), so it need not stop."""
     given: dict[str, Any] = {"portrait": portrait, "model": model, "steps": 1}
     recording = sound(60)
     generate_file(tmp_path / "whole.mp4", recording, **given)
@@ -275,7 +275,7 @@ def test_pauses_are_heard_as_silence_only_with_the_gate(model: Model, portrait: 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"length": "stretch"}, "Unknown length"),
+        ({"length": "stretch"}, "no length 'stretch'"),
         ({"smoothing": 2.0}, "smoothing is 2"),
         ({"window": 99}, "position table"),
         ({"steps": -1}, "steps is -1"),

@@ -19,7 +19,7 @@ from eadnet.sampling.conditions import Feed, joined
 from eadnet.sampling.guidance import Guidance
 from eadnet.sampling.noise import clip_noise, step_generators
 from eadnet.sampling.schedulers import SCHEDULERS, advance, make_scheduler, set_steps
-from eadnet.sampling.wavefront import Segment, overlap_reach, together, wave
+from eadnet.sampling.wavefront import Segment, overlap_reach, stepwise_order, wavefront_order
 from eadnet.sampling.windows import blend_weights, windows
 
 
@@ -195,11 +195,11 @@ def test_progress_of_a_stream_counts_to_the_end_and_shows_finished_windows() -> 
 
 def test_every_turn_comes_once_and_after_those_it_needs() -> None:
     for count, steps, reach in [(1, 1, 1), (5, 3, 1), (9, 4, 2), (3, 8, 1)]:
-        turns = list(wave(count, steps, reach))
-        assert sorted(turns) == sorted(together(count, steps))
-        for place, (step, window) in enumerate(turns):
+        order = list(wavefront_order(count, steps, reach))
+        assert sorted(order) == sorted(stepwise_order(count, steps))
+        for place, (step, window) in enumerate(order):
             near = range(max(0, window - reach), min(count, window + reach + 1))
-            assert step == 0 or {(step - 1, other) for other in near} <= set(turns[:place])
+            assert step == 0 or {(step - 1, other) for other in near} <= set(order[:place])
 
 
 @pytest.mark.parametrize(

@@ -126,18 +126,18 @@ def test_splits_share_no_template_adverb_or_feature_phrase() -> None:
         assert collected[a] and collected[a].isdisjoint(collected[b])
 
 
-def test_lessons_hold_no_phrasing_of_validation_or_test() -> None:
-    taught = set(strings(PHRASINGS))
-    assert len(taught) > 2000
+def test_training_texts_hold_no_phrasing_of_validation_or_test() -> None:
+    phrasings = set(strings(PHRASINGS))
+    assert len(phrasings) > 2000
     for split in ("validation", "test"):
         kept = {
             name: [node[split] for node in nodes(part)] for name, part in GRAMMAR.items() if name != "core"
         }
-        assert taught.isdisjoint(set(strings(kept)))
+        assert phrasings.isdisjoint(set(strings(kept)))
 
 
-def test_lessons_say_what_captions_say_and_more() -> None:
-    said = [captions.describe(rng(seed), captions.TAUGHT) for seed in range(800)]
+def test_training_texts_say_what_captions_say_and_more() -> None:
+    said = [captions.describe(rng(seed), captions.TEXT_TRAINING) for seed in range(800)]
     assert {d.kind for d in said} == set(captions.KINDS)
     assert len({d.text for d in said}) > 780
     for description in said:
@@ -147,10 +147,12 @@ def test_lessons_say_what_captions_say_and_more() -> None:
             assert low <= value <= high
 
 
-def test_lessons_never_use_an_unseen_word() -> None:
+def test_training_texts_never_use_an_unseen_word() -> None:
     unseen = {word.text for word in lexicon.unseen()}
-    assert unseen.isdisjoint(word.text for word in lexicon.words(captions.TAUGHT))
-    assert {word.text for word in lexicon.words(captions.TAUGHT)} == {w.text for w in lexicon.entries()}
+    assert unseen.isdisjoint(word.text for word in lexicon.words(captions.TEXT_TRAINING))
+    assert {word.text for word in lexicon.words(captions.TEXT_TRAINING)} == {
+        w.text for w in lexicon.entries()
+    }
 
 
 def test_splits_share_no_word_of_the_lexicon() -> None:

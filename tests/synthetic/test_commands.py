@@ -43,14 +43,14 @@ def test_single_parameters_override_those_of_the_emotion(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_a_sentence_becomes_a_film_with_sound_even_at_an_odd_size(tmp_path: Path) -> None:
+def test_a_sentence_becomes_a_video_with_sound_even_at_an_odd_size(tmp_path: Path) -> None:
     assert render(tmp_path / "said.mp4", "--say", "Hello 42 😀", "--size", "31", "--rate", "300") == 0
-    film = read_video(tmp_path / "said.mp4")
-    assert film.frames.shape[1:] == (32, 32, 3), "H.264 has even sides: the last row and column are doubled"
+    video = read_video(tmp_path / "said.mp4")
+    assert video.frames.shape[1:] == (32, 32, 3), "H.264 has even sides: the last row and column are doubled"
     sound, rate = load_audio(tmp_path / "said.mp4")
-    assert sound.shape[-1] / rate == pytest.approx(len(film.frames) / 25, abs=0.1)
+    assert sound.shape[-1] / rate == pytest.approx(len(video.frames) / 25, abs=0.1)
     assert float(sound.abs().max()) > 0.05
-    assert np.abs(np.diff(film.frames.astype(float), axis=0)).max() > 20, "the mouth moves"
+    assert np.abs(np.diff(video.frames.astype(float), axis=0)).max() > 20, "the mouth moves"
 
 
 def test_a_seed_is_the_clip_that_data_sets_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,7 +66,7 @@ def test_a_seed_is_the_clip_that_data_sets_hold(tmp_path: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("name", "words", "message"),
     [
-        ("a.gif", "", "neither a picture nor a film"),
+        ("a.gif", "", "neither an image nor a video"),
         ("a.mp4", "--sheet 4", "must end in .png"),
         ("a.png", "--size 0", "from 1 to 2048"),
         ("a.png", "--size 2049", "from 1 to 2048"),
@@ -74,10 +74,10 @@ def test_a_seed_is_the_clip_that_data_sets_hold(tmp_path: Path, capsys: pytest.C
         ("a.png", "--set smile_l=1.5", "from 0 to 1"),
         ("a.png", "--set smile_l=nan", "no setting"),
         ("a.png", "--set smile_l", "no setting"),
-        ("a.png", "--emotion hapy", "choose one of neutral, happy"),
+        ("a.png", "--emotion hapy", "did you mean happy"),
         ("a.png", "--intensity -0.1", "from 0 to 1"),
         ("a.png", "--seed -1", "0 or more"),
-        ("a.png", "--split all", "choose one of train"),
+        ("a.png", "--split all", "Choose one of train"),
         ("a.mp4", "--clip --frames 0", "at least 1 frame"),
         ("a.mp4", "--clip --frames 100000", "too long"),
         ("a.mp4", "--say hi --voice klingon", "no voice 'klingon'"),
@@ -127,7 +127,7 @@ def test_a_data_set_is_made_and_not_mixed_with_another(
         (DatasetShape(1, size=4096), {}, "from 1 to 2048"),
         (DatasetShape(1), {"first_seed": -1}, "first seed is -1"),
         (DatasetShape(1), {"workers": 0}, "number of workers is 0"),
-        (DatasetShape(1), {"split": "tset"}, "Unknown split 'tset'"),
+        (DatasetShape(1), {"split": "tset"}, "no split 'tset': did you mean test"),
         (DatasetShape(10**9), {}, "make room"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The lexicon: every word has one face, every face has many words, and no held-out word is taught."""
+"""The lexicon: every word has one face, every face has many words, and no held-out word is trained on."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def test_splits_share_no_word() -> None:
 
 
 def test_no_phrase_of_another_split_holds_a_word_of_the_test() -> None:
-    taught = spaced(" | ".join(w.text for split in ("train", "validation") for w in lexicon.words(split)))
-    assert not [word.text for word in lexicon.words("test") if spaced(word.text) in taught]
+    trained = spaced(" | ".join(w.text for split in ("train", "validation") for w in lexicon.words(split)))
+    assert not [word.text for word in lexicon.words("test") if spaced(word.text) in trained]
 
 
 def test_a_hundred_words_are_kept_from_everything() -> None:
@@ -84,8 +84,8 @@ def test_a_hundred_words_are_kept_from_everything() -> None:
     assert len(unseen) == 100
     grammar = resources.files("eadnet.synthetic").joinpath("captions.json").read_text("utf-8")
     said = [captions.describe(np.random.default_rng(seed), SPLITS[seed % 3]).text for seed in range(1000)]
-    taught = spaced(" | ".join([*(word.text for word in lexicon.entries()), grammar, *said]))
-    assert not [word.text for word in unseen if spaced(word.text) in taught]
+    trained = spaced(" | ".join([*(word.text for word in lexicon.entries()), grammar, *said]))
+    assert not [word.text for word in unseen if spaced(word.text) in trained]
 
 
 def test_the_unseen_words_are_of_every_emotion() -> None:

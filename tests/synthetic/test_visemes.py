@@ -120,6 +120,6 @@ def test_tracks_are_smooth_bounded_and_any_rate_works() -> None:
 
 
 @pytest.mark.parametrize("name", ["?", "ǃ", "123", "ʘʘ", "\u0303", "ʔ͡h", ""])
-def test_sounds_nobody_taught_it_still_give_a_mouth(name: str) -> None:
+def test_unknown_sounds_still_give_a_mouth(name: str) -> None:
     track = mouth_track(sequence((name, 0.2)), 30)
     assert ((track >= 0) & (track <= 1)).all()

@@ -1,4 +1,4 @@
-"""What language models are asked, as text files: a new wording is a new file, so that captions can name
+"""The prompts of language models, as text files: a new wording is a new file, so that captions can name
 theirs.
 """
 

@@ -4,7 +4,7 @@ A data set of clips is a folder of plain numpy arrays, one row per clip, so that
 
     frames.npy       uint8   [N, T, S, S, 3]   the clip
     references.npy   uint8   [N, R, S, S, 3]   the same person at other moments, the first one calm
-    speech.npy       int16   [N, samples]      what the network hears, 16 kHz
+    speech.npy       int16   [N, samples]      the audio input, 16 kHz
     texts.json       N descriptions: row, text; perhaps `later`, the text that a frame's change leads to
     captions.jsonl   perhaps: what `eadnet caption` said of the clips; training then reads these words
     params.npy       float32 [N, T, P]         perhaps: facial parameters, named in parameters.json

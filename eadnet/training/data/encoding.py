@@ -1,4 +1,4 @@
-"""Encode a data set once, so that the denoiser trains on latents alone."""
+"""Encode a data set once, so that the U-Net trains on latents alone."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def encode_dataset(
 ) -> None:
     """Write `target.npy`, `masked.npy` float16 [N, T, 4, h, w] and `reference.npy` [N, R, 4, h, w].
 
-    `masked` is the clip without `mask_region` (`eadnet.faces.masks.REGIONS`), which the denoiser generates.
-    Finished rows are noted, so an interrupted encoding goes on where it stopped, unless the autoencoder, the
-    clips or the region are others by now. An autoencoder on a GPU works there, with one worker.
+    `masked` is the clip without `mask_region` (`eadnet.faces.masks.REGIONS`), which the U-Net generates.
+    Finished rows are noted, so an interrupted encoding goes on where it stopped, unless the VAE, the
+    clips or the region are others by now. A VAE on a GPU works there, with one worker.
     """
     count, frames, size = np.load(clips / "frames.npy", mmap_mode="r").shape[:3]
     references = np.load(clips / "references.npy", mmap_mode="r").shape[1]
@@ -90,7 +90,7 @@ _STILLS_AT_ONCE = 256
 
 @torch.no_grad()
 def encode_stills(stills: Path, vae: MiniAutoencoder, folder: Path) -> None:
-    """Write `stills.npy` and `calm.npy` float16 [N, 4, h, w], unless this autoencoder has made them."""
+    """Write `stills.npy` and `calm.npy` float16 [N, 4, h, w], unless this VAE has made them."""
     folder.mkdir(parents=True, exist_ok=True)
     key = fingerprint(vae, stills / "params.npy")
     made_with = folder / MADE_WITH

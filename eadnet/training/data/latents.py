@@ -1,4 +1,4 @@
-"""Encoded data sets, held in memory: what the denoiser trains on."""
+"""Encoded data sets, held in memory: what the U-Net trains on."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 For preparing data, not for rendering: importing librosa takes seconds of processor time. A render measures
 loudness with `eadnet.captions.loudness` and pauses with `eadnet.media.silence`, which the tests hold against
-librosa. Read files with `eadnet.media.audio.load_audio`: librosa reads neither .m4a nor films.
+librosa. Read files with `eadnet.media.audio.load_audio`: librosa reads neither .m4a nor videos.
 """
 
 from __future__ import annotations

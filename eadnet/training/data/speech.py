@@ -1,6 +1,6 @@
 """Speech without pictures: what the audio encoder learns from before it sees any clip.
 
-speech.npy        int16   [N, samples]   what the network hears, 16 kHz
+speech.npy        int16   [N, samples]   the audio input, 16 kHz
 mouths.npy        float32 [N, T, M]      the mouth of the speech alone, no expression
 parameters.json   the names of its M columns
 """

@@ -1,6 +1,6 @@
-"""Pixels, and what the autoencoder's encoder sees in them, of the decoded one-step estimate.
+"""Pixels, and what the VAE's encoder sees in them, of the decoded one-step estimate.
 
-The target is what the decoder makes of the true latents, so the autoencoder's own error is nobody's fault.
+The target is what the decoder makes of the true latents, so the VAE's own error is not counted.
 Perceptual features are those of the frozen encoder (no network trained on photographs may be shipped),
 normalised over channels as LPIPS does (arXiv 1801.03924). Reconstruction.
 """

@@ -1,4 +1,4 @@
-"""What the autoencoder's pictures cost: pixels, edges, colours, and changes from frame to frame."""
+"""What the VAE's pictures cost: pixels, edges, colours, and changes from frame to frame."""
 
 from __future__ import annotations
 

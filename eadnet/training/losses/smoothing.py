@@ -1,5 +1,5 @@
 """TFRM in the loop: what the frozen TFRM makes of the one-step estimate must be the truth, at rest and in
-motion, so the denoiser's errors become such as it can mend."""
+motion, so that the U-Net is left with errors that TFRM can remove."""
 
 from __future__ import annotations
 

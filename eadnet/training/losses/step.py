@@ -35,7 +35,7 @@ class Step:
 
 
 class Loss(Protocol):
-    """A term of the denoiser's loss. None where the step has nothing for it, such as windows too short."""
+    """A term of the U-Net's loss. None where the step has nothing for it, such as windows too short."""
 
     name: str
 

@@ -26,7 +26,7 @@ from .trepa import TrepaLoss
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights in the denoiser's loss; 0 is off. `frames` are decoded in a step for pixel and perceptual."""
+    """Weights in the U-Net's loss; 0 is off. `frames` are decoded in a step for pixel and perceptual."""
 
     pixel: float = 0.0
     perceptual: float = 0.0

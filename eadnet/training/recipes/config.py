@@ -1,4 +1,4 @@
-"""A training run as a TOML file: sizes and minutes of stages, the denoiser's schedule, the losses' weights.
+"""A training run as a TOML file: sizes and minutes of stages, the U-Net's schedule, the losses' weights.
 
     [budget]      # eadnet.training.recipes.budget.Budget
     denoiser = 70
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class SmootherConfig:
-    """How TFRM is trained: the share of its batches that are the denoiser's own samples."""
+    """How TFRM is trained: the share of its batches that are the U-Net's own samples."""
 
     sampled: float = 0.0
 

@@ -41,12 +41,12 @@ from .mini_data import training_set
 from .networks import MINI, load_autoencoder, model_weights, new_model, new_smoother
 from .sentences import SENTENCES
 
-SAMPLED_WINDOWS = 64  # that the denoiser samples for TFRM
-LOGGED_MOUTH = ("jaw_open", "lip_close")  # whose correlations tell how well the audio encoder hears
+SAMPLED_WINDOWS = 64  # that the U-Net samples for TFRM
+LOGGED_MOUTH = ("jaw_open", "lip_close")  # whose correlations measure the audio encoder
 
 
 def autoencoder(folder: Path, budget: Budget, start: Path | None = None, preset: Preset = MINI) -> None:
-    """Train the autoencoder, from the one in the checkpoint `start` if there is one."""
+    """Train the VAE, from the one in the checkpoint `start` if there is one."""
     first = load_checkpoint(start, only=["vae"]).component("vae") if start else None
     stills = folder / "stills" / "stills.npy"
     model = train_autoencoder(
@@ -56,7 +56,7 @@ def autoencoder(folder: Path, budget: Budget, start: Path | None = None, preset:
 
 
 def decoder(folder: Path, budget: Budget, preset: Preset = MINI) -> None:
-    """Fine-tune the decoder of the autoencoder on clips; latents stay what they were."""
+    """Fine-tune the decoder of the VAE on clips; latents stay what they were."""
     clips, held_out = ClipSet(folder / "train"), ClipSet(folder / "validation")
     model = finetune_decoder(
         load_autoencoder(folder),
@@ -118,7 +118,9 @@ def latent_regressor(
     """The frozen network behind the expression loss, trained within `minutes` if it is not yet."""
     crop = LatentCrop.around(mask_image(preset.mask_region, preset.resolution))
     stills = LatentStills(folder / "latents" / "stills", folder / "stills")
-    return train_latent_parameter_regressor(data, stills, targets, crop, folder / "probe", minutes, device)
+    return train_latent_parameter_regressor(
+        data, stills, targets, crop, folder / "latent_regressor", minutes, device
+    )
 
 
 def denoiser(
@@ -129,7 +131,7 @@ def denoiser(
     weights: Weights | None = None,
     preset: Preset = MINI,
 ) -> None:
-    """Train the denoiser; frozen networks that its losses need are trained first where they are missing."""
+    """Train the U-Net; frozen networks that its losses need are trained first where they are missing."""
     how, weights = how or Schedule(), weights or Weights()
     task, data, held_out = denoiser_task(folder, budget, start, preset)
     how = replace(how, minutes=budget.denoiser, stda_from=0.0 if start else how.stda_from)
@@ -156,9 +158,9 @@ def frozen_networks(folder: Path, budget: Budget, crop: LatentCrop, preset: Pres
 
 
 def smoother(folder: Path, budget: Budget, sampled: float = 0.0, preset: Preset = MINI) -> None:
-    """Train TFRM; `sampled` is the share of its batches that are the finished denoiser's own samples.
+    """Train TFRM; `sampled` is the share of its batches that are the finished U-Net's own samples.
 
-    A TFRM that was a frozen network of the denoiser's losses goes on from there when it gets samples.
+    A TFRM that was a frozen network of the U-Net's losses goes on from there when it gets samples.
     """
     data, held_out = (LatentSet(folder / "latents" / s, folder / s) for s in ("train", "validation"))
     model, where, pairs = new_smoother(preset), "smoother", None

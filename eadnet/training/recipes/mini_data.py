@@ -24,7 +24,7 @@ ALIKE = ("lid_tighten", "cheek_raise")  # both narrow the eye, and clips of emot
 
 
 def render(folder: Path, budget: Budget, workers: int) -> None:
-    """Stills for the autoencoder, clips for the denoiser, speech for its encoder; what is there is kept."""
+    """Stills for the VAE, clips for the U-Net, speech for its encoder; what is there is kept."""
     if not (folder / "stills" / "stills.npy").exists():
         render_stills(folder / "stills", budget.people, workers=workers)
     LAYOUT.write(folder / "stills")
@@ -79,7 +79,7 @@ def _render_clips(
 
 
 def training_folders(budget: Budget) -> tuple[str, ...]:
-    """Folders of the clips that the denoiser learns from."""
+    """Folders of the clips that the U-Net learns from."""
     more = {FEATURES: budget.features, APART: budget.apart}
     return ("train", *(name for name, count in more.items() if count))
 
@@ -93,7 +93,7 @@ def encode(folder: Path, budget: Budget, workers: int, preset: Preset = MINI) ->
 
 
 def training_set(folder: Path, budget: Budget) -> LatentSet:
-    """All clips that the denoiser learns from, as one set."""
+    """All clips that the U-Net learns from, as one set."""
     data, *more = (LatentSet(folder / "latents" / name, folder / name) for name in training_folders(budget))
     for other in more:
         data.append(other)

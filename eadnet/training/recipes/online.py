@@ -1,7 +1,7 @@
 """`python -m eadnet.training online`: train a checkpoint further for minutes, on a GPU and all CPU cores.
 
 Speech is made first, for fine-tuning the audio encoder on the GPU; renderers then work until the end, and the
-denoiser is trained on whatever they have finished (see `online_data`). All else is the stage `denoiser`.
+U-Net is trained on whatever they have finished (see `online_data`). All else is the stage `denoiser`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def train_online(
 
     A run that was killed goes on from what `folder`, which belongs to one `start`, holds.
 
-    Raises InputError when the time is over before the denoiser has begun.
+    Raises InputError when the time is over before the U-Net has started.
     """
     ends = time.monotonic() + 60 * minutes
     budget, how = config.budget, config.denoiser

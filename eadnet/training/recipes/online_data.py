@@ -74,7 +74,7 @@ class OnlineClips:
     Args:
         plan: what to render.
         vae: encodes parts where it is, in the trainer's process.
-        mask_region: what the denoiser generates.
+        mask_region: what the U-Net generates.
         workers: processes that render.
 
     Frames, 1.6 MB a clip, are deleted once they are encoded; their latents stay, so a run that was killed

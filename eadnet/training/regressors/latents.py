@@ -1,7 +1,7 @@
-"""Train the latent regressor: the frozen network behind the denoiser's expression loss.
+"""Train the latent regressor: the frozen network behind the U-Net's expression loss.
 
 It learns from stills as well as clips, since in stills every parameter goes its own way. A regressor that
-takes raised cheeks for narrowed lids would pass that on to the denoiser.
+takes raised cheeks for narrowed lids would pass that on to the U-Net.
 """
 
 from __future__ import annotations

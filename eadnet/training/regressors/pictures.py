@@ -1,7 +1,7 @@
 """Train the parameter regressor: from single pictures to facial parameters and mouth opening.
 
 It learns from true pictures, slightly blurred and noisy, so that it reads generated frames fairly, and it is
-independent of the latent regressor that supervises the denoiser. Its own error is published beside what it
+independent of the latent regressor that supervises the U-Net. Its own error is published beside what it
 says.
 """
 
@@ -30,7 +30,7 @@ def true_values(shown: ClipSet | StillSet) -> Tensor:
 
 
 def degraded(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Random blur and noise per batch, as an autoencoder and a sampler leave them."""
+    """Random blur and noise per batch, as a VAE and a sampler leave them."""
     strength = float(torch.rand((), generator=generator))
     blurred = F.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
     pictures = torch.lerp(pictures, blurred, strength)

@@ -1,6 +1,7 @@
-"""Train the audio encoder on the mouths of speech, before the denoiser listens to it.
+"""Train the audio encoder on the mouths of speech, before the U-Net is trained on its tokens.
 
-Speech costs no rendering: what limits the mouth on unknown voices is how many voices the encoder has heard.
+Speech costs no rendering: what limits the mouth on unknown voices is how many voices the encoder was
+trained on.
 """
 
 from __future__ import annotations
@@ -65,10 +66,10 @@ def finetune_audio(
     device: str = "cpu",
     logged: Sequence[str] = (),
 ) -> None:
-    """Fine-tune an encoder that began as `known`, so that its tokens keep the meaning a denoiser has learned.
+    """Fine-tune an encoder that began as `known`, so that its tokens keep the meaning a U-Net has learned.
 
     The head is the best linear map of `known`'s tokens and stays as it is, and tokens that move far from
-    `known`'s cost: a better encoder then needs no other denoiser. The log's `away` is how far they have
+    `known`'s cost: a better encoder then needs no other U-Net. The log's `away` is how far they have
     moved, in variances of `known`'s tokens. `logged` as in `pretrain_audio`.
     """
     scale = mouth_scale(spoken)

@@ -1,4 +1,4 @@
-"""Train the `mini` autoencoder on stills."""
+"""Train the `mini` VAE on stills."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Fine-tune the autoencoder's decoder on clips: what holds still in the clip shall hold still on screen.
+"""Fine-tune the VAE's decoder on clips: what holds still in the clip shall hold still on screen.
 
-An autoencoder that has only seen stills owes nothing to the next frame: where an eyelid moves, the calm cheek
-beside it changes a little too. The encoder stays as it is, and with it everything a denoiser has learned.
+A VAE that has only seen stills owes nothing to the next frame: where an eyelid moves, the calm cheek
+beside it changes a little too. The encoder stays as it is, and with it everything a U-Net has learned.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Train the denoiser together with its audio and text encoders; one step of it is `denoiser_task`."""
+"""Train the U-Net together with its audio and text encoders; one step of it is `denoiser_task`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..trainer import Trainer
 from .denoiser_task import DenoiserTask, switch_stda
 from .diffusion import mixed_noise
 
-# Long windows teach the temporal modules, short ones show more people and sentences for the same work.
+# Long windows train the temporal modules, short ones show more people and sentences for the same work.
 LONG, SHORT = 16, 4
 FRAMES = 48  # in every step on a CPU, whatever the window
 # Shares of the budget. STDA is an identity at first and a quarter of the cost, so it may join later; whole
@@ -31,7 +31,7 @@ EVALUATED_EVERY, EVALUATED_CLIPS = 500, 24
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the denoiser is trained.
+    """How the U-Net is trained.
 
     minutes: the budget; `steps`, if given, is it instead.
     frames: in every step, whatever the window. A GPU takes ten times as many in hardly more time.
@@ -117,7 +117,8 @@ def train_denoiser(
     """Train within the budget, resuming `folder`; returns the averaged model, on the CPU.
 
     `extra` losses join the error of the velocity and the expression loss; their values are in the log.
-    `on_sample` is called every `how.sample_every` steps, `before_step` before each, where `data` may grow.
+    `on_sample` is called every `how.sample_every` steps, `before_step` before each, where `data` may
+    get more clips.
 
     Raises InputError where the expression loss is weighed and the data set has no facial parameters.
     """

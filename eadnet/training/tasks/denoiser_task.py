@@ -1,4 +1,4 @@
-"""One training step of the denoiser: conditions, the prediction and what it costs.
+"""One training step of the U-Net: conditions, the prediction and what it costs.
 
 One loss with two parts: the error of the predicted velocity (Salimans and Ho 2022), and an *expression loss*:
 a small frozen regressor predicts facial parameters from the one-step estimate of the clean latents, which are
@@ -49,7 +49,7 @@ def loss_weight(region: Tensor, side: int) -> Tensor:
 
 
 class DenoiserTask:
-    """Everything one training step of the denoiser needs; the loop itself is `denoiser.train_denoiser`."""
+    """Everything one training step of the U-Net needs; the loop itself is `denoiser.train_denoiser`."""
 
     def __init__(
         self,

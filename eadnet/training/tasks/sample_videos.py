@@ -1,4 +1,4 @@
-"""Held-out clips as videos while the denoiser is trained: each clip, with what is generated beside it."""
+"""Held-out clips as videos while the U-Net is trained: each clip, with what is generated beside it."""
 
 from __future__ import annotations
 

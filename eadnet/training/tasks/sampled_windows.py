@@ -1,4 +1,4 @@
-"""Latents with the errors that the denoiser itself leaves: what TFRM is to remove.
+"""Latents with the errors that the U-Net itself leaves: what TFRM is to remove.
 
 Whole samples from pure noise differ from any truth by more than errors (another blink, another glance). So
 true clips are partly noised and sampled back: they stay those clips, with the sampler's own flaws.

@@ -44,7 +44,7 @@ def train_smoother(
 ) -> TFRM:
     """Train within the budget, resuming `folder`; logs the error beside that of leaving the clip alone.
 
-    `sampled` are pairs (clean, the denoiser's own samples) [N, T, 4, h, w] that stand in for artificial
+    `sampled` are pairs (clean, the U-Net's own samples) [N, T, 4, h, w] that stand in for artificial
     errors in `sampled_share` of the steps.
     """
     optimizer = torch.optim.AdamW(model.parameters(), 3e-3, weight_decay=1e-3)

@@ -1,8 +1,8 @@
-"""Train `mini`'s SyncNet: mouths and the sound that made them close, everything else apart.
+"""Train `mini`'s SyncNet: embeddings of a mouth and its sound close, all others apart.
 
 InfoNCE (arXiv 1807.03748) both ways over all windows of a batch: the windows before and after are the hard
-negatives that teach timing, those of other people the easy ones. Pictures are degraded so that the network
-reads what an autoencoder, a sampler or a video codec leaves of a mouth; sound may be re-recorded.
+negatives, from which it learns timing, those of other people the easy ones. Pictures are degraded so that
+the network reads what a VAE, a sampler or a video codec leaves of a mouth; sound may be re-recorded.
 """
 
 from __future__ import annotations

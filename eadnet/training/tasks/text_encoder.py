@@ -1,7 +1,7 @@
-"""Train the text encoder on what sentences mean, before the denoiser listens to it.
+"""Train the text encoder on what sentences mean, before the U-Net is trained on its tokens.
 
 Sentences with the faces they mean cost no rendering. So the encoder reads far more of them than the clips
-hold, also words that no clip may use: a word is then a place among faces before the denoiser ever meets it.
+hold, also words that no clip may use: a word is then a place among faces before the U-Net ever meets it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def finetune_text(
     batch: int = 64,
     steps: int | None = None,
 ) -> None:
-    """Fine-tune an encoder that began as `known` on more words, for a denoiser that has learned its tokens.
+    """Fine-tune an encoder that began as `known` on more words, for a U-Net that has learned its tokens.
 
     As `finetune_audio`: the head is the best linear map of `known`'s tokens and stays as it is, and captions
     as clips have them cost when their tokens move. The log's `held_out` is the loss on held-out sentences, as

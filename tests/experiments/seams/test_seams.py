@@ -23,7 +23,7 @@ from tests.tiny import RESOLUTION, write_tiny_checkpoint
 pytestmark = pytest.mark.slow
 
 
-def film(seam: float) -> np.ndarray:
+def frames_with(seam: float) -> np.ndarray:
     """300 frames that flicker by 20 grey levels, and into each thirteenth by ``seam`` times as much."""
     steps = np.where(np.arange(300) % 2, 20.0, -20.0)
     steps[::13] *= seam
@@ -33,7 +33,7 @@ def film(seam: float) -> np.ndarray:
 
 @pytest.mark.parametrize("seam", [1.0, 1.5])
 def test_a_seam_at_window_borders_is_told_in_its_size(seam: float) -> None:
-    lines = seam_table({0: film(seam)}, set(range(0, 300, 13)))
+    lines = seam_table({0: frames_with(seam)}, set(range(0, 300, 13)))
     ratio = float(
         next(line for line in lines if "over the median elsewhere" in line).split("|")[3].split()[0]
     )

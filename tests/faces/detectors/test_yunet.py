@@ -14,7 +14,7 @@ from eadnet.errors import CheckpointError, InputError
 from eadnet.faces.choice import Choice
 from eadnet.faces.detectors.yunet import FILE, YuNet, _Window
 from eadnet.faces.face import Face
-from eadnet.faces.follow import follow, watch
+from eadnet.faces.tracking import detect_faces, track_face
 
 MODEL = Path(os.environ.get("EADNET_MODELS", Path(__file__).parents[4] / "shared" / "models")) / FILE
 
@@ -115,9 +115,9 @@ def test_twenty_heads_are_found(detector: YuNet) -> None:
 def test_one_of_twenty_people_is_followed(detector: YuNet) -> None:
     head = drawn(128)
     frame = np.concatenate([np.concatenate([head] * 5, axis=1)] * 4, axis=0)
-    sighting = watch([frame] * 3, detector)
-    assert [len(track.frames) for track in sighting.tracks] == [3] * 20
-    track = follow(sighting, "portrait", 64, Choice("point", point=(2.5 * 128, 1.5 * 128)))
+    detections = detect_faces([frame] * 3, detector)
+    assert [len(track.frames) for track in detections.tracks] == [3] * 20
+    track = track_face(detections, "portrait", 64, Choice("point", point=(2.5 * 128, 1.5 * 128)))
     assert (track.boxes[:, :2] > torch.tensor([2 * 128, 128])).all()
     assert (track.boxes[:, 2:] < torch.tensor([3 * 128, 2 * 128])).all()
 
@@ -136,7 +136,7 @@ def test_a_face_that_the_border_cuts_is_found_and_cropped(detector: YuNet, share
     (whole,) = detector.detect(drawn())
     cut = int(whole.box[0] + share * whole.side)
     frame = np.ascontiguousarray(drawn()[:, cut:])
-    track = follow(watch([frame], detector), "portrait", 64)
+    track = track_face(detect_faces([frame], detector), "portrait", 64)
     assert np.abs(track.points[0].numpy() + [cut, 0] - whole.points).max() < 0.25 * whole.side
     crop = track.crop(frame[None], [0])
     assert not crop[..., 0].any(), "beyond the border is mid grey"

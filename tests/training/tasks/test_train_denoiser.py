@@ -127,8 +127,8 @@ def test_sample_videos_show_truth_and_sample_with_sound_and_leave_the_random_num
     before = torch.get_rng_state()
     videos(20)
     assert torch.equal(torch.get_rng_state(), before)
-    film = read_video(tmp_path / "videos" / "step_0000020_clip_0.mp4")
-    assert film.frames.shape == (4, 128, 256, 3)
+    video = read_video(tmp_path / "videos" / "step_0000020_clip_0.mp4")
+    assert video.frames.shape == (4, 128, 256, 3)
 
 
 def test_clips_sampled_back_are_nearer_to_themselves_the_less_noise_was_added(data) -> None:

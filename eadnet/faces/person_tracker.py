@@ -31,7 +31,7 @@ _IMPOSSIBLE = 1e6
 
 
 @dataclass(eq=False)
-class Track:
+class PersonTrack:
     """One person: the faces by frame, in order of time."""
 
     frames: list[int] = field(default_factory=list)
@@ -63,10 +63,10 @@ class Track:
         place: np.ndarray = self.faces[-1].centre + self._velocity * steps
         return place
 
-    def part(self, start: int, end: int) -> Track:
+    def part(self, start: int, end: int) -> PersonTrack:
         """The faces in the frames from ``start`` up to ``end``."""
         first, last = bisect_left(self.frames, start), bisect_left(self.frames, end)
-        return Track(self.frames[first:last], self.faces[first:last], self.look)
+        return PersonTrack(self.frames[first:last], self.faces[first:last], self.look)
 
     def unlike(self, index: int, face: Face) -> float | None:
         """How different a face in frame ``index`` looks; None where that is not known."""
@@ -80,11 +80,11 @@ class Track:
         self._halted = True
 
 
-class Tracker:
+class PersonTracker:
     """Fed with the faces of one frame after the other; the tracks grow by small arrays only."""
 
     def __init__(self) -> None:
-        self.tracks: list[Track] = []
+        self.tracks: list[PersonTrack] = []
         self._shot_start = 0
 
     def cut(self, index: int) -> None:
@@ -105,13 +105,13 @@ class Tracker:
                 track.add(index, faces[position], alone[position])
                 left.remove(position)
         for position in left:
-            track = Track()
+            track = PersonTrack()
             track.add(index, faces[position])
             self.tracks.append(track)
 
     def _matches(
-        self, tracks: list[Track], faces: list[Face], left: list[int], index: int
-    ) -> list[tuple[Track, int]]:
+        self, tracks: list[PersonTrack], faces: list[Face], left: list[int], index: int
+    ) -> list[tuple[PersonTrack, int]]:
         from scipy.optimize import linear_sum_assignment  # not at the top: slow to import
 
         if not tracks or not left:
@@ -120,7 +120,7 @@ class Tracker:
         rows, columns = linear_sum_assignment(costs)
         return [(tracks[r], left[c]) for r, c in zip(rows, columns, strict=True) if costs[r, c] < _IMPOSSIBLE]
 
-    def _cost(self, track: Track, face: Face, index: int) -> float:
+    def _cost(self, track: PersonTrack, face: Face, index: int) -> float:
         last = track.faces[-1]
         difference = track.unlike(index, face)
         size = abs(math.log(max(face.side, 1e-3) / max(last.side, 1e-3)))

@@ -13,31 +13,31 @@ from .appearance import look_of
 from .choice import Choice, people_count, pick
 from .cuts import CutFinder
 from .face import Face, FaceDetector, is_sound
+from .face_track import FaceTrack
 from .framing import frame_face
+from .person_tracker import PersonTrack, PersonTracker
 from .points import alignment_points
 from .smoothing import smooth_points
-from .track import FaceTrack
-from .tracker import Track, Tracker
 
 FALLBACKS = ("previous", "interpolate", "empty")
 
 
 @dataclass(frozen=True)
-class Sighting:
+class FaceDetections:
     """All faces of a video, before one is chosen: what the first pass over the frames leaves."""
 
     size: tuple[int, int]
     count: int
     shots: tuple[int, ...]
-    tracks: list[Track]
+    tracks: list[PersonTrack]
 
 
-def watch(frames: Iterable[np.ndarray], detector: FaceDetector) -> Sighting:
+def detect_faces(frames: Iterable[np.ndarray], detector: FaceDetector) -> FaceDetections:
     """Look for faces in frames uint8 [H, W, 3], one after the other; nothing but faces is kept.
 
     Raises InputError when there are no frames, or when their size changes.
     """
-    tracker, cuts, shots = Tracker(), CutFinder(), [0]
+    tracker, cuts, shots = PersonTracker(), CutFinder(), [0]
     size: tuple[int, int] | None = None
     count = 0
     for index, frame in enumerate(frames):
@@ -56,15 +56,15 @@ def watch(frames: Iterable[np.ndarray], detector: FaceDetector) -> Sighting:
         count = index + 1
     if size is None:
         raise InputError("There are no frames: connect an image or a video.")
-    return Sighting(size, count, tuple(shots), tracker.tracks)
+    return FaceDetections(size, count, tuple(shots), tracker.tracks)
 
 
 def _with_look(frame: np.ndarray, face: Face) -> Face:
     return face if face.look is not None else replace(face, look=look_of(frame, face))
 
 
-def follow(
-    sighting: Sighting,
+def track_face(
+    detections: FaceDetections,
     framing: str,
     resolution: int,
     choice: Choice | None = None,
@@ -75,7 +75,7 @@ def follow(
     """The way of one face through the video.
 
     Args:
-        sighting: from `watch`.
+        detections: from `detect_faces`.
         framing, resolution: how the model wants the face, and how large.
         choice: which face; None is the largest.
         fallback: what happens in frames in which the face is lost: "previous" holds its place, "interpolate"
@@ -88,25 +88,25 @@ def follow(
     """
     if fallback not in FALLBACKS:
         raise InputError(f"missing_frame_fallback is '{fallback}': use {', '.join(FALLBACKS)}.")
-    if not sighting.tracks:
+    if not detections.tracks:
         raise InputError(
-            f"No face was found in any of the {sighting.count} frames: choose another video, or enter the "
+            f"No face was found in any of the {detections.count} frames: choose another video, or enter the "
             "face by hand (box or five points)."
         )
     choice = choice or Choice()
-    chosen = pick(sighting.tracks, sighting.shots, sighting.count, choice)
+    chosen = pick(detections.tracks, detections.shots, detections.count, choice)
     if not chosen:
-        raise InputError(_no_such_face(sighting, choice))
-    blank = _Rows.blank(sighting.count)
-    for start, end in _spans(sighting.shots, sighting.count):
+        raise InputError(_no_such_face(detections, choice))
+    blank = _Rows.blank(detections.count)
+    for start, end in _spans(detections.shots, detections.count):
         seen = {index: face for index, face in chosen.items() if start <= index < end}
         if seen:
             blank.fill(start, end, seen, framing, resolution, fallback, patience, smoothing)
-    return blank.track(sighting, framing, resolution)
+    return blank.track(detections, framing, resolution)
 
 
-def _no_such_face(sighting: Sighting, choice: Choice) -> str:
-    most = people_count(sighting.tracks, sighting.shots, sighting.count)
+def _no_such_face(detections: FaceDetections, choice: Choice) -> str:
+    most = people_count(detections.tracks, detections.shots, detections.count)
     found = "1 face was" if most == 1 else f"{most} faces were"
     return f"{found} found in the video, and the face index is {choice.index}: use 0 to {most - 1}."
 
@@ -177,16 +177,16 @@ class _Rows:
             self.boxes[rows] = np.stack([np.interp(rows, run, column) for column in boxes.T], axis=1)
             self.scores[run] = [seen[index].score for index in run]
 
-    def track(self, sighting: Sighting, framing: str, resolution: int) -> FaceTrack:
+    def track(self, detections: FaceDetections, framing: str, resolution: int) -> FaceTrack:
         """The finished track; frames without a face get the place of the nearest that has one."""
         known = np.flatnonzero(self.valid)
-        every = np.arange(sighting.count)
+        every = np.arange(detections.count)
         after = np.searchsorted(known, every).clip(0, len(known) - 1)
         before = (after - 1).clip(0)
         nearer = np.abs(known[before] - every) <= np.abs(known[after] - every)
         nearest = known[np.where(nearer, before, after)]
         return FaceTrack(
-            size=sighting.size,
+            size=detections.size,
             framing=framing,
             resolution=resolution,
             matrices=self.matrices[nearest],
@@ -195,7 +195,7 @@ class _Rows:
             points=torch.from_numpy(self.points[nearest]),
             boxes=torch.from_numpy(self.boxes[nearest]),
             scores=torch.from_numpy(self.scores),
-            shots=sighting.shots,
+            shots=detections.shots,
         )
 
 

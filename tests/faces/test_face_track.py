@@ -11,9 +11,9 @@ from torch import Tensor
 
 from eadnet.errors import InputError
 from eadnet.faces.affine import invert
+from eadnet.faces.face_track import FaceTrack
 from eadnet.faces.masks import REGIONS, mask_image
 from eadnet.faces.resample import sample
-from eadnet.faces.track import FaceTrack
 
 
 def track(matrices: list[list[list[float]]], size: tuple[int, int], resolution: int = 64) -> FaceTrack:

@@ -1,4 +1,4 @@
-"""Small films and recordings in any codec, for tests to read."""
+"""Small videos and recordings in any codec, for tests to read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def black(count: int, side: int = 32) -> list[np.ndarray]:
     return [np.zeros((side, side, 3), np.uint8)] * count
 
 
-def write_film(
+def write_media(
     path: Path,
     pictures: Sequence[np.ndarray] = (),
     tracks: Sequence[Track] = (),

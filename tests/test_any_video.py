@@ -1,6 +1,6 @@
-"""Any length, any file, from the command to the film: what came in decides what comes out, or one sentence.
+"""Any length, any file, from the command to the video: what came in decides what comes out, or one sentence.
 
-With a small checkpoint of random weights, so that a minute of film takes seconds.
+With a small checkpoint of random weights, so that a minute of video takes seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scipy.io import wavfile
 from eadnet.media.audio import load_audio, num_frames
 from eadnet.media.resumable_video import GROUP, count_groups, partial_path
 from eadnet.media.video import read_video, write_video
-from tests.films import write_film
+from tests.media_files import write_media
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
 pytestmark = pytest.mark.slow
@@ -82,9 +82,9 @@ def speech(path: Path, seconds: float, rate: int = RATE, channels: int = 1) -> P
 
 def ends(path: Path) -> tuple[int, float, float]:
     """(frames, end of the picture, end of the sound), in seconds."""
-    with av.open(str(path)) as film:
-        seconds = [float((s.duration or 0) * (s.time_base or 0)) for s in film.streams]
-        return film.streams.video[0].frames, seconds[0], seconds[1]
+    with av.open(str(path)) as video:
+        seconds = [float((s.duration or 0) * (s.time_base or 0)) for s in video.streams]
+        return video.streams.video[0].frames, seconds[0], seconds[1]
 
 
 @pytest.mark.parametrize("seconds", [0.04, 0.12, 29.9, 30.0, 30.1, 61.0])
@@ -128,7 +128,7 @@ def test_any_video_speaks(
     corner: int,
 ) -> None:
     """The lower right corner lies outside the mask: it is that of the video, on grey where transparent."""
-    source = write_film(
+    source = write_media(
         tmp_path / name, [make(i) for i in range(8)], codec=codec, pix_fmt=pix_fmt, times=EVERY_40_MS
     )
     status, said = generate("--video", source, "--audio", speech(tmp_path / "a.wav", 8 / 25))
@@ -141,7 +141,7 @@ def test_any_video_speaks(
 
 def test_a_phones_video_speaks_upright(generate: Generate, tmp_path: Path) -> None:
     lying = np.ascontiguousarray(np.rot90(picture(0, 2 * SIDE, SIDE)))  # held upright: twice as tall as wide
-    source = write_film(tmp_path / "phone.mp4", [lying] * 4, codec="libx264", rotation=-90)
+    source = write_media(tmp_path / "phone.mp4", [lying] * 4, codec="libx264", rotation=-90)
     status, said = generate("--video", source, "--audio", speech(tmp_path / "a.wav", 4 / 25))
     assert status == 0, said
     corners = read_video(tmp_path / "out.mp4").frames[2][[0, 0, -1, -1], [0, -1, 0, -1]].mean(axis=1)
@@ -152,7 +152,7 @@ def test_a_variable_rate_becomes_its_average_and_ends_with_the_sound(
     generate: Generate, tmp_path: Path
 ) -> None:
     times = [40 * i for i in range(10)] + [400 + 80 * i for i in range(10)]
-    source = write_film(tmp_path / "v.mkv", [picture(i) for i in range(20)], codec="libx264", times=times)
+    source = write_media(tmp_path / "v.mkv", [picture(i) for i in range(20)], codec="libx264", times=times)
     status, said = generate("--video", source, "--audio", speech(tmp_path / "a.wav", 1.1))
     assert status == 0, said
     frames, picture_ends, sound_ends = ends(tmp_path / "out.mp4")
@@ -178,9 +178,9 @@ def test_a_video_longer_than_its_sound_says_it_and_stops(generate: Generate, tmp
 def test_of_two_sound_tracks_the_first_is_said_and_kept(
     generate: Generate, portrait: Path, tmp_path: Path
 ) -> None:
-    from tests.media.test_sound import film
+    from tests.media.test_sound import video_file
 
-    source = film(tmp_path / "two.mkv", [0.2, 0.8], seconds=1.0)
+    source = video_file(tmp_path / "two.mkv", [0.2, 0.8], seconds=1.0)
     status, said = generate("--portrait", portrait, "--audio", source)
     assert status == 0, said
     assert load_audio(tmp_path / "out.mp4")[0].max().item() == pytest.approx(0.2, abs=0.02)
@@ -191,7 +191,7 @@ def broken(kind: str, tmp_path: Path) -> list[str | Path]:
     good, video = speech(tmp_path / "a.wav", 0.2), tmp_path / "v.mp4"
     write_video(video, [picture(i) for i in range(5)], 25)
     face = tmp_path / "face.png"
-    if kind == "silent film":
+    if kind == "silent video":
         return ["--portrait", face, "--audio", video]
     if kind == "empty sound":
         wavfile.write(good, RATE, np.zeros(0, np.float32))
@@ -213,7 +213,7 @@ def broken(kind: str, tmp_path: Path) -> list[str | Path]:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("silent film", "v.mp4 has no audio track: choose a file with audio"),
+        ("silent video", "v.mp4 has no audio track: choose a file with audio"),
         ("empty sound", "a.wav is empty or damaged: choose a file with audio"),
         ("half a frame of sound", "shorter than half a frame: use longer audio"),
         ("sound of NaN", "NaN or infinite samples: export it again"),
@@ -253,7 +253,7 @@ sys.exit(main(sys.argv[2:]))
 class Interrupted:
     """A render of 20 s in a process of its own.
 
-    Its sound has eight channels, so the film is larger than the speech that is kept at 16 kHz meanwhile.
+    Its sound has eight channels, so the video is larger than the speech that is kept at 16 kHz meanwhile.
     """
 
     def __init__(self, checkpoint: Path, portrait: Path, folder: Path) -> None:
@@ -267,7 +267,7 @@ class Interrupted:
         return subprocess.Popen([*launch, *self.words, *more], cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
     def resume(self) -> bytes:
-        """The finished film."""
+        """The finished video."""
         child = self.start(more=("--resume",))
         _, said = child.communicate()
         assert child.returncode == 0, said
@@ -275,7 +275,7 @@ class Interrupted:
         return self.out.read_bytes()
 
     def whole(self) -> bytes:
-        """The film of an undisturbed run."""
+        """The video of an undisturbed run."""
         child = self.start()
         child.communicate()
         assert child.returncode == 0
@@ -287,7 +287,7 @@ def interrupted(checkpoint: Path, portrait: Path, tmp_path: Path) -> Iterator[In
     yield Interrupted(checkpoint, portrait, tmp_path)
 
 
-def test_kill_9_leaves_a_film_that_plays_and_resume_ends_with_the_same_pixels(
+def test_kill_9_leaves_a_video_that_plays_and_resume_ends_with_the_same_pixels(
     interrupted: Interrupted,
 ) -> None:
     child = interrupted.start()
@@ -304,7 +304,7 @@ def test_kill_9_leaves_a_film_that_plays_and_resume_ends_with_the_same_pixels(
 def test_a_full_disk_is_one_sentence_and_resume_ends_with_the_same_pixels(
     interrupted: Interrupted,
 ) -> None:
-    """No file may be larger than 1.3 MB: the speech at 16 kHz is 1.28 MB, the film would be more."""
+    """No file may be larger than 1.3 MB: the speech at 16 kHz is 1.28 MB, the video would be more."""
     child = interrupted.start("-c", LIMITED, "1300000")
     _, said = child.communicate()
     assert child.returncode == 2, said

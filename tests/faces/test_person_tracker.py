@@ -9,7 +9,7 @@ from eadnet.errors import InputError
 from eadnet.faces.choice import CHOICES, ORDERS, Choice, pick
 from eadnet.faces.detectors.manual import face_in_box
 from eadnet.faces.face import Face
-from eadnet.faces.tracker import Track, Tracker
+from eadnet.faces.person_tracker import PersonTrack, PersonTracker
 
 RED, BLUE = np.full(192, 0.8, np.float32), np.full(192, 0.2, np.float32)
 
@@ -19,8 +19,8 @@ def face(x: float, y: float = 100.0, side: float = 60.0, look: np.ndarray | None
     return Face(made.box, made.points, look=look)
 
 
-def tracked(frames: list[list[Face]]) -> list[Track]:
-    tracker = Tracker()
+def tracked(frames: list[list[Face]]) -> list[PersonTrack]:
+    tracker = PersonTracker()
     for index, faces in enumerate(frames):
         tracker.update(index, faces)
     return tracker.tracks
@@ -130,7 +130,7 @@ def test_a_passing_mistake_is_no_person() -> None:
 
 
 def test_someone_chosen_by_a_point_is_looked_for_after_a_cut() -> None:
-    tracker = Tracker()
+    tracker = PersonTracker()
     for t in range(40):
         if t == 20:
             tracker.cut(t)

@@ -1,4 +1,4 @@
-"""Films: the file behind a VIDEO, and where a render is written and kept."""
+"""Videos: the file behind a VIDEO, and where a render is written and kept."""
 
 from __future__ import annotations
 
@@ -67,25 +67,25 @@ def _is_edited(video: Any) -> bool:
 
 
 def temporary_folder() -> Path:
-    """ComfyUI's folder for what nobody keeps."""
+    """ComfyUI's folder for temporary files."""
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def film_path(prefix: str, key: str, width: int, height: int) -> Path:
-    """Where an unfinished film with this key lies in the output folder: the same place for the same film."""
+def unfinished_path(prefix: str, key: str, width: int, height: int) -> Path:
+    """Where the unfinished video with this key lies in the output folder; the key decides the place."""
     folder, name, *_ = folder_paths.get_save_image_path(
         prefix, folder_paths.get_output_directory(), width, height
     )
     return Path(folder) / f"{name}_{key}.mp4"
 
 
-def place_film(film: Path, prefix: str, width: int, height: int) -> tuple[Path, ui.SavedResult]:
-    """Give a finished film the next free number, as Save Video does; and how the page finds it."""
+def save_video(video: Path, prefix: str, width: int, height: int) -> tuple[Path, ui.SavedResult]:
+    """Move a finished video to the next free number, as Save Video does; also what the page shows."""
     folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
         prefix, folder_paths.get_output_directory(), width, height
     )
     target = Path(folder) / f"{name}_{counter:05}_.mp4"
-    film.replace(target)
+    video.replace(target)
     return target, ui.SavedResult(target.name, subfolder, io.FolderType.output)

@@ -24,7 +24,7 @@ from .resample import TAPS, sample
 
 # Frames that are worked on together: enough to keep a device busy; few enough for memory and, on a processor,
 # for its cache, which holds so many pixels of crops.
-_TOGETHER, _IN_CACHE = 8, 1 << 19
+_BATCH, _IN_CACHE = 8, 1 << 19
 # Beyond a frame's edge its pixels are repeated for so many pixels of the crop before grey begins, so that
 # none of the grey comes back with the face.
 _BLEED = 2.5
@@ -161,8 +161,8 @@ class FaceTrack:
 
     def _together(self, device: torch.device) -> int:
         """How many frames are worked on at once."""
-        fitting = _IN_CACHE // self.resolution**2 if device.type == "cpu" else _TOGETHER
-        return max(1, min(_TOGETHER, fitting))
+        fitting = _IN_CACHE // self.resolution**2 if device.type == "cpu" else _BATCH
+        return max(1, min(_BATCH, fitting))
 
     def _checked(self, frames: Any, indices: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
         """Frames as a tensor and their matrices; InputError unless they are frames of this track."""

@@ -14,9 +14,9 @@ from eadnet.errors import InputError
 from eadnet.faces.choice import Choice
 from eadnet.faces.detectors.manual import ManualDetector, face_at_points, face_in_box
 from eadnet.faces.face import Face, unturned
-from eadnet.faces.follow import FALLBACKS, follow, watch
+from eadnet.faces.face_track import FaceTrack
 from eadnet.faces.framing import FRAMINGS, PORTRAIT_TEMPLATE
-from eadnet.faces.track import FaceTrack
+from eadnet.faces.tracking import FALLBACKS, detect_faces, track_face
 from eadnet.media.images import read_image
 
 BOX = np.array([60, 40, 120, 110], np.float32)
@@ -44,19 +44,19 @@ def seen(gone: set[int], count: int, step: float = 1.0) -> list[list[Face]]:
 
 
 def followed(gone: set[int], count: int = 40, fallback: str = "interpolate", **settings: int) -> FaceTrack:
-    sighting = watch(pictures(count), Script(seen(gone, count)))
-    return follow(sighting, "portrait", 64, None, fallback, **settings)
+    detections = detect_faces(pictures(count), Script(seen(gone, count)))
+    return track_face(detections, "portrait", 64, None, fallback, **settings)
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)
 def test_a_track_covers_every_frame(framing: str) -> None:
-    track = follow(watch(pictures(7), ManualDetector(face_in_box(BOX))), framing, 64)
+    track = track_face(detect_faces(pictures(7), ManualDetector(face_in_box(BOX))), framing, 64)
     assert len(track) == 7 and track.valid.all() and track.found.all() and track.missing() == []
     assert track.size == (150, 200) and track.framing == framing
 
 
 def test_the_portrait_framing_puts_the_points_where_mini_has_them() -> None:
-    track = follow(watch(pictures(1), ManualDetector(face_in_box(BOX))), "portrait", 100)
+    track = track_face(detect_faces(pictures(1), ManualDetector(face_in_box(BOX))), "portrait", 100)
     placed = track.points[0] @ track.matrices[0, :, :2].T + track.matrices[0, :, 2]
     assert (placed - (torch.tensor(PORTRAIT_TEMPLATE) * 100 - 0.5)).norm(dim=-1).max() < 4
 
@@ -92,7 +92,7 @@ def test_only_a_clip_without_any_face_is_an_error() -> None:
 
 def test_a_face_by_hand_holds_whatever_the_frames_show() -> None:
     frames = [np.full((150, 200, 3), level, np.uint8) for level in (0, 60, 255, 255, 0, 120)]
-    track = follow(watch(frames, ManualDetector(face_in_box(BOX))), "portrait", 64, patience=0)
+    track = track_face(detect_faces(frames, ManualDetector(face_in_box(BOX))), "portrait", 64, patience=0)
     assert track.missing() == [] and track.found.all()
 
 
@@ -101,7 +101,7 @@ def test_a_cut_resets_smoothing_and_nothing_is_held_across_it() -> None:
     faces = seen({18, 19, 20, 21}, 40, step=0.0)
     for t in range(20, 40):
         faces[t] = [face_in_box(BOX + 40) for _ in faces[t]]
-    track = follow(watch(frames, Script(faces)), "portrait", 64)
+    track = track_face(detect_faces(frames, Script(faces)), "portrait", 64)
     assert track.shots == (0, 20) and track.missing() == []
     x = track.points[:, 2, 0]
     assert torch.allclose(x[:20], x[0], atol=0.01) and torch.allclose(x[20:], x[39], atol=0.01)
@@ -109,11 +109,11 @@ def test_a_cut_resets_smoothing_and_nothing_is_held_across_it() -> None:
 
 
 def test_an_index_that_nobody_has_says_how_many_there_are() -> None:
-    sighting = watch(pictures(5), ManualDetector(face_in_box(BOX)))
+    detections = detect_faces(pictures(5), ManualDetector(face_in_box(BOX)))
     with pytest.raises(
         InputError, match="1 face was found in the video, and the face index is 4: use 0 to 0"
     ):
-        follow(sighting, "portrait", 64, Choice("index", "left-right", 4))
+        track_face(detections, "portrait", 64, Choice("index", "left-right", 4))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_an_index_that_nobody_has_says_how_many_there_are() -> None:
 def test_faces_of_two_pixels_of_the_whole_frame_and_cut_by_its_border(box: list[int], framing: str) -> None:
     frame = np.random.default_rng(0).integers(0, 256, (150, 200, 3), dtype=np.uint8)
     face = face_in_box(np.array(box, np.float32))
-    track = follow(watch([frame], ManualDetector(face)), framing, 64)
+    track = track_face(detect_faces([frame], ManualDetector(face)), framing, 64)
     crop = track.crop(frame[None], [0])
     assert torch.isfinite(crop).all()
     assert track.paste(frame[None], crop, [0]).shape == (1, 150, 200, 3)
@@ -139,7 +139,7 @@ def test_a_video_on_its_side_gives_upright_crops(framing: str, turns: int) -> No
         (next(pictures(1)), face_in_box(BOX)),
         (frame, face_at_points(points.astype(np.float32))),
     ):
-        track = follow(watch([picture], ManualDetector(face)), framing, 64)
+        track = track_face(detect_faces([picture], ManualDetector(face)), framing, 64)
         placed.append(track.points[0] @ track.matrices[0, :, :2].T + track.matrices[0, :, 2])
     # LatentSync's correction shifts by a pixel or two, and which way depends on the turn.
     assert (placed[0] - placed[1]).norm(dim=-1).max() < (0.01 if framing == "portrait" else 3.0)
@@ -154,13 +154,13 @@ def test_a_portrait_that_the_camera_turned_is_upright(tmp_path: Path) -> None:
     Image.fromarray(np.rot90(upright)).save(tmp_path / "a.png", exif=exif)
     frame = (read_image(tmp_path / "a.png") * 255).round().byte().numpy()
     assert np.array_equal(frame, upright)
-    track = follow(watch([frame], ManualDetector(face_in_box(BOX))), "portrait", 64)
+    track = track_face(detect_faces([frame], ManualDetector(face_in_box(BOX))), "portrait", 64)
     assert track.size == (150, 200) and track.crop(frame[None], [0])[0, :, 32, 32].min() > 0.5
 
 
 def test_frames_that_change_their_size_and_no_frames_are_refused() -> None:
     detector = ManualDetector(face_in_box(BOX))
     with pytest.raises(InputError, match="Frame 1 is 30 x 20 pixels"):
-        watch([np.zeros((50, 60, 3), np.uint8), np.zeros((20, 30, 3), np.uint8)], detector)
+        detect_faces([np.zeros((50, 60, 3), np.uint8), np.zeros((20, 30, 3), np.uint8)], detector)
     with pytest.raises(InputError, match="no frames"):
-        watch([], detector)
+        detect_faces([], detector)
