@@ -24,7 +24,6 @@ def clips(seed: int, intensities: tuple[float, float], count: int = 160) -> Simp
         layout=LAYOUT,
         params=params.astype(np.float32),
         openings=openings.astype(np.float32),
-        layout=LAYOUT,
         texts=[{"emotion": name} for name in names],
     )
 
