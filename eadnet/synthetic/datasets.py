@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from ..dataset_format import FPS, SAMPLE_RATE, SETTINGS, ParameterLayout
 from ..errors import InputError, no_such
-from ..training.data.clips import FPS, SAMPLE_RATE, SETTINGS
-from ..training.data.parameters import ParameterLayout
 from . import expression
 from .captions import KINDS, shows_one
 from .clips import described, make_changing_clip, make_clip

@@ -16,8 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..training.data.clips import FPS, OTHER_VOICES, SETTINGS
-from ..training.data.parameters import ParameterLayout
+from ..dataset_format import FPS, OTHER_VOICES, SETTINGS, ParameterLayout
 from .clips import described
 from .datasets import seeds_of, to_int16
 from .recordings import FOREIGN_SHARE, other_voices, record

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..training.data.clips import MOMENTS_PER_STILL_PERSON
+from ..dataset_format import MOMENTS_PER_STILL_PERSON
 from . import expression
 from .datasets import LAYOUT
 from .identity import sample_identity

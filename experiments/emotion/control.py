@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from eadnet.captions.timeline import blend, key_weights, parse_timeline, timeline_tokens
+from eadnet.dataset_format import FPS
 from eadnet.metrics.intervals import mean_interval
 from eadnet.metrics.mouth import correlation
 from eadnet.synthetic import expression as world
-from eadnet.training.data.clips import FPS, labels_of
+from eadnet.training.data.clips import labels_of
 from experiments.emotion.evaluator import READ, Evaluator, Section, parameters_of, vector
 from experiments.readings import OPENING
 

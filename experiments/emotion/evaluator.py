@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eadnet.dataset_format import FPS, SAMPLE_RATE
 from eadnet.modules.parameter_regressors import PairedParameterRegressor
 from eadnet.synthetic import expression as world
-from eadnet.training.data.clips import FPS, SAMPLE_RATE, ClipSet
+from eadnet.training.data.clips import ClipSet
 from eadnet.training.data.images import to_model_range
 from experiments.clip_renderer import ClipRenderer
 from experiments.data import speech_of

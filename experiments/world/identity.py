@@ -15,13 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from eadnet.dataset_format import SETTINGS
 from eadnet.modules.parameter_regressors import PictureRegressor
 from eadnet.synthetic.datasets import seeds_of
 from eadnet.synthetic.geometry import Geometry, Pose
 from eadnet.synthetic.identity import Identity
 from eadnet.synthetic.renderer import landmarks_of
 from eadnet.synthetic.studio import person
-from eadnet.training.data.clips import SETTINGS, ClipSet, labels_of
+from eadnet.training.data.clips import ClipSet, labels_of
 from eadnet.training.data.images import to_model_range
 from eadnet.training.regressors.pictures import degraded
 from eadnet.training.trainer import Trainer

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eadnet.dataset_format import FPS, SAMPLE_RATE
 from eadnet.metrics.mouth import correlation, lag_curve, speech_envelope
 from eadnet.metrics.temporal import jitter
-from eadnet.training.data.clips import FPS, SAMPLE_RATE, labels_of
+from eadnet.training.data.clips import labels_of
 from eadnet.training.regressors.pictures import true_values
 from experiments.data import speech_of
 from experiments.emotion_classifier import EmotionClassifier

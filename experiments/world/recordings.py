@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from eadnet.dataset_format import FPS, SAMPLE_RATE
 from eadnet.media.audio import load_audio, num_frames, to_mono_16k
 from eadnet.metrics.mouth import correlation, lag_curve, speech_envelope
 from eadnet.modules.parameter_regressors import ParameterRegressor
-from eadnet.training.data.clips import FPS, SAMPLE_RATE
 from experiments.clip_renderer import ClipRenderer
 from experiments.readings import OPENING
 

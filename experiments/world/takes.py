@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eadnet.dataset_format import FPS
 from eadnet.faces.masks import feathered, mask_image
 from eadnet.modules.parameter_regressors import ParameterRegressor
 from eadnet.synthetic.clips import SyntheticClip, animate, make_clip
 from eadnet.synthetic.renderer import Renderer
-from eadnet.training.data.clips import FPS, ClipSet
+from eadnet.training.data.clips import ClipSet
 from eadnet.training.data.images import to_model_range
 from eadnet.training.tasks.autoencoder import flicker, psnr
 from experiments.clip_renderer import ClipRenderer

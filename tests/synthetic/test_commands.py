@@ -19,7 +19,7 @@ from eadnet.synthetic.clips import make_clip  # noqa: E402
 from eadnet.synthetic.datasets import DatasetShape, check_room, make_dataset  # noqa: E402
 from eadnet.synthetic.expression import PARAMETERS  # noqa: E402
 from eadnet.synthetic.studio import person  # noqa: E402
-from eadnet.training.data.clips import ClipSet, labels_of  # noqa: E402
+from eadnet.training.data.clips import ClipSet, labels_of
 
 
 def render(out: Path, *words: str) -> int:

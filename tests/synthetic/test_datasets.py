@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("cv2", reason="rendering needs the 'synthetic' extra (opencv-python-headless)")
 pytest.importorskip("espeakng_loader", reason="speech needs the 'synthetic' extra (espeakng-loader)")
 
+from eadnet.dataset_format import MOMENTS_PER_STILL_PERSON
 from eadnet.errors import InputError  # noqa: E402
 from eadnet.synthetic.clips import described  # noqa: E402
 from eadnet.synthetic.datasets import (  # noqa: E402
@@ -20,7 +21,7 @@ from eadnet.synthetic.datasets import (  # noqa: E402
 )
 from eadnet.synthetic.expression import HEAD_POSE, INDEX, RANGES  # noqa: E402
 from eadnet.synthetic.stills import render_stills  # noqa: E402
-from eadnet.training.data.clips import MOMENTS_PER_STILL_PERSON, ClipSet, StillSet, labels_of  # noqa: E402
+from eadnet.training.data.clips import ClipSet, StillSet, labels_of
 
 SHAPE = DatasetShape(clips=2, frames=6, size=32)
 

@@ -1,17 +1,4 @@
-"""Clips and stills on disk, and what the networks read from them.
-
-A data set of clips is a folder of plain numpy arrays, one row per clip, so that it can be memory-mapped:
-
-    frames.npy       uint8   [N, T, S, S, 3]   the clip
-    references.npy   uint8   [N, R, S, S, 3]   the same person at other moments, the first one calm
-    speech.npy       int16   [N, samples]      the audio input, 16 kHz
-    texts.json       N descriptions: row, text; perhaps `later`, the text that a frame's change leads to
-    captions.jsonl   perhaps: what `eadnet caption` said of the clips; training then reads these words
-    params.npy       float32 [N, T, P]         perhaps: facial parameters, named in parameters.json
-    openings.npy     float32 [N, T]            with them: true opening of the mouth
-    voices.npy       int16   [N, K, samples]   perhaps: the same said by other speakers
-    changes.npy      float32 [N, T]            perhaps: the share of the text `later` that a frame shows
-"""
+"""Clips and stills on disk (see `eadnet.dataset_format`), and what the networks read from them."""
 
 from __future__ import annotations
 
@@ -22,15 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...captions.dataset import load_captions
+from ...dataset_format import CAPTIONS, ParameterLayout
 from ...errors import InputError
-from .parameters import ParameterLayout
-
-FPS, SAMPLE_RATE = 25, 16000
-SETTINGS = "made_with.json"
-OTHER_VOICES = "voices.npy"
-CHANGES = "changes.npy"
-CAPTIONS = "captions.jsonl"
-MOMENTS_PER_STILL_PERSON = 6
 
 
 def clip_name(row: int) -> str:

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...dataset_format import CHANGES, MOMENTS_PER_STILL_PERSON, OTHER_VOICES, ParameterLayout
 from ...errors import InputError
-from .clips import CHANGES, MOMENTS_PER_STILL_PERSON, OTHER_VOICES, read_parameters, read_texts
-from .parameters import ParameterLayout
+from .clips import read_parameters, read_texts
 
 CHANNELS = 4  # of every latent
 ARRAYS = ("target", "masked", "reference")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .parameters import ParameterLayout
+from ...dataset_format import ParameterLayout
 
 
 class SpeechSet:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import torch
 
+from ...dataset_format import FPS, SAMPLE_RATE
 from ...media.video import write_video
-from .clips import FPS, SAMPLE_RATE, ClipSet, clip_name
+from .clips import ClipSet, clip_name
 
 
 def write_videos(clips: ClipSet, folder: Path) -> int:

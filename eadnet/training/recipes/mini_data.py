@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from ...dataset_format import OTHER_VOICES
 from ...presets import Preset
 from ...synthetic.datasets import LAYOUT, DatasetShape, render_dataset
 from ...synthetic.speech_sets import LAYOUT as SPEECH_LAYOUT
 from ...synthetic.speech_sets import make_other_voices, make_speech
 from ...synthetic.stills import render_stills
-from ..data.clips import OTHER_VOICES
 from ..data.encoding import encode_dataset, encode_stills
 from ..data.latents import LatentSet
 from .budget import Budget

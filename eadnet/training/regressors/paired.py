@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...dataset_format import MOMENTS_PER_STILL_PERSON
 from ...modules.parameter_regressors import PairedParameterRegressor
-from ..data.clips import MOMENTS_PER_STILL_PERSON, ClipSet, StillSet, labels_of
+from ..data.clips import ClipSet, StillSet, labels_of
 from ..data.images import to_model_range
 from ..trainer import Trainer
 from .pictures import degraded, true_values

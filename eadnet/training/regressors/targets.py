@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ...dataset_format import ParameterLayout
 from ...errors import InputError
 from ..data.latents import LatentSet
-from ..data.parameters import ParameterLayout
 
 
 @dataclass(frozen=True)

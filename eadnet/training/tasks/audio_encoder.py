@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...dataset_format import FPS
 from ...modules.mini_audio import MiniAudioEncoder
 from ...modules.slices import ROWS_PER_FRAME
-from ..data.clips import FPS
 from ..data.speech import SpeechSet
 from ..trainer import Trainer
 from .linear_head import DRIFT_WEIGHT, least_squares

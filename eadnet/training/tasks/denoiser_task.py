@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...dataset_format import FPS
 from ...errors import InputError
 from ...faces.masks import latent_mask, mask_image
 from ...modules.autoencoder import FACTOR
@@ -26,7 +27,6 @@ from ...modules.parameter_regressors import LatentParameterRegressor
 from ...modules.stda import DIRECTIONS, STDA
 from ...modules.unet import EADUNet
 from ...presets import Preset
-from ..data.clips import FPS
 from ..data.latent_crop import LatentCrop
 from ..data.latents import Batch, LatentSet
 from ..losses.snr import min_snr_weight

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ...dataset_format import FPS, SAMPLE_RATE
 from ...faces.masks import mask_image
 from ...media.lengths import Length
 from ...media.reader import PicturesInMemory
@@ -15,7 +16,7 @@ from ...media.speech import SpeechInMemory
 from ...media.video import write_video
 from ...modules.autoencoder import MiniAutoencoder
 from ...rendering import CentreCropper, Networks, RenderSettings, Scene, render_frames
-from ..data.clips import FPS, SAMPLE_RATE, ClipSet
+from ..data.clips import ClipSet
 from .denoiser_task import DenoiserTask
 
 

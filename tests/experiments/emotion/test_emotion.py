@@ -14,11 +14,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from eadnet.dataset_format import FPS
 from eadnet.rendering import RenderSettings, load_model
 from eadnet.synthetic.captions import Description
 from eadnet.synthetic.datasets import LAYOUT
 from eadnet.synthetic.expression import EMOTIONS, INDEX
-from eadnet.training.data.clips import FPS, labels_of
+from eadnet.training.data.clips import labels_of
 from experiments.clip_renderer import ClipRenderer
 from experiments.emotion import command, control, following
 from experiments.emotion.evaluator import READ, Evaluator, Section, vector

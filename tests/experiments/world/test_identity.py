@@ -10,11 +10,11 @@ import torch
 
 pytest.importorskip("cv2", reason="rendering needs the 'synthetic' extra (opencv-python-headless)")
 
+from eadnet.dataset_format import SETTINGS
 from eadnet.synthetic.datasets import LAYOUT, seeds_of  # noqa: E402
 from eadnet.synthetic.expression import PARAMETERS, neutral  # noqa: E402
 from eadnet.synthetic.renderer import Renderer  # noqa: E402
 from eadnet.synthetic.studio import person  # noqa: E402
-from eadnet.training.data.clips import SETTINGS  # noqa: E402
 from experiments.world.identity import (  # noqa: E402
     FACTORS,
     IdentityRegressor,

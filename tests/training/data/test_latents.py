@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from eadnet.dataset_format import MOMENTS_PER_STILL_PERSON, ParameterLayout
 from eadnet.errors import InputError
 from eadnet.modules.autoencoder import MiniAutoencoder
-from eadnet.training.data.clips import MOMENTS_PER_STILL_PERSON
 from eadnet.training.data.encoding import encode_dataset, encode_stills
 from eadnet.training.data.latents import ARRAYS, Faces, LatentStills
-from eadnet.training.data.parameters import ParameterLayout
 from tests.training.tiny_world import FRAMES, latent_set, write_clips
 
 WHO = torch.zeros(200, dtype=torch.long)

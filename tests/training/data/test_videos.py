@@ -10,9 +10,10 @@ import pytest
 
 from eadnet.captions.dataset import caption_folder
 from eadnet.captions.template import TemplateCaptioner
+from eadnet.dataset_format import CAPTIONS
 from eadnet.errors import InputError
 from eadnet.synthetic.datasets import LAYOUT, DatasetShape, arrays_of
-from eadnet.training.data.clips import CAPTIONS, ClipSet, clip_name, read_texts
+from eadnet.training.data.clips import ClipSet, clip_name, read_texts
 from eadnet.training.data.latents import LatentSet
 from eadnet.training.data.videos import main, write_videos
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
+from eadnet.dataset_format import ParameterLayout
 from eadnet.errors import InputError
 from eadnet.modules.autoencoder import MiniAutoencoder
 from eadnet.modules.tfrm import TFRM
 from eadnet.synthetic.datasets import LAYOUT, DatasetShape, seeds_of
 from eadnet.training.data.latents import LatentSet
-from eadnet.training.data.parameters import ParameterLayout
 from eadnet.training.losses.weights import Weights
 from eadnet.training.recipes import mini, mini_data
 from eadnet.training.recipes.budget import Budget

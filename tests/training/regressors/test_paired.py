@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from eadnet.dataset_format import MOMENTS_PER_STILL_PERSON
 from eadnet.modules.parameter_regressors import PairedParameterRegressor
 from eadnet.synthetic.datasets import LAYOUT
 from eadnet.synthetic.expression import INDEX, PARAMETERS
-from eadnet.training.data.clips import MOMENTS_PER_STILL_PERSON
 from eadnet.training.data.images import to_model_range
 from eadnet.training.regressors.paired import train_paired_parameter_regressor
 from eadnet.training.regressors.pictures import true_values

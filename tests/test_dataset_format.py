@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from eadnet.dataset_format import ParameterLayout
 from eadnet.errors import InputError
 from eadnet.synthetic.datasets import LAYOUT
-from eadnet.training.data.parameters import ParameterLayout
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

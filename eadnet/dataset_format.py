@@ -1,4 +1,17 @@
-"""Which facial parameters a data set knows: the columns of its `params.npy`, by name and by kind."""
+"""The form of data sets on disk: what those who write them and those who train on them agree on.
+
+A data set of clips is a folder of plain numpy arrays, one row per clip, so that it can be memory-mapped:
+
+    frames.npy       uint8   [N, T, S, S, 3]   the clip
+    references.npy   uint8   [N, R, S, S, 3]   the same person at other moments, the first one calm
+    speech.npy       int16   [N, samples]      the audio input, 16 kHz
+    texts.json       N descriptions: row, text; perhaps `later`, the text that a frame's change leads to
+    captions.jsonl   perhaps: what `eadnet caption` said of the clips; training then reads these words
+    params.npy       float32 [N, T, P]         perhaps: facial parameters, named in parameters.json
+    openings.npy     float32 [N, T]            with them: true opening of the mouth
+    voices.npy       int16   [N, K, samples]   perhaps: the same said by other speakers
+    changes.npy      float32 [N, T]            perhaps: the share of the text `later` that a frame shows
+"""
 
 from __future__ import annotations
 
@@ -6,8 +19,14 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ...errors import InputError
+from .errors import InputError
 
+FPS, SAMPLE_RATE = 25, 16000
+SETTINGS = "made_with.json"
+OTHER_VOICES = "voices.npy"
+CHANGES = "changes.npy"
+CAPTIONS = "captions.jsonl"
+MOMENTS_PER_STILL_PERSON = 6
 LAYOUT = "parameters.json"
 OPENING = "mouth_opening"
 
