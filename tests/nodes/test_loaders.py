@@ -172,7 +172,7 @@ class TestLatentSync:
     ) -> None:
         model, encoder = run(nodes.EADNetLatentSyncLoader, **latentsync)
         assert model.info.latent_scale == pytest.approx(0.18215)
-        assert model.info.shared_noise == 1.0
+        assert model.info.defaults["shared_noise"] == 1.0
         assert model.info.mask_region == "lower_face"
         assert encoder.use().config["n_audio_state"] == 8
 

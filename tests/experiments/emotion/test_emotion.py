@@ -16,6 +16,7 @@ from torch import Tensor
 
 from eadnet.rendering import RenderSettings, load_model
 from eadnet.synthetic.captions import Description
+from eadnet.synthetic.datasets import LAYOUT
 from eadnet.synthetic.expression import EMOTIONS, INDEX
 from eadnet.training.data.clips import FPS, labels_of
 from experiments.clip_renderer import ClipRenderer
@@ -40,6 +41,7 @@ class Clips:
     """Four people with true openings of the mouth."""
 
     openings = np.random.default_rng(0).random((4, FRAMES)).astype(np.float32)
+    params, layout = np.zeros((4, FRAMES, len(LAYOUT.names)), np.float32), LAYOUT
     texts = ({"text": "very happy"},) * 4
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ import torch
 
 pytest.importorskip("cv2", reason="rendering needs the 'synthetic' extra (opencv-python-headless)")
 
-from eadnet.synthetic.datasets import seeds_of  # noqa: E402
+from eadnet.synthetic.datasets import LAYOUT, seeds_of  # noqa: E402
 from eadnet.synthetic.expression import PARAMETERS, neutral  # noqa: E402
 from eadnet.synthetic.renderer import Renderer  # noqa: E402
 from eadnet.synthetic.studio import person  # noqa: E402
@@ -59,6 +59,7 @@ def test_it_learns_in_the_stated_number_of_steps(tmp_path):
     clips.folder = tmp_path
     clips.frames = rng.integers(0, 255, (4, 4, 128, 128, 3), dtype=np.uint8)
     clips.params = np.zeros((4, 4, len(PARAMETERS)), np.float32)
+    clips.openings, clips.layout = np.zeros((4, 4), np.float32), LAYOUT
     model = train_identity_regressor(clips, "train", tmp_path / "likeness", steps=3, batch=4)
     points, who = model.read(torch.zeros(2, 3, 128, 128))
     assert points.shape == (2, 68, 2) and who.shape == (2, len(FACTORS))
