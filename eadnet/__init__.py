@@ -1,3 +1,3 @@
-"""EAD-Net: emotion-aware talking heads. The library; it knows nothing of ComfyUI."""
+"""EAD-Net: emotion-aware talking heads. The library; it does not import ComfyUI."""
 
 __version__ = "0.1.0"

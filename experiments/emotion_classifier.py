@@ -22,7 +22,7 @@ _SHRINKAGE = 0.1
 
 
 class EmotionClassifier:
-    """Fitted on the clips of a data set whose emotion stays; tells a clip's emotion from the means of its
+    """Fitted on the clips of a data set whose emotion stays; predicts a clip's emotion from the means of its
     readings.
     """
 

@@ -44,7 +44,7 @@ def page(drawn: Tensor, stills: Tensor, names: Sequence[str], vae: MiniAutoencod
     lines = [
         "# Drawings and photographs",
         "",
-        "`mini` knows drawn heads only and says so when it gets something else. A picture is called a "
+        "`mini` was trained on drawn heads only and warns when it gets something else. A picture is called a "
         f"photograph where its line contrast is below {FLATTEST_PHOTOGRAPH:g}, or where it comes back from "
         f"the autoencoder with less than {WORST_DRAWING:g} dB in the face (`eadnet/faces/drawn.py`). The "
         "limits were chosen on other drawings of the same world and on these very stills: expect more misses "

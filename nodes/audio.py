@@ -48,7 +48,7 @@ class EADNetAudioEncode(io.ComfyNode):
                 io.Boolean.Input(
                     "silence_gate",
                     default=True,
-                    optional=True,  # workflows saved before it came know nothing of it
+                    optional=True,  # workflows saved before it existed lack it
                     tooltip="Close the mouth in pauses: breath and background noise, 40 dB below the speech, "
                     "count as silence.",
                 ),

@@ -27,7 +27,7 @@ from ..eadnet.media.images import unit_range
 from . import host
 from .checks import check_widgets
 from .footage import Footage, opened
-from .types import Denoiser, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegion, schema
+from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegion, schema
 
 logger = logging.getLogger(__name__)
 
@@ -196,7 +196,7 @@ class EADNetFaceTrack(io.ComfyNode):
         manual: str,
         framing: str,
         resolution: int,
-        model: Denoiser | None = None,
+        model: DiffusionModel | None = None,
         mask: Tensor | None = None,
         face_landmarks: dict[str, Any] | None = None,
     ) -> io.NodeOutput:

@@ -14,7 +14,7 @@ from ..eadnet.errors import CheckpointError
 from . import host
 from .types import (
     AudioEncoder,
-    Denoiser,
+    DiffusionModel,
     GraphSmoother,
     Model,
     ModelInfo,
@@ -115,7 +115,7 @@ class EADNetCheckpointLoader(io.ComfyNode):
         info = ModelInfo.of(loaded)
         logger.info("EAD-Net loaded %s: %s, %d pixels.", checkpoint, info.preset, info.resolution)
         return io.NodeOutput(
-            Denoiser(parts["unet"], info),
+            DiffusionModel(parts["unet"], info),
             parts["audio_encoder"],
             parts["text_encoder"],
             vae,
@@ -185,7 +185,7 @@ class EADNetLatentSyncLoader(io.ComfyNode):
             network = apply_adapter(network, host.checkpoint_path(adapter), loaded.info)
         info = ModelInfo.of(loaded)
         logger.info("EAD-Net loaded %s: %s, %d pixels.", unet, info.preset, info.resolution)
-        return io.NodeOutput(Denoiser(host.Held(network), info), host.Held(encoder))
+        return io.NodeOutput(DiffusionModel(host.Held(network), info), host.Held(encoder))
 
 
 def _check_fit(unet_info: dict[str, Any], unet: str, encoder: torch.nn.Module, whisper: str) -> None:

@@ -12,7 +12,7 @@ from ..eadnet.faces.masks import REGIONS, feathered, latent_mask, mask_image, ma
 from ..eadnet.rendering import warn_of_photograph
 from . import host
 from .latents import decode_crops, encode_crops
-from .types import MASK, MASKED_SAMPLES, Denoiser, Model, schema
+from .types import MASK, MASKED_SAMPLES, DiffusionModel, Model, schema
 
 AUTO = "auto"
 
@@ -75,7 +75,7 @@ class EADNetPrepare(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, model: Denoiser, vae: io.Vae.Type, images: Tensor, frame_count: int, mask_region: str
+        cls, model: DiffusionModel, vae: io.Vae.Type, images: Tensor, frame_count: int, mask_region: str
     ) -> io.NodeOutput:
         check_pictures(images[:1])
         order = bounce(len(images), frame_count)

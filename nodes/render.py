@@ -30,7 +30,7 @@ from .latents import decode_crops, encode_crops
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
 from .types import (
     AudioEncoder,
-    Denoiser,
+    DiffusionModel,
     Emotion,
     EmotionTokens,
     FaceTrackSocket,
@@ -165,7 +165,7 @@ class EADNetRenderVideo(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        model: Denoiser,
+        model: DiffusionModel,
         vae: io.Vae.Type,
         audio_encoder: host.Network,
         source: Any,
@@ -249,7 +249,7 @@ class EADNetRenderVideo(io.ComfyNode):
 
 
 def _networks(
-    model: Denoiser,
+    model: DiffusionModel,
     vae: io.Vae.Type,
     audio_encoder: host.Network,
     tfrm: GraphSmoother | None,

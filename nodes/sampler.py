@@ -19,7 +19,7 @@ from .types import (
     MASKED_SAMPLES,
     Audio,
     AudioTokens,
-    Denoiser,
+    DiffusionModel,
     Emotion,
     EmotionTokens,
     Model,
@@ -68,7 +68,7 @@ class EADNetSampler(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        model: Denoiser,
+        model: DiffusionModel,
         audio: AudioTokens,
         latents: dict[str, Any],
         seed: int,

@@ -88,7 +88,7 @@ class ModelInfo:
 
 
 @dataclass(frozen=True)
-class Denoiser:
+class DiffusionModel:
     """EADNET_MODEL: the U-Net, and the settings that it was trained with."""
 
     network: Network

@@ -309,6 +309,6 @@ def test_a_full_disk_is_one_sentence_and_resume_ends_with_the_same_pixels(
     _, said = child.communicate()
     assert child.returncode == 2, said
     last = said.strip().splitlines()[-1]
-    assert "cannot be written on" in last and "plays in out.partial.mp4" in last
+    assert "cannot be written on" in last and "can be played: out.partial.mp4" in last
     assert len(read_video(interrupted.partial).frames) >= GROUP and not interrupted.out.exists()
     assert interrupted.resume() == interrupted.whole()

@@ -123,7 +123,7 @@ def _installed_by_cli(environment: Environment, cli: ComfyCli, tree: Path) -> bo
 
 
 def make_base(base: Path) -> None:
-    """A base directory as the server wants to find it (it does not make `custom_nodes` itself)."""
+    """A base directory as the server expects it (it does not make `custom_nodes` itself)."""
     for name in ("custom_nodes", "input", "output", "models", "user/default"):
         (base / name).mkdir(parents=True, exist_ok=True)
     settings = base / "user" / "default" / "comfy.settings.json"

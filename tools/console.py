@@ -22,7 +22,7 @@ def clock(seconds: float) -> str:
 
 
 def bar(value: float, maximum: float, width: int = 20) -> str:
-    """A bar in plain ASCII, since a Windows console may know nothing else."""
+    """A bar in plain ASCII, since a Windows console may show nothing else."""
     filled = round(width * min(max(value / maximum, 0.0), 1.0)) if maximum > 0 else 0
     return "[" + "#" * filled + "-" * (width - filled) + "]"
 

@@ -80,7 +80,7 @@ class LocalVLM(nn.Module):
             raise CheckpointError(
                 f"{folder.name} cannot be loaded as a vision-language model ({str(error)[:160]}): "
                 "download it again, "
-                "or choose one that the installed transformers knows."
+                "or choose one that the installed transformers supports."
             ) from error
         if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
             raise CheckpointError(

@@ -54,7 +54,7 @@ _NEGATION = re.compile(
 def parse_reply(reply: str) -> tuple[Description, tuple[str, ...]]:
     """A description and notes on what had to be put right.
 
-    Raises InputError when the reply is empty, refuses, or speaks of no emotion.
+    Raises InputError when the reply is empty, refuses, or names no emotion.
     """
     notes: list[str] = []
     text = _THINKING.sub("", reply[:_LONGEST_REPLY]).strip()
@@ -132,7 +132,7 @@ def _objects(text: str) -> Iterator[str]:
 
 
 def _closing(text: str, start: int) -> int | None:
-    """Where the brace at ``start`` is closed, minding strings; None when it is not."""
+    """Where the brace at ``start`` is closed, outside strings; None when it is not."""
     depth, quoted, escaped = 0, False, False
     for i in range(start, len(text)):
         letter = text[i]
@@ -152,7 +152,7 @@ def _closing(text: str, start: int) -> int | None:
 
 
 def _loaded(candidate: str, notes: list[str]) -> Mapping[str, Any] | None:
-    """A JSON object, mended where needed; None when it is beyond repair."""
+    """A JSON object, repaired where needed; None when it is beyond repair."""
     for mend in (lambda text: text, _mended, lambda text: _finished(_mended(text))):
         text = mend(candidate)
         for read in (json.loads, ast.literal_eval):  # literal_eval: single quotes, True, None; runs nothing
@@ -162,7 +162,7 @@ def _loaded(candidate: str, notes: list[str]) -> Mapping[str, Any] | None:
                 continue
             if isinstance(fields, Mapping):
                 if text is not candidate or read is not json.loads:
-                    notes.append("the JSON was broken and has been mended")
+                    notes.append("the JSON was broken and was repaired")
                 return fields
     return None
 

@@ -67,13 +67,13 @@ class Subject:
         self.pictures.close()
 
     def seen_by(self, network: str) -> LazyFrames:
-        """The face as a SyncNet of this name wants it."""
+        """The face, cropped for the SyncNet of this name."""
         if self._track is None:
             return changed(self.frames, centre_square)
         return face_crops(self.frames, syncnet_track(self._track, network))
 
     def tight(self) -> LazyFrames:
-        """The face alone, as landmark and expression networks want it."""
+        """The face alone, cropped for landmark and expression networks."""
         if self._track is None:
             return changed(self.frames, _tight)
         return face_crops(self.frames, square_track(self._track, TIGHT))

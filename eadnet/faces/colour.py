@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 # How much the match may change: contrast by a factor, brightness by a part of full scale. More than this is
-# no tint but a wrong face, which no tint mends.
+# no tint but a wrong face, which no tint corrects.
 _MOST_GAIN = 1.25
 _MOST_SHIFT = 0.08
 _RING = 12  # the ring's width is the crop's side over this

@@ -1,8 +1,8 @@
-"""Is an image drawn, as `mini` knows faces, or a photograph, which it cannot speak for?
+"""Is an image drawn, like those that `mini` was trained on, or a photograph?
 
 A drawing is flat between its lines, a photograph has grain and shading everywhere: the mean of the local
 change over its lower quartile is large for one and small for the other. Sharp, contrasty photographs pass for
-drawings by that, but the VAE, which knows drawings only, gives them back badly.
+drawings by that, but the VAE, trained on drawings only, reconstructs them badly.
 
 Measured on 448 heads of the synthetic world and 22 stills of people, a statue and a painting
 (docs/results/photographs.md).
@@ -46,7 +46,7 @@ def returned(pictures: Tensor, again: Tensor) -> Tensor:
 
 
 def is_photograph(pictures: Tensor, again: Tensor) -> bool:
-    """Whether the first of the crops [N, 3, R, R] in 0..1 is no drawing that `mini` knows.
+    """Whether the first of the crops [N, 3, R, R] in 0..1 is no drawing as in the training of `mini`.
 
     `again` is the same through its VAE.
     """

@@ -76,7 +76,7 @@ def track_face(
 
     Args:
         detections: from `detect_faces`.
-        framing, resolution: how the model wants the face, and how large.
+        framing, resolution: how the model expects the face, and how large.
         choice: which face; None is the largest.
         fallback: what happens in frames in which the face is lost: "previous" holds its place, "interpolate"
             moves it on a line to where it is seen again, "empty" leaves the frame as it is.

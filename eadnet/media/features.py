@@ -144,7 +144,7 @@ def _preemphasis(waveform: Tensor, first: Tensor) -> Tensor:
 
 
 def latentsync_mel(waveform: Tensor) -> Tensor:
-    """The mel spectrogram LatentSync's SyncNet listens to: 80 bands, 80 frames per second.
+    """The mel spectrogram LatentSync's SyncNet reads: 80 bands, 80 frames per second.
 
     Wav2Lip's settings (arXiv 2008.10010).
     Pre-emphasis 0.97, Hann window of 50 ms, amplitude in dB over 55-7600 Hz; -80..20 dB maps linearly

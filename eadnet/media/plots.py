@@ -47,7 +47,7 @@ def matrix_picture(matrix: NDArray[Any], size: int = 512, title: str = "frame gr
     """A square matrix [T, T] of weights >= 0 as a heat map with axes in frames, [size, size, 3] in 0..1.
 
     Colours follow the square root of the weight relative to the largest one, since rows sum to 1 and most
-    weights of a long clip are small. The bar on the right tells the weights.
+    weights of a long clip are small. The bar on the right shows the weights.
     """
     from PIL import Image, ImageDraw, ImageFont
 

@@ -1,6 +1,6 @@
 """A video that is written while it is made, can be watched at any time, and can be continued after a crash.
 
-Frames are encoded in groups that know nothing of each other, each by an encoder of its own, and go with
+Frames are encoded in groups that are independent of each other, each by an encoder of its own, and go with
 their sound into one fragment of an MP4 file. So whatever ends the program, the fragments that are on the disk
 play, and a video that was continued consists of the same groups as one made in one go.
 """
@@ -22,7 +22,7 @@ from .sound import PACKED, Sound, packed, unpacked
 from .video import AAC_RATES, even_sized
 
 GROUP = 48  # frames
-# In smaller images x264's macroblock tree reads memory that nobody wrote: the same frames give other bytes
+# In smaller images x264's macroblock tree reads uninitialised memory: the same frames give other bytes
 # now and then (10 of 200 groups of 32 x 32; none of 60 from 64 x 64 on).
 _TREE_FROM = 64
 _AAC_FRAME = 1024

@@ -1,4 +1,4 @@
-"""When somebody speaks in a recording, and when nobody does: a gate on its energy, with hysteresis."""
+"""Speech and pauses of a recording: a gate on its energy, with hysteresis."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class SoundFile:
             with av.open(str(self.path)) as container:
                 if not container.streams.audio:
                     raise InputError(f"{name} has no audio track: choose a file with audio.")
-                # Of some tracks (spatial sound of phones) FFmpeg knows nothing: decoding them would crash.
+                # Of some tracks (spatial sound of phones) FFmpeg has no decoder: decoding them would crash.
                 tracks = [track for track in container.streams.audio if track.codec_context is not None]
                 if not tracks:
                     raise InputError(f"{name} has no audio track that can be decoded: convert it to WAV.")

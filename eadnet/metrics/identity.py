@@ -28,7 +28,7 @@ def identity_similarity(
     """Cosine similarity of each frame with the mean face of the portraits (CSIM); 1 is the same.
 
     Args:
-        faces: [T, 3, H, W], 0..1 or uint8, crops as the recogniser wants them.
+        faces: [T, 3, H, W], 0..1 or uint8, crops as the recogniser expects them.
         portrait: [N, 3, H, W], one or more images of the person.
         recogniser: whose features to compare.
         chunk: faces at a time.

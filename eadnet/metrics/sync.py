@@ -60,7 +60,7 @@ class SyncNetwork(Protocol):
         num_frames: frames of one window.
         silence_beyond_ends: see `distances`.
         confident: threshold of the confidence, above which sound belongs to lips; 0 where not measured.
-        crop: what images it wants, in words.
+        crop: how its images are cropped, in words.
     """
 
     name: str
@@ -81,8 +81,8 @@ def distances(
         video, audio: [N, D].
         shifts: how far to look to each side, in frames.
         silence_beyond_ends: beyond the ends of the audio lie embeddings of zero, as in the published
-            evaluation of SyncNet v2; otherwise there is nothing to compare with. Unit embeddings want the
-            latter: they are closer to zero than to a stranger, which would favour large shifts.
+            evaluation of SyncNet v2; otherwise there is nothing to compare with. Unit embeddings need the
+            latter: they are closer to zero than to a mismatched one, which would favour large shifts.
 
     Returns:
         [N, 2 * shifts + 1], float32 on the CPU; NaN where there is nothing to compare with.
@@ -154,7 +154,7 @@ def sweep(
 def score(network: SyncNetwork, frames: Frames, waveform: Tensor, fps: float | Fraction) -> SyncScore:
     """Scores of a clip from its images and its sound.
 
-    SyncNets know 25 fps only: at any other rate the image on screen at each 1/25 s is taken. `offset` is
+    SyncNets work at 25 fps only: at any other rate the image on screen at each 1/25 s is taken. `offset` is
     then in frames of 1/25 s.
 
     Args:
@@ -240,7 +240,7 @@ def measure_sync(network: SyncNetwork, frames: Frames, waveform: Tensor, fps: fl
 
     Args:
         network: a SyncNet.
-        frames: [T, 3, H, W], values 0..1 or uint8, square crops of one face as the network wants them.
+        frames: [T, 3, H, W], values 0..1 or uint8, square crops of one face as the network expects them.
         waveform: [S], mono, 16 kHz.
         fps: frame rate of the images.
 
@@ -269,11 +269,11 @@ def _notes(result: SyncScore, frames: Frames, waveform: Tensor, fps: float | Fra
             f"the first {min(pictures, sound):.2f} s were compared."
         )
     if float(fps) != FPS:
-        notes.append(f"{float(fps):g} frames per second were read at {FPS}, the only rate SyncNets know.")
+        notes.append(f"{float(fps):g} frames per second were read at {FPS}, the rate of SyncNets.")
     if _never_changes(frames):
-        notes.append("The pictures never change, so the score tells nothing.")
+        notes.append("The pictures never change, so the score means nothing.")
     if len(result.framewise) < FEWEST_WINDOWS:
-        notes.append("Under 2 s any sound seems to fit somewhere: the confidence tells little.")
+        notes.append("Under 2 s any audio seems to fit somewhere: the confidence means little.")
     searched = int(result.mean_distances.isfinite().sum()) // 2
     if searched < MAX_SHIFT:
         notes.append(f"The clip is short: offsets were searched up to {searched} frames only.")

@@ -269,7 +269,7 @@ def _check_config(config: Mapping[str, Any]) -> None:
     unknown = set(config.get("ead") or {}) - set(_EAD_KEYS)
     if unknown:
         raise InputError(
-            f"The U-Net's ead section has no setting {min(unknown)!r}; it knows {', '.join(_EAD_KEYS)}."
+            f"The U-Net's ead section has no setting {min(unknown)!r}; it has {', '.join(_EAD_KEYS)}."
         )
     levels = len(config["block_out_channels"])
     for key, allowed in (("down_block_types", _DOWN_TYPES), ("up_block_types", _UP_TYPES)):

@@ -1,6 +1,6 @@
 """What the synthetic people say: a grammar of everyday sentences in nine languages.
 
-The grammar knows nothing of emotions, so that only the description can tell the face. Every sentence
+The grammar is free of emotions, so that only the description determines the face. Every sentence
 belongs to one split by its checksum, so no sentence is shared between training and test.
 """
 

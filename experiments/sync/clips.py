@@ -87,7 +87,7 @@ class EmbeddedClips:
         return [s.confidence for s in own], [s.confidence for s in other], zero
 
     @torch.no_grad()
-    def strangers(self) -> list[float]:
+    def mismatched(self) -> list[float]:
         """The confidence of every clip with every other clip's sound."""
         sounds = [self.network.embed_audio(speech_log_mel(sound)[None])[0] for sound in self.sounds]
         return [

@@ -79,11 +79,13 @@ def untrained(bench: Bench) -> list[str]:
 
 
 def mark(bench: Bench) -> list[str]:
-    """The confidence that few strangers reach, chosen on validation clips and tested on test clips."""
+    """The confidence that few mismatched clips reach, chosen on validation clips and tested on test clips."""
     network = bench.network()
-    chosen = EmbeddedClips(network, bench.clips("validation", VALIDATION_CLIPS), VALIDATION_CLIPS).strangers()
+    chosen = EmbeddedClips(
+        network, bench.clips("validation", VALIDATION_CLIPS), VALIDATION_CLIPS
+    ).mismatched()
     own, _, _ = (embedded := EmbeddedClips(network, bench.clips("test"), CLIPS)).confidences()
-    strangers = embedded.strangers()
+    mismatched = embedded.mismatched()
     lines = [
         "| mark, chosen on validation | reached by | own sound, test | another's sound, test |",
         "|---:|---:|---:|---:|",
@@ -92,10 +94,10 @@ def mark(bench: Bench) -> list[str]:
         bar = float(np.quantile(chosen, share))
         lines.append(
             f"| {bar:.3f} | {100 * (1 - share):.0f} % of other sounds, validation "
-            f"| {_above(own, bar)} | {_above(strangers, bar)} |"
+            f"| {_above(own, bar)} | {_above(mismatched, bar)} |"
         )
     bar = network.confident
-    lines.append(f"| {bar:.3f} | in use | {_above(own, bar)} | {_above(strangers, bar)} |")
+    lines.append(f"| {bar:.3f} | in use | {_above(own, bar)} | {_above(mismatched, bar)} |")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Real recordings, whose true mouths nobody knows: does the mouth follow the loudness?"""
+"""Real recordings, without a ground truth for the mouth: does the mouth follow the loudness?"""
 
 from __future__ import annotations
 

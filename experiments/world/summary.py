@@ -215,7 +215,7 @@ def _picture(m: Measured) -> list[Line]:
             "identity error, spreads",
             identity,
             best,
-            f"against a stranger {_mean(m.column('identity, a stranger')):.2f}",
+            f"another identity {_mean(m.column('identity, a stranger')):.2f}",
             "1.25 of the ceiling",
             identity.mean <= 1.25 * best,
         ),

@@ -16,7 +16,7 @@ _DTYPES = [torch.float16, torch.bfloat16, torch.float32]
 
 
 def unet_dtype(parameters: int) -> torch.dtype:
-    """The type to compute a U-Net of this size in, here, minding ComfyUI's --fp16-unet and the like."""
+    """The type to compute a U-Net of this size in, here, with ComfyUI's --fp16-unet and similar options."""
     device = model_management.get_torch_device()
     dtype = model_management.unet_dtype(device=device, model_params=parameters, supported_dtypes=_DTYPES)
     if dtype not in _DTYPES:  # 8-bit weights need ComfyUI's own layers

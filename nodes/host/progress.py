@@ -25,7 +25,7 @@ class NodeProgress:
 
 
 class _LatentFormat(comfy.latent_formats.LatentFormat):
-    """Our latents' approximate colours in the form ComfyUI's previewer wants: -1..1, bias apart."""
+    """Our latents' approximate colours in the form of ComfyUI's previewer: -1..1, bias apart."""
 
     def __init__(self, latent_rgb: Sequence[Sequence[float]]) -> None:
         *factors, bias = [[2 * value for value in row] for row in latent_rgb]

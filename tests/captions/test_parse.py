@@ -50,7 +50,7 @@ def test_wrapping_does_not_matter(wrapped: str) -> None:
 def test_broken_json_is_mended_and_noted(broken: str) -> None:
     description, notes = parse_reply(broken)
     assert (description.emotion, description.intensity) == ("sad", 0.6)
-    assert "the JSON was broken and has been mended" in notes
+    assert "the JSON was broken and was repaired" in notes
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a detector tells about itself, for whoever offers or chooses one."""
+"""What is listed about a detector, for the node, the command line and evaluation."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def train_online(
 
     A run that was killed goes on from what `folder`, which belongs to one `start`, holds.
 
-    Raises InputError when the time is over before the U-Net has started.
+    Raises InputError when the time is over before training of the U-Net starts.
     """
     ends = time.monotonic() + 60 * minutes
     budget, how = config.budget, config.denoiser
@@ -90,8 +90,8 @@ def train_online(
         task = DenoiserTask(model, preset, regressor, targets)
         left = ends - time.monotonic() - LAST_SECONDS
         if left <= 0:
-            raise InputError(f"{minutes:g} minutes are over before the denoiser begins: give it more.")
-        logger.info("the denoiser begins with %d clips and has %.0f s", len(data), left)
+            raise InputError(f"{minutes:g} minutes are over before the U-Net is trained: give it more.")
+        logger.info("training of the U-Net starts with %d clips and %.0f s left", len(data), left)
         how = replace(how, minutes=left / 60)
         train_denoiser(task, data, held_out, folder / "denoiser", how, before_step=clips.load_now_and_then)
     torch.save(model.state_dict(), folder / "denoiser" / "model.pt")

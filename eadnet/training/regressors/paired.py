@@ -1,6 +1,6 @@
 """Train the paired regressor: a face beside the calm portrait of the same person, to facial parameters.
 
-A regressor that sees one picture finds a third of how far a lid has come down, since it does not know the eye
+A regressor that sees one picture finds a third of how far a lid has come down, since it has not seen the eye
 at rest. And in clips lids narrow where brows come down, so a regressor trained on clips alone takes the one
 for the other; in stills every parameter goes its own way.
 """

@@ -1,6 +1,6 @@
-"""Fine-tune the VAE's decoder on clips: what holds still in the clip shall hold still on screen.
+"""Fine-tune the VAE's decoder on clips: what is still in the clip is to be still in the video.
 
-A VAE that has only seen stills owes nothing to the next frame: where an eyelid moves, the calm cheek
+A VAE trained on stills alone is not consistent over time: where an eyelid moves, the calm cheek
 beside it changes a little too. The encoder stays as it is, and with it everything a U-Net has learned.
 """
 
