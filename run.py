@@ -1,4 +1,4 @@
-"""One command from a fresh clone: `python run.py demo | test | comfy | bench | train`.
+"""One command from a fresh clone: `python run.py demo | test | comfy | bench | experiments | train`.
 
 Standard library only, so that it runs before anything is installed. The work is in `tools/`.
 """

@@ -34,8 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RootIsNoPackage())
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        for fixture in getattr(item, "fixturenames", ()):
-            for mark in MARKS_OF_FIXTURES.get(fixture, []):
-                item.add_marker(mark)
+        marks = [m for name in getattr(item, "fixturenames", ()) for m in MARKS_OF_FIXTURES.get(name, [])]
+        for mark in marks:
+            item.add_marker(mark)
+        if config.pluginmanager.hasplugin("xdist"):
+            # A file's tests share its fixtures, and those in ComfyUI its import: they stay in one process.
+            item.add_marker(pytest.mark.xdist_group("comfy" if marks else str(item.path)))

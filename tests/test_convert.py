@@ -115,6 +115,7 @@ def test_the_resolution_is_never_guessed(tmp_path: Path) -> None:
         convert(source)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "settings", "message"),
     [
@@ -134,6 +135,7 @@ def test_a_contradiction_is_refused(
         convert(source, **settings)
 
 
+@pytest.mark.slow
 def test_a_unet_of_another_shape_is_refused(tmp_path: Path) -> None:
     source = unet_file(tmp_path / "x" / "latentsync_unet.pt")
     with pytest.raises(CheckpointError, match="latentsync_unet.pt has .* where .* is needed"):

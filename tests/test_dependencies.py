@@ -25,7 +25,7 @@ OWN = {"eadnet", "nodes", "tools", "tests", "benchmarks", "experiments", "run"}
 # What runs inside ComfyUI may import it, and what it brings; nothing here installs it.
 COMFY = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "folder_paths", "latent_preview", "server"}
 # Programs and plugins: called, not imported.
-CALLED = {"mypy", "ruff", "comfy-cli"}
+CALLED = {"mypy", "ruff", "comfy-cli", "pytest-xdist"}
 WORKSHOP = ("synthetic", "training")  # of eadnet: for those who installed the extra "train"
 
 

@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 WORKFLOW = ROOT / "workflows" / "talking_portrait_api.json"
 PORTRAIT = ROOT / "eadnet" / "assets" / "portrait.png"
 SPEECH = ROOT / "eadnet" / "assets" / "speech.wav"
+# Tests run in as many processes as there are cores, up to four, as each takes a gigabyte or two.
+PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup")
 COMFY_PORT = 8188  # where people expect ComfyUI
 
 
@@ -55,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         description="EAD-Net for ComfyUI: set up and run. Everything is made on the first call and kept.",
     )
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="demo | test | comfy | bench | train"
+        dest="command", required=True, metavar="demo | test | comfy | bench | experiments | train"
     )
 
     def command(name: str, run, help: str) -> argparse.ArgumentParser:
@@ -86,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--comfyui", metavar="PATH", type=Path, help="use this installation of ComfyUI")
     command("test", test, "run every check and test; -- passes arguments on to pytest")
     command("bench", bench, "run the benchmarks; -- passes arguments on to them")
+    command("experiments", experiments, "measure models, write docs/results; -- NAME and its options")
     command("train", train, "train a model; -- passes arguments on to eadnet.training")
     return parser
 
@@ -183,12 +186,14 @@ def test(options: argparse.Namespace) -> int:
         ("ruff format", ["-m", "ruff", "format", "--check", "."]),
         ("mypy", ["-m", "mypy"]),
         ("mypy of the nodes", ["-m", "mypy", "-p", "ead_net.nodes"]),
-        ("pytest", ["-m", "pytest", *options.passed_on]),
+        ("pytest", ["-m", "pytest", *PARALLEL, *options.passed_on]),
     ]
+    # Two processes of tests with one thread each are faster than one with two: most tests are small.
+    own = {"MYPYPATH": str(types), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     failed = []
     for name, command in checks:
         say(f"--- {name}")
-        if run_in_foreground([python, *command], cwd=ROOT, env={**os.environ, "MYPYPATH": str(types)}):
+        if run_in_foreground([python, *command], cwd=ROOT, env={**os.environ, **own}):
             failed.append(name)
     say(f"FAILED: {', '.join(failed)}" if failed else "all checks passed")
     return 1 if failed else 0
@@ -198,6 +203,12 @@ def bench(options: argparse.Namespace) -> int:
     """The benchmarks."""
     python = _environment(options, "dev").python
     return run_in_foreground([python, "-m", "benchmarks", *options.passed_on], cwd=ROOT)
+
+
+def experiments(options: argparse.Namespace) -> int:
+    """An experiment by name; without one, a line for each."""
+    python = _environment(options, "dev").python
+    return run_in_foreground([python, "-m", "experiments", *options.passed_on], cwd=ROOT)
 
 
 def train(options: argparse.Namespace) -> int:

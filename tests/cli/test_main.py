@@ -60,6 +60,7 @@ def test_generate_writes_a_video_with_sound(
     assert "render 1/1" in said.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -146,6 +147,7 @@ def test_contact_sheet_of_a_video(files: Path, tmp_path: Path, capsys: pytest.Ca
     assert Image.open(target).size == (2 * (RESOLUTION + 2) + 2, 2 * (RESOLUTION + 2) + 2)
 
 
+@pytest.mark.slow
 def test_a_video_becomes_an_image_sequence_that_is_a_video_again(files: Path, tmp_path: Path) -> None:
     from eadnet.media.reader import VideoReader
 

@@ -101,6 +101,7 @@ def test_the_page_stands_alone(report: Path) -> None:
     assert not re.search(r'(src|href)="(?!data:)', page) and "nan" not in words(page)
 
 
+@pytest.mark.slow
 def test_finished_clips_are_not_scored_again(
     folders: Path, report: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def videos(folder: Path, noise: float = 0.0, count: int = 3) -> list[Path]:
     return paths
 
 
+@pytest.mark.slow
 def test_a_set_is_at_no_distance_from_itself_and_noise_takes_it_away(tmp_path: Path) -> None:
     networks = ScoringNetworks(inception=Means(), videomae=Means())
     truth = videos(tmp_path / "truth")

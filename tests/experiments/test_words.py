@@ -72,6 +72,7 @@ def test_movements_are_named_strongest_first_with_their_side() -> None:
     assert words.described({}) == "nothing"
 
 
+@pytest.mark.slow
 def test_the_page_names_every_word_and_the_sheet_shows_it(tmp_path: Path, probe: words.LinearProbe) -> None:
     words.write(tmp_path)
     page = (tmp_path / "words.md").read_text("utf-8")

@@ -39,6 +39,7 @@ class TestToMono16k:
         inner = slice(400, 7600)  # a resampling filter rings at the ends
         assert (result[inner] - expected[inner]).abs().max() < 0.01
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000])
     def test_speech_is_resampled_as_by_librosa(self, rate: int) -> None:
         """Sound up to 3 kHz, which both filters let pass whole."""

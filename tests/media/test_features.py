@@ -101,6 +101,7 @@ def test_mel_filters_are_librosas(n_fft: int, n_mels: int, low: float, high: flo
     np.testing.assert_allclose(slaney_filterbank(n_fft, n_mels, low, high), expected, rtol=1e-6, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pad_mode", ["reflect", "constant"])
 def test_mel_power_is_librosas_without_the_last_frame(speech: torch.Tensor, pad_mode: str) -> None:
     librosa = pytest.importorskip("librosa")

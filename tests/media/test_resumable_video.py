@@ -49,6 +49,7 @@ def streams(path: Path) -> tuple[float, float]:
         return picture, sound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3, GROUP - 1, GROUP, GROUP + 1, 3 * GROUP + 5])
 def test_exactly_the_frames_that_were_given_come_out(tmp_path: Path, count: int) -> None:
     assert write(tmp_path / "a.mp4", count).finish() == count
@@ -75,6 +76,7 @@ def test_every_frame_rate_is_kept_and_sound_ends_with_the_picture(tmp_path: Path
     assert abs(picture - sound) <= 0.5 / fps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rate", "channels"), [(8000, 1), (22050, 2), (11111, 2), (96000, 1), (48000, 6), (48000, 8), (11111, 8)]
 )
@@ -106,6 +108,7 @@ def test_a_partial_video_plays(tmp_path: Path) -> None:
     assert not (tmp_path / "a.mp4").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stopped", [5, GROUP, 2 * GROUP + 7, 4 * GROUP])
 def test_a_continued_video_is_the_same_to_the_last_bit(tmp_path: Path, stopped: int) -> None:
     count = 4 * GROUP + 9

@@ -45,6 +45,7 @@ def test_equal_pictures_are_equal_also_when_constant(clip):
         torch.testing.assert_close(ssim(pictures, pictures), torch.ones(len(pictures)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", [psnr, ssim])
 def test_more_noise_blur_and_shift_are_worse(clip, metric):
     noise = torch.randn(clip.shape, generator=torch.Generator().manual_seed(2))

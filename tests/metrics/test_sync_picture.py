@@ -8,6 +8,7 @@ from eadnet.metrics.sync import SyncReport, sweep
 from eadnet.metrics.sync_picture import sync_picture
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [1, 2, 60])
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_any_clip_makes_a_picture(frames: int, theme: str) -> None:

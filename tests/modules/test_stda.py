@@ -72,6 +72,7 @@ def brute_force(stda: STDA, x: Tensor, strip: int, max_positions: int) -> Tensor
     return x + mixed.transpose(1, 2).reshape(x.shape)
 
 
+@pytest.mark.slow
 @given(size=st.tuples(*3 * [st.integers(1, 6)]), strip=st.integers(1, 4))
 @example((4, 4, 6), 2)
 @example((3, 5, 7), 3)

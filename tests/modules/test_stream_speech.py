@@ -30,6 +30,7 @@ def speech(samples: int) -> torch.Tensor:
     return 0.3 * swell * torch.randn(samples, generator=torch.Generator().manual_seed(samples))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mini", "whisper"])
 @given(fps=st.sampled_from(RATES), samples=st.integers(1, 201_234))
 @example(25, 1)

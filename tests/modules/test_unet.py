@@ -74,6 +74,7 @@ def test_output_equals_the_published_network() -> None:
     assert error < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["unet_tiny", "latentsync_1.5_unet"])
 def test_every_key_and_shape_of_the_published_checkpoint(name: str) -> None:
     with torch.device("meta"):
@@ -134,6 +135,7 @@ def test_configuration_survives_and_is_independent_of_the_callers() -> None:
 # --- EAD-Net's parts ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "ead",
     [

@@ -58,6 +58,7 @@ def test_a_diffusers_folder_is_loaded(tmp_path: Path, rename: dict[str, str] | N
         assert loaded.decode(latents).shape == pictures.shape
 
 
+@pytest.mark.slow
 def test_latents_are_scaled_as_stable_diffusion_does() -> None:
     vae, pictures = small(), torch.rand(1, 3, 16, 16)
     with torch.no_grad():

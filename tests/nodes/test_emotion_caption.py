@@ -47,6 +47,7 @@ def test_an_endpoint_is_asked_and_its_reply_kept(caption: Any) -> None:
         assert len(server.pictures()) == 2
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_down_is_named(caption: Any, input_error: type[Exception]) -> None:
     with serving("") as server:
         url = server.url

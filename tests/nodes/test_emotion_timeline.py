@@ -32,6 +32,7 @@ def test_every_frame_gets_tokens_and_the_curve_is_drawn(
     assert picture.shape[0] == 1 and picture.shape[3] == 3 and picture.std() > 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [1, 13, 17, 40])
 def test_the_sampler_takes_it_at_any_length_and_in_windows(
     timeline: Any, nodes: Any, run: Run, loaded: Any, speech: Any, frames: int

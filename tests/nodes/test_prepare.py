@@ -80,6 +80,7 @@ def test_frames_beyond_the_recording_are_not_even_encoded(
     assert sum(encoded) == 2 * 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 1, 1, 3), (1, 64, 48, 4), (1, 50, 50, 1), (1, 4000, 4000, 3)])
 def test_pictures_of_any_size_and_kind(prepare: Prepare, shape: tuple[int, ...]) -> None:
     latents, crops, _ = prepare(torch.rand(shape), 2)

@@ -127,6 +127,7 @@ def happy(nodes: Any, run: Any, loaded: Any) -> Any:
     return emotion
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [1, 13])
 def test_of_a_portrait_it_is_the_graph_of_nodes_frame_for_frame(
     render: Any,
@@ -180,6 +181,7 @@ def test_mini_says_when_it_gets_a_photograph_and_other_models_do_not(
     assert said("mini") == 1 and said("latentsync-1.5") == 0
 
 
+@pytest.mark.slow
 def test_the_video_is_saved_with_its_sound_under_the_next_number(
     render: Any, picture: Any, speech: Any
 ) -> None:
@@ -194,6 +196,7 @@ def test_the_video_is_saved_with_its_sound_under_the_next_number(
     assert not list(first.parent.glob("*partial*"))
 
 
+@pytest.mark.slow
 def test_a_video_is_read_by_frames_and_speaks_with_its_own_sound(
     render: Any, picture: Any, speech: Any
 ) -> None:
@@ -250,6 +253,7 @@ def levels(submodule: Any, tmp_path: Path) -> str:
     return str(tmp_path / "v.mp4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "seconds", "expected"), [(0.2, 0.4, range(5, 15)), (0.4, 0.0, range(10, 20))]
 )

@@ -47,6 +47,7 @@ def test_a_model_without_text_encoder_says_that_it_leaves_the_sentence_out(
     assert plain.encode_emotion("furious") == (None, None) and "has no emotion attention" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["unet", "vae", "audio_encoder"])
 def test_a_checkpoint_without_a_needed_part_says_how_to_give_it(tmp_path: Path, part: str) -> None:
     path = without(tmp_path / "part.safetensors", part)

@@ -53,6 +53,7 @@ def sound(tmp_path: Path) -> Callable[[int], Path]:
 Sounds = Callable[..., Path]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [1, 3, 16, 17, 47, 64])
 def test_the_video_has_every_frame_and_its_sound_ends_with_it(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path, frames: int
@@ -68,6 +69,7 @@ def test_the_video_has_every_frame_and_its_sound_ends_with_it(
     assert abs(ends[0] - ends[1]) <= 0.5 / 25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fps", [Fraction(24), Fraction(30000, 1001), Fraction(30), Fraction(50), Fraction(60)]
 )
@@ -160,6 +162,7 @@ def test_memory_that_runs_out_is_answered_with_a_smaller_window(
     assert "goes on with 8 frames in a window" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_video_of_another_window_is_not_continued(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path
 ) -> None:
@@ -170,6 +173,7 @@ def test_a_video_of_another_window_is_not_continued(
     assert generate_file(tmp_path / "a.mp4", recording, **given, window=12, resume=True).continued == 0
 
 
+@pytest.mark.slow
 def test_a_video_whose_window_memory_made_smaller_is_continued_with_that(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path, monkeypatch: Any
 ) -> None:
@@ -192,6 +196,7 @@ def test_a_video_whose_window_memory_made_smaller_is_continued_with_that(
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_costs_no_unfinished_video(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path, monkeypatch: Any
 ) -> None:
@@ -213,6 +218,7 @@ def test_a_place_that_cannot_be_written_costs_no_unfinished_video(
     assert generate_file(tmp_path / "a.mp4", recording, **given, resume=True).continued == GROUP
 
 
+@pytest.mark.slow
 def test_decoding_goes_on_with_fewer_frames_when_memory_runs_out_at_any_time(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path, monkeypatch: Any, caplog: Any
 ) -> None:
@@ -236,6 +242,7 @@ def test_decoding_goes_on_with_fewer_frames_when_memory_runs_out_at_any_time(
     assert abs(made.astype(int) - whole).max() <= 1
 
 
+@pytest.mark.slow
 def test_another_face_or_network_starts_anew(
     model: Model, sound: Sounds, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -58,6 +58,7 @@ def clean(c: Conditions) -> Tensor:
     return c.reference_latents + c.audio.mean(dim=(1, 2))[:, None, None, None]
 
 
+@pytest.mark.slow
 @given(frames=st.integers(1, 64))
 @example(1)
 @example(2)

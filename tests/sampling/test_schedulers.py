@@ -61,6 +61,7 @@ def follow(name: str, kind: str, steps: int, clean: torch.Tensor) -> torch.Tenso
     return x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEDULERS)
 @given(kind=st.sampled_from(["epsilon", "v_prediction"]), steps=st.integers(1, 60))
 @example("epsilon", 1)

@@ -126,6 +126,7 @@ def streams(draw: st.DrawFn) -> tuple[int, int, int, Sampling]:
     return frames, draw(st.integers(0, frames - 1)), draw(st.integers(1, 9)), how
 
 
+@pytest.mark.slow
 @torch.no_grad()
 @given(streams())
 @example((1, 0, 5, settings(scheduler="dpmpp_2m", steps=2)))

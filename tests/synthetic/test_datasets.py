@@ -107,6 +107,7 @@ def test_an_action_that_there_is_not_is_refused(tmp_path):
         render_dataset(tmp_path, "train", SHAPE, apart=("eyes", "cheek_raise"))
 
 
+@pytest.mark.slow
 def test_stills_come_with_their_truth_and_the_calm_person(tmp_path):
     render_stills(tmp_path, 3, size=32, first_seed=5)
     stills = StillSet(tmp_path)

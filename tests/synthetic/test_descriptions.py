@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from eadnet.synthetic import lexicon
 from eadnet.synthetic.descriptions import expressions_of, sample_descriptions
@@ -21,6 +22,7 @@ def test_the_sentences_are_drawn_from_a_seed_and_mean_what_they_say():
     assert (faces != 0).sum() == sum(value != 0 for d in drawn for value in d.parameters.values())
 
 
+@pytest.mark.slow
 def test_words_that_no_clip_may_use_are_among_them_and_so_is_silence():
     texts = [d.text.lower() for d in sample_descriptions(np.random.default_rng(0), 14000)]
     held_out = [word.text for word in lexicon.entries() if word.split == "test"]

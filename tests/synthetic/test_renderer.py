@@ -207,6 +207,7 @@ def test_identities_repeat_for_a_seed_and_vary_between_seeds() -> None:
     assert {identity.hair_style for identity in drawn} >= {"bald", "curly", "long", "bun"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 17, 33, 100])
 def test_any_size_works_and_looks_alike(person: Identity, size: int) -> None:
     params = emotion_expression("happy")

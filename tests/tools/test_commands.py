@@ -78,6 +78,7 @@ def start_comfy(stand_in: Path) -> subprocess.Popen[str]:
     raise AssertionError("the server was never ready")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
@@ -93,6 +94,7 @@ def test_no_process_is_left_behind(stand_in: Path, number: int, status: int) -> 
     assert not alive(stand_in)
 
 
+@pytest.mark.slow
 def test_a_server_that_cannot_start_is_an_error_in_its_own_words(
     stand_in: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +137,25 @@ def test_demo_takes_nothing_after_the_dashes(nothing_heavy: None) -> None:
     assert ended.value.code == 2
 
 
+@pytest.mark.parametrize(("name", "module"), [("bench", "benchmarks"), ("experiments", "experiments")])
+def test_measurements_run_in_the_projects_own_environment(
+    name: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list] = []
+
+    class Ready:
+        python = Path("python")
+
+    def run(command: list, cwd: Path) -> int:
+        ran.append(command)
+        return 0
+
+    monkeypatch.setattr(commands, "_environment", lambda options, *extras: Ready())
+    monkeypatch.setattr(commands, "run_in_foreground", run)
+    assert commands.main([name, "--", "world", "--count", "2"]) == 0
+    assert ran == [[Path("python"), "-m", module, "world", "--count", "2"]]
+
+
 def test_a_taken_port_is_named(nothing_heavy: None, capsys: pytest.CaptureFixture[str]) -> None:
     import socket
 
@@ -174,4 +195,4 @@ def test_test_runs_every_check_and_passes_arguments_on_to_pytest(
     assert [command[0] for command in ran] == ["ruff", "ruff", "mypy", "mypy", "pytest"], (
         "and the rest ran all the same"
     )
-    assert ran[-1][1:] == ["-k", "stda"]
+    assert ran[-1][-2:] == ["-k", "stda"]

@@ -35,6 +35,7 @@ def start(code: str) -> tuple[subprocess.Popen[str], str]:
     return process, process.stdout.readline().strip()
 
 
+@pytest.mark.slow
 def test_a_group_ends_with_all_its_members() -> None:
     process, child = start(PARENT)
     assert runs(int(child))
@@ -82,6 +83,7 @@ def test_every_line_is_passed_on_while_the_command_runs(tmp_path: Path) -> None:
     assert lines == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_an_interruption_ends_the_command(tmp_path: Path) -> None:
     children: list[int] = []
 

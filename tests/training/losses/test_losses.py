@@ -64,6 +64,7 @@ def losses(networks: FrozenNetworks) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("name", ["pixel", "perceptual", "trepa", "tfrm"])
 def test_the_truth_costs_nothing_and_errors_cost_more_the_larger_they_are(data, networks, name, whole):

@@ -74,6 +74,7 @@ def test_a_checkpoint_goes_on_and_keeps_what_is_not_trained(
     assert (tmp_path / "work" / "denoiser" / "log.csv").is_file()
 
 
+@pytest.mark.slow
 def test_too_little_time_is_said_before_the_denoiser_begins(tmp_path: Path, start: Path) -> None:
     with pytest.raises(InputError, match="minutes are over before the U-Net is trained"):
         online.train_online(tmp_path, tmp_path / "m", start, SMALL, minutes=1e-3, workers=1)

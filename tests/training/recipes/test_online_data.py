@@ -29,6 +29,7 @@ def autoencoder() -> MiniAutoencoder:
     return MiniAutoencoder(16, 1, (16, 8, 8), (1, 1, 1)).eval()
 
 
+@pytest.mark.slow
 def test_a_part_holds_the_clips_of_its_seeds_and_is_made_once(plan: ClipPlan, tmp_path: Path) -> None:
     plan.make(1)
     made = plan.part(1)
@@ -42,6 +43,7 @@ def test_a_part_holds_the_clips_of_its_seeds_and_is_made_once(plan: ClipPlan, tm
     assert [p.name for p in plan.folder.iterdir()] == ["part-00001"]
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_loaded_and_its_pictures_go(plan: ClipPlan) -> None:
     plan.folder.mkdir()
     clips = OnlineClips(plan, autoencoder(), "face", workers=1)

@@ -60,6 +60,7 @@ class OneFace:
         return Batch(face, face, reference, params, opening, rows, rows)
 
 
+@pytest.mark.slow
 def test_it_learns_from_clips_and_from_stills(tmp_path):
     targets = ParameterTargets.of(data_of(torch.rand(6, 9, len(PARAMETERS)), torch.rand(6, 9)))
     clips, stills = OneFace(0.0, in_clips=True), OneFace(1.0, in_clips=False)

@@ -38,6 +38,7 @@ def test_the_correlation_ignores_scale_and_still_mouths():
     torch.testing.assert_close(mean_correlation(read[:1], truth[:1]), torch.tensor([1.0, 0.0]))
 
 
+@pytest.mark.slow
 def test_the_audio_encoder_learns_the_mouths_of_its_training_speech(spoken: SpeechSet, tmp_path: Path):
     torch.manual_seed(0)
     encoder = MiniAudioEncoder(width=32, dim=8)
@@ -49,6 +50,7 @@ def test_the_audio_encoder_learns_the_mouths_of_its_training_speech(spoken: Spee
     assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] == 8
 
 
+@pytest.mark.slow
 def test_fine_tuning_hears_better_with_tokens_that_mean_what_they_did(spoken: SpeechSet, tmp_path: Path):
     torch.manual_seed(0)
     known = MiniAudioEncoder(width=32, dim=8, groups=4)

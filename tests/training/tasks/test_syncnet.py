@@ -84,6 +84,7 @@ def test_without_a_way_to_rerecord_sound_is_as_it_was(generator):
     assert torch.equal(rerecorded(speech.numpy(), None, generator), speech.float() / 32767)
 
 
+@pytest.mark.slow
 def test_clips_without_facial_parameters_train_it_by_contrast_alone(tmp_path):
     folder = write_clips(tmp_path / "clips", 16, pictures=True)
     for name in ("params.npy", "openings.npy", "parameters.json"):

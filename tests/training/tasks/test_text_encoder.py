@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from eadnet.modules.text_encoder import MiniTextEncoder
@@ -33,6 +34,7 @@ def test_the_text_encoder_learns_from_sentences(tmp_path: Path):
     torch.testing.assert_close(encoder.positions.detach(), state["average"]["text.positions"])
 
 
+@pytest.mark.slow
 def test_fine_tuning_makes_new_phrasings_mean_what_known_ones_do(tmp_path: Path):
     torch.manual_seed(0)
     known = MiniTextEncoder(dim=32, layers=1, buckets=512)

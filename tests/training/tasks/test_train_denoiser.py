@@ -159,6 +159,7 @@ def without_parameters(tmp_path: Path):
     return latent_set(folder)
 
 
+@pytest.mark.slow
 def test_clips_without_facial_parameters_are_trained_on_without_the_expression_loss(
     without_parameters, tmp_path
 ) -> None:
