@@ -7,6 +7,8 @@ Marks are listed in pyproject.toml. `slow` is written at the test; `comfy` follo
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,11 +36,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RootIsNoPackage())
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """Commands that train or measure set torch's number of threads: with several processes of tests, all that
+    follow would wait for each other.
+    """
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else None
+    yield
+    torch = sys.modules.get("torch")
+    if torch and before and torch.get_num_threads() != before:
+        torch.set_num_threads(before)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        marks = [m for name in getattr(item, "fixturenames", ()) for m in MARKS_OF_FIXTURES.get(name, [])]
-        for mark in marks:
-            item.add_marker(mark)
-        if config.pluginmanager.hasplugin("xdist"):
-            # A file's tests share its fixtures, and those in ComfyUI its import: they stay in one process.
-            item.add_marker(pytest.mark.xdist_group("comfy" if marks else str(item.path)))
+        for fixture in getattr(item, "fixturenames", ()):
+            for mark in MARKS_OF_FIXTURES.get(fixture, []):
+                item.add_marker(mark)
