@@ -27,8 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 WORKFLOW = ROOT / "workflows" / "talking_portrait_api.json"
 PORTRAIT = ROOT / "eadnet" / "assets" / "portrait.png"
 SPEECH = ROOT / "eadnet" / "assets" / "speech.wav"
-# Tests run in as many processes as there are cores, up to four, as each takes a gigabyte or two; those of a file,
-# which share its fixtures, in one.
+# Tests run in as many processes as there are cores, up to four, as each takes a gigabyte or two. Those of a
+# file share its fixtures, so they stay together.
 PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 COMFY_PORT = 8188  # where people expect ComfyUI
 
