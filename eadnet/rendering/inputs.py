@@ -158,7 +158,8 @@ def _open_files(
         return Sources(still, sound, (Path(audio), Path(portrait)), is_portrait=True)
     if video is not None and portrait is None and Path(video).is_dir():
         frames = ImageSequence(video, fps)
-        return Sources(frames, sound, (Path(audio), Path(video)), is_portrait=False)
+        # The images and not their folder, in which the result may be written, too.
+        return Sources(frames, sound, (Path(audio), frames.files), is_portrait=False)
     if video is not None and portrait is None:
         reader = stack.enter_context(VideoReader(video))
         return Sources(reader, sound, (Path(audio), Path(video)), is_portrait=False)

@@ -267,6 +267,28 @@ def test_another_face_or_network_starts_anew(
         assert attempt(resume=True, **change) == continued
 
 
+def test_an_image_sequence_is_continued_beside_its_images_and_not_with_another_image(
+    model: Model, sound: Sounds, tmp_path: Path
+) -> None:
+    folder, recording = tmp_path / "images", sound(120)
+    folder.mkdir()
+    for i in range(4):
+        Image.new("RGB", (RESOLUTION, RESOLUTION), (40 * i, 90, 90)).save(folder / f"{i}.png")
+
+    def attempt(resume: bool) -> int:
+        stop = None if resume else stop_after(9)
+        given: dict[str, Any] = {"video": folder, "model": model, "steps": 1}
+        return generate_file(folder / "a.mp4", recording, **given, resume=resume, on_progress=stop).continued
+
+    with pytest.raises(Stopped):
+        attempt(resume=False)
+    assert attempt(resume=True) == GROUP
+    with pytest.raises(Stopped):
+        attempt(resume=False)
+    Image.new("RGB", (RESOLUTION, RESOLUTION), "white").save(folder / "2.png")
+    assert attempt(resume=True) == 0
+
+
 def test_pauses_are_heard_as_silence_only_with_the_gate(model: Model, portrait: Path, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).normal(0, 1, 32000)
     noise[:16000] *= 0.2

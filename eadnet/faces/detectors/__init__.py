@@ -2,12 +2,14 @@
 
 A new one is a new file in this folder with a class that keeps to `eadnet.faces.face.FaceDetector` and a
 `DetectorKind` called ``KIND``: the node, the command line and the evaluation find it by themselves. Packages
-that ComfyUI does not bring are imported when a detector is made, not at the top of its file.
+that ComfyUI does not bring are imported when a detector is made, not at the top of its file. A file that
+cannot be imported is left out with a message: the rest of the package does not depend on it.
 """
 
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import pkgutil
 from collections.abc import Sequence
@@ -17,12 +19,20 @@ from ...errors import InputError, nearest, no_such
 from ..face import FaceDetector
 from ._kind import DetectorKind
 
+logger = logging.getLogger(__name__)
+
 AUTO = "auto"
 
 
 def _kinds() -> dict[str, DetectorKind]:
-    modules = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
-    found: list[DetectorKind] = [importlib.import_module(f"{__name__}.{name}").KIND for name in modules]
+    found: list[DetectorKind] = []
+    for module in pkgutil.iter_modules(__path__):
+        if module.name.startswith("_"):
+            continue
+        try:
+            found.append(importlib.import_module(f"{__name__}.{module.name}").KIND)
+        except Exception:
+            logger.exception("The face detector in %s.py cannot be loaded: it is left out.", module.name)
     return {kind.name: kind for kind in sorted(found, key=lambda kind: kind.order)}
 
 
@@ -63,15 +73,17 @@ def find_detector_file(folders: Sequence[Path]) -> Path | None:
 
 
 def detector_from_file(file: str | os.PathLike[str]) -> FaceDetector:
-    """A new detector from its file, known by its suffix.
+    """A new detector from its file, known by its name or, when that was changed, by its suffix; of several
+    with this suffix it is the first.
 
     Raises InputError for a suffix that belongs to none, or where a package is not installed; CheckpointError
     for a missing or foreign file.
     """
     path = Path(file)
-    for kind in DETECTORS.values():
-        if path.suffix.lower() in kind.suffixes:
-            return kind.make(path)
+    by_name = (kind for kind in DETECTORS.values() if kind.owns(path))
+    by_suffix = (kind for kind in DETECTORS.values() if path.suffix.lower() in kind.suffixes)
+    if kind := next(by_name, None) or next(by_suffix, None):
+        return kind.make(path)
     usual = {kind.name: kind.files[0] for kind in DETECTORS.values() if kind.files}
     meant = nearest(path.stem, [*usual, *usual.values()])
     raise InputError(

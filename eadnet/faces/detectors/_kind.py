@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ class DetectorKind:
     def suffixes(self) -> set[str]:
         """Those of its files: {".onnx"}."""
         return {Path(file).suffix for file in self.files}
+
+    def owns(self, path: Path) -> bool:
+        """Whether a file has one of the names."""
+        return any(fnmatch(path.name.lower(), file.lower()) for file in self.files)
 
     def find(self, folders: Sequence[Path]) -> Path | None:
         """Its file in the first of the folders that has one."""

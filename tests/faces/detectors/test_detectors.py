@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pkgutil
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +47,8 @@ def test_every_detector_says_what_it_is_and_what_its_file_is_called(kind: object
     assert kind.summary and AUTO not in (kind.name, *kind.files)
     assert not kind.files or "*" not in kind.files[0]
     others = [other for other in DETECTORS.values() if other is not kind]
-    assert not any(kind.suffixes & other.suffixes for other in others), "files are told apart by suffix"
+    usual = [Path(other.files[0]) for other in others if other.files]
+    assert not any(map(kind.owns, usual)), "files are told apart by name"
 
 
 def test_a_face_by_hand_comes_before_every_file(tmp_path: Path) -> None:
@@ -103,6 +108,49 @@ def test_a_face_by_hand_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_a_detector_is_known_by_the_suffix_of_its_file(answers: Answers, tmp_path: Path) -> None:
     put(tmp_path, "renamed.TASK")
     assert type(detector_from_file(tmp_path / "renamed.TASK")).__name__ == "MediaPipe"
+
+
+NEW_DETECTOR = """
+from ._kind import DetectorKind
+
+class Answer:
+    def __init__(self, file):
+        self.file = file
+
+    def detect(self, frame):
+        return []
+
+KIND = DetectorKind("scrfd", 4, "another network in an .onnx file", Answer, ("scrfd_2.5g.onnx", "scrfd*.onnx"))
+"""
+ASK = """
+import logging, sys
+from pathlib import Path
+logging.basicConfig(format="%(message)s")
+from eadnet.cli.detector import face_detector
+from eadnet.evaluation.networks import find_networks
+from eadnet.faces.detectors import DETECTORS
+print(list(DETECTORS), type(face_detector(Path("w/scrfd_10g.onnx"), None)).__name__, find_networks(Path("w")).faces)
+"""
+
+
+def test_a_new_file_is_all_that_a_new_detector_needs_and_a_broken_one_takes_nothing_along(
+    tmp_path: Path,
+) -> None:
+    copy = tmp_path / "eadnet"
+    package = Path(eadnet.faces.detectors.__file__).parents[2]
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__", "training", "synthetic"))
+    (copy / "faces" / "detectors" / "scrfd.py").write_text(NEW_DETECTOR, encoding="utf-8")
+    (copy / "faces" / "detectors" / "broken.py").write_text("import nothing_of_this_name", encoding="utf-8")
+    put(tmp_path / "w", "scrfd_10g.onnx")
+    command = [sys.executable, "-c", ASK]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = Path("w", "scrfd_10g.onnx")
+    assert done.stdout.strip() == f"['yunet', 'mediapipe', 'manual', 'scrfd'] Answer {found}"
+    assert "The face detector in broken.py cannot be loaded: it is left out." in done.stderr
 
 
 @pytest.mark.parametrize(
