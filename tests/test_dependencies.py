@@ -26,7 +26,7 @@ OWN = {"eadnet", "nodes", "tools", "tests", "benchmarks", "experiments", "run"}
 COMFY = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "folder_paths", "latent_preview", "server"}
 # Programs and plugins: called, not imported.
 CALLED = {"mypy", "ruff", "comfy-cli", "pytest-xdist"}
-WORKSHOP = ("synthetic", "training")  # of eadnet: for those who installed the extra "train"
+TRAINING = ("synthetic", "training")  # of eadnet: for those who installed the extra "train"
 
 
 def third_party(paths: list[Path]) -> dict[str, str]:
@@ -53,7 +53,7 @@ def sources(*folders: str) -> list[Path]:
 
 def workshop(path: Path) -> bool:
     parts = path.relative_to(ROOT).parts
-    return parts[0] in ("experiments", "benchmarks") or parts[1] in WORKSHOP
+    return parts[0] in ("experiments", "benchmarks") or parts[1] in TRAINING
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -111,15 +111,13 @@ def open_scene(
     settings: RenderSettings | None = None,
     detector: FaceDetector | None = None,
     choice: Choice | None = None,
-    workplace: str | os.PathLike[str] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Iterator[Scene]:
     """A scene from files, open until the end of the ``with``.
 
     With a ``detector`` the face of a video is found and followed, the one of the ``choice``, and the result
     shows the video's whole frames; without, the face must be in the middle, and the result is the centred
-    square. ``emotion`` is a text or ready tokens. ``workplace`` is the folder of the temporary speech file
-    (see `speech_of`). ``on_progress`` reports the search for the face.
+    square. ``emotion`` is a text or ready tokens; ``on_progress`` reports the search for the face.
     Raises InputError, one sentence, for whatever cannot work.
     """
     settings = settings or RenderSettings()
@@ -127,7 +125,7 @@ def open_scene(
     tokens, null = model.encode_emotion(emotion)
     with ExitStack() as stack:
         sources = _open_files(stack, audio, portrait, video, settings.fps or info.fps)
-        speech = stack.enter_context(speech_of(sources.sound, workplace))
+        speech = stack.enter_context(speech_of(sources.sound))
         length = sources.length(settings.length, speech.seconds)
         track = None
         if detector is not None and not sources.is_portrait:

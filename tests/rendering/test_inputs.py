@@ -109,10 +109,12 @@ class NoAudio:
 def test_another_audio_encoder_can_take_the_place(
     model: Model, portrait: np.ndarray, waveform: Tensor
 ) -> None:
-    deaf = replace(model, audio_encoder=NoAudio(model.audio_encoder))
+    without_audio = replace(model, audio_encoder=NoAudio(model.audio_encoder))
     settings = RenderSettings(silence_gate=False)
     first, second = (
-        frames_of(deaf, scene_in_memory(deaf, portrait, sound, frames=10, settings=settings))
+        frames_of(
+            without_audio, scene_in_memory(without_audio, portrait, sound, frames=10, settings=settings)
+        )
         for sound in (waveform, waveform.flip(0))
     )
     assert (first == second).all()
