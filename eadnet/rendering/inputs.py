@@ -183,7 +183,7 @@ def scene_in_memory(
     reference: np.ndarray | None = None,
     settings: RenderSettings | None = None,
 ) -> Scene:
-    """A scene from arrays, for evaluation and training: nothing is read or written.
+    """A scene from arrays, for experiments: nothing is read or written.
 
     Args:
         pictures: uint8 [H, W, 3], a portrait, or [T, H, W, 3], frames whose face is regenerated.
