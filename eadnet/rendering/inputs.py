@@ -22,6 +22,7 @@ from ..faces.face import FaceDetector
 from ..faces.face_track import FaceTrack
 from ..faces.masks import mask_image
 from ..faces.tracking import detect_faces, track_face
+from ..media.animation import read_animation
 from ..media.audio import RATE
 from ..media.images import read_image
 from ..media.lengths import Length, choose_length
@@ -148,7 +149,7 @@ def _open_files(
     video: str | os.PathLike[str] | None,
     fps: float,
 ) -> Sources:
-    """Files as sources, closed with the ``stack``; ``fps`` is a portrait's or an image sequence's."""
+    """Files as sources, closed with the ``stack``; ``fps`` is of a portrait, an image sequence or a WebP."""
     sound = SoundFile(audio)
     if portrait is not None and video is None:
         image = (without_alpha(read_image(portrait)[None]) * 255).round().to(torch.uint8)
@@ -157,6 +158,9 @@ def _open_files(
     if video is not None and portrait is None and Path(video).is_dir():
         frames = ImageSequence(video, fps)
         return Sources(frames, sound, (Path(audio), Path(video)), is_portrait=False)
+    if video is not None and portrait is None and Path(video).suffix.lower() == ".webp":  # FFmpeg reads none
+        animation = PicturesInMemory(read_animation(video), fps)
+        return Sources(animation, sound, (Path(audio), Path(video)), is_portrait=False)
     if video is not None and portrait is None:
         reader = stack.enter_context(VideoReader(video))
         return Sources(reader, sound, (Path(audio), Path(video)), is_portrait=False)
