@@ -47,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InputError, CheckpointError) as error:
         print(f"eadnet: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # a full disk, a place that is not to be read: whatever no sentence was made for
+        print(f"eadnet: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("eadnet: stopped", file=sys.stderr)
         return 130

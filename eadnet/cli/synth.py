@@ -16,7 +16,7 @@ def _left_out() -> bool:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     if _left_out():
-        parser.add_argument("anything", nargs="*", help=argparse.SUPPRESS)
+        parser.add_argument("anything", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
         return
     from ..synthetic import commands
 

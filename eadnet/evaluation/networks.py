@@ -75,6 +75,7 @@ def find_networks(models: Path | None, mini: Path | None = None, faces: bool = T
         faces: look for faces if a detector's file is there.
 
     Raises:
+        InputError: there is no such folder.
         CheckpointError: a file that is there but damaged or of another kind.
     """
     networks = ScoringNetworks(missing=dict(_PLUGGED))
@@ -125,6 +126,8 @@ def _find_faces(networks: ScoringNetworks, models: Path | None, wanted: bool) ->
 
 def _places(models: Path | None) -> list[Path]:
     """The folder and those in it."""
+    if models is not None and not models.is_dir():
+        raise InputError(f"There is no folder {models}: check the path.")
     return [] if models is None else [models, *sorted(path for path in models.iterdir() if path.is_dir())]
 
 

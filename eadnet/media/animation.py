@@ -38,8 +38,18 @@ def write_animation(path: str | os.PathLike[str], frames: np.ndarray, fps: float
         raise InputError(f"An animation of {len(frames)} frames at {float(fps):g} fps cannot be shown.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        iio.imwrite(
-            path, frames, plugin="pillow", duration=float(1000 / fps), loop=0, is_batch=True, **options
+        path.write_bytes(
+            # Encoded first: at a place that cannot be written, imageio would print an error of its own, too.
+            iio.imwrite(
+                "<bytes>",
+                frames,
+                plugin="pillow",
+                extension=path.suffix.lower(),
+                duration=float(1000 / fps),
+                loop=0,
+                is_batch=True,
+                **options,
+            )
         )
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error}): choose another place.") from error

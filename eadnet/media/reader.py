@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
@@ -109,6 +110,8 @@ class VideoReader:
 
     def _part(self, start: float, seconds: float) -> tuple[int, int]:
         """The first and the last frame of the file that belong to the part."""
+        if not math.isfinite(start) or not math.isfinite(seconds):
+            raise InputError(f"The part from {start:g} s on for {seconds:g} s is none: give finite numbers.")
         begin, end = Fraction(start), Fraction(start) + Fraction(seconds)
         first = bisect_left(self._times, begin - _ROUNDING) if start > 0 else 0
         last = bisect_left(self._times, end - _ROUNDING) if seconds > 0 else len(self._times)

@@ -15,6 +15,7 @@ from .croppers import CentreCropper, Cropper, TrackCropper
 
 # Where a checkpoint does not say: what LatentSync is sampled with.
 _STEPS, _AUDIO_GUIDANCE, _EMOTION_GUIDANCE = 20, 1.5, 1.0
+_MOST_FPS = 1000
 
 
 class HasDefaults(Protocol):
@@ -29,16 +30,16 @@ class HasDefaults(Protocol):
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """How to render. What is None is the checkpoint's default, and so are 0 steps.
+    """How to render. What is None is the checkpoint's default, and so are 0 steps and 0 fps.
 
     smoothing      strength of TFRM, 0 to 1
     length         what happens when sound and video last differently long (see `media.lengths`)
-    fps            frames per second from a portrait; a video keeps its own
+    fps            frames per second from a portrait or images; a video keeps its own
     silence_gate   whether the mouth closes where the recording has a pause
     colour_match   of a face that is followed: how far it takes on the colours around it, 0 to 1
     feather        of a face that is followed: width of the soft edge, 0 to 0.25 of the crop's side
 
-    For the others see `Sampling`. Raises InputError for shares out of range.
+    For the others see `Sampling`. Raises InputError for shares and frame rates out of range.
     """
 
     seed: int = 0
@@ -62,6 +63,8 @@ class RenderSettings:
             raise InputError(f"The colour match is {self.colour_match}: use 0 (off) to 1.")
         if not 0 <= self.feather <= 0.25:
             raise InputError(f"The feather is {self.feather}: use 0 (a hard edge) to 0.25 of the crop.")
+        if self.fps and not 1 <= self.fps <= _MOST_FPS:
+            raise InputError(f"The frame rate is {self.fps} fps: use 1 to {_MOST_FPS}.")
 
     def sampling(self, model: HasDefaults) -> Sampling:
         """The sampler's part, with the model's own defaults where nothing else was chosen."""

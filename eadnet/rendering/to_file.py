@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import InputError
 from ..media.background_writer import BackgroundWriter
 from ..media.resumable_video import ResumableVideo, discard_partial, most_waiting, partial_path
 from ..memory import with_less
@@ -57,6 +58,8 @@ def render_to_file(
     Raises InputError for whatever cannot work, in one sentence.
     """
     path = Path(path)
+    if not path.name or path.is_dir():
+        raise InputError(f"'{path}' is a folder: give the name of the video's file in it.")
     started = time.monotonic()
     plan = estimate_render(networks, scene, sampling)
     folder = next(parent for parent in path.absolute().parents if parent.is_dir())

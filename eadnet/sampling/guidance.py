@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..memory import free_cached, is_out_of_memory
 
 logger = logging.getLogger(__name__)
 
@@ -101,9 +102,14 @@ class Guidance:
         if self.batched and len(triples) > 1 and _batchable(triples):
             try:
                 return _together(unet, sample, triples)
-            except torch.OutOfMemoryError:
-                logger.warning(
-                    "Out of memory with %d evaluations at once: running them one by one.", len(triples)
-                )
-                self.batched = False
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Outside the handler, where the failed attempt's tensors are no longer referenced.
+            self.batched = False
+            free_cached()
+            logger.warning(
+                "EAD-Net ran out of memory with %d evaluations at once and goes on with one by one.",
+                len(triples),
+            )
         return _one_by_one(unet, sample, triples)

@@ -81,6 +81,29 @@ def test_what_the_user_can_put_right_is_one_sentence(
     assert not (tmp_path / "out.mp4").exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["caption", ".", "--out", ".", "--backend", "template"],
+        ["evaluate", ".", "--out", "report", "--models", "gone"],
+        ["info", "n" * 300],
+    ],
+    ids=lambda command: command[0],
+)
+def test_files_that_are_not_what_they_should_be_are_one_sentence(
+    files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    write_video(tmp_path / "a.mp4", np.zeros((8, 32, 32, 3), np.uint8), 25)
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("eadnet: ")
+
+
 def test_progress_says_how_long_it_will_take() -> None:
     stream = io.StringIO()
     ProgressLine(stream)("render", 1, 10, 83.4)

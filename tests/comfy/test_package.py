@@ -148,7 +148,7 @@ def test_the_command_line_works_and_says_what_it_came_without(server: Server) ->
         )
 
     assert eadnet("info", "eadnet/assets/mini.safetensors").returncode == 0
-    refused = eadnet("synth", "clips")
+    refused = eadnet("synth", "clips", "--out", "clips")
     assert refused.returncode == 2
     assert "came without the synthetic world" in refused.stderr
     assert "Traceback" not in refused.stderr

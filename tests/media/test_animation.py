@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +56,12 @@ def test_what_cannot_be_written_or_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.webp").write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"a\.webp cannot be read"):
         read_animation(tmp_path / "a.webp")
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("ending", ["gif", "webp", "apng"])
+def test_a_place_that_cannot_be_written_is_said_once(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"a.{ending}").mkdir()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_animation(tmp_path / f"a.{ending}", clip(), 25)
+    gc.collect()

@@ -155,6 +155,13 @@ def test_a_part_of_a_file(tmp_path: Path, start: float, seconds: float, expected
         assert levels(reader) == list(expected)
 
 
+@pytest.mark.parametrize(("start", "seconds"), [(float("nan"), 0.0), (0.0, float("inf"))])
+def test_a_part_that_is_no_number_is_one_sentence(tmp_path: Path, start: float, seconds: float) -> None:
+    write_video(tmp_path / "v.mp4", [grey(i) for i in range(4)], 25)
+    with pytest.raises(InputError, match="give finite numbers"):
+        VideoReader(tmp_path / "v.mp4", start, seconds)
+
+
 def test_a_part_without_frames_is_one_sentence(tmp_path: Path) -> None:
     write_video(tmp_path / "v.mp4", [grey(i) for i in range(10)], 25)
     with pytest.raises(InputError, match="no frames from 3 s on for 1 s: choose another start or duration"):

@@ -49,6 +49,12 @@ def test_shares_out_of_range_are_refused(wrong: dict[str, float]) -> None:
         RenderSettings(**wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("fps", [-5.0, 0.01, 1e9, float("nan"), float("inf")])
+def test_frame_rates_that_make_no_video_are_refused(fps: float) -> None:
+    with pytest.raises(InputError, match="use 1 to 1000"):
+        RenderSettings(fps=fps)
+
+
 def test_without_a_track_the_face_is_the_centred_square() -> None:
     cropper = RenderSettings().cropper(mask_image("face", 32))
     assert isinstance(cropper, CentreCropper)

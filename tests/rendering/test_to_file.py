@@ -301,6 +301,18 @@ def test_pauses_are_heard_as_silence_only_with_the_gate(model: Model, portrait: 
     assert np.array_equal(with_gate[:8], without[:8]) and not np.array_equal(with_gate[40:], without[40:])
 
 
+@pytest.mark.parametrize("name", [".", "", "/"])
+def test_a_folder_is_refused_before_anything_is_rendered(
+    model: Model, portrait: Path, sound: Sounds, tmp_path: Path, name: str
+) -> None:
+    def report(now: Any) -> None:
+        raise AssertionError("it was rendered")
+
+    place = tmp_path if name == "." else name
+    with pytest.raises(InputError, match="is a folder"):
+        generate_file(place, sound(10), portrait=portrait, model=model, steps=1, on_progress=report)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

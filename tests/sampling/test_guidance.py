@@ -17,12 +17,13 @@ EMOTION, NULL = torch.full((1, 5, 8), 3.0), torch.full((1, 5, 8), 0.5)
 class Toy:
     """Depends on sound and emotion in a way that shows which were given; counts rows and calls."""
 
-    def __init__(self, memory: int = 99) -> None:
+    def __init__(self, memory: int = 99, error: Exception | None = None) -> None:
         self.rows, self.calls, self.memory = 0, 0, memory
+        self.error = error or torch.OutOfMemoryError("too much")
 
     def __call__(self, sample: Tensor, audio: Tensor, emotion: Tensor | None) -> Tensor:
         if len(sample) > self.memory:
-            raise torch.OutOfMemoryError("too much")
+            raise self.error
         self.calls += 1
         self.rows += len(sample)
         heard = audio.mean(dim=(1, 2, 3))
@@ -75,11 +76,21 @@ def test_no_null_emotion_means_the_path_without_emotion() -> None:
     assert unet.calls == 2, "a batch cannot hold both an emotion and none"
 
 
-def test_out_of_memory_is_survived_one_by_one_and_remembered() -> None:
-    unet, guidance = Toy(memory=1), Guidance(1.5, 2.0)
+@pytest.mark.parametrize(
+    "error", [None, RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"), MemoryError()], ids=repr
+)
+def test_out_of_memory_is_survived_one_by_one_and_remembered(error: Exception | None) -> None:
+    unet, guidance = Toy(memory=1, error=error), Guidance(1.5, 2.0)
     expected = Guidance(1.5, 2.0)(Toy(), SAMPLE, AUDIO, EMOTION, NULL)
     torch.testing.assert_close(guidance(unet, SAMPLE, AUDIO, EMOTION, NULL), expected)
     assert guidance.batched is False
+
+
+def test_another_error_is_not_tried_again() -> None:
+    unet, guidance = Toy(memory=1, error=RuntimeError("shapes differ")), Guidance(1.5, 2.0)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        guidance(unet, SAMPLE, AUDIO, EMOTION, NULL)
+    assert guidance.batched and unet.calls == 0
 
 
 def test_out_of_memory_with_a_single_evaluation_is_the_callers_business() -> None:

@@ -120,7 +120,7 @@ class Answer:
     def detect(self, frame):
         return []
 
-KIND = DetectorKind("scrfd", 4, "another network in an .onnx file", Answer, ("scrfd_2.5g.onnx", "scrfd*.onnx"))
+KIND = DetectorKind("scrfd", 4, "another .onnx", Answer, ("scrfd_2.5g.onnx", "scrfd*.onnx"))
 """
 ASK = """
 import logging, sys
@@ -129,7 +129,8 @@ logging.basicConfig(format="%(message)s")
 from eadnet.cli.detector import face_detector
 from eadnet.evaluation.networks import find_networks
 from eadnet.faces.detectors import DETECTORS
-print(list(DETECTORS), type(face_detector(Path("w/scrfd_10g.onnx"), None)).__name__, find_networks(Path("w")).faces)
+made = face_detector(Path("w/scrfd_10g.onnx"), None)
+print(list(DETECTORS), type(made).__name__, find_networks(Path("w")).faces)
 """
 
 
