@@ -98,7 +98,7 @@ def _train(options: argparse.Namespace) -> None:
             stages[name]()
         except FileNotFoundError as error:
             raise InputError(
-                f"The stage {name} needs {error.filename}, which is not there: run the stages before it first; "
+                f"The stage {name} needs {error.filename}, which is missing: run the stages before it first; "
                 f"their order is {', '.join(STAGES)}."
             ) from error
         logging.info("%s took %.1f min", name, (time.monotonic() - started) / 60)
