@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -44,8 +43,3 @@ class EmotionClassifier:
         means = np.array([float(readings[name].mean()) for name in NAMES])
         away = (means - self.mean) / self.std - self.centroids
         return self.names[int(np.argmin(np.einsum("ei,ij,ej->e", away, self.precision, away)))]
-
-
-def truth_of(clips: ClipSet, index: int) -> dict[str, Tensor]:
-    """The true values of a clip in the form of readings."""
-    return dict(zip(NAMES, true_values(clips)[index].T.to(torch.float32), strict=True))

@@ -26,7 +26,7 @@ OWN = {"eadnet", "nodes", "tools", "tests", "benchmarks", "experiments", "run"}
 COMFY = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "folder_paths", "latent_preview", "server"}
 # Programs and plugins: called, not imported.
 CALLED = {"mypy", "ruff", "comfy-cli", "pytest-xdist"}
-WORKSHOP = ("synthetic", "training")  # of eadnet: for those who installed the extra "train"
+TRAINING_FOLDERS = ("synthetic", "training")  # of eadnet: for those who installed the extra "train"
 
 
 def third_party(paths: list[Path]) -> dict[str, str]:
@@ -51,15 +51,15 @@ def sources(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-def workshop(path: Path) -> bool:
+def in_training(path: Path) -> bool:
     parts = path.relative_to(ROOT).parts
-    return parts[0] in ("experiments", "benchmarks") or parts[1] in WORKSHOP
+    return parts[0] in ("experiments", "benchmarks") or parts[1] in TRAINING_FOLDERS
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-LIBRARY = [ROOT / "__init__.py", *(p for p in sources("eadnet", "nodes") if not workshop(p))]
-TRAINING = [p for p in sources("eadnet", "experiments", "benchmarks") if workshop(p)]
+LIBRARY = [ROOT / "__init__.py", *(p for p in sources("eadnet", "nodes") if not in_training(p))]
+TRAINING = [p for p in sources("eadnet", "experiments", "benchmarks") if in_training(p)]
 TESTS = [ROOT / "run.py", *sources("tools", "tests")]
 
 

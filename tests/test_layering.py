@@ -16,7 +16,7 @@ import pytest
 from tests.in_comfy import MISSING, ROOT, has_comfy, run_in_comfy
 
 # A layer is a file or a folder; it imports what stands before it in this list, and nothing after. The nodes
-# come last so that nobody else can import them.
+# come last, so nothing else can import them.
 LAYERS = (
     "eadnet.errors",
     "eadnet.dataset_format",
@@ -53,7 +53,7 @@ LAYERS = (
     "nodes.host",
     "nodes",
 )
-HOUSE = ("eadnet", "nodes", "experiments", "benchmarks", "tools")
+PACKAGES = ("eadnet", "nodes", "experiments", "benchmarks", "tools")
 
 COMFY = {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "latent_preview", "server", "execution"}
 RUNTIME = {
@@ -61,8 +61,8 @@ RUNTIME = {
     *("diffusers", "imageio"),  # requirements.txt
 }
 OPTIONAL = {"cv2", "mediapipe"}  # to find and measure faces: imported when used, and missed with a message
-ASK_FOR_THEM = ("faces/detectors/yunet.py", "faces/landmarker.py")
-WORKSHOP = ("synthetic", "training")  # may use more: what makes and trains models never runs inside ComfyUI
+NEED_OPTIONAL = ("faces/detectors/yunet.py", "faces/landmarker.py")
+TRAINING = ("synthetic", "training")  # may use more: what makes and trains models never runs inside ComfyUI
 # Slow to import, and not needed before something runs.
 HEAVY = {
     *("cv2", "diffusers", "espeakng_loader", "imageio", "librosa", "matplotlib", "mediapipe"),
@@ -104,9 +104,9 @@ def within(name: str, package: str) -> bool:
 
 @lru_cache(maxsize=1)
 def graph() -> dict[str, set[str]]:
-    """Every file of the house by its dotted name, and the files that it imports itself."""
+    """Every file of these packages by its dotted name, and the files that it imports itself."""
     files = {}
-    for path in (path for folder in HOUSE if (ROOT / folder).is_dir() for path in sources(folder)):
+    for path in (path for folder in PACKAGES if (ROOT / folder).is_dir() for path in sources(folder)):
         parts = path.relative_to(ROOT).with_suffix("").parts
         files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     found = {}
@@ -137,8 +137,8 @@ def offences(paths: list[Path], forbidden: set[str]) -> list[str]:
     ]
 
 
-def strangers(paths: list[Path], friends: set[str]) -> list[str]:
-    known = friends | set(sys.stdlib_module_names)
+def undeclared(paths: list[Path], allowed: set[str]) -> list[str]:
+    known = allowed | set(sys.stdlib_module_names)
     return [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in paths
@@ -193,7 +193,7 @@ def test_only_the_host_touches_comfyuis_own_modules() -> None:
 
 
 def test_nodes_know_nothing_of_training_and_experiments() -> None:
-    forbidden = {f"eadnet.{package}" for package in WORKSHOP} | {
+    forbidden = {f"eadnet.{package}" for package in TRAINING} | {
         *("eadnet.cli", "experiments", "benchmarks", "tools", "tests")
     }
     assert not offences([ROOT / "__init__.py", *sources("nodes")], forbidden)
@@ -212,14 +212,14 @@ def test_the_command_line_makes_synthetic_clips_and_neither_trains_nor_experimen
 
 
 def test_the_library_runs_on_what_comfyui_has_and_diffusers() -> None:
-    paths = [p for p in sources("eadnet") if p.relative_to(ROOT / "eadnet").parts[0] not in WORKSHOP]
-    detectors = [ROOT / "eadnet" / name for name in ASK_FOR_THEM]
-    assert not strangers([p for p in paths if p not in detectors], RUNTIME | {"eadnet"})
-    assert not strangers(detectors, RUNTIME | OPTIONAL | {"eadnet"})
+    paths = [p for p in sources("eadnet") if p.relative_to(ROOT / "eadnet").parts[0] not in TRAINING]
+    detectors = [ROOT / "eadnet" / name for name in NEED_OPTIONAL]
+    assert not undeclared([p for p in paths if p not in detectors], RUNTIME | {"eadnet"})
+    assert not undeclared(detectors, RUNTIME | OPTIONAL | {"eadnet"})
 
 
 def test_optional_packages_are_imported_in_functions_only() -> None:
-    for name in ASK_FOR_THEM:
+    for name in NEED_OPTIONAL:
         tree = ast.parse((ROOT / "eadnet" / name).read_text(encoding="utf-8"))
         top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
         names = {alias.name for n in top for alias in n.names}
@@ -227,7 +227,7 @@ def test_optional_packages_are_imported_in_functions_only() -> None:
 
 
 def test_the_set_up_needs_the_standard_library_only() -> None:
-    assert not strangers([ROOT / "run.py", *sources("tools")], {"tools"})
+    assert not undeclared([ROOT / "run.py", *sources("tools")], {"tools"})
 
 
 LIGHT = """

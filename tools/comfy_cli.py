@@ -73,11 +73,9 @@ class ComfyCli:
         own |= {"GIT_CONFIG_GLOBAL": os.environ.get("GIT_CONFIG_GLOBAL", str(Path.home() / ".gitconfig"))}
         return {**os.environ, **own, **variables}
 
-    def events(self, *arguments: str | os.PathLike[str], cwd: Path | None = None) -> Iterator[Event]:
+    def events(self, *arguments: str | os.PathLike[str]) -> Iterator[Event]:
         """Runs a command and hands on its events as they come; leaving the loop ends the command."""
-        process = start_group(
-            self.command(*arguments), cwd=cwd, env=self.environment(), stdout=subprocess.PIPE
-        )
+        process = start_group(self.command(*arguments), env=self.environment(), stdout=subprocess.PIPE)
         assert process.stdout is not None
         other = []  # anything that is not an event, such as a traceback
         seen = False

@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         "--audio", type=Path, default=SPEECH, help="a recording of speech, of any length"
     )
     demo_parser.add_argument("--emotion", metavar="TEXT", help="a sentence, such as 'calm, a faint smile'")
-    demo_parser.add_argument("--seed", type=int, help="another seed gives another take")
+    demo_parser.add_argument("--seed", type=int, help="another seed gives another video")
     demo_parser.add_argument("--steps", type=int, help="denoising steps: fewer are faster")
     comfy_parser = command(
         "comfy", comfy, "start ComfyUI with the pack, to use in a browser; -- passes options on to it"

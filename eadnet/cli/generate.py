@@ -27,7 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--video",
         type=Path,
         metavar="VID",
-        help="the face, as a video or a folder with an image sequence (bounces when short)",
+        help="the face, as a video, an animated GIF, WebP or APNG, or a folder with an image sequence "
+        "(bounces when short)",
     )
     parser.add_argument(
         "--face-detector",
@@ -82,7 +83,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fps",
         type=float,
-        help="frames per second of a portrait or an image sequence; a video keeps its own",
+        help="frames per second of a portrait, an image sequence or a WebP; a video keeps its own",
     )
     parser.add_argument(
         "--no-silence-gate", action="store_true", help="do not close the mouth in pauses of the speech"

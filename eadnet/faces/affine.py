@@ -7,7 +7,6 @@ at resolution 256 and is then resized to a square.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
@@ -112,29 +111,3 @@ def invert(matrices: Tensor) -> Tensor:
     """From crop back to image coordinates; [..., 2, 3] -> [..., 2, 3]."""
     linear = torch.linalg.inv(matrices[..., :2])
     return torch.cat([linear, -linear @ matrices[..., 2:]], dim=-1)
-
-
-def warp(images: Tensor, matrices: Tensor, size: tuple[int, int], fill: float = 0.0) -> Tensor:
-    """Images seen through affine matrices, bilinear.
-
-    Args:
-        images: [T, C, H, W].
-        matrices: [T, 2, 3], from image to result coordinates, in pixels with (0, 0) at the centre of the
-            first pixel.
-        size: (width, height) of the result.
-        fill: value outside the image.
-
-    Returns:
-        [T, C, height, width].
-    """
-    width, height = size
-    back = invert(matrices.to(images))
-    y, x = torch.meshgrid(
-        torch.arange(height, device=images.device, dtype=images.dtype),
-        torch.arange(width, device=images.device, dtype=images.dtype),
-        indexing="ij",
-    )
-    at = torch.stack([x, y, torch.ones_like(x)], dim=-1) @ back[:, None].transpose(-1, -2)
-    extent = torch.tensor([images.shape[3], images.shape[2]], device=images.device, dtype=images.dtype)
-    grid = (2.0 * at + 1.0) / extent - 1.0
-    return F.grid_sample(images - fill, grid, align_corners=False) + fill

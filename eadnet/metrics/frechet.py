@@ -8,7 +8,6 @@ network on differently prepared images, do not compare.
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,14 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InputError
-
-
-class FeatureNetwork(Protocol):
-    """A network that gives one vector [D] for each image [B, 3, H, W], or clip [B, 3, T, H, W], in 0..1."""
-
-    name: str
-
-    def __call__(self, pictures: Tensor) -> Tensor: ...
 
 
 class Gaussian:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
@@ -137,8 +136,3 @@ def _diffusers_keys(tensors: dict[str, Tensor], config: Mapping[str, Any]) -> di
     from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
 
     return convert_ldm_vae_checkpoint(tensors, config)
-
-
-def encode_in_pieces(vae: Any, pictures: Tensor, batch: int = 8) -> Tensor:
-    """``vae.encode`` of [T, 3, R, R], ``batch`` images at a time so that memory does not grow with T."""
-    return torch.cat([vae.encode(piece) for piece in pictures.split(batch)])

@@ -22,6 +22,7 @@ from ..faces.face import FaceDetector
 from ..faces.face_track import FaceTrack
 from ..faces.masks import mask_image
 from ..faces.tracking import detect_faces, track_face
+from ..media.animation import read_animation
 from ..media.audio import RATE
 from ..media.images import read_image
 from ..media.lengths import Length, choose_length
@@ -111,15 +112,13 @@ def open_scene(
     settings: RenderSettings | None = None,
     detector: FaceDetector | None = None,
     choice: Choice | None = None,
-    workplace: str | os.PathLike[str] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Iterator[Scene]:
     """A scene from files, open until the end of the ``with``.
 
     With a ``detector`` the face of a video is found and followed, the one of the ``choice``, and the result
     shows the video's whole frames; without, the face must be in the middle, and the result is the centred
-    square. ``emotion`` is a text or ready tokens. ``workplace`` is the folder of the temporary speech file
-    (see `speech_of`). ``on_progress`` reports the search for the face.
+    square. ``emotion`` is a text or ready tokens; ``on_progress`` reports the search for the face.
     Raises InputError, one sentence, for whatever cannot work.
     """
     settings = settings or RenderSettings()
@@ -127,7 +126,7 @@ def open_scene(
     tokens, null = model.encode_emotion(emotion)
     with ExitStack() as stack:
         sources = _open_files(stack, audio, portrait, video, settings.fps or info.fps)
-        speech = stack.enter_context(speech_of(sources.sound, workplace))
+        speech = stack.enter_context(speech_of(sources.sound))
         length = sources.length(settings.length, speech.seconds)
         track = None
         if detector is not None and not sources.is_portrait:
@@ -150,20 +149,25 @@ def _open_files(
     video: str | os.PathLike[str] | None,
     fps: float,
 ) -> Sources:
-    """Files as sources, closed with the ``stack``; ``fps`` is a portrait's or an image sequence's."""
+    """Files as sources, closed with the ``stack``; ``fps`` is of a portrait, an image sequence or a WebP."""
     sound = SoundFile(audio)
-    if portrait is not None and video is None:
+    if (portrait is None) == (video is None):
+        raise InputError("Two sources or none: give either a portrait or a video.")
+    if video is None:
+        assert portrait is not None
         image = (without_alpha(read_image(portrait)[None]) * 255).round().to(torch.uint8)
         still = PicturesInMemory(image.numpy(), fps)
         return Sources(still, sound, (Path(audio), Path(portrait)), is_portrait=True)
-    if video is not None and portrait is None and Path(video).is_dir():
-        frames = ImageSequence(video, fps)
+    source = Path(video)
+    if source.is_dir():
+        frames = ImageSequence(source, fps)
         # The images and not their folder, in which the result may be written, too.
         return Sources(frames, sound, (Path(audio), frames.files), is_portrait=False)
-    if video is not None and portrait is None:
-        reader = stack.enter_context(VideoReader(video))
-        return Sources(reader, sound, (Path(audio), Path(video)), is_portrait=False)
-    raise InputError("Two sources or none: give either a portrait or a video.")
+    if source.suffix.lower() == ".webp":  # FFmpeg reads no animated WebP
+        animation = PicturesInMemory(read_animation(source), fps)
+        return Sources(animation, sound, (Path(audio), source), is_portrait=False)
+    reader = stack.enter_context(VideoReader(source))
+    return Sources(reader, sound, (Path(audio), source), is_portrait=False)
 
 
 def _shown(pictures: Pictures, count: int, on_progress: OnProgress | None) -> Iterator[np.ndarray]:
@@ -186,7 +190,7 @@ def scene_in_memory(
     reference: np.ndarray | None = None,
     settings: RenderSettings | None = None,
 ) -> Scene:
-    """A scene from arrays, for evaluation and training: nothing is read or written.
+    """A scene from arrays, for experiments: nothing is read or written.
 
     Args:
         pictures: uint8 [H, W, 3], a portrait, or [T, H, W, 3], frames whose face is regenerated.

@@ -144,14 +144,6 @@ def describe_word(word: lexicon.Word, rng: np.random.Generator, split: str = "tr
     return Description(body, nearest_emotion(word.parameters), word.intensity, dict(word.parameters), "word")
 
 
-def intensifiers() -> dict[str, float]:
-    """Every adverb of degree of every split, and the strength it stands for."""
-    levels = _grammar()["levels"].values()
-    return {
-        adverb: LEVELS[level] for split in levels for level, adverbs in split.items() for adverb in adverbs
-    }
-
-
 def _features(rng: np.random.Generator, split: str) -> Description:
     chosen = _compatible_features(rng, int(rng.integers(1, 4)))
     phrases, parameters = [], {}

@@ -32,7 +32,6 @@ class MouthShape:
     outer_lower: np.ndarray
     gap: float  # height of the opening in the middle
     jaw: float  # how far the lower teeth hang below the upper ones
-    lower_bulge: float  # how much of the lower lip shows, 1 at rest
 
 
 def mouth_shape(geometry: Geometry, v: dict[str, float]) -> MouthShape:
@@ -80,12 +79,11 @@ def mouth_shape(geometry: Geometry, v: dict[str, float]) -> MouthShape:
     pout = 0.30 * v["lip_pucker"] + 0.22 * v["lip_funnel"] + 0.25 * v["chin_raise"]
     rolled = 0.60 * v["lip_press"] + 0.22 * v["lip_close"] + 0.15 * smile + 0.18 * v["lip_stretch"]
     upper_height = 0.0235 * lips * float(np.exp(pout - rolled - 0.25 * v["upper_lip_raise"]))
-    bulge = float(np.exp(pout - rolled - 0.85 * v["lip_bite"] - 0.10 * v["jaw_open"]))
-    lower_height = 0.0315 * lips * bulge
+    lower_height = 0.0315 * lips * float(np.exp(pout - rolled - 0.85 * v["lip_bite"] - 0.10 * v["jaw_open"]))
     outer_upper = upper - np.stack([0 * x, upper_height * _BOW], axis=1)
     outer_lower = lower + np.stack([0 * x, lower_height * _BELLY], axis=1)
     jaw = JAW_DROP * 1.15 * v["jaw_open"]
-    return MouthShape(outer_upper, upper, lower, outer_lower, drop + lift, jaw, bulge)
+    return MouthShape(outer_upper, upper, lower, outer_lower, drop + lift, jaw)
 
 
 def mouth_landmarks(shape: MouthShape, pose: Pose) -> np.ndarray:

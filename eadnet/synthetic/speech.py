@@ -156,11 +156,6 @@ def speak(
     return Utterance(_to_16k(samples, native_rate), phonemes, text, voice)
 
 
-def available_speakers() -> tuple[str, ...]:
-    """Every speaker (espeak variant) that may follow the `+` of a voice name."""
-    return _synthesiser().speakers
-
-
 _MANNER = ("stressAdd", "stressAmp", "stressLength", "speed", "words")
 
 

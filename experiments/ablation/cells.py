@@ -36,7 +36,6 @@ from eadnet.training.tasks.denoiser import Schedule, train_denoiser
 from eadnet.training.tasks.denoiser_task import DenoiserTask, switch_stda
 from experiments.ablation.variants import Variant, as_read_by, text_for
 from experiments.clip_renderer import ClipRenderer
-from experiments.data import speech_of
 from experiments.emotion_classifier import EmotionClassifier
 from experiments.measures import acceleration
 from experiments.readings import OPENING
@@ -154,7 +153,7 @@ def rendered(parts: Parts, protocol: Protocol, variant: Variant, model: Conditio
     entry = clips.texts[clip]
     return renderer_of(protocol, variant, model, parts.networks.vae().eval(), tfrm)(
         clips.frames[clip],
-        speech_of(clips, clip),
+        clips.waveform(clip),
         text_for(variant, entry["text"], entry["emotion"]),
         clips.frames.shape[1],
         seed=clip,
@@ -185,7 +184,7 @@ def measure(parts: Parts, protocol: Protocol, render: Callable[[int], Tensor] | 
                 "emotion": float(parts.classifier(read) == clips.texts[clip]["emotion"]),
                 "PSNR": psnr(pictures, truth, region),
                 "jitter": acceleration(pictures, region) / acceleration(truth, region),
-                "sync confidence": _confidence(syncnet, pictures, speech_of(clips, clip)),
+                "sync confidence": _confidence(syncnet, pictures, clips.waveform(clip)),
             }
         )
     means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

@@ -15,7 +15,6 @@ from eadnet.synthetic import expression as world
 from eadnet.training.data.clips import ClipSet
 from eadnet.training.data.images import to_model_range
 from experiments.clip_renderer import ClipRenderer
-from experiments.data import speech_of
 from experiments.readings import NAMES
 
 REGIONS: dict[str, tuple[str, ...]] = {
@@ -55,7 +54,7 @@ class Evaluator:
 
     def read(self, person: int, tokens: Tensor, frames: int) -> dict[str, Tensor]:
         """Readings [frames] of a person's face with emotion tokens [L, D] or [frames, L, D]."""
-        speech = speech_of(self.clips, person)[: frames * SAMPLE_RATE // FPS]
+        speech = self.clips.waveform(person)[: frames * SAMPLE_RATE // FPS]
         pictures = self.renderer(self.clips.references[person, 0], speech, tokens, frames, person)
         return self.regressor.read(pictures, self.portrait(person))
 

@@ -17,7 +17,6 @@ from eadnet.modules.mini_audio import speech_log_mel
 from eadnet.modules.mini_syncnet import MiniSyncNet
 from eadnet.synthetic.datasets import DatasetShape, render_dataset
 from eadnet.training.data.clips import ClipSet
-from experiments.data import speech_of
 
 CLIPS, FRAMES, FURTHEST = 48, 75, 10
 VALIDATION_CLIPS = 24
@@ -54,7 +53,7 @@ class EmbeddedClips:
         change: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.network = network
-        self.sounds = [speech_of(clips, row) for row in range(count)]
+        self.sounds = [clips.waveform(row) for row in range(count)]
         self.video = []
         for row in range(count):
             pictures = torch.from_numpy(np.array(clips.frames[row])).movedim(-1, 1)

@@ -14,7 +14,6 @@ from eadnet.metrics.mouth import correlation, lag_curve, speech_envelope
 from eadnet.metrics.temporal import jitter
 from eadnet.training.data.clips import labels_of
 from eadnet.training.regressors.pictures import true_values
-from experiments.data import speech_of
 from experiments.emotion_classifier import EmotionClassifier
 from experiments.readings import NAMES, OPENING
 from experiments.world.identity import factors, identity_error, landmarks
@@ -89,7 +88,7 @@ def _mouth(
         "mouth, ceiling": correlation(_opening(takes["truth"]), truth),
         "mouth, mismatched": correlation(own, other),
         "mouth, loudness alone": correlation(
-            speech_envelope(speech_of(store.clips, index), SAMPLE_RATE, len(truth), FPS), truth
+            speech_envelope(store.clips.waveform(index), SAMPLE_RATE, len(truth), FPS), truth
         ),
         "mouth, no text": correlation(_opening(takes["no_text"]), truth),
         "mouth, video input": correlation(_opening(takes["video_input"]), truth),

@@ -21,7 +21,6 @@ from eadnet.training.data.clips import ClipSet
 from eadnet.training.data.images import to_model_range
 from eadnet.training.tasks.autoencoder import flicker, psnr
 from experiments.clip_renderer import ClipRenderer
-from experiments.data import speech_of
 from experiments.measures import acceleration
 from experiments.world.identity import IdentityRegressor
 from experiments.world.plan import SHORT, SwappedText, swapped_text
@@ -89,7 +88,7 @@ class TakeStore:
 
     def _render(self, renderer: ClipRenderer, index: int, text: str, frames: int) -> Tensor:
         """The calm portrait with the clip's sound."""
-        return renderer(self.clips.references[index, 0], speech_of(self.clips, index), text, frames, index)
+        return renderer(self.clips.references[index, 0], self.clips.waveform(index), text, frames, index)
 
     def _spoken(self, index: int, text: str, frames: int) -> Take:
         started, clock = time.process_time(), time.monotonic()
@@ -135,7 +134,7 @@ class TakeStore:
         video = self.clips.frames[index]
         pictures = self.renderer(
             video,
-            speech_of(self.clips, index),
+            self.clips.waveform(index),
             self.clips.texts[index]["text"],
             len(video),
             seed=index,

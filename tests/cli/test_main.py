@@ -208,7 +208,7 @@ def test_without_steps_they_are_the_checkpoints_own(
     assert seen == [PRESETS["mini"].defaults["steps"]] * 2 + [9]
 
 
-def test_evaluate_judges_folders_alone(tmp_path: Path) -> None:
+def test_evaluate_scores_folders_alone(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["evaluate", "--world", "test", "--out", str(tmp_path)])
     assert stopped.value.code == 2

@@ -55,7 +55,7 @@ def test_comfy_run_makes_the_video_and_tells_how_far_it_is(cli: ComfyCli, studio
     ("kind", "inputs", "message"),
     [
         ("EADNetSampler", {"steps": -1}, r"steps=-1 below catalog min"),
-        ("EADNetSampler", {"window": 8, "overlap": 8}, r"The overlap is 8 frames"),
+        ("EADNetSampler", {"window": 8, "overlap": 8}, r"overlap \(context_overlap\) is 8 frames"),
         ("LoadImage", {"image": "nobody.png"}, r"image - Invalid image file: nobody\.png"),
     ],
 )
@@ -73,7 +73,7 @@ def test_a_refused_workflow_names_the_node_the_input_and_the_reason(
 def test_a_node_that_fails_says_why_in_its_own_words(cli: ComfyCli, studio: Studio, tmp_path: Path) -> None:
     workflow = studio.workflow(speech=write_speech(tmp_path / "short.wav", 0.01))
     with pytest.raises(
-        ServerError, match=r"^EADNetAudioEncode \(node \d+\) failed: The recording lasts 0\.010 s"
+        ServerError, match=r"^EADNetAudioEncode \(node \d+\) failed: The audio lasts 0\.010 s"
     ):
         cli.run(written(workflow, studio.folder), studio.server.port)
 

@@ -114,7 +114,7 @@ def test_another_seed_or_sentence_is_another_take(studio: Studio) -> None:
 @pytest.mark.parametrize(
     ("kind", "inputs", "message"),
     [
-        ("EADNetSampler", {"steps": 0}, "smaller than min of 1 steps"),
+        ("EADNetSampler", {"steps": -1}, "smaller than min of 0 steps"),
         ("EADNetSampler", {"window": 8, "overlap": 8}, "overlap"),
         ("EADNetSampler", {"audio": None}, "Required input is missing audio"),
         ("EADNetCheckpointLoader", {"checkpoint": "nothing.safetensors"}, "nothing.safetensors"),

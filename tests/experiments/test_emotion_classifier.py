@@ -10,7 +10,9 @@ import torch
 
 from eadnet.synthetic.datasets import LAYOUT
 from eadnet.synthetic.expression import EMOTIONS, emotion_expression
-from experiments.emotion_classifier import EmotionClassifier, truth_of
+from eadnet.training.regressors.pictures import true_values
+from experiments.emotion_classifier import EmotionClassifier
+from experiments.readings import NAMES
 
 
 def clips(seed: int, intensities: tuple[float, float], count: int = 160) -> SimpleNamespace:
@@ -28,6 +30,12 @@ def clips(seed: int, intensities: tuple[float, float], count: int = 160) -> Simp
     )
 
 
+def truth_of(clips: SimpleNamespace, index: int) -> dict[str, torch.Tensor]:
+    """The true values of a clip in the form of readings."""
+    values = true_values(clips)  # type: ignore[arg-type]
+    return dict(zip(NAMES, values[index].T.to(torch.float32), strict=True))
+
+
 @pytest.fixture(scope="module")
 def reader() -> EmotionClassifier:
     return EmotionClassifier(clips(0, (0.3, 1.0)))  # type: ignore[arg-type]
@@ -36,17 +44,17 @@ def reader() -> EmotionClassifier:
 @pytest.mark.parametrize(("intensities", "right"), [((0.9, 1.0), 1.0), ((0.4, 0.7), 0.95)])
 def test_faces_it_has_not_seen_are_read_right(reader, intensities, right):
     seen = clips(1, intensities, 80)
-    read = [reader(truth_of(seen, i)) for i in range(80)]  # type: ignore[arg-type]
+    read = [reader(truth_of(seen, i)) for i in range(80)]
     assert np.mean([a == text["emotion"] for a, text in zip(read, seen.texts, strict=True)]) >= right
 
 
 def test_a_face_at_rest_is_neutral(reader):
     seen = clips(2, (0.0, 0.0), 8)
-    assert reader(truth_of(seen, 0)) == "neutral"  # type: ignore[arg-type]
+    assert reader(truth_of(seen, 0)) == "neutral"
 
 
 def test_readings_far_from_every_emotion_still_give_one_of_them(reader):
-    readings = {name: torch.full((2,), 5.0) for name in truth_of(clips(3, (1, 1), 8), 0)}  # type: ignore[arg-type]
+    readings = {name: torch.full((2,), 5.0) for name in truth_of(clips(3, (1, 1), 8), 0)}
     assert reader(readings) in EMOTIONS
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from eadnet.errors import InputError
-from eadnet.faces.affine import align, align_track, crop_size, invert, template, warp
+from eadnet.faces.affine import align, align_track, crop_size, invert, template
 from tests.golden_weights import load_golden
 
 
@@ -69,21 +69,6 @@ def test_the_inverse_leads_back() -> None:
     torch.testing.assert_close(
         there @ back[..., :2].transpose(1, 2) + back[..., 2][:, None], points, atol=1e-2, rtol=0
     )
-
-
-def test_warping_moves_pixels_where_the_matrix_says() -> None:
-    picture = torch.zeros(1, 1, 8, 10)
-    picture[0, 0, 2, 3] = 1.0
-    shift = torch.tensor([[[1.0, 0.0, 4.0], [0.0, 1.0, 3.0]]])
-    result = warp(picture, shift, (12, 9))
-    assert result.shape == (1, 1, 9, 12)
-    assert result[0, 0, 5, 7] == pytest.approx(1.0) and result.sum() == pytest.approx(1.0, abs=1e-4)
-
-
-def test_warping_fills_what_lies_outside() -> None:
-    shift = torch.tensor([[[1.0, 0.0, 4.0], [0.0, 1.0, 0.0]]])
-    result = warp(torch.ones(1, 1, 8, 8), shift, (8, 8), fill=0.5)
-    torch.testing.assert_close(result[0, 0, 4], torch.tensor([0.5] * 4 + [1.0] * 4))
 
 
 @pytest.mark.parametrize(

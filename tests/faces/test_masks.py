@@ -1,4 +1,4 @@
-"""Masks: what is generated, what stays, and which of the two the denoiser is told."""
+"""Masks: what is generated, what stays, and which of the two the U-Net is given."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def test_unknown_regions_and_senseless_sizes_are_refused(region: str, resolution
         mask_image(region, resolution)
 
 
-def test_the_denoiser_is_told_what_to_keep_as_in_latentsync() -> None:
+def test_the_unet_is_given_what_to_keep_as_in_latentsync() -> None:
     region = mask_image("mouth", 64).expand(3, 1, -1, -1)
-    told = latent_mask(region)
-    assert told.shape == (3, 1, 8, 8)
-    assert told[0, 0, 0, 0] == 1 and told[0, 0, 6, 4] == 0
-    assert torch.equal(told, torch.nn.functional.interpolate(keep_mask(region), size=(8, 8)))
+    given = latent_mask(region)
+    assert given.shape == (3, 1, 8, 8)
+    assert given[0, 0, 0, 0] == 1 and given[0, 0, 6, 4] == 0
+    assert torch.equal(given, torch.nn.functional.interpolate(keep_mask(region), size=(8, 8)))
 
 
 def test_hidden_pixels_are_mid_grey_and_the_rest_is_untouched() -> None:

@@ -16,7 +16,7 @@ def test_lengths_that_differ_are_said(clip):
     assert len(scores.psnr) == 3 and "the first 3 were compared" in scores.report()
 
 
-def test_large_pictures_say_at_what_size_motion_was_judged():
+def test_large_pictures_say_at_what_size_motion_was_measured():
     large = torch.rand(2, 3, 8, 512, generator=torch.Generator().manual_seed(1))
     assert "256 x 4 pixels" in clip_scores(large, large).report()
 

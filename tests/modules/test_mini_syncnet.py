@@ -92,8 +92,8 @@ def test_less_than_one_window_is_refused(network, frames, samples):
 
 
 def test_it_survives_a_checkpoint(network, clip, tmp_path):
-    path = tmp_path / "judge.safetensors"
-    save_checkpoint(path, {"syncnet": network}, {"preset": "judge"}, dtype=None)
+    path = tmp_path / "syncnet.safetensors"
+    save_checkpoint(path, {"syncnet": network}, {"preset": "syncnet"}, dtype=None)
     loaded = load_checkpoint(path).component("syncnet")
     torch.testing.assert_close(loaded.embed(*clip)[0], network.embed(*clip)[0])
 
@@ -103,7 +103,7 @@ def test_it_survives_a_checkpoint(network, clip, tmp_path):
     "syncnet" not in read_info(bundled_mini())["components"],
     reason="the bundled mini.safetensors has no SyncNet yet",
 )
-def test_the_bundled_judge_finds_late_sound_on_a_clip_of_the_synthetic_world():
+def test_the_bundled_syncnet_finds_late_sound_on_a_clip_of_the_synthetic_world():
     from eadnet.media.audio import load_audio, to_mono_16k
     from eadnet.media.video import read_video
 

@@ -1,4 +1,4 @@
-"""The nodes that judge a result."""
+"""The nodes that score a result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 Run = Callable[..., tuple[Any, ...]]
 
 
-class Judge:
+class BrightnessSyncNet:
     """Sees the brightness of a frame and hears the loudness under it; nothing else."""
 
     name, crop, num_frames, silence_beyond_ends, confident = "brightness", "any", 1, False, 0.05
@@ -28,8 +28,8 @@ class Judge:
 
 
 class Socket:
-    def use(self) -> Judge:
-        return Judge()
+    def use(self) -> BrightnessSyncNet:
+        return BrightnessSyncNet()
 
 
 PATTERN = torch.rand(50, generator=torch.Generator().manual_seed(4))
@@ -64,13 +64,13 @@ def test_late_sound_has_a_negative_offset_and_is_moved_to_where_it_fits(score: R
     assert score(audio=fixed)[2] == 0
 
 
-def test_an_unsure_judge_moves_nothing(score: Run) -> None:
+def test_an_unsure_syncnet_moves_nothing(score: Run) -> None:
     late = sound(3)
     *_, report, fixed = score(audio=late, min_confidence=50.0)
     assert torch.equal(fixed["waveform"], late["waveform"]) and "not shifted" in report
 
 
-def test_a_short_clip_moves_nothing_unless_it_is_told_when_to(score: Run) -> None:
+def test_a_short_clip_moves_nothing_unless_a_confidence_is_given(score: Run) -> None:
     late = sound(3, frames=30)
     *_, report, fixed = score(audio=late)
     assert torch.equal(fixed["waveform"], late["waveform"]) and "too short to measure" in report
@@ -78,7 +78,7 @@ def test_a_short_clip_moves_nothing_unless_it_is_told_when_to(score: Run) -> Non
     assert not torch.equal(fixed["waveform"], late["waveform"]) and "shifted by -0.12 s" in report
 
 
-def test_a_tracked_face_is_judged_and_must_be_of_these_frames(
+def test_a_tracked_face_is_scored_and_must_be_of_these_frames(
     score: Run, submodule: Callable[[str], Any], input_error: type[Exception]
 ) -> None:
     track = submodule("eadnet.faces.face_track").FaceTrack(
@@ -121,12 +121,12 @@ def test_a_checkpoint_without_a_syncnet_says_so(
         score(syncnet=loaded.syncnet)
 
 
-def test_a_file_with_a_judge_alone_can_be_loaded(
+def test_a_file_with_a_syncnet_alone_can_be_loaded(
     nodes: Any, run: Run, score: Run, model_folder: Any, submodule: Callable[[str], Any]
 ) -> None:
-    judge = submodule("eadnet.modules.mini_syncnet").MiniSyncNet()
-    path = model_folder / "judge.safetensors"
-    submodule("eadnet.checkpoints").save_checkpoint(path, {"syncnet": judge}, {"preset": "syncnet"})
+    network = submodule("eadnet.modules.mini_syncnet").MiniSyncNet()
+    path = model_folder / "syncnet.safetensors"
+    submodule("eadnet.checkpoints").save_checkpoint(path, {"syncnet": network}, {"preset": "syncnet"})
     *_, syncnet = run(nodes.EADNetCheckpointLoader, checkpoint=path.name)
     assert "mini" in score(syncnet=syncnet)[4]
 

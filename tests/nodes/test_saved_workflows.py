@@ -21,7 +21,13 @@ OF_FILES = {("EADNetLatentSyncLoader", "unet"), ("EADNetLatentSyncLoader", "whis
     ("EADNetLatentSyncLoader", "adapter"),
     ("EADNetEmotionCaption", "model"),
 }
-WIDGETS: dict[str, Any] = {"INT": int, "FLOAT": (int, float), "STRING": str, "BOOLEAN": bool, "COMBO": str}
+WIDGETS: dict[str, type | tuple[type, ...]] = {
+    "INT": int,
+    "FLOAT": (int, float),
+    "STRING": str,
+    "BOOLEAN": bool,
+    "COMBO": str,
+}
 AFTER_GENERATE = {"fixed", "increment", "decrement", "randomize"}
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 from scipy.io import wavfile
 from torch import Tensor
 
+from eadnet.media.animation import write_animation
 from eadnet.media.reader import PicturesInMemory
 from eadnet.media.sound import SoundInMemory
 from eadnet.media.speech import Speech
@@ -63,6 +64,19 @@ def test_from_arrays_come_the_pixels_that_come_from_files(
     assert held.shape == (10, RESOLUTION, RESOLUTION, 3) and (held == read).all()
 
 
+@pytest.mark.parametrize(("ending", "fps"), [("gif", 20), ("apng", 20), ("webp", 10)])
+def test_an_animated_image_is_a_video(
+    model: Model, waveform: Tensor, tmp_path: Path, ending: str, fps: int
+) -> None:
+    levels = np.arange(4, dtype=np.uint8)[:, None, None, None] * 60
+    write_animation(tmp_path / f"a.{ending}", np.broadcast_to(levels, (4, 48, 32, 3)), 20)
+    wavfile.write(tmp_path / "a.wav", 16000, waveform.numpy())
+    settings = RenderSettings(fps=10)  # what a WebP is shown at; the others keep their own
+    with open_scene(model, tmp_path / "a.wav", video=tmp_path / f"a.{ending}", settings=settings) as scene:
+        shown = [int(scene.pictures.picture(number).mean()) for number in range(scene.pictures.count)]
+        assert scene.fps == fps and np.allclose(shown, [0, 60, 120, 180], atol=4)
+
+
 def test_ready_tokens_are_as_good_as_their_text(model: Model, portrait: np.ndarray, waveform: Tensor) -> None:
     tokens, _ = model.encode_emotion("sad")
     assert tokens is not None
@@ -109,10 +123,12 @@ class NoAudio:
 def test_another_audio_encoder_can_take_the_place(
     model: Model, portrait: np.ndarray, waveform: Tensor
 ) -> None:
-    deaf = replace(model, audio_encoder=NoAudio(model.audio_encoder))
+    without_audio = replace(model, audio_encoder=NoAudio(model.audio_encoder))
     settings = RenderSettings(silence_gate=False)
     first, second = (
-        frames_of(deaf, scene_in_memory(deaf, portrait, sound, frames=10, settings=settings))
+        frames_of(
+            without_audio, scene_in_memory(without_audio, portrait, sound, frames=10, settings=settings)
+        )
         for sound in (waveform, waveform.flip(0))
     )
     assert (first == second).all()

@@ -258,9 +258,11 @@ def test_any_word_can_be_put_in_a_sentence() -> None:
         assert said.parameters == dict(word.parameters) and len(said.text) >= len(word.text) - 6
 
 
-def test_adverbs_of_degree_are_listed_with_their_strength() -> None:
-    strengths = captions.intensifiers()
-    assert strengths["slightly"] < strengths["quite"] < strengths["extremely"]
+@pytest.mark.parametrize("intensity", captions.LEVELS)
+def test_adverbs_of_degree_belong_to_their_strength(intensity: str) -> None:
+    level = {"slightly": "low", "quite": "medium", "extremely": "high"}
+    said = " ".join(captions.describe_emotion("happy", intensity, rng(seed)).text for seed in range(300))
+    assert {level[adverb] for adverb in level if adverb in said.split()} == {intensity}
 
 
 @pytest.mark.parametrize("language", languages())

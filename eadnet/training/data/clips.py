@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from ...captions.dataset import load_captions
 from ...dataset_format import CAPTIONS, ParameterLayout
@@ -65,6 +67,10 @@ class ClipSet:
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def waveform(self, row: int) -> Tensor:
+        """The speech [S] of a clip at 16 kHz, in [-1, 1]."""
+        return torch.from_numpy(self.speech[row]).float() / 32767
 
 
 class StillSet:

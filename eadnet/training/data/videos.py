@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
 from ...dataset_format import FPS, SAMPLE_RATE
 from ...media.video import write_video
 from .clips import ClipSet, clip_name
@@ -24,8 +22,7 @@ def write_videos(clips: ClipSet, folder: Path) -> int:
     for row in range(len(clips)):
         path = folder / clip_name(row)
         if not path.exists():
-            sound = torch.from_numpy(clips.speech[row]).float()[None] / 32767
-            write_video(path, clips.frames[row], FPS, sound, SAMPLE_RATE)
+            write_video(path, clips.frames[row], FPS, clips.waveform(row)[None], SAMPLE_RATE)
             written += 1
     return written
 

@@ -15,12 +15,11 @@ What is not named keeps its default. Names that do not exist are refused, with t
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...errors import InputError
+from ...errors import InputError, nearest
 from ..losses.weights import Weights
 from ..tasks.denoiser import Schedule
 from .budget import Budget
@@ -45,11 +44,6 @@ class Config:
     smoother: SmootherConfig = field(default_factory=SmootherConfig)
 
 
-def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}."
-
-
 def _section(kind: type[T], table: Any, where: str) -> T:
     """The dataclass `kind` with a table's values. Raises InputError for unknown names and wrong types."""
     if not isinstance(table, dict):
@@ -58,7 +52,7 @@ def _section(kind: type[T], table: Any, where: str) -> T:
     values: dict[str, Any] = {}
     for name, value in table.items():
         if name not in known:
-            raise InputError(f"{where} has no setting '{name}': {_nearest(name, list(known))}")
+            raise InputError(f"{where} has no setting '{name}': did you mean '{nearest(name, known)}'?")
         values[name] = _checked(value, known[name].default, f"{where}, {name}")
     return kind(**values)
 
@@ -96,7 +90,9 @@ def parse_config(tables: dict[str, Any], name: str) -> Config:
     found: dict[str, Any] = {}
     for section, table in tables.items():
         if section not in sections:
-            raise InputError(f"{name} has no section [{section}]: {_nearest(section, list(sections))}")
+            raise InputError(
+                f"{name} has no section [{section}]: did you mean '{nearest(section, sections)}'?"
+            )
         if section == "denoiser" and isinstance(table, dict) and "minutes" in table:
             raise InputError(f"{name} [denoiser] has no minutes: write denoiser = ... in [budget].")
         kind: Any = sections[section].default_factory

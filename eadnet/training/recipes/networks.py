@@ -25,6 +25,7 @@ MINI = find_preset("mini")
 
 
 def load_autoencoder(folder: Path) -> MiniAutoencoder:
+    """The VAE of its stage, with the decoder as fine-tuned last."""
     model = MiniAutoencoder()
     model.load_state_dict(torch.load(folder / "vae" / "model.pt", weights_only=True))
     return model.eval()

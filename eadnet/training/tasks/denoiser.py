@@ -95,6 +95,7 @@ def condition_ratios(task: DenoiserTask, data: LatentSet, seed: int = 5) -> dict
 
 
 def make_optimizer(model: ConditionedUNet, rate: float) -> torch.optim.Optimizer:
+    """AdamW with `rate` for the U-Net and shares of it for the encoders."""
     groups = [
         {"params": list(model.unet.parameters()), "lr": rate},
         {"params": list(model.audio_encoder.parameters()), "lr": rate * AUDIO_RATE},

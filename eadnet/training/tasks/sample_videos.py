@@ -40,8 +40,7 @@ class SampleVideos:
     def __call__(self, step: int) -> None:
         """From fixed noise, with the weights of this step; the training's random numbers are not touched."""
         for clip in range(min(self.clips, len(self.held_out))):
-            speech = torch.from_numpy(self.held_out.speech[clip]).float() / 32767
-            speech = speech[: self.frames * SAMPLE_RATE // FPS]
+            speech = self.held_out.waveform(clip)[: self.frames * SAMPLE_RATE // FPS]
             sampling = RenderSettings(seed=clip, steps=self.steps).sampling(self.task.preset)
             made = np.stack(list(render_frames(self._networks(), self._scene(clip, speech), sampling)))
             pictures = np.concatenate([self.held_out.frames[clip, : self.frames], made], 2)

@@ -71,8 +71,9 @@ def wide_mouths(frames: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(box)).movedim(-1, -3).float() / 255
 
 
-def _uniform(generator: torch.Generator, *shape: int, low: float = -1.0, high: float = 1.0) -> Tensor:
-    return low + (high - low) * torch.rand(shape, generator=generator)
+def _uniform(generator: torch.Generator, *shape: int, low: float = -1.0) -> Tensor:
+    """Random numbers from `low` to 1."""
+    return low + (1.0 - low) * torch.rand(shape, generator=generator)
 
 
 def reframed(wide: Tensor, generator: torch.Generator) -> Tensor:
@@ -206,8 +207,7 @@ def check(network: MiniSyncNet, clips: ClipSet) -> dict[str, float]:
     video, audio = [], []
     for row in range(count):
         pictures = torch.from_numpy(np.array(clips.frames[row])).movedim(-1, -3).float() / 255
-        sound = torch.from_numpy(clips.speech[row].astype(np.float32) / 32767)
-        padded = F.pad(speech_log_mel(sound)[None], (MARGIN_MELS, MARGIN_MELS))
+        padded = F.pad(speech_log_mel(clips.waveform(row))[None], (MARGIN_MELS, MARGIN_MELS))
         v, a = network.embed_pairs(mouth_of(pictures)[None], padded)
         video.append(v[0])
         audio.append(a[0])

@@ -197,9 +197,10 @@ def test_the_page_begins_with_the_criteria_and_grows_part_by_part(tmp_path: Path
 def test_a_real_model_takes_tokens_for_the_clip_and_for_every_frame(tmp_path: Path) -> None:
     model = load_model(write_tiny_checkpoint(tmp_path / "tiny.safetensors"))
     rng = np.random.default_rng(1)
+    speech = torch.from_numpy(rng.uniform(-0.1, 0.1, 16000)).float()
     clips: Any = SimpleNamespace(
         references=rng.integers(0, 255, (1, 2, RESOLUTION, RESOLUTION, 3), dtype=np.uint8),
-        speech=rng.integers(-3000, 3000, (1, 16000)).astype(np.int16),
+        waveform=lambda row: speech,
     )
     regressor: Any = SimpleNamespace(
         read=lambda pictures, portrait: {name: (pictures - portrait).mean((1, 2, 3)) for name in READ}
