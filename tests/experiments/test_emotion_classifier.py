@@ -69,7 +69,9 @@ def test_clips_whose_emotion_changes_do_not_fit_it(reader):
     assert np.array_equal(again.centroids, reader.centroids)
 
 
-@pytest.mark.parametrize(("count", "message"), [(2, r"sad, .* missing\): render more"), (8, "each only once")])
+@pytest.mark.parametrize(
+    ("count", "message"), [(2, r"sad, .* missing\): render more"), (8, "each only once")]
+)
 def test_too_few_clips_are_refused(count: int, message: str) -> None:
     with pytest.raises(InputError, match=message):
         EmotionClassifier(clips(0, (0.3, 1.0), count))  # type: ignore[arg-type]
