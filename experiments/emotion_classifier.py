@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eadnet.errors import InputError
 from eadnet.synthetic.expression import EMOTIONS
 from eadnet.training.data.clips import ClipSet
 from eadnet.training.regressors.pictures import true_values
@@ -22,7 +23,7 @@ _SHRINKAGE = 0.1
 
 class EmotionClassifier:
     """Fitted on the clips of a data set whose emotion stays; predicts a clip's emotion from the means of its
-    readings.
+    readings. Raises InputError where an emotion is missing, or each is there only once.
     """
 
     def __init__(self, clips: ClipSet) -> None:
@@ -30,6 +31,12 @@ class EmotionClassifier:
         steady = [row for row, text in enumerate(clips.texts) if "later" not in text]
         values = true_values(clips)[steady].mean(1).double().numpy()
         labels = np.array([self.names.index(clips.texts[row]["emotion"]) for row in steady])
+        lacking = [name for number, name in enumerate(self.names) if number not in labels]
+        if lacking or len(labels) == len(self.names):
+            raise InputError(
+                f"{len(labels)} training clips with a steady emotion do not tell emotions apart "
+                f"({', '.join(lacking) or 'each'} {'missing' if lacking else 'only once'}): render more."
+            )
         self.mean, self.std = values.mean(0), values.std(0).clip(0.02)
         scaled = (values - self.mean) / self.std
         self.centroids = np.stack([scaled[labels == i].mean(0) for i in range(len(self.names))])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from eadnet.errors import InputError
 from eadnet.synthetic.datasets import LAYOUT
 from eadnet.synthetic.expression import EMOTIONS, emotion_expression
 from eadnet.training.regressors.pictures import true_values
@@ -66,3 +67,11 @@ def test_clips_whose_emotion_changes_do_not_fit_it(reader):
     mixed.texts = [*mixed.texts, *({**text, "later": "calm"} for text in other.texts)]
     again = EmotionClassifier(mixed)  # type: ignore[arg-type]
     assert np.array_equal(again.centroids, reader.centroids)
+
+
+@pytest.mark.parametrize(
+    ("count", "message"), [(2, r"sad, .* missing\): render more"), (8, "each only once")]
+)
+def test_too_few_clips_are_refused(count: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        EmotionClassifier(clips(0, (0.3, 1.0), count))  # type: ignore[arg-type]

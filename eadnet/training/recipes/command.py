@@ -94,5 +94,11 @@ def _train(options: argparse.Namespace) -> None:
     }
     for name in STAGES if options.stage == "all" else (options.stage,):
         started = time.monotonic()
-        stages[name]()
+        try:
+            stages[name]()
+        except FileNotFoundError as error:
+            raise InputError(
+                f"The stage {name} needs {error.filename}, which is missing: run the stages before it first; "
+                f"their order is {', '.join(STAGES)}."
+            ) from error
         logging.info("%s took %.1f min", name, (time.monotonic() - started) / 60)

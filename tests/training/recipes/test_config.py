@@ -102,3 +102,11 @@ def test_the_command_says_a_mistake_in_one_sentence_and_ends_with_2(tmp_path: Pa
 def test_tables_from_elsewhere_are_checked_alike() -> None:
     with pytest.raises(InputError, match="mine has no section"):
         parse_config({"x": {}}, "mine")
+
+
+@pytest.mark.parametrize("stage", ["autoencoder", "encode", "assemble"])
+def test_a_stage_before_its_turn_says_which_come_first(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, stage: str
+) -> None:
+    assert command.main([stage, "--folder", str(tmp_path)]) == 2
+    assert f"The stage {stage} needs {tmp_path}" in caplog.text and "render, autoencoder" in caplog.text
