@@ -51,6 +51,7 @@ def current_surface() -> dict:
         return json.loads(run_in_comfy(DUMP, Path(base)).rpartition("SURFACE")[2])
 
 
+@pytest.mark.slow
 @pytest.mark.comfy
 @pytest.mark.skipif(not has_comfy(), reason=MISSING)
 def test_nodes_look_to_workflows_as_they_always_did() -> None:

@@ -42,6 +42,7 @@ def test_half_precision_works_too(folder: Path) -> None:
     assert model.reply(FRAMES[:1], "Hello").strip()
 
 
+@pytest.mark.slow
 def test_every_token_is_reported_and_cancel_stops_at_once(model: LocalVLM) -> None:
     class Cancelled(Exception):
         pass
@@ -64,6 +65,7 @@ def test_a_reply_without_sense_is_quoted(model: LocalVLM) -> None:
         LocalCaptioner(model).describe(FRAMES[:1])
 
 
+@pytest.mark.slow
 def test_a_good_reply_becomes_a_description(model: LocalVLM, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

@@ -267,6 +267,7 @@ def test_another_face_or_network_starts_anew(
         assert attempt(resume=True, **change) == continued
 
 
+@pytest.mark.slow
 def test_an_image_sequence_is_continued_beside_its_images_and_not_with_another_image(
     model: Model, sound: Sounds, tmp_path: Path
 ) -> None:

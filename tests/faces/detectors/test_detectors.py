@@ -134,6 +134,7 @@ print(list(DETECTORS), type(made).__name__, find_networks(Path("w")).faces)
 """
 
 
+@pytest.mark.slow
 def test_a_new_file_is_all_that_a_new_detector_needs_and_a_broken_one_takes_nothing_along(
     tmp_path: Path,
 ) -> None:
