@@ -8,6 +8,7 @@ import os
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,15 +16,18 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import InputError
-from .video import open_video, stream_fps, upright
+from .display import GREY as GREY
+from .display import Display
+from .streams import FASTEST, Decoder, decoded, open_video, picture_stream, stream_fps
 
 log = logging.getLogger(__name__)
 
-GREY = 128  # what shows through transparent pixels
 _HELD_BYTES = 64 << 20  # decoded frames that are kept for reading backwards
 _FORWARD = 300  # frames that are decoded and passed over before jumping is considered
 # Containers round the time of a frame to a millisecond: how much too late it may seem.
 _ROUNDING = Fraction(3, 2000)
+_EVEN = 0.8  # share of equal gaps from which on a video has one rate, and holes
+_TRIES = 3  # key frames further back that decoding is tried from
 
 
 class Pictures(Protocol):
@@ -57,30 +61,54 @@ class PicturesInMemory:
 
 
 class VideoReader:
-    """The frames of a video file at its own average rate, upright, on grey where they are transparent.
+    """The frames of a video file at its own rate, as a player shows them (see `Display`).
 
-    A video of variable rate is shown as a player would show it: number i is what is on the screen at time
-    i / fps. Frames that cannot be decoded are replaced by the one before. ``start`` and ``seconds`` make it a
-    part of the file, by the file's own clock: frames from ``start`` on, up to ``seconds`` later (0: all).
-    Two places of the file may be read by turns without going back and forth. Memory: a few dozen frames,
-    however long the file. Close it, or use it in a ``with`` statement.
+    Number i is what is on the screen at time i / fps, whatever the file's stamps are: a video of variable
+    rate, with holes, or cut between key frames begins with the first picture that can be shown and holds each
+    until the next. Frames that cannot be decoded are replaced by the one before. ``start`` and ``seconds``
+    make it a part of the file, by the file's own clock: frames from ``start`` on, up to ``seconds`` later
+    (0: all). Two places of the file may be read by turns without going back and forth. Memory: a few dozen
+    frames, however long the file. Close it, or use it in a ``with`` statement.
+
+    fps      the rate most frames have; the average where they have none in common
+    size     width, height
+    notes    what the user should know, a plain sentence each; grows while reading
+    origin   time of the first picture of the file by the file's clock, in seconds
+
     Raises InputError for a missing or broken file, or one without a single frame, or none in the part.
     """
 
     def __init__(self, path: str | os.PathLike[str], start: float = 0.0, seconds: float = 0.0) -> None:
         self.path = Path(path)
         self.notes: list[str] = []
-        self._times, self._keys, self.fps = _index(self.path)
-        self._first, self._last = self._part(start, seconds)
-        self.count = max(1, round(self._duration() * self.fps))
-        self._cursors = [_Cursor(self.path, self._times, self._keys) for _ in range(2)]
+        index = _index(self.path)
+        self.fps, self._times = index.fps, index.times
+        self._cursors = [_Cursor(self.path, index) for _ in range(2)]
+        self._display: Display | None = None
         self._held: OrderedDict[int, np.ndarray] = OrderedDict()
         self._most = 8
         self._warned = False
-        first = self._frame(self._first)
-        if first is None:
+        self._patience = 4 * _TRIES
+        try:
+            begin = self._cursors[1].first_shown()
+            if begin is None:
+                raise InputError(f"{self.path.name} is damaged: no frame can be read, convert it again.")
+            self._shown_from = begin
+            self.origin = self._times[begin]
+            missing = self.origin - self._times[0]
+            if missing > 1 / self.fps:
+                self.notes.append(
+                    f"{self.path.name} was cut between key frames: its first {float(missing):.2f} s cannot "
+                    "be shown and are left out, of the sound too."
+                )
+            self._first, self._last = self._part(start, seconds)
+            self._end = index.end if self._last == len(self._times) - 1 else self._times[self._last + 1]
+            self.count = max(1, round((self._end - self._times[self._first]) * self.fps))
+            first = self._frame(self._first)
+            assert first is not None
+        except BaseException:
             self.close()
-            raise InputError(f"{self.path.name} is damaged: no frame can be read, convert it again.")
+            raise
         self.size = (first.shape[1], first.shape[0])
         self._most = max(4, min(64, _HELD_BYTES // first.nbytes))
 
@@ -118,14 +146,11 @@ class VideoReader:
         begin, end = Fraction(start), Fraction(start) + Fraction(seconds)
         first = bisect_left(self._times, begin - _ROUNDING) if start > 0 else 0
         last = bisect_left(self._times, end - _ROUNDING) if seconds > 0 else len(self._times)
+        first = max(first, self._shown_from)
         if first >= last:
             part = f"from {start:g} s on" + (f" for {seconds:g} s" if seconds > 0 else "")
             raise InputError(f"{self.path.name} has no frames {part}: choose another start or duration.")
         return first, last - 1
-
-    def _duration(self) -> Fraction:
-        """From the first frame to the end of the last, which lasts as long as frames do on average."""
-        return self._times[self._last] - self._times[self._first] + 1 / self.fps
 
     def _frame(self, place: int) -> np.ndarray | None:
         """Frame number ``place`` of the file, or the last good one before it."""
@@ -133,18 +158,45 @@ class VideoReader:
             self._held.move_to_end(place)
             return self._held[place]
         cursor = self._cursor_for(place)
+        self._read_to(cursor, place)
+        # After a jump to what only seems a key frame, pictures are missing that are there when the file is
+        # read from further back. In a damaged file nothing helps, so it is not tried for ever.
+        further = 0
+        while place not in self._held and cursor.came_from > 0 and self._patience > 0:
+            self._patience -= 1
+            further += 1
+            cursor.jump(place, further if further < _TRIES else None)
+            self._read_to(cursor, place)
+        if place not in self._held and self._held:
+            earlier = [number for number in self._held if number < place] or [min(self._held)]
+            if not self._warned:
+                log.warning("%s is damaged at frame %d: the one before is shown.", self.path.name, place)
+                self.notes.append(
+                    f"{self.path.name} is damaged from frame {place - self._shown_from} on: where a picture "
+                    "cannot be read, the one before is shown."
+                )
+                self._warned = True
+            self._keep(place, self._held[max(earlier)])
+        return self._held.get(place)
+
+    def _read_to(self, cursor: _Cursor, place: int) -> None:
+        """Decode up to a frame and keep what is near it, or the last one before it."""
+        before: tuple[int, Any] | None = None
         while cursor.at < place:
             frame = cursor.advance()
             if frame is None:
                 break
             if cursor.at > place - self._most:
-                self._keep(cursor.at, _pixels(frame))
-        if place not in self._held and (earlier := [number for number in self._held if number < place]):
-            if not self._warned:
-                log.warning("%s is damaged at frame %d: the one before is shown.", self.path.name, place)
-                self._warned = True
-            self._keep(place, self._held[max(earlier)])
-        return self._held.get(place)
+                self._keep(cursor.at, self._pixels(frame, cursor))
+            else:
+                before = (cursor.at, frame)
+        if before and not any(before[0] <= number <= place for number in self._held):
+            self._keep(before[0], self._pixels(before[1], cursor))
+
+    def _pixels(self, frame: Any, cursor: _Cursor) -> np.ndarray:
+        if self._display is None:
+            self._display = Display(self.path.name, *cursor.streams(), self.notes)
+        return self._display.pixels(frame, cursor.streams()[1])
 
     def _cursor_for(self, place: int) -> _Cursor:
         """The cursor that has least to decode to get there; the one used longest ago where none is near."""
@@ -166,118 +218,171 @@ class VideoReader:
             self._held.popitem(last=False)
 
 
-class _Cursor:
-    """A place in a video file from which it is decoded forwards; ``at`` is the number of the frame decoded
-    last.
+@dataclass(frozen=True)
+class _Index:
+    """What the packets of a video stream promise.
+
+    times   of every frame in seconds, in order
+    keys    numbers of the key frames; none where the file gives no times, and cannot be jumped in
+    end     when the last frame ends
+    fps     frames per second
+    timed   whether the times are the file's, and not made up from the rate
     """
 
-    def __init__(self, path: Path, times: list[Fraction], keys: list[int]) -> None:
-        self._path, self._times, self._keys = path, times, keys
+    times: list[Fraction]
+    keys: list[int]
+    end: Fraction
+    fps: Fraction
+    timed: bool
+
+
+class _Cursor:
+    """A place in a video file from which it is decoded forwards; ``at`` is the number of the frame decoded
+    last, ``came_from`` that of the key frame it was sought at.
+    """
+
+    def __init__(self, path: Path, index: _Index) -> None:
+        self._path, self._index = path, index
+        self._times, self._keys = index.times, index.keys
         self._container: Any = None
-        self._decoder: Iterator[Any] | None = None
+        self._decoder: Decoder | None = None
+        self._frames: Iterator[Any] | None = None
         self.at = -1
+        self.came_from = 0
 
     def reaches(self, place: int) -> bool:
         """Whether decoding on is the way to a frame."""
-        return self._decoder is not None and self.at < place <= self.at + _FORWARD
+        return self._frames is not None and self.at < place <= self.at + _FORWARD
 
-    def jump(self, place: int) -> None:
-        """Seek to the last key frame up to ``place``."""
+    def first_shown(self) -> int | None:
+        """The number of the first frame that can be decoded; None where none can."""
+        self.jump(0)
+        while (frame := self.advance()) is not None:
+            if not frame.is_corrupt:
+                break
+        found = None if frame is None else self.at
+        self._frames = None
+        return found
+
+    def jump(self, place: int, further_back: int | None = 0) -> None:
+        """Seek to the last key frame up to ``place``, or one ``further_back`` (None: the beginning)."""
         import av
 
         stream = self._opened()
-        key = self._keys[bisect_right(self._keys, place) - 1] if self._keys else 0
-        try:
-            self._container.seek(int(self._times[key] / stream.time_base), stream=stream, backward=True)
-        except av.FFmpegError:  # not every container can go back: open it again
-            self.close()
+        number = bisect_right(self._keys, place) - 1 - (further_back or 0)
+        if number < 0 or further_back is None:
+            # Without a time: to the very first packet, which may lie before the first frame that is shown.
+            self._reopen()
             stream = self._opened()
-            key = 0
-        self._decoder = _decoded(self._container, stream)
-        self.at = key - 1
+            self.came_from = 0
+        else:
+            key = self.came_from = self._keys[number]
+            try:
+                time = int(self._times[key] / stream.time_base)
+                self._container.seek(time, stream=stream, backward=True)
+            except av.FFmpegError:  # not every container can go back: open it again
+                self._reopen()
+                stream = self._opened()
+                self.came_from = 0
+        assert self._decoder is not None
+        self._decoder.flush()
+        self._frames = decoded(self._container, stream, self._decoder)
+        self.at = self.came_from - 1
 
     def advance(self) -> Any:
         """Decode one frame; None at the end of the file."""
+        assert self._frames is not None
+        while True:
+            frame = next(self._frames, None)
+            if frame is None:
+                self._frames, self.at = None, len(self._times)
+                return None
+            if frame.pts is None or not self._index.timed:
+                self.at += 1
+                return frame
+            time = frame.pts * frame.time_base
+            if self.came_from > 0 and time < self._times[self.came_from] - _ROUNDING:
+                continue  # shown before the key frame: it refers to pictures that were not decoded
+            self.at = max(0, bisect_right(self._times, time) - 1)
+            return frame
+
+    def streams(self) -> tuple[Any, Any]:
+        """The video stream and its decoder."""
         assert self._decoder is not None
-        frame = next(self._decoder, None)
-        if frame is None:
-            self._decoder, self.at = None, len(self._times)
-            return None
-        self.at += 1
-        if frame.pts is not None:
-            self.at = max(0, bisect_right(self._times, frame.pts * frame.time_base) - 1)
-        return frame
+        return picture_stream(self._container), self._decoder.codec
 
     def close(self) -> None:
         if self._container is not None:
             self._container.close()
-            self._container = self._decoder = None
+            self._container = self._frames = self._decoder = None
+
+    def _reopen(self) -> None:
+        if self._frames is not None or self.at >= 0:
+            self.close()
 
     def _opened(self) -> Any:
         """The video stream of the open file."""
         if self._container is None:
             self._container = open_video(self._path)
-            self._container.streams.video[0].thread_type = "AUTO"
-        return self._container.streams.video[0]
+            self._decoder = Decoder(picture_stream(self._container))
+        return picture_stream(self._container)
 
 
-def _index(path: Path) -> tuple[list[Fraction], list[int], Fraction]:
-    """(time of every frame in seconds, in order; numbers of the key frames; average frames per second).
-
-    Reads the packets, not the images.
-    """
+def _index(path: Path) -> _Index:
+    """Reads the packets, not the images."""
     import av
 
     with open_video(path) as container:
-        stream = container.streams.video[0]
-        fps = stream_fps(stream)
-        stamps: list[tuple[int, bool]] = []
-        timed = True
+        stream = picture_stream(container)
+        base = Fraction(stream.time_base or Fraction(1, 90000))
+        stamps: dict[int, tuple[bool, int]] = {}
+        count, timed = 0, True
         try:
             for packet in container.demux(stream):
-                if packet.size == 0 or packet.is_discard:
+                if packet.size == 0 or packet.is_discard or _is_hidden(stream, packet):
                     continue
+                count += 1
                 timed &= packet.pts is not None
-                stamps.append((packet.pts if packet.pts is not None else 0, packet.is_keyframe))
+                if packet.pts is not None:
+                    key, _ = stamps.get(packet.pts, (False, 0))
+                    stamps[packet.pts] = (key or packet.is_keyframe, packet.duration or 0)
         except (av.FFmpegError, ValueError) as error:
-            log.warning("%s breaks off after %d frames (%s).", path.name, len(stamps), error)
-        base = Fraction(stream.time_base or Fraction(1, 90000))
-    if not stamps:
+            log.warning("%s breaks off after %d frames (%s).", path.name, count, error)
+        told = stream_fps(stream)
+        length = container.duration
+    if not count:
         raise InputError(f"{path.name} has no frames: choose another video.")
     if not timed:
-        return [Fraction(i) / fps for i in range(len(stamps))], [], fps
-    stamps.sort()
-    times = [stamp * base for stamp, _ in stamps]
-    keys = [i for i, (_, key) in enumerate(stamps) if key]
-    if len(times) > 2 and times[-1] > times[0]:
-        measured = (len(times) - 1) / (times[-1] - times[0])
-        if abs(measured / fps - 1) > Fraction(1, 100):  # the header's rate is not what the frames have
-            fps = measured.limit_denominator(1001)
-    return times, keys, fps
+        return _Index([Fraction(i) / told for i in range(count)], [], Fraction(count) / told, told, False)
+    order = sorted(stamps)
+    times = [stamp * base for stamp in order]
+    keys = [i for i, stamp in enumerate(order) if stamps[stamp][0]]
+    fps = _rate(times, told)
+    # How long the last picture stays is not told by every container, and some tell nonsense.
+    lasts = stamps[order[-1]][1] * base
+    whole = Fraction(length, 1_000_000) if length else Fraction(0)
+    if not 0 < lasts <= max(2 / fps, whole - (times[-1] - times[0]) + _ROUNDING):
+        lasts = 1 / fps
+    return _Index(times, keys, times[-1] + lasts, fps, True)
 
 
-def _decoded(container: Any, stream: Any) -> Iterator[Any]:
-    """Frames in the order they are shown; what is damaged is left out."""
-    import av
-
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-            if packet is None:
-                return
-            yield from packet.decode()
-        except av.InvalidDataError:
-            continue
-        except (av.FFmpegError, ValueError):
-            return
+def _is_hidden(stream: Any, packet: Any) -> bool:
+    """Whether a packet only helps to decode others: VP8 says so in its first byte."""
+    return stream.codec_context.name == "vp8" and not (bytes(packet)[0] >> 4) & 1
 
 
-def _pixels(frame: Any) -> np.ndarray:
-    if any(component.is_alpha for component in frame.format.components):
-        rgba = frame.to_ndarray(format="rgba").astype(np.uint16)
-        alpha = rgba[..., 3:]
-        pixels = ((rgba[..., :3] * alpha + GREY * (255 - alpha) + 127) // 255).astype(np.uint8)
-    else:
-        pixels = frame.to_ndarray(format="rgb24")
-    return upright(pixels, frame.rotation)
+def _rate(times: list[Fraction], told: Fraction) -> Fraction:
+    """Frames per second: that of most frames; the average where they have none in common.
+
+    What the file tells is believed where the frames agree within a percent, as times are rounded.
+    """
+    if len(times) < 3 or times[-1] <= times[0]:
+        return told
+    gaps = np.diff(np.array([float(time) for time in times]))
+    usual = float(np.median(gaps))
+    alike = gaps[np.abs(gaps - usual) <= 2 * float(_ROUNDING)]
+    gap = float(alike.mean()) if len(alike) >= _EVEN * len(gaps) else float(gaps.mean())
+    measured = 1 / gap
+    if abs(measured / float(told) - 1) <= 0.01:
+        return told
+    return max(Fraction(1, 1001), min(Fraction(FASTEST), Fraction(measured).limit_denominator(1001)))
