@@ -64,7 +64,7 @@ def _to_xyz(corners: tuple[tuple[float, float], ...]) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _to_light(transfer: int) -> np.ndarray:
-    """Linear light for each of 65536 codes, 1 = white; of HDR before the roll-off, of HLG before its gamma."""
+    """Linear light for each of 65536 codes, 1 = white; HDR before its roll-off, HLG before its gamma."""
     code = np.arange(65536) / 65535
     if transfer == PQ:
         light = pq_to_light(code) / _WHITE

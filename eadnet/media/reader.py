@@ -18,7 +18,17 @@ import numpy as np
 from ..errors import InputError
 from .display import GREY as GREY
 from .display import Display
-from .streams import FASTEST, Decoder, decoded, open_video, picture_stream, stream_fps
+from .streams import (
+    FASTEST,
+    Decoder,
+    decoded,
+    first_good,
+    is_broken,
+    open_video,
+    picture_stream,
+    stream_fps,
+    told_end,
+)
 
 log = logging.getLogger(__name__)
 
@@ -224,13 +234,15 @@ class _Index:
 
     times   of every frame in seconds, in order
     keys    numbers of the key frames; none where the file gives no times, and cannot be jumped in
+    seeks   the stamp to seek each of them by
     end     when the last frame ends
     fps     frames per second
-    timed   whether the times are the file's, and not made up from the rate
+    timed   whether frames are found by the times their stamps say; if not, they are counted
     """
 
     times: list[Fraction]
     keys: list[int]
+    seeks: list[int]
     end: Fraction
     fps: Fraction
     timed: bool
@@ -257,12 +269,16 @@ class _Cursor:
     def first_shown(self) -> int | None:
         """The number of the first frame that can be decoded; None where none can."""
         self.jump(0)
-        while (frame := self.advance()) is not None:
-            if not frame.is_corrupt:
-                break
-        found = None if frame is None else self.at
+        places: dict[int, int] = {}
+
+        def advanced() -> Iterator[Any]:
+            while (frame := self.advance()) is not None:
+                places[id(frame)] = self.at
+                yield frame
+
+        found = first_good(advanced())
         self._frames = None
-        return found
+        return None if found is None else places[id(found)]
 
     def jump(self, place: int, further_back: int | None = 0) -> None:
         """Seek to the last key frame up to ``place``, or one ``further_back`` (None: the beginning)."""
@@ -270,7 +286,7 @@ class _Cursor:
 
         stream = self._opened()
         number = bisect_right(self._keys, place) - 1 - (further_back or 0)
-        if number < 0 or further_back is None:
+        if number < 1 or further_back is None:
             # Without a time: to the very first packet, which may lie before the first frame that is shown.
             self._reopen()
             stream = self._opened()
@@ -278,8 +294,7 @@ class _Cursor:
         else:
             key = self.came_from = self._keys[number]
             try:
-                time = int(self._times[key] / stream.time_base)
-                self._container.seek(time, stream=stream, backward=True)
+                self._container.seek(self._index.seeks[number], stream=stream, backward=True)
             except av.FFmpegError:  # not every container can go back: open it again
                 self._reopen()
                 stream = self._opened()
@@ -335,17 +350,31 @@ def _index(path: Path) -> _Index:
     with open_video(path) as container:
         stream = picture_stream(container)
         base = Fraction(stream.time_base or Fraction(1, 90000))
-        stamps: dict[int, tuple[bool, int]] = {}
+        # For each stamp: by which one to seek it if it is a key frame, and how long the frame lasts. Streams
+        # without an index are searched by the time of decoding, and not for key frames.
+        stamps: dict[int, tuple[int | None, int]] = {}
+        by_decoding = container.format.name.startswith("mpeg")
         count, timed = 0, True
+        ends = told_end(container)
+        aside, last = 0, None  # what is added to stamps that begin anew; the last decoding time
         try:
             for packet in container.demux(stream):
                 if packet.size == 0 or packet.is_discard or _is_hidden(stream, packet):
                     continue
                 count += 1
-                timed &= packet.pts is not None
-                if packet.pts is not None:
-                    key, _ = stamps.get(packet.pts, (False, 0))
-                    stamps[packet.pts] = (key or packet.is_keyframe, packet.duration or 0)
+                if packet.pts is None:
+                    timed = False
+                    continue
+                clock = packet.pts if packet.dts is None else packet.dts
+                if last is not None and is_broken(
+                    float((clock - last) * base), float(packet.pts * base) > ends
+                ):
+                    aside = max(stamps) - packet.pts + round(1 / stream_fps(stream) / base)
+                last = clock
+                key, _ = stamps.get(packet.pts + aside, (None, 0))
+                if packet.is_keyframe:
+                    key = clock if by_decoding else packet.pts
+                stamps[packet.pts + aside] = (key, packet.duration or 0)
         except (av.FFmpegError, ValueError) as error:
             log.warning("%s breaks off after %d frames (%s).", path.name, count, error)
         told = stream_fps(stream)
@@ -353,17 +382,20 @@ def _index(path: Path) -> _Index:
     if not count:
         raise InputError(f"{path.name} has no frames: choose another video.")
     if not timed:
-        return _Index([Fraction(i) / told for i in range(count)], [], Fraction(count) / told, told, False)
+        times = [Fraction(i) / told for i in range(count)]
+        return _Index(times, [], [], Fraction(count) / told, told, False)
     order = sorted(stamps)
     times = [stamp * base for stamp in order]
-    keys = [i for i, stamp in enumerate(order) if stamps[stamp][0]]
     fps = _rate(times, told)
     # How long the last picture stays is not told by every container, and some tell nonsense.
     lasts = stamps[order[-1]][1] * base
     whole = Fraction(length, 1_000_000) if length else Fraction(0)
     if not 0 < lasts <= max(2 / fps, whole - (times[-1] - times[0]) + _ROUNDING):
         lasts = 1 / fps
-    return _Index(times, keys, times[-1] + lasts, fps, True)
+    # Where stamps begin anew, a time says no longer where in the file a frame is: it is read in order.
+    keys = [] if aside else [i for i, stamp in enumerate(order) if stamps[stamp][0] is not None]
+    seeks = [stamps[order[key]][0] for key in keys]
+    return _Index(times, keys, seeks, times[-1] + lasts, fps, not aside)  # type: ignore[arg-type]
 
 
 def _is_hidden(stream: Any, packet: Any) -> bool:

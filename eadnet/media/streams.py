@@ -11,6 +11,10 @@ from ..errors import InputError
 
 _DEFAULT_FPS = Fraction(25)
 FASTEST = 480  # frames per second: more is a clock, not a rate
+# Seconds. Longer overlaps are stamps that begin anew; longer holes must lie within what the file says it
+# lasts; and none is longer than the last.
+_OVERLAP, _HOLE, _NO_HOLE = 1.0, 60.0, 3600.0
+_MANY = 250  # frames
 # The decoders that FFmpeg prefers leave the transparency of these out.
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
@@ -71,6 +75,13 @@ def stream_fps(stream: Any) -> Fraction:
     return _DEFAULT_FPS
 
 
+def is_broken(jump: float, beyond_end: bool) -> bool:
+    """Whether stamps that jump by so many seconds are broken, or begin anew, rather than tell of a hole: more
+    than a second back; or far forward, and ``beyond_end`` of what the file says it lasts.
+    """
+    return jump < -_OVERLAP or jump > _NO_HOLE or (jump > _HOLE and beyond_end)
+
+
 class Decoder:
     """Decodes the packets of a video stream, with transparency where the stream has any."""
 
@@ -122,6 +133,25 @@ def decoded(container: Any, stream: Any, decoder: Decoder) -> Iterator[Any]:
         yield from frames
 
 
+def first_good(frames: Iterator[Any]) -> Any:
+    """The first frame that is whole; where none of many is, the first; None where there is none."""
+    first = None
+    for number, frame in enumerate(frames):
+        if not frame.is_corrupt:
+            return frame
+        first = first or frame
+        if number > _MANY:
+            break
+    return first
+
+
+def told_end(container: Any) -> float:
+    """When a file ends by its header, in seconds of its clock; 0 where it does not say."""
+    if container.duration is None:
+        return 0.0
+    return float((container.duration + max(0, container.start_time or 0)) / 1_000_000)
+
+
 def first_picture_time(container: Any) -> Fraction | None:
     """When the first picture that can be decoded is shown, by the file's clock; None without a video.
 
@@ -130,11 +160,9 @@ def first_picture_time(container: Any) -> Fraction | None:
     stream = picture_stream(container)
     if stream is None or stream.codec_context is None:
         return None
-    for frame in decoded(container, stream, Decoder(stream)):
-        if frame.pts is not None and not frame.is_corrupt:
-            return Fraction(frame.pts * frame.time_base)
-        if frame.pts is None:
-            break
+    frame = first_good(decoded(container, stream, Decoder(stream)))
+    if frame is not None and frame.pts is not None:
+        return Fraction(frame.pts * frame.time_base)
     if stream.start_time is None or stream.time_base is None:
         return None
     return Fraction(stream.start_time * stream.time_base)

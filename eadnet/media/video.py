@@ -87,8 +87,9 @@ def write_video(
     """Write uint8 frames [H, W, 3] with audio [C, S] in [-1, 1] as MP4 (H.264, AAC); returns the frame count.
 
     Exactly the given frames are written, streamed, so memory does not grow with length, as BT.709, which the
-    file says. ``quality`` is x264's constant rate factor. Sound of more than two channels is mixed to one. The
-    file appears whole or not at all. Raises InputError when there are no frames or the place cannot be written.
+    file says. ``quality`` is x264's constant rate factor. Sound of more than two channels is mixed to one.
+    The file appears whole or not at all. Raises InputError when there are no frames or the place cannot be
+    written.
     """
     path = Path(path)
     try:
