@@ -8,6 +8,7 @@ averaged over the same pixels on the way out, so what is not touched keeps its v
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +47,17 @@ class Colour:
     primaries: int
 
 
-def colour_of(frame: Any, codec: Any) -> Colour:
-    """What a decoded frame says about its colours, else its stream, else what players take for granted."""
+TAGS = ("colorspace", "color_primaries", "color_trc", "color_range")
+
+
+def colour_of(frame: Any, codec: Any, told: Mapping[str, int]) -> Colour:
+    """What a decoded frame says about its colours, else its stream, else its container (``told``, by `TAGS`),
+    else what players take for granted.
+    """
 
     def tag(name: str) -> int:
         # PyAV before 17 knows the curve and the primaries of streams only.
-        for source in (frame, codec):
-            value = getattr(source, name, None)
+        for value in (getattr(frame, name, None), getattr(codec, name, None), told.get(name)):
             if value is not None and int(value) not in (0, _UNSPECIFIED):
                 return int(value)
         return _UNSPECIFIED
@@ -61,7 +66,8 @@ def colour_of(frame: Any, codec: Any) -> Colour:
     transfer, primaries = tag("color_trc"), tag("color_primaries")
     if _is_rgb(frame.format):
         return Colour("rgb", True, transfer, primaries)
-    stated = next((int(s) for s in (frame.color_range, codec.color_range) if s in (_LIMITED, _FULL)), 0)
+    ranges = (frame.color_range, codec.color_range, told.get("color_range"))
+    stated = next((int(value) for value in ranges if value in (_LIMITED, _FULL)), 0)
     full = name.startswith("yuvj") or stated == _FULL
     if is_grey(frame.format):
         full = full or (stated != _LIMITED and codec.name not in _LIMITED_GREY)
@@ -193,11 +199,10 @@ def run(made: Any, frame: Any) -> Any:
 
 def _stretched(grey: np.ndarray) -> np.ndarray:
     """Limited range to full, for uint8 or uint16 of which every channel is the same."""
-    top = np.iinfo(grey.dtype).max
+    top = 255 if grey.dtype == np.uint8 else 65535
     levels = np.arange(top + 1, dtype=np.float64)
-    low, high = 16 / 256 * (top + 1), 235 / 256 * (top + 1)
-    if grey.dtype == np.uint8:
-        low, high = 16, 235
+    # The scaler repeats the bits of deep grey to 16 and does not add zeros: 235 of 255 is 235/255 of all.
+    low, high = 16 / 255 * top, 235 / 255 * top
     table = ((levels - low) / (high - low) * top).clip(0, top).round().astype(grey.dtype)
     return table[grey]
 
@@ -247,5 +252,5 @@ def _from_ycgco(frame: Any, full: bool, target: str) -> np.ndarray:
     deep = "48" in target or "64" in target
     made = (rgb * (65535 if deep else 255)).round().astype(np.uint16 if deep else np.uint8)
     if target.startswith("rgba"):
-        made = np.concatenate([made, np.full_like(made[..., :1], np.iinfo(made.dtype).max)], -1)
+        made = np.concatenate([made, np.full_like(made[..., :1], 65535 if deep else 255)], -1)
     return made

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 from .colour import ToRgb, colour_of, graph, planes, run
 from .hdr import HDR_NAMES
+from .streams import Decoder
 
 GREY = 128  # what shows through transparent pixels
 _NARROW, _WIDE = Fraction(1, 8), Fraction(8)  # pixel aspects beyond are nonsense
@@ -27,27 +28,27 @@ class Display:
     ``notes`` gets a sentence for what was changed and cannot be seen from the result.
     """
 
-    def __init__(self, name: str, stream: Any, codec: Any, notes: list[str]) -> None:
+    def __init__(self, name: str, stream: Any, decoder: Decoder, notes: list[str]) -> None:
         self.size: tuple[int, int] | None = None
         self.notes = notes
-        self._name, self._stream, self._codec = name, stream, codec
+        self._name, self._decoder = name, decoder
         self._to_rgb = ToRgb()
         self._aspect = _aspect(stream)
-        self._codec_aspect = codec.sample_aspect_ratio
+        self._codec_aspect = decoder.codec.sample_aspect_ratio
 
-    def pixels(self, frame: Any, codec: Any = None) -> np.ndarray:
-        """A frame, decoded by ``codec`` (None: the one that was given), as uint8 [H, W, 3].
+    def pixels(self, frame: Any, decoder: Decoder | None = None) -> np.ndarray:
+        """A frame, which ``decoder`` gave (None: the one it was made with), as uint8 [H, W, 3].
 
         Raises InputError for a pixel format that cannot be shown.
         """
-        codec = codec or self._codec
+        codec = (decoder or self._decoder).codec
         if frame.interlaced_frame and _is_combed(frame):
             frame = _progressive(frame)
             self._note(
                 "is interlaced: every second line of moving parts is made up; a video that was deinterlaced "
                 "before is sharper"
             )
-        colour = colour_of(frame, codec)
+        colour = colour_of(frame, codec, self._decoder.told)
         if colour.transfer in HDR_NAMES:
             self._note(
                 f"is HDR ({HDR_NAMES[colour.transfer]}): its bright parts are toned down to what the film "

@@ -8,7 +8,7 @@ import os
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -233,19 +233,38 @@ class _Index:
     """What the packets of a video stream promise.
 
     times   of every frame in seconds, in order
-    keys    numbers of the key frames; none where the file gives no times, and cannot be jumped in
-    seeks   the stamp to seek each of them by
     end     when the last frame ends
     fps     frames per second
-    timed   whether frames are found by the times their stamps say; if not, they are counted
+    keys    numbers of the key frames; none where the file cannot be jumped in
+    seeks   the stamp to seek each of them by
+    passed  where frames are not found by the time they say, but counted: of each that is decoded its stamp
+            (None where the file gives none) and its number, or -1 where it comes too late to be shown
     """
 
     times: list[Fraction]
-    keys: list[int]
-    seeks: list[int]
     end: Fraction
     fps: Fraction
-    timed: bool
+    keys: list[int]
+    seeks: list[int]
+    passed: list[tuple[int | None, int]] | None = None
+
+
+@dataclass
+class _Stretch:
+    """Packets whose times go on from one to the next.
+
+    stamps   of each: by which stamp to seek it if it is a key frame, and how long it lasts
+    aside    what is added to the stamps, so that they go on after the stretch before
+    floor    the last stamp before: what is not later comes too late
+    """
+
+    aside: int = 0
+    floor: int | None = None
+    stamps: dict[int, tuple[int | None, int]] = field(default_factory=dict)
+
+    @property
+    def last(self) -> int:
+        return max(self.stamps) + self.aside
 
 
 class _Cursor:
@@ -261,6 +280,7 @@ class _Cursor:
         self._frames: Iterator[Any] | None = None
         self.at = -1
         self.came_from = 0
+        self._passed = 0  # frames decoded since the beginning, where they are counted
 
     def reaches(self, place: int) -> bool:
         """Whether decoding on is the way to a frame."""
@@ -292,7 +312,7 @@ class _Cursor:
             stream = self._opened()
             self.came_from = 0
         else:
-            key = self.came_from = self._keys[number]
+            self.came_from = self._keys[number]
             try:
                 self._container.seek(self._index.seeks[number], stream=stream, backward=True)
             except av.FFmpegError:  # not every container can go back: open it again
@@ -303,28 +323,42 @@ class _Cursor:
         self._decoder.flush()
         self._frames = decoded(self._container, stream, self._decoder)
         self.at = self.came_from - 1
+        self._passed = 0
 
     def advance(self) -> Any:
         """Decode one frame; None at the end of the file."""
         assert self._frames is not None
-        while True:
-            frame = next(self._frames, None)
-            if frame is None:
-                self._frames, self.at = None, len(self._times)
-                return None
-            if frame.pts is None or not self._index.timed:
-                self.at += 1
+        while (frame := next(self._frames, None)) is not None:
+            place = self._place(frame)
+            if place is not None:
+                self.at = place
                 return frame
-            time = frame.pts * frame.time_base
-            if self.came_from > 0 and time < self._times[self.came_from] - _ROUNDING:
-                continue  # shown before the key frame: it refers to pictures that were not decoded
-            self.at = max(0, bisect_right(self._times, time) - 1)
-            return frame
+        self._frames, self.at = None, len(self._times)
+        return None
 
-    def streams(self) -> tuple[Any, Any]:
+    def _place(self, frame: Any) -> int | None:
+        """The number of a frame that was decoded; None where it is not shown."""
+        passed = self._index.passed
+        if passed is not None:
+            # Counted; what could not be decoded is missing, which its stamp tells.
+            ahead = passed[self._passed : self._passed + _FORWARD]
+            found = next((i for i, (stamp, _) in enumerate(ahead) if stamp in (None, frame.pts)), None)
+            if found is None:
+                return None
+            self._passed += found + 1
+            number = ahead[found][1]
+            return number if number >= 0 else None
+        if frame.pts is None:
+            return self.at + 1
+        time = frame.pts * frame.time_base
+        if self.came_from > 0 and time < self._times[self.came_from] - _ROUNDING:
+            return None  # shown before the key frame: it refers to pictures that were not decoded
+        return max(0, bisect_right(self._times, time) - 1)
+
+    def streams(self) -> tuple[Any, Decoder]:
         """The video stream and its decoder."""
         assert self._decoder is not None
-        return picture_stream(self._container), self._decoder.codec
+        return picture_stream(self._container), self._decoder
 
     def close(self) -> None:
         if self._container is not None:
@@ -350,13 +384,12 @@ def _index(path: Path) -> _Index:
     with open_video(path) as container:
         stream = picture_stream(container)
         base = Fraction(stream.time_base or Fraction(1, 90000))
-        # For each stamp: by which one to seek it if it is a key frame, and how long the frame lasts. Streams
-        # without an index are searched by the time of decoding, and not for key frames.
-        stamps: dict[int, tuple[int | None, int]] = {}
+        # Streams without an index are searched by the time of decoding, and not for key frames.
         by_decoding = container.format.name.startswith("mpeg")
         count, timed = 0, True
-        ends = told_end(container)
-        aside, last = 0, None  # what is added to stamps that begin anew; the last decoding time
+        ends, told = told_end(container), stream_fps(stream)
+        stretches = [_Stretch()]
+        before: int | None = None
         try:
             for packet in container.demux(stream):
                 if packet.size == 0 or packet.is_discard or _is_hidden(stream, packet):
@@ -365,37 +398,53 @@ def _index(path: Path) -> _Index:
                 if packet.pts is None:
                     timed = False
                     continue
-                clock = packet.pts if packet.dts is None else packet.dts
-                if last is not None and is_broken(
-                    float((clock - last) * base), float(packet.pts * base) > ends
-                ):
-                    aside = max(stamps) - packet.pts + round(1 / stream_fps(stream) / base)
-                last = clock
-                key, _ = stamps.get(packet.pts + aside, (None, 0))
-                if packet.is_keyframe:
-                    key = clock if by_decoding else packet.pts
-                stamps[packet.pts + aside] = (key, packet.duration or 0)
+                clock = packet.dts  # Matroska gives none to the first ones
+                jump = 0.0 if None in (clock, before) else float((clock - before) * base)
+                now = stretches[-1]
+                if is_broken(jump, float(packet.pts * base) > ends):
+                    now = _Stretch(now.last + round(1 / told / base) - packet.pts)
+                    stretches.append(now)
+                elif jump < -float(_ROUNDING):
+                    now = _Stretch(now.aside, now.last)
+                    stretches.append(now)
+                before = before if clock is None else clock
+                at = packet.pts if clock is None or not by_decoding else clock
+                seek = at if packet.is_keyframe else None
+                now.stamps[packet.pts] = (seek, packet.duration or 0)
         except (av.FFmpegError, ValueError) as error:
             log.warning("%s breaks off after %d frames (%s).", path.name, count, error)
-        told = stream_fps(stream)
         length = container.duration
     if not count:
         raise InputError(f"{path.name} has no frames: choose another video.")
     if not timed:
-        times = [Fraction(i) / told for i in range(count)]
-        return _Index(times, [], [], Fraction(count) / told, told, False)
-    order = sorted(stamps)
-    times = [stamp * base for stamp in order]
+        counted = [Fraction(i) / told for i in range(count)]
+        return _Index(counted, Fraction(count) / told, told, [], [], [(None, i) for i in range(count)])
+    times: list[Fraction] = []
+    keys: list[int] = []
+    seeks: list[int] = []
+    passed: list[tuple[int | None, int]] = []
+    lasts = Fraction(0)
+    for stretch in stretches:
+        for stamp in sorted(stretch.stamps):
+            late = stretch.floor is not None and stamp + stretch.aside <= stretch.floor
+            passed.append((stamp, -1 if late else len(times)))
+            if late:
+                continue
+            seek, duration = stretch.stamps[stamp]
+            if seek is not None:
+                keys.append(len(times))
+                seeks.append(seek)
+            times.append((stamp + stretch.aside) * base)
+            lasts = duration * base
     fps = _rate(times, told)
     # How long the last picture stays is not told by every container, and some tell nonsense.
-    lasts = stamps[order[-1]][1] * base
     whole = Fraction(length, 1_000_000) if length else Fraction(0)
     if not 0 < lasts <= max(2 / fps, whole - (times[-1] - times[0]) + _ROUNDING):
         lasts = 1 / fps
-    # Where stamps begin anew, a time says no longer where in the file a frame is: it is read in order.
-    keys = [] if aside else [i for i, stamp in enumerate(order) if stamps[stamp][0] is not None]
-    seeks = [stamps[order[key]][0] for key in keys]
-    return _Index(times, keys, seeks, times[-1] + lasts, fps, not aside)  # type: ignore[arg-type]
+    if len(stretches) == 1:
+        return _Index(times, times[-1] + lasts, fps, keys, seeks)
+    # A time says no longer where in the file a frame is: it is read in order.
+    return _Index(times, times[-1] + lasts, fps, [], [], passed)
 
 
 def _is_hidden(stream: Any, packet: Any) -> bool:

@@ -63,8 +63,8 @@ class SoundInMemory:
 
 
 class SoundFile:
-    """The sound track that a player plays of any file FFmpeg reads (wav, mp3, flac, mp4, mkv, ...): the default
-    one, or else the first that can be decoded.
+    """The sound track that a player plays of any file FFmpeg reads (wav, mp3, flac, mp4, mkv, ...): the
+    default one, or else the first that can be decoded.
 
     Every sample is where its time stamp says: holes are silent, what overlaps is heard once. A track that
     changes its rate, channels or format on the way keeps those it begins with. Where the file also has
@@ -87,7 +87,8 @@ class SoundFile:
         self.rate, self.channels = first.rate, first.samples.shape[0]
         # When sample 0 is, by the file's clock.
         pictures = _first_picture(self.path) if not start > 0 else None
-        self._begin = start if start > 0 else first.start if pictures is None else float(pictures)
+        own = first.start or 0.0
+        self._begin = start if start > 0 else own if pictures is None else float(pictures)
         self._most = round(seconds * first.rate) if seconds > 0 else None
 
     def pieces(self) -> Iterator[Tensor]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .colour import TAGS
 
 _DEFAULT_FPS = Fraction(25)
 FASTEST = 480  # frames per second: more is a clock, not a rate
@@ -89,6 +90,8 @@ class Decoder:
         import av
 
         self.codec = stream.codec_context
+        # What the container says of the colours: decoders put what the pictures say in its place.
+        self.told = {tag: int(getattr(self.codec, tag) or 0) for tag in TAGS}
         name = _WITH_ALPHA.get(self.codec.name)
         self._own = False
         if name and str(stream.metadata.get("alpha_mode", "0")).strip() not in ("", "0"):

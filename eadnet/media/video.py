@@ -50,7 +50,7 @@ def read_frames(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
     with open_video(path) as container:
         stream = picture_stream(container)
         decoder = Decoder(stream)
-        display = Display(path.name, stream, decoder.codec, [])
+        display = Display(path.name, stream, decoder, [])
         count = 0
         for frame in decoded(container, stream, decoder):
             if count or not frame.is_corrupt:
