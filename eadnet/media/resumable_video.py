@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
+from .colour import ToFilm, declare_film
 from .sound import PACKED, Sound, packed, unpacked
 from .video import AAC_RATES, even_sized
 
@@ -72,6 +73,7 @@ class ResumableVideo:
         self._packets: list[Any] = []
         self._pending = 0  # frames in it
         self._container: Any = None
+        self._to_film = ToFilm()
         self._size: tuple[int, int] | None = None
         self.frames = 0
         try:
@@ -104,7 +106,7 @@ class ResumableVideo:
         if self._codec is None:
             self._codec = av.CodecContext.create("libx264", "w")
             self._configure(self._codec, size)
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        frame = self._to_film(pixels)
         frame.pts, frame.time_base = number, 1 / self.fps
         self._packets += self._codec.encode(frame)
         self._pending += 1
@@ -154,7 +156,7 @@ class ResumableVideo:
     def _configure(self, codec: Any, size: tuple[int, int]) -> None:
         """The same for every group: without frames that refer forwards, across a group's end."""
         codec.width, codec.height = size
-        codec.pix_fmt = "yuv420p"
+        declare_film(codec)
         codec.time_base, codec.framerate = 1 / self.fps, self.fps
         codec.options = {
             "crf": str(self.quality),
