@@ -62,9 +62,7 @@ def opened_video(video: Any, name: str) -> Iterator[VideoPart | VideoFrames]:
         raise InputError(f"The {name} input is a {type(video).__name__}, no VIDEO: connect Load Video.")
     with tempfile.TemporaryDirectory(dir=temporary_folder()) as folder:
         try:
-            found = (
-                _frames(video, name) if _is_in_memory(video) else _part(video, Path(folder) / "source.mp4")
-            )
+            found = _found(video, name, Path(folder) / "source.mp4")
         except (InputError, model_management.InterruptProcessingException):
             raise
         except Exception as error:  # other packs' classes, and core's, raise whatever they meet
@@ -74,12 +72,21 @@ def opened_video(video: Any, name: str) -> Iterator[VideoPart | VideoFrames]:
         yield found
 
 
-def _is_in_memory(video: Any) -> bool:
-    """Whether the frames are those of `get_components` and of no file."""
+def _found(video: Any, name: str, copy: Path) -> VideoPart | VideoFrames:
+    if _has_file(video):
+        return _part(video, copy)
+    if hasattr(video, "get_components"):
+        return _frames(video, name)
+    video.save_to(str(copy))
+    return VideoPart(copy, 0.0, 0.0, _content(copy))
+
+
+def _has_file(video: Any) -> bool:
+    """Whether a VIDEO is a file, or a part of one, as it is."""
     stream = getattr(video, "get_stream_source", None)
     if stream is None or getattr(stream, "__func__", stream) is Input.Video.get_stream_source:
-        return True  # the default encodes the frames
-    return hasattr(video, "get_components") and (isinstance(video, _LISTS) or _is_edited(video))
+        return False  # the default encodes the frames
+    return not isinstance(video, _LISTS) and not _is_edited(video)
 
 
 def _is_edited(video: Any) -> bool:
@@ -91,7 +98,7 @@ def _is_edited(video: Any) -> bool:
     if not hasattr(video, "as_trimmed"):
         return False
     if not hasattr(video, "get_active_trim_window"):  # it may be cut: a part is shorter than its file
-        return video.get_duration() < _stream(video)[2] - _SHORTEST
+        return not hasattr(video, "get_duration") or video.get_duration() < _stream(video)[2] - _SHORTEST
     if isinstance(video, InputImpl.VideoFromFile) and not hasattr(video, "has_pending_frame_edits"):
         return tuple(video.get_dimensions()) != _stream(video)[:2]  # it may be cropped
     return False
