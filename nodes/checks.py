@@ -93,7 +93,8 @@ def truth(name: str, value: Any) -> bool:
     """True or false, as such, as 1 or 0, or in words."""
     if isinstance(value, str):
         value = {"true": True, "false": False}.get(value.strip().lower(), value)
-    number = int(value) if isinstance(value, (bool, np.bool_)) else _number(value)
+    plain = _plain(value)
+    number = int(plain) if isinstance(plain, bool) else _number(plain)
     if number not in (0, 1):
         raise InputError(f"{name} is {shown(value)}: use true or false.")
     return bool(number)
@@ -139,22 +140,24 @@ def shown(value: Any) -> str:
 
 def _number(value: Any) -> int | float | None:
     """The number that a value is; None where it is none."""
-    if isinstance(value, (bool, np.bool_)) or value is None:
+    value = _plain(value)
+    if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int):
         return value
     try:
-        if isinstance(value, Tensor):
-            value = value.detach().cpu().numpy()
-        if isinstance(value, (np.ndarray, np.generic)):
-            if value.size != 1 or value.dtype.kind not in "iuf":
-                return None
-            value = value.item()
-        if isinstance(value, int):
-            return value
         if isinstance(value, str):
             value = value.strip()[:100]
             return int(value) if value.lstrip("+-").isdigit() else float(value)
         return float(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
+    except Exception:  # other people's classes
         return None
+
+
+def _plain(value: Any) -> Any:
+    """The one element of a tensor or an array, and NumPy's numbers, as Python's."""
+    if isinstance(value, Tensor) and value.numel() == 1:
+        return value.item()
+    if isinstance(value, (np.ndarray, np.generic)) and value.size == 1:
+        return value.item()
+    return value

@@ -62,7 +62,7 @@ def recording_of(value: Any, name: str = "audio", advice: str = "connect the spe
     there is none.
     """
     if value is None:
-        raise InputError(f"The {name} input is empty (a file without sound gives that): {advice}.")
+        raise InputError(f"The {name} input is empty: {advice}.")
     if not isinstance(value, Mapping):
         raise InputError(f"The {name} input is {_kind(value)} and no AUDIO: {advice}.")
     try:
@@ -106,7 +106,8 @@ def _numbers(waveform: Any, name: str) -> Tensor:
     """The samples as a tensor of real numbers on the processor."""
     try:
         if not isinstance(waveform, Tensor):
-            waveform = torch.from_numpy(np.array(waveform))
+            array = np.array(waveform)
+            waveform = torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
         samples = waveform.detach().to("cpu").resolve_conj().resolve_neg()
         if samples.layout != torch.strided:
             samples = samples.to_dense()
