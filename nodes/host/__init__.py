@@ -25,10 +25,18 @@ from .memory import (
     result_device,
     unet_dtype,
 )
-from .progress import NodeProgress, latent_previewer, sleep
+from .progress import NodeProgress, latent_previewer, show_text, sleep
 from .text import clip_reader, encode_texts, is_clip
 from .vae import HeldVAE, MissingVAE, vae_network
-from .videos import VideoPart, save_video, temporary_folder, unfinished_path, video_part
+from .videos import (
+    VideoFrames,
+    VideoPart,
+    check_prefix,
+    opened_video,
+    save_video,
+    temporary_folder,
+    unfinished_path,
+)
 
 __all__ = [
     "BUNDLED",
@@ -40,10 +48,12 @@ __all__ = [
     "Network",
     "NodeProgress",
     "OnDemand",
+    "VideoFrames",
     "VideoPart",
     "captioner_fingerprint",
     "captioner_names",
     "captioner_path",
+    "check_prefix",
     "checkpoint_names",
     "checkpoint_path",
     "clip_reader",
@@ -57,13 +67,14 @@ __all__ = [
     "is_clip",
     "latent_previewer",
     "local_captioner",
+    "opened_video",
     "save_video",
     "register_model_folder",
     "result_device",
+    "show_text",
     "sleep",
     "temporary_folder",
     "unet_dtype",
     "user_file_names",
     "vae_network",
-    "video_part",
 ]
