@@ -25,10 +25,11 @@ from .memory import (
     result_device,
     unet_dtype,
 )
-from .progress import NodeProgress, latent_previewer, sleep
+from .progress import NodeProgress, check_cancelled, latent_previewer, sleep
+from .results import note_result, output_place, saved_result, unfinished_folder, vanished_results
 from .text import clip_reader, encode_texts, is_clip
 from .vae import HeldVAE, MissingVAE, vae_network
-from .videos import VideoPart, save_video, temporary_folder, unfinished_path, video_part
+from .videos import VideoPart, temporary_folder, video_part
 
 __all__ = [
     "BUNDLED",
@@ -46,24 +47,28 @@ __all__ = [
     "captioner_path",
     "checkpoint_names",
     "checkpoint_path",
+    "check_cancelled",
     "clip_reader",
     "compute_device",
     "encode_texts",
     "face_folders",
     "face_task_path",
-    "unfinished_path",
     "fingerprint",
     "file_problem",
     "is_clip",
     "latent_previewer",
     "local_captioner",
-    "save_video",
+    "saved_result",
+    "note_result",
+    "output_place",
     "register_model_folder",
     "result_device",
     "sleep",
     "temporary_folder",
     "unet_dtype",
+    "unfinished_folder",
     "user_file_names",
     "vae_network",
+    "vanished_results",
     "video_part",
 ]

@@ -1,4 +1,4 @@
-"""Videos: the file behind a VIDEO, and where a render is written and kept."""
+"""Videos: the file behind a VIDEO."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import folder_paths
-from comfy_api.latest import io, ui
 
 
 @dataclass(frozen=True)
@@ -71,21 +70,3 @@ def temporary_folder() -> Path:
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def unfinished_path(prefix: str, key: str, width: int, height: int) -> Path:
-    """Where the unfinished video with this key lies in the output folder; the key decides the place."""
-    folder, name, *_ = folder_paths.get_save_image_path(
-        prefix, folder_paths.get_output_directory(), width, height
-    )
-    return Path(folder) / f"{name}_{key}.mp4"
-
-
-def save_video(video: Path, prefix: str, width: int, height: int) -> tuple[Path, ui.SavedResult]:
-    """Move a finished video to the next free number, as Save Video does; also what the page shows."""
-    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-        prefix, folder_paths.get_output_directory(), width, height
-    )
-    target = Path(folder) / f"{name}_{counter:05}_.mp4"
-    video.replace(target)
-    return target, ui.SavedResult(target.name, subfolder, io.FolderType.output)
