@@ -155,12 +155,17 @@ class EADNetRenderVideo(io.ComfyNode):
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished video. It is saved already.")
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
         )
 
     @classmethod
     def validate_inputs(cls, window: int | None, overlap: int | None) -> bool | str:
         return window_problem(window, overlap) or True
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> int:
+        """Changes when a finished video was moved or deleted: then it is made again."""
+        return host.vanished_results(inputs)
 
     @classmethod
     @checked
@@ -234,22 +239,19 @@ class EADNetRenderVideo(io.ComfyNode):
             warn_of_photograph(
                 info.preset, scene.first_crop(), lambda crop: networks.decode(networks.encode(crop))
             )
-            size = sources.pictures.size
-            key = scene.fingerprint(networks, sampling, smoothing)
-            unfinished = host.unfinished_path(filename_prefix, key, *size)
-            render_to_file(
-                unfinished,
+            made = render_to_file(
+                host.output_place(filename_prefix, *sources.pictures.size),
                 networks,
                 scene,
                 sampling,
                 smoothing=smoothing,
                 resume=resume,
-                on_progress=lambda now: watcher(
-                    now.done, now.total, None if now.sampling is None else now.sampling.denoised
-                ),
+                unfinished=host.unfinished_folder(),
+                on_progress=watcher.stage,
             )
-            path, saved = host.save_video(unfinished, filename_prefix, *size)
-        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=ui.PreviewVideo([saved]))
+        host.note_result(cls, made.path)
+        shown = ui.PreviewVideo([host.saved_result(made.path)])
+        return io.NodeOutput(InputImpl.VideoFromFile(str(made.path)), ui=shown)
 
 
 def _networks(
@@ -267,7 +269,7 @@ def _networks(
         )
 
     smoother: Any = None if tfrm is None else host.OnDemand(tfrm.network)
-    used = [model.network.use(), audio_encoder.use(), None if tfrm is None else tfrm.network.use()]
+    used = [model.network.use(), audio_encoder.use()]
     return Networks(
         unet=host.OnDemand(model.network, lambda module: unet_memory(module, window, side)),
         audio_encoder=audio_encoder.use(),
@@ -275,6 +277,7 @@ def _networks(
         encode=lambda crops: encode_crops(vae, crops) * scale,
         decode=lambda latents: decode_crops(vae, (latents / scale).cpu()),
         identity=(*used, host.vae_network(vae), scale),
+        smoother=None if tfrm is None else tfrm.network.use(),
     )
 
 
@@ -288,4 +291,6 @@ def _opened(source: Any, audio: Any, fps: float) -> Iterator[Sources]:
             raise InputError("The audio input is empty: connect the speech.")
         heard = None if given is None else (given.waveform, given.rate)
         still = isinstance(source, Tensor) and footage.count == 1
-        yield Sources(footage.pictures, sound, (*footage.identity, heard), still, is_own_sound=given is None)
+        identity = (*footage.identity, heard)
+        read = Sources(footage.pictures, sound, identity, still, is_own_sound=given is None)
+        yield read.watched(host.check_cancelled)

@@ -54,7 +54,7 @@ class Model:
             tfrm=self.tfrm,
             encode=on_device(vae.encode),
             decode=on_device(vae.decode),
-            identity=(self.unet, vae, self.audio_encoder, self.tfrm),
+            identity=(self.unet, vae, self.audio_encoder),
         )
 
     @torch.no_grad()

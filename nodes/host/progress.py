@@ -14,6 +14,11 @@ from comfy import model_management
 from torch import Tensor
 
 
+def check_cancelled() -> None:
+    """Raises when the user has pressed Cancel."""
+    model_management.throw_exception_if_processing_interrupted()
+
+
 class NodeProgress:
     """A node's progress bar. Every update raises when the user has pressed Cancel."""
 
@@ -21,7 +26,7 @@ class NodeProgress:
         self._bar = comfy.utils.ProgressBar(total, node_id=node_id)
 
     def update(self, done: int, preview: Any = None) -> None:
-        model_management.throw_exception_if_processing_interrupted()
+        check_cancelled()
         self._bar.update_absolute(done, preview=preview)
 
 
@@ -52,7 +57,7 @@ def sleep(seconds: float) -> None:
     """Wait, but not when the user has pressed Cancel."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
-        model_management.throw_exception_if_processing_interrupted()
+        check_cancelled()
         time.sleep(min(left, 0.1))
 
 

@@ -1,4 +1,4 @@
-"""Videos: what is behind a VIDEO, and where a render is written and kept."""
+"""Videos: what is behind a VIDEO."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from typing import Any
 import folder_paths
 import torch
 from comfy import model_management
-from comfy_api.latest import Input, InputImpl, io, ui
+from comfy_api.latest import Input, InputImpl
 from comfy_api.latest._input_impl import video_types
 
 from ...eadnet.errors import InputError
 
 # Several files as one, in newer versions; its stream is encoded when it is asked for.
 _LISTS: tuple[type, ...] = (video_types.VideoFromList,) if hasattr(video_types, "VideoFromList") else ()
-_LONGEST_NAME = 200  # bytes; file systems allow 255, and the key and the number follow
 _SHORTEST = 1e-3  # seconds that are a part
 
 
@@ -166,33 +165,3 @@ def temporary_folder() -> Path:
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def check_prefix(what: str, prefix: str) -> None:
-    """InputError, which says ``what``, for a path and name that lead out of the output folder, or that no
-    file can have. Nothing is made yet: this is for the time before a render.
-    """
-    parts = prefix.replace("\\", "/").split("/")
-    root = Path(folder_paths.get_output_directory()).resolve()
-    if not (root / "/".join(parts)).resolve().is_relative_to(root):
-        raise InputError(f"{what} is '{prefix}', outside the output folder: use a path and name inside it.")
-    if max(len(part.encode("utf-8", "replace")) for part in parts) > _LONGEST_NAME:
-        raise InputError(f"{what} has a name of more than {_LONGEST_NAME} bytes: use a shorter one.")
-
-
-def unfinished_path(prefix: str, key: str, width: int, height: int) -> Path:
-    """Where the unfinished video with this key lies in the output folder; the key decides the place."""
-    folder, name, *_ = folder_paths.get_save_image_path(
-        prefix, folder_paths.get_output_directory(), width, height
-    )
-    return Path(folder) / f"{name}_{key}.mp4"
-
-
-def save_video(video: Path, prefix: str, width: int, height: int) -> tuple[Path, ui.SavedResult]:
-    """Move a finished video to the next free number, as Save Video does; also what the page shows."""
-    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-        prefix, folder_paths.get_output_directory(), width, height
-    )
-    target = Path(folder) / f"{name}_{counter:05}_.mp4"
-    video.replace(target)
-    return target, ui.SavedResult(target.name, subfolder, io.FolderType.output)
