@@ -27,6 +27,7 @@ from ..eadnet.rendering import (
 from ..eadnet.rendering.memory import unet_memory
 from . import host
 from .latents import decode_crops, encode_crops
+from .node import Node
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
 from .types import (
     AudioEncoder,
@@ -44,7 +45,7 @@ from .types import (
 AUTO = "auto"
 
 
-class EADNetRenderVideo(io.ComfyNode):
+class EADNetRenderVideo(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(

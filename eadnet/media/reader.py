@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from bisect import bisect_left, bisect_right
@@ -15,9 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import InputError
+from ..printable import get_logger
 from .video import open_video, stream_fps, upright
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 GREY = 128  # what shows through transparent pixels
 _HELD_BYTES = 64 << 20  # decoded frames that are kept for reading backwards

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..printable import get_logger
 from .waveform import check_waveform
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 # Channels sample by sample: PyAV reads beyond the planes of frames that have one for each of eight channels.
 PACKED = "flt"

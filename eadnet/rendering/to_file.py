@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from ..errors import InputError
 from ..media.background_writer import BackgroundWriter
 from ..media.resumable_video import ResumableVideo, discard_partial, most_waiting, partial_path
 from ..memory import with_less
+from ..printable import get_logger
 from ..sampling import Sampling
 from .estimate import estimate_render
 from .frames import render_frames
@@ -20,7 +20,7 @@ from .progress import OnProgress
 from .scene import Scene
 from .unfinished import Note
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 SMALLEST_WINDOW = 4  # frames, to which a window shrinks when memory runs out
 
