@@ -32,7 +32,7 @@ EASES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 """How a cross-fade goes from 0 to 1. The first two are half way at the line's time."""
 
 _MOST_LINES = 1000
-# As many digits as a clip may need: longer numbers are none, and Python refuses some of them in its own words.
+# As many digits as a clip may need: longer numbers are none, and Python refuses some in words of its own.
 _TIME = re.compile(r"(?:(\d{1,9}):)?(\d{1,9}(?:\.\d{0,30})?|\.\d{1,30})s?")
 _SURROGATE = re.compile("[\ud800-\udfff]")  # what is left of an emoji that was cut in two
 _EXAMPLE = "write lines like '2.5 furious, brows lowered, 0.8'"

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
+from .opening import media_name, open_media
 from .sound import PACKED, Sound, packed, unpacked
 from .video import AAC_RATES, even_sized
 
@@ -139,7 +140,7 @@ class ResumableVideo:
 
         def open_container() -> None:
             self._container = av.open(
-                str(partial_path(self.path)),
+                media_name(partial_path(self.path)),
                 "w",
                 format="mp4",
                 options={"movflags": "+frag_keyframe+delay_moov+default_base_moof", "flush_packets": "1"},
@@ -202,9 +203,7 @@ class ResumableVideo:
             os.replace(partial, previous)
         frames = count_groups(previous) * GROUP
         if frames:
-            import av
-
-            with av.open(str(previous)) as source:
+            with open_media(previous) as source:
                 stream = source.streams.video[0]
                 self._open((stream.width, stream.height))
                 for number, packet in enumerate(_packets(source, stream)):
@@ -224,7 +223,7 @@ def count_groups(path: Path) -> int:
     if not path.is_file():
         return 0
     try:
-        with av.open(str(path)) as source:
+        with open_media(path) as source:
             return sum(1 for _ in _packets(source, source.streams.video[0])) // GROUP
     except (av.FFmpegError, ValueError, IndexError):
         return 0
@@ -277,8 +276,8 @@ def _rewrap(partial: Path, path: Path) -> None:
     os.close(handle)
     try:
         with (
-            av.open(str(partial)) as source,
-            av.open(part, "w", format="mp4", options={"movflags": "+faststart"}) as target,
+            open_media(partial) as source,
+            av.open(media_name(part), "w", format="mp4", options={"movflags": "+faststart"}) as target,
         ):
             streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
             for packet in source.demux():

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..printable import get_logger
+from .limits import check_channels, check_rate, check_seconds
+from .opening import open_media
 from .waveform import check_waveform
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ class SoundFile:
         # What the first sample of the track is behind sample 0 by.
         begin = start if start > 0 else first.pictures_start
         self._shift = 0 if begin is None else round((first.start - begin) * first.rate)
+        check_seconds(abs(self._shift) / first.rate, self.path.name)
         self._most = round(seconds * first.rate) if seconds > 0 else None
 
     def pieces(self) -> Iterator[Tensor]:
@@ -114,7 +117,7 @@ class SoundFile:
         if not self.path.is_file():
             raise InputError(f"{name} is not a file: check the path.")
         try:
-            with av.open(str(self.path)) as container:
+            with open_media(self.path) as container:
                 if not container.streams.audio:
                     raise InputError(f"{name} has no audio track: choose a file with audio.")
                 # Of some tracks (spatial sound of phones) FFmpeg has no decoder: decoding them would crash.
@@ -158,7 +161,8 @@ def _pieces(container: InputContainer, track: AudioStream, name: str) -> Iterato
             if not isinstance(frame, av.AudioFrame):
                 continue
             if resampler is None:
-                rate, start = frame.sample_rate, float(frame.time or 0.0)
+                rate, start = check_rate(frame.sample_rate, name), float(frame.time or 0.0)
+                check_channels(len(frame.layout.channels), name)
                 resampler = av.AudioResampler(format=PACKED, layout=frame.layout, rate=rate)
             for piece in resampler.resample(frame):
                 yield _Piece(unpacked(piece), rate, start, pictures_start)

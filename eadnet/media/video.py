@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .limits import check_picture_size
+from .opening import media_name, open_media
 
 # Sampling rates AAC can carry; sound of any other rate is brought to 48 kHz.
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
@@ -38,12 +40,21 @@ def open_video(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"There is no video {path}: check the path.")
     try:
-        container = av.open(str(path))
+        container = open_media(path)
+    except InputError:
+        raise
     except (av.FFmpegError, ValueError) as error:
         raise InputError(f"{path.name} cannot be read as a video: convert it to MP4 first.") from error
     if not container.streams.video:
         container.close()
         raise InputError(f"{path.name} has no video stream: choose a video with frames.")
+    try:
+        stream = container.streams.video[0]
+        if stream.width and stream.height:  # some are known only when a frame is decoded
+            check_picture_size((stream.width, stream.height), path.name)
+    except BaseException:
+        container.close()
+        raise
     return container
 
 
@@ -146,7 +157,7 @@ def _write(
 ) -> int:
     import av
 
-    with av.open(part, "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with av.open(media_name(part), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         picture: Any = container.add_stream("libx264", rate=fps)
         sound = None if waveform is None or rate is None else _Sound(container, waveform, rate)
         count = 0
