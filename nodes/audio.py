@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from comfy_api.latest import io
@@ -11,18 +10,20 @@ from ..eadnet.errors import InputError
 from ..eadnet.media.audio import num_frames, to_mono_16k
 from ..eadnet.media.silence import fade_to_silence, silence_tokens, speech_gate
 from ..eadnet.media.speech import SpeechInMemory
+from ..eadnet.printable import get_logger
 from . import host
 from .checks import checked
+from .node import Node
 from .sockets import audio_of
 from .types import Audio, AudioEncoder, AudioTokens, schema
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # Below -60 dBFS nothing in a recording is speech.
 _SILENCE = 1e-3
 
 
-class EADNetAudioEncode(io.ComfyNode):
+class EADNetAudioEncode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(

@@ -10,10 +10,11 @@ from comfy_api.latest import io
 from ..eadnet.captions.timeline import same_length
 from . import host
 from .checks import checked
+from .node import Node
 from .types import Emotion, EmotionTokens, TextEncoder, schema
 
 
-class EADNetEmotionEncode(io.ComfyNode):
+class EADNetEmotionEncode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(

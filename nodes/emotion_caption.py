@@ -20,13 +20,14 @@ from ..eadnet.captions.words import sentence
 from ..eadnet.errors import InputError
 from . import host
 from .checks import checked
+from .node import Node
 from .types import FaceLandmarks, FileChoice, schema
 
 BACKENDS = ["template", "measured", "local model", "endpoint"]
 PHRASINGS = ["written anew", "as it came"]
 
 
-class EADNetEmotionCaption(io.ComfyNode):
+class EADNetEmotionCaption(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(

@@ -21,13 +21,14 @@ from ..eadnet.media.audio import RATE, to_mono_16k
 from ..eadnet.media.curves import curve_picture
 from . import host
 from .checks import checked
+from .node import Node
 from .sockets import audio_of
 from .types import Emotion, EmotionTokens, TextEncoder, schema
 
 EXAMPLE = "0.0 calm\n1.5 happy, a broad smile, 0.7\n3.0 furious, brows pulled down, lips pressed"
 
 
-class EADNetEmotionTimeline(io.ComfyNode):
+class EADNetEmotionTimeline(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(

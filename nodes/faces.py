@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,18 +23,20 @@ from ..eadnet.faces.framing import FRAMINGS
 from ..eadnet.faces.masks import REGIONS
 from ..eadnet.faces.tracking import FALLBACKS, detect_faces, track_face
 from ..eadnet.media.images import unit_range
+from ..eadnet.printable import get_logger
 from . import host
 from .checks import checked
 from .footage import Footage, opened
+from .node import Node
 from .sockets import mask_of
 from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegion, schema
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _CHUNK = 16  # frames that are cropped or composited together
 
 
-class EADNetFaceTrack(io.ComfyNode):
+class EADNetFaceTrack(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -226,7 +227,7 @@ class EADNetFaceTrack(io.ComfyNode):
         return io.NodeOutput(TrackAndRegion(track, region), crops, valid, missing)
 
 
-class EADNetFaceComposite(io.ComfyNode):
+class EADNetFaceComposite(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -321,7 +322,7 @@ class EADNetFaceComposite(io.ComfyNode):
         return io.NodeOutput(done)
 
 
-class EADNetFaceTrackPreview(io.ComfyNode):
+class EADNetFaceTrackPreview(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import torch
@@ -11,8 +10,10 @@ from comfy_api.latest import io
 from ..eadnet.adapters import apply_adapter, read_adapter_info
 from ..eadnet.checkpoints import load_checkpoint, read_info
 from ..eadnet.errors import CheckpointError
+from ..eadnet.printable import get_logger
 from . import host
 from .checks import checked
+from .node import Node
 from .types import (
     AudioEncoder,
     DiffusionModel,
@@ -26,7 +27,7 @@ from .types import (
     schema,
 )
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _SD_VAE = "ComfyUI's Load VAE with the Stable Diffusion 1.5 VAE (vae-ft-mse-840000-ema-pruned.safetensors)"
 
@@ -49,7 +50,7 @@ def _missing(component: str, file: str) -> str:
     return f"The checkpoint {file} has no {name}: {advice}."
 
 
-class EADNetCheckpointLoader(io.ComfyNode):
+class EADNetCheckpointLoader(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -127,7 +128,7 @@ class EADNetCheckpointLoader(io.ComfyNode):
         )
 
 
-class EADNetLatentSyncLoader(io.ComfyNode):
+class EADNetLatentSyncLoader(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(

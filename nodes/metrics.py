@@ -16,6 +16,7 @@ from ..eadnet.metrics.face_crops import face_crops, syncnet_track
 from ..eadnet.metrics.sync import FPS, measure_sync
 from ..eadnet.metrics.sync_picture import sync_picture
 from .checks import checked
+from .node import Node
 from .sockets import audio_of
 from .types import FaceTrackSocket, SyncNet, TrackAndRegion, schema
 
@@ -29,7 +30,7 @@ def _clip(images: Tensor, name: str) -> Tensor:
     return without_alpha(images.float().clamp(0, 1)).movedim(-1, 1)
 
 
-class EADNetSyncScore(io.ComfyNode):
+class EADNetSyncScore(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -138,7 +139,7 @@ class EADNetSyncScore(io.ComfyNode):
         )
 
 
-class EADNetVideoMetrics(io.ComfyNode):
+class EADNetVideoMetrics(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(

@@ -13,6 +13,7 @@ from ..eadnet.rendering import warn_of_photograph
 from . import host
 from .checks import checked
 from .latents import decode_crops, encode_crops
+from .node import Node
 from .types import MASK, MASKED_SAMPLES, DiffusionModel, Model, schema
 
 AUTO = "auto"
@@ -21,7 +22,7 @@ AUTO = "auto"
 _CHUNK = 32
 
 
-class EADNetPrepare(io.ComfyNode):
+class EADNetPrepare(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(

@@ -26,6 +26,7 @@ from . import host
 from .checks import checked
 from .footage import opened
 from .latents import decode_crops, encode_crops
+from .node import Node
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
 from .sockets import audio_of
 from .types import (
@@ -44,7 +45,7 @@ from .types import (
 AUTO = "auto"
 
 
-class EADNetRenderVideo(io.ComfyNode):
+class EADNetRenderVideo(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(

@@ -14,6 +14,7 @@ from ..eadnet.rendering.memory import unet_memory
 from ..eadnet.sampling import Conditions, sample
 from . import host
 from .checks import checked
+from .node import Node
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
 from .types import (
     MASK,
@@ -29,7 +30,7 @@ from .types import (
 )
 
 
-class EADNetSampler(io.ComfyNode):
+class EADNetSampler(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(

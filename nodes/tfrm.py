@@ -15,12 +15,13 @@ from ..eadnet.modules.tfrm import graph_of, smooth_stream
 from ..eadnet.rendering.memory import tfrm_memory
 from . import host
 from .checks import checked
+from .node import Node
 from .types import GraphSmoother, Smoother, schema
 
 _WHOLE = 200  # frames up to which the graph is shown whole
 
 
-class EADNetTFRMSmoother(io.ComfyNode):
+class EADNetTFRMSmoother(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tests.in_comfy import MISSING, ROOT, has_comfy, run_in_comfy
 # A layer is a file or a folder; it imports what stands before it in this list, and nothing after. The nodes
 # come last, so nothing else can import them.
 LAYERS = (
+    "eadnet.printable",
     "eadnet.errors",
     "eadnet.dataset_format",
     "eadnet.fingerprints",
@@ -181,6 +183,17 @@ def test_circles_are_seen() -> None:
         TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).prepare()
     assert "eadnet.errors" in graph()["eadnet.faces.face_track"], "relative imports are followed"
     assert "nodes.host" in graph()["nodes.faces"], "and those of a package"
+
+
+def test_every_log_line_goes_through_the_filter() -> None:
+    """A module that takes `logging.getLogger` itself could log what no log can hold."""
+    own = re.compile(r"logging\.(getLogger\(__name__\)|debug\(|info\(|warning\(|error\(|exception\()")
+    takers = [
+        str(path.relative_to(ROOT))
+        for path in [*sources("eadnet"), *sources("nodes")]
+        if own.search(path.read_text(encoding="utf-8"))
+    ]
+    assert not takers
 
 
 def test_the_library_knows_nothing_of_comfyui() -> None:

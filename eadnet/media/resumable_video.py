@@ -20,6 +20,7 @@ import torch
 
 from ..errors import InputError
 from .colour import ToFilm, declare_film
+from .opening import open_media
 from .places import Named, Place, move_to
 from .sound import PACKED, Sound, packed, unpacked
 from .video import AAC_RATES, even_sized
@@ -261,9 +262,7 @@ class ResumableVideo:
             os.replace(partial, previous)
         frames = count_groups(previous) * GROUP
         if frames:
-            import av
-
-            with av.open(str(previous)) as source:
+            with open_media(previous) as source:
                 stream = source.streams.video[0]
                 self._open((stream.width, stream.height))
                 for number, packet in enumerate(_packets(source, stream)):
@@ -283,7 +282,7 @@ def count_groups(path: Path) -> int:
     if not path.is_file():
         return 0
     try:
-        with av.open(str(path)) as source:
+        with open_media(path) as source:
             return sum(1 for _ in _packets(source, source.streams.video[0])) // GROUP
     except (av.FFmpegError, ValueError, IndexError):
         return 0

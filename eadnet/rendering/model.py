@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from torch import Tensor, nn
 from ..checkpoints import Checkpoint, bundled_mini, load_checkpoint
 from ..errors import CheckpointError
 from ..modules.tfrm import TFRM
+from ..printable import get_logger
 from .networks import Networks
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)

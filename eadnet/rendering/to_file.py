@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from ..media.background_writer import BackgroundWriter
 from ..media.places import Named, Place, check_place
 from ..media.resumable_video import ResumableVideo, most_waiting, writer_identity
 from ..memory import with_less
+from ..printable import get_logger
 from ..sampling import Sampling
 from .estimate import estimate_render
 from .frames import render_frames
@@ -24,7 +24,7 @@ from .progress import OnProgress, StageProgress
 from .scene import Scene
 from .unfinished import FOLDER, Unfinished, unfinished_video
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 SMALLEST_WINDOW = 4  # frames, to which a window shrinks when memory runs out
 

@@ -9,7 +9,6 @@ KEY-2. What nobody has touched for `KEPT_DAYS` is removed by the next render int
 from __future__ import annotations
 
 import json
-import logging
 import re
 import time
 from collections import defaultdict
@@ -20,8 +19,9 @@ from pathlib import Path
 from ..errors import InputError
 from ..media.locks import Lock, try_lock
 from ..media.resumable_video import discard_partial, partial_path
+from ..printable import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 FOLDER = "eadnet_unfinished"
 KEPT_DAYS = 14

@@ -9,17 +9,17 @@ cannot be imported is left out with a message: the rest of the package does not 
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import InputError, nearest, no_such
+from ...printable import get_logger
 from ..face import FaceDetector
 from ._kind import DetectorKind
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 AUTO = "auto"
 

@@ -16,9 +16,12 @@ from pathlib import Path
 import torch
 
 from ...errors import InputError
+from ...printable import get_logger
 from . import mini, mini_data, networks
 from .budget import MINUTES, Budget, within
 from .config import Config, read_config
+
+logger = get_logger(__name__)
 
 STAGES = (
     "render",
@@ -73,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             _train(_parser().parse_args(given))
     except (InputError, FloatingPointError) as error:
-        logging.error("%s", error)
+        logger.error("%s", error)
         return 2
     return 0
 
@@ -101,4 +104,4 @@ def _train(options: argparse.Namespace) -> None:
                 f"The stage {name} needs {error.filename}, which is missing: run the stages before it first; "
                 f"their order is {', '.join(STAGES)}."
             ) from error
-        logging.info("%s took %.1f min", name, (time.monotonic() - started) / 60)
+        logger.info("%s took %.1f min", name, (time.monotonic() - started) / 60)
