@@ -13,7 +13,7 @@ from torch import Tensor
 from ..eadnet.errors import InputError
 from ..eadnet.faces.choice import CHOICES, ORDERS, Choice
 from ..eadnet.faces.comfy_landmarks import GivenLandmarks
-from ..eadnet.faces.crops import check_pictures, to_pictures, without_alpha
+from ..eadnet.faces.crops import check_frames, to_pictures, without_alpha
 from ..eadnet.faces.detectors import AUTO, DETECTORS, make_detector
 from ..eadnet.faces.detectors.manual import parse_face
 from ..eadnet.faces.drawing import draw_track, strip_height
@@ -291,7 +291,7 @@ class EADNetFaceComposite(Node):
         colour_match: float,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        check_pictures(faces[:1], "faces input")
+        check_frames(faces, "faces input")
         if faces.shape[1] != faces.shape[2]:
             raise InputError(
                 f"The faces are {faces.shape[2]} x {faces.shape[1]} pixels, not square: connect the decoded "

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..eadnet.errors import InputError
-from ..eadnet.faces.crops import GREY, check_pictures, without_alpha
+from ..eadnet.faces.crops import GREY, check_frames, without_alpha
 from ..eadnet.media.reader import Pictures, VideoReader
 from ..eadnet.media.sound import Sound, SoundFile
 from . import host
@@ -95,7 +95,7 @@ def opened(
     Raises InputError, which names the input, for what is neither, and for a video that cannot be read.
     """
     if isinstance(value, Tensor):
-        check_pictures(value[:1], f"{name} input")
+        check_frames(value, f"{name} input")
         yield Footage(FramesInMemory(value, Fraction(fps).limit_denominator(1001)), None, (value,))
         return
     if value is None:
@@ -117,7 +117,7 @@ def _in_memory(video: host.VideoFrames, name: str) -> FramesInMemory:
     if len(images) == 0:
         raise InputError(f"The VIDEO at {name} has no frames: connect one that has.")
     images = images / 255 if images.dtype == torch.uint8 else images
-    check_pictures(images[:1], f"VIDEO at {name}")
+    check_frames(images, f"VIDEO at {name}")
     alpha = video.alpha
     if alpha is not None:
         alpha = torch.as_tensor(alpha).reshape(-1, *images.shape[1:3])

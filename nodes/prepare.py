@@ -6,7 +6,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..eadnet.faces.crops import check_pictures, prepare_portrait, to_pictures
+from ..eadnet.faces.crops import check_frames, prepare_portrait, to_pictures
 from ..eadnet.faces.frames import bounce
 from ..eadnet.faces.masks import REGIONS, feathered, latent_mask, mask_image, masked_picture
 from ..eadnet.rendering import warn_of_photograph
@@ -80,7 +80,7 @@ class EADNetPrepare(Node):
     def execute(
         cls, model: DiffusionModel, vae: io.Vae.Type, images: Tensor, frame_count: int, mask_region: str
     ) -> io.NodeOutput:
-        check_pictures(images[:1], "images input")
+        check_frames(images, "images input")
         order = bounce(len(images), frame_count)
         needed = images[: int(order.max()) + 1]
         resolution = model.info.resolution

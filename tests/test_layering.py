@@ -21,6 +21,7 @@ from tests.in_comfy import MISSING, ROOT, has_comfy, run_in_comfy
 LAYERS = (
     "eadnet.printable",
     "eadnet.errors",
+    "eadnet.finite",
     "eadnet.dataset_format",
     "eadnet.fingerprints",
     "eadnet.memory",

@@ -35,7 +35,7 @@ from .results import (
     vanished_results,
 )
 from .text import clip_reader, encode_texts, is_clip
-from .vae import HeldVAE, MissingVAE, vae_network
+from .vae import HeldVAE, MissingVAE, vae_in_float32, vae_network
 from .videos import VideoFrames, VideoPart, opened_video, temporary_folder
 
 __all__ = [
@@ -79,6 +79,7 @@ __all__ = [
     "unet_dtype",
     "unfinished_folder",
     "user_file_names",
+    "vae_in_float32",
     "vae_network",
     "vanished_results",
 ]
