@@ -15,9 +15,14 @@ from torch import Tensor
 from ..captions.loudness import speech_gain
 from ..checkpoints import load_checkpoint
 from ..errors import CheckpointError
-from ..media.audio import RATE
+from ..faces.masks import mask_image
+from ..media.audio import RATE, num_frames
+from ..media.lengths import Length
+from ..media.reader import PicturesInMemory
+from ..media.sound import SoundInMemory
+from ..media.speech import SpeechInMemory
 from ..modules.expression_reader import ExpressionReader
-from ..rendering import Model, Networks, OnProgress, RenderSettings, Scene, render_latents, scene_in_memory
+from ..rendering import Model, Networks, OnProgress, RenderSettings, Scene, Sources, render_latents
 from ..rig.track import Track
 from ..sampling import Sampling
 from .idle import Idle, idle_motion
@@ -28,7 +33,7 @@ FPS = 25.0
 
 def bundled_reader() -> ExpressionReader:
     """The reader that comes with the package, for `mini`."""
-    path = Path(__file__).parents[1] / "assets" / "mini_reader.safetensors"
+    path = Path(__file__).with_name("mini_reader.safetensors")
     if not path.is_file():
         raise CheckpointError("The bundled mini_reader.safetensors is missing: reinstall the package.")
     reader = load_checkpoint(path, only=["reader"]).component("reader")
@@ -39,6 +44,28 @@ def bundled_reader() -> ExpressionReader:
 def performer(reader: ExpressionReader) -> np.ndarray:
     """The person who performs, uint8 [R, R, 3]."""
     return ((reader.face.float().movedim(0, -1) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def performance_scene(
+    reader: ExpressionReader,
+    speech: Tensor,
+    frames: int,
+    mask_region: str,
+    settings: RenderSettings,
+    emotion: Tensor | None = None,
+    null_emotion: Tensor | None = None,
+) -> Scene:
+    """The performer saying ``speech`` [S] at 16 kHz for ``frames`` at 25 per second; for the rest see `Scene`."""
+    person = PicturesInMemory(performer(reader)[None], FPS)
+    sources = Sources(person, SoundInMemory(speech, RATE), (speech,), is_portrait=True)
+    return sources.scene(
+        SpeechInMemory(speech),
+        Length(frames, 1, settings.length),
+        mask_image(mask_region, reader.face.shape[-1]),
+        settings,
+        emotion=emotion,
+        null_emotion=null_emotion,
+    )
 
 
 def read_performance(
@@ -86,12 +113,21 @@ def track_from_speech(
     Args:
         emotion: a text or ready tokens [L, D], or [frames, L, D].
         model: `mini`, as `eadnet.rendering.load_model` gives it.
-        frames: of the track, at 25 per second unless the settings say otherwise; None: as the speech.
+        frames: of the track, at 25 per second; None is as long as the speech.
 
     Raises InputError for speech or a length that cannot work.
     """
     reader, settings = reader or bundled_reader(), settings or RenderSettings()
-    scene = scene_in_memory(model, performer(reader), speech, emotion, frames=frames, settings=settings)
+    tokens, null = model.encode_emotion(emotion)
+    scene = performance_scene(
+        reader,
+        speech,
+        num_frames(len(speech) / RATE, FPS) if frames is None else frames,
+        model.checkpoint.mask_region,
+        settings,
+        tokens,
+        null,
+    )
     sampling = settings.sampling(model.checkpoint)
     track = read_performance(
         model.networks(), scene, sampling, reader, smoothing=settings.smoothing, on_progress=on_progress

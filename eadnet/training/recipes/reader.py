@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--clips", type=int, default=800)
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("eadnet/assets/mini_reader.safetensors"))
+    parser.add_argument("--out", type=Path, default=Path("eadnet/driving/mini_reader.safetensors"))
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
     mini = load_checkpoint(bundled_mini(), only=["vae"])
