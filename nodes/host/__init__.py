@@ -25,7 +25,7 @@ from .memory import (
     result_device,
     unet_dtype,
 )
-from .progress import NodeProgress, latent_previewer, sleep
+from .progress import NodeProgress, latent_previewer, show_text, sleep
 from .text import clip_reader, encode_texts, is_clip
 from .vae import HeldVAE, MissingVAE, vae_network
 from .videos import VideoPart, save_video, temporary_folder, unfinished_path, video_part
@@ -60,6 +60,7 @@ __all__ = [
     "save_video",
     "register_model_folder",
     "result_device",
+    "show_text",
     "sleep",
     "temporary_folder",
     "unet_dtype",
