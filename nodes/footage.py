@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..eadnet.errors import InputError
-from ..eadnet.faces.crops import check_pictures, without_alpha
+from ..eadnet.faces.crops import check_frames, without_alpha
 from ..eadnet.media.reader import VideoReader
 from . import host
 
@@ -46,7 +46,7 @@ def opened(images: Any) -> Iterator[Footage]:
     Raises InputError for an invalid IMAGE, and for a video that cannot be read.
     """
     if isinstance(images, Tensor):
-        check_pictures(images[:1])
+        check_frames(images)
         yield Footage(len(images), (images.shape[1], images.shape[2]), images)
         return
     if not hasattr(images, "get_stream_source"):

@@ -19,6 +19,7 @@ from tests.in_comfy import MISSING, ROOT, has_comfy, run_in_comfy
 # come last, so nothing else can import them.
 LAYERS = (
     "eadnet.errors",
+    "eadnet.finite",
     "eadnet.dataset_format",
     "eadnet.fingerprints",
     "eadnet.memory",

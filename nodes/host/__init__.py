@@ -27,7 +27,7 @@ from .memory import (
 )
 from .progress import NodeProgress, latent_previewer, show_text, sleep
 from .text import clip_reader, encode_texts, is_clip
-from .vae import HeldVAE, MissingVAE, vae_network
+from .vae import HeldVAE, MissingVAE, vae_in_float32, vae_network
 from .videos import VideoPart, save_video, temporary_folder, unfinished_path, video_part
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "temporary_folder",
     "unet_dtype",
     "user_file_names",
+    "vae_in_float32",
     "vae_network",
     "video_part",
 ]
