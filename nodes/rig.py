@@ -59,7 +59,14 @@ class EADNetFaceRig(io.ComfyNode):
             category=CATEGORY,
             description="Finds the face of a portrait (photograph, painting, render or drawing) and makes it "
             "movable: brows, lids, eyes, mouth and head, at the picture's own resolution.",
-            search_aliases=["portrait", "photo", "talking head", "face rig", "animate photo", "live portrait"],
+            search_aliases=[
+                "portrait",
+                "photo",
+                "talking head",
+                "face rig",
+                "animate photo",
+                "live portrait",
+            ],
             inputs=[
                 io.Image.Input("image", tooltip="The portrait. Of several images the first is used."),
                 io.Int.Input(
@@ -99,9 +106,7 @@ class EADNetFaceRig(io.ComfyNode):
         points = torch.from_numpy(face.points)
         rig = Rig.build(picture, points, shapes=face.blendshapes, calm=calm, device=host.compute_device())
         drawn = preview(colour, points)[None].float() / 255
-        return with_notes(
-            cls, rig, drawn, notes=rig.notes, shown=ui.PreviewImage(drawn, cls=cls)
-        )
+        return with_notes(cls, rig, drawn, notes=rig.notes, shown=ui.PreviewImage(drawn, cls=cls))
 
 
 class EADNetExpressionFromSpeech(io.ComfyNode):
@@ -161,7 +166,9 @@ class EADNetExpressionFromSpeech(io.ComfyNode):
             ],
             outputs=[
                 Expression.Output(display_name="expression", tooltip="For EAD-Net Render Rig."),
-                io.Image.Output(display_name="curves", tooltip="The expression over time, for Preview Image."),
+                io.Image.Output(
+                    display_name="curves", tooltip="The expression over time, for Preview Image."
+                ),
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -261,7 +268,9 @@ class EADNetExpressionFromVideo(io.ComfyNode):
             ],
             outputs=[
                 Expression.Output(display_name="expression", tooltip="For EAD-Net Render Rig."),
-                io.Image.Output(display_name="curves", tooltip="The expression over time, for Preview Image."),
+                io.Image.Output(
+                    display_name="curves", tooltip="The expression over time, for Preview Image."
+                ),
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -307,7 +316,9 @@ class EADNetEditExpression(io.ComfyNode):
             inputs=[
                 Expression.Input("expression", tooltip="From EAD-Net Expression from Speech or from Video."),
                 *(
-                    io.Float.Input(name, default=1.0, min=0.0, max=3.0, step=0.05, tooltip=f"{help} 1 is as it is.")
+                    io.Float.Input(
+                        name, default=1.0, min=0.0, max=3.0, step=0.05, tooltip=f"{help} 1 is as it is."
+                    )
                     for name, _, help in _EDITS
                 ),
                 io.String.Input(
@@ -325,7 +336,9 @@ class EADNetEditExpression(io.ComfyNode):
             ],
             outputs=[
                 Expression.Output(display_name="expression", tooltip="For EAD-Net Render Rig."),
-                io.Image.Output(display_name="curves", tooltip="The expression over time, for Preview Image."),
+                io.Image.Output(
+                    display_name="curves", tooltip="The expression over time, for Preview Image."
+                ),
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -399,7 +412,9 @@ def _chosen(found: list[LandmarkedFace], index: int) -> LandmarkedFace:
             "about 60 pixels wide."
         )
     if index >= len(found):
-        raise InputError(f"index is {index}, and the image has {len(found)} faces: use 0 to {len(found) - 1}.")
+        raise InputError(
+            f"index is {index}, and the image has {len(found)} faces: use 0 to {len(found) - 1}."
+        )
     return sorted(found, key=lambda face: -float(np.prod(np.ptp(face.mesh, axis=0))))[index]
 
 

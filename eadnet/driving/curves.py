@@ -33,7 +33,9 @@ def track_picture(track: Track, size: tuple[int, int] = (768, 440)) -> NDArray[n
     font = ImageFont.load_default(11 * _FINER)
     left, right, foot = _LABEL * _FINER, width - 8 * _FINER, height - 22 * _FINER
     row = (foot - 6 * _FINER) / len(_ROWS)
-    shown = np.unique(np.linspace(0, max(len(track) - 1, 0), min(len(track), 2 * size[0])).round().astype(int))
+    shown = np.unique(
+        np.linspace(0, max(len(track) - 1, 0), min(len(track), 2 * size[0])).round().astype(int)
+    )
     xs = left + (right - left) * (shown + 0.5) / max(len(track), 1)
     for number, (label, names, signed) in enumerate(_ROWS):
         top = 6 * _FINER + number * row

@@ -55,7 +55,7 @@ def performance_scene(
     emotion: Tensor | None = None,
     null_emotion: Tensor | None = None,
 ) -> Scene:
-    """The performer saying ``speech`` [S] at 16 kHz for ``frames`` at 25 per second; for the rest see `Scene`."""
+    """The performer saying ``speech`` [S] at 16 kHz for ``frames`` at 25 per second; else see `Scene`."""
     person = PicturesInMemory(performer(reader)[None], FPS)
     sources = Sources(person, SoundInMemory(speech, RATE), (speech,), is_portrait=True)
     return sources.scene(

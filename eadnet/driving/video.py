@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..errors import InputError
 from ..faces.landmarker import FaceLandmarker, LandmarkedFace

@@ -17,7 +17,7 @@ _NOISE = 0.12  # of latents with a spread of 1; what a few sampling steps leave 
 def train_expression_reader(
     reader: ExpressionReader, latents: Tensor, params: Tensor, folder: Path, steps: int, batch: int = 128
 ) -> None:
-    """Train ``reader`` in place on latents [N, 4, h, w] and parameters [N, len(names)]; resumes ``folder``."""
+    """Train ``reader`` in place on latents [N, 4, h, w] and parameters [N, names]; resumes ``folder``."""
     reader.mean.copy_(params.mean(0))
     reader.std.copy_(params.std(0).clamp_min(0.02))
     targets = (params - reader.mean) / reader.std
