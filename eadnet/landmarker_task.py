@@ -59,12 +59,13 @@ def read_landmarker_task(path: str | os.PathLike[str]) -> dict[str, State]:
     return {name: _state(path, name, content) for name, content in contents.items()}
 
 
-def build_networks(states: dict[str, State], dtype: torch.dtype = torch.float32) -> dict[str, nn.Module]:
-    """The networks with these states, on the CPU, in eval mode."""
+def build_networks(tensors: State, dtype: torch.dtype = torch.float32) -> dict[str, nn.Module]:
+    """The networks with these tensors, named "<component>.<key>" as in a checkpoint; in eval mode."""
     networks = {}
     for name, (_, class_name) in GRAPHS.items():
         network: nn.Module = component_class(class_name).from_config({})
-        network.load_state_dict(states[name])
+        own = {key.partition(".")[2]: value for key, value in tensors.items() if key.startswith(name + ".")}
+        network.load_state_dict(own)
         networks[name] = network.to(dtype).eval()
     return networks
 

@@ -23,6 +23,7 @@ LAYERS = (
     "eadnet.dataset_format",
     "eadnet.fingerprints",
     "eadnet.memory",
+    "eadnet.downloads",
     "eadnet.tflite",
     "eadnet.media",
     "eadnet.modules",

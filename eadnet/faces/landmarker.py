@@ -6,7 +6,6 @@ PyTorch: on any device, many frames at a time, without the mediapipe package.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,16 +16,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints import load_checkpoint
+from ..checkpoints import load_checkpoint, read_info
+from ..convert import detect
 from ..errors import CheckpointError
-from ..landmarker_task import build_networks, read_landmarker_task
+from ..landmarker_task import GRAPHS, build_networks
 from ..modules.blazeface import BlazeFace
 from ..modules.blendshape_mixer import BLENDSHAPES, BlendshapeMixer
 from ..modules.face_mesh import SIDE, FaceMesh
 from .short_range import find_faces
 from .windows import cut, in_picture, is_usable, window_around, window_of_points
-
-logger = logging.getLogger(__name__)
 
 # The usual names, then others; `eadnet convert` makes the .safetensors of a .task.
 FILES = (
@@ -86,11 +84,11 @@ class FaceLandmarker:
 
     def detect(self, frame: np.ndarray | Tensor) -> list[LandmarkedFace]:
         """The faces of a frame uint8 [H, W, 3], RGB; best first; an empty list where there is none."""
-        return self.detect_all(torch.as_tensor(np.ascontiguousarray(frame))[None])[0]
+        return self.detect_all(frame[None])[0]
 
     def detect_all(self, frames: np.ndarray | Tensor) -> list[list[LandmarkedFace]]:
         """The faces of each of the frames uint8 [n, H, W, 3], each looked at for itself."""
-        pictures = torch.as_tensor(frames).to(self.device)
+        pictures = self._pixels(frames)
         found: list[list[LandmarkedFace]] = []
         for part in pictures.split(_TOGETHER):
             detections = find_faces(self._detector, part, self.min_score)
@@ -109,13 +107,20 @@ class FaceLandmarker:
         """
         face: LandmarkedFace | None = None
         for frame in frames:
-            picture = torch.as_tensor(np.ascontiguousarray(frame)).to(self.device)
+            picture = self._pixels(frame[None])
             if face is not None:
                 window = window_of_points(face.points + 0.5)
-                face = next(iter(self._landmarks(picture[None], [[window]])[0]), None)
+                face = next(iter(self._landmarks(picture, [[window]])[0]), None)
             if face is None:
-                face = next(iter(self.detect_all(picture[None])[0]), None)
+                face = next(iter(self.detect_all(picture)[0]), None)
             yield face
+
+    def _pixels(self, frames: np.ndarray | Tensor) -> Tensor:
+        if isinstance(frames, np.ndarray):
+            frames = np.ascontiguousarray(frames)
+            if not frames.flags.writeable:  # torch warns of memory that it could change and must not
+                frames = frames.copy()
+        return torch.as_tensor(frames).to(self.device)
 
     @torch.inference_mode()
     def _landmarks(
@@ -148,28 +153,24 @@ class FaceLandmarker:
         weights = self._mixer(torch.from_numpy(faces[..., :2]).to(self.device, torch.float32))
         return [dict(zip(BLENDSHAPES, row, strict=True)) for row in weights.float().cpu().tolist()]
 
-    def __enter__(self) -> FaceLandmarker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Nothing is held open: the networks go with the landmarker."""
-
 
 def load_networks(file: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -> dict[str, nn.Module]:
     """The landmarker's networks "detector", "mesh" and "blendshapes", on the CPU.
 
-    A `.task` is converted when it is first used: the result is kept beside it where that folder may be
-    written, and taken from there as long as the `.task` is the same. Raises CheckpointError.
+    A `.task` is converted in memory, which takes about as long as reading what `eadnet convert` makes of it:
+    nothing is written beside a file that was only to be read. Raises CheckpointError.
     """
     path = Path(file)
     if not path.is_file():
         raise CheckpointError(missing(path))
-    if path.suffix == ".safetensors":
-        return load_checkpoint(path, dtype=dtype).components
-    return build_networks(read_landmarker_task(path), dtype)
+    if path.suffix != ".safetensors":
+        published = detect(path)
+        if published.kind != "face_landmarker":
+            raise CheckpointError(f"{path.name} is a {published.kind} file: choose face_landmarker.task.")
+        return build_networks(published.tensors, dtype)
+    if read_info(path)["components"].keys() != GRAPHS.keys():
+        raise CheckpointError(f"{path.name} is no face landmarker: choose face_landmarker.task.")
+    return load_checkpoint(path, dtype=dtype).components
 
 
 def missing(path: Path) -> str:

@@ -53,6 +53,14 @@ class _Norm(nn.Module):
         return F.layer_norm(x, (_WIDTH,), self.weight, None, _EPSILON)
 
 
+class _Token(nn.Module):
+    """The token that is read out in the end. A module, so that it keeps its place in the order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, _WIDTH))
+
+
 class _Block(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +85,7 @@ class BlendshapeMixer(nn.Module):
         super().__init__()
         self.points = nn.Linear(len(SEEN), _TOKENS)
         self.axes = nn.Linear(2, _WIDTH)
-        self.token = nn.Embedding(1, _WIDTH)
+        self.token = _Token()
         self.blocks = nn.Sequential(*(_Block() for _ in range(_BLOCKS)))
         self.weights = nn.Linear(_WIDTH, len(BLENDSHAPES))
         self.register_buffer("seen", torch.from_numpy(np.array(SEEN)), persistent=False)
