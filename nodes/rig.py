@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
 from ..eadnet.driving.curves import track_picture
 from ..eadnet.driving.idle import Idle
+from ..eadnet.driving.portrait import MOST_FACES, find_portrait_face
 from ..eadnet.driving.speech import (
     FPS,
     bundled_reader,
@@ -21,7 +21,8 @@ from ..eadnet.driving.speech import (
 from ..eadnet.driving.video import track_from_video
 from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import check_pictures
-from ..eadnet.faces.landmarker import FaceLandmarker, LandmarkedFace
+from ..eadnet.faces.detectors import DETECTORS
+from ..eadnet.faces.landmarker import FaceLandmarker
 from ..eadnet.media.audio import RATE, num_frames, to_mono_16k
 from ..eadnet.rendering import Networks, RenderSettings
 from ..eadnet.rig.preview import preview
@@ -47,7 +48,6 @@ from .types import (
 )
 
 CATEGORY = "EAD-Net/portrait"
-_MOST_FACES = 20
 
 
 class EADNetFaceRig(io.ComfyNode):
@@ -73,7 +73,7 @@ class EADNetFaceRig(io.ComfyNode):
                     "index",
                     default=0,
                     min=0,
-                    max=_MOST_FACES - 1,
+                    max=MOST_FACES - 1,
                     tooltip="Which of several faces: 0 is the largest, 1 the second largest.",
                 ),
                 io.Float.Input(
@@ -101,8 +101,8 @@ class EADNetFaceRig(io.ComfyNode):
         check_pictures(image[:1])
         picture = (image[0].float().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
         colour = picture[..., :3] if picture.shape[-1] >= 3 else picture[..., :1].expand(-1, -1, 3)
-        found = FaceLandmarker(host.face_task_path(), _MOST_FACES, blendshapes=True).detect(colour)
-        face = _chosen(found, index)
+        folders = host.face_folders()
+        face = find_portrait_face(colour.numpy(), DETECTORS["landmarks"].find(folders), folders, index)
         points = torch.from_numpy(face.points)
         rig = Rig.build(picture, points, shapes=face.blendshapes, calm=calm, device=host.compute_device())
         drawn = preview(colour, points)[None].float() / 255
@@ -403,19 +403,6 @@ class EADNetRenderRig(io.ComfyNode):
             done += len(piece)
             progress.update(done)
         return with_notes(cls, images, fps, notes=rig.notes)
-
-
-def _chosen(found: list[LandmarkedFace], index: int) -> LandmarkedFace:
-    if not found:
-        raise InputError(
-            "No face was found in the image: use a picture in which a face is seen from the front, at least "
-            "about 60 pixels wide."
-        )
-    if index >= len(found):
-        raise InputError(
-            f"index is {index}, and the image has {len(found)} faces: use 0 to {len(found) - 1}."
-        )
-    return sorted(found, key=lambda face: -float(np.prod(np.ptp(face.mesh, axis=0))))[index]
 
 
 def _constants(text: str) -> dict[str, float]:
