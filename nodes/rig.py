@@ -47,7 +47,6 @@ from .types import (
     schema,
 )
 
-CATEGORY = "EAD-Net/portrait"
 
 
 class EADNetFaceRig(io.ComfyNode):
@@ -56,7 +55,6 @@ class EADNetFaceRig(io.ComfyNode):
         return schema(
             node_id="EADNetFaceRig",
             display_name="EAD-Net Face Rig",
-            category=CATEGORY,
             description="Finds the face of a portrait (photograph, painting, render or drawing) and makes it "
             "movable: brows, lids, eyes, mouth and head, at the picture's own resolution.",
             search_aliases=[
@@ -115,7 +113,6 @@ class EADNetExpressionFromSpeech(io.ComfyNode):
         return schema(
             node_id="EADNetExpressionFromSpeech",
             display_name="EAD-Net Expression from Speech",
-            category=CATEGORY,
             description="Generates what a face does while it says the audio with the emotion: the expression "
             "of every frame, for EAD-Net Render Rig. Blinks, glances and head motion are added.",
             search_aliases=["talking head", "lip sync", "audio to expression", "speech to face", "emotion"],
@@ -239,7 +236,6 @@ class EADNetExpressionFromVideo(io.ComfyNode):
         return schema(
             node_id="EADNetExpressionFromVideo",
             display_name="EAD-Net Expression from Video",
-            category=CATEGORY,
             description="Reads the expression of a face in a video, frame by frame, so that it moves another "
             "portrait.",
             search_aliases=["driving video", "face capture", "motion capture", "live portrait", "puppet"],
@@ -310,7 +306,6 @@ class EADNetEditExpression(io.ComfyNode):
         return schema(
             node_id="EADNetEditExpression",
             display_name="EAD-Net Edit Expression",
-            category=CATEGORY,
             description="Strengthens or weakens parts of an expression, and adds constants by name.",
             search_aliases=["expression editor", "emotion strength", "mouth openness", "blink rate"],
             inputs=[
@@ -361,7 +356,6 @@ class EADNetRenderRig(io.ComfyNode):
         return schema(
             node_id="EADNetRenderRig",
             display_name="EAD-Net Render Rig",
-            category=CATEGORY,
             description="Renders the portrait with an expression, at its own resolution: the frames of a "
             "talking video. What does not move stays as it is.",
             search_aliases=["animate portrait", "talking photo", "warp", "render face"],

@@ -1,4 +1,4 @@
-"""Landmarks of the bundled portrait, so that the first workflow runs where no face landmarker is installed."""
+"""Landmarks of the bundled portrait: the first workflow runs where no face landmarker is installed."""
 
 from __future__ import annotations
 
