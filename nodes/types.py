@@ -27,6 +27,8 @@ SyncNet = io.Custom("EADNET_SYNCNET")
 Audio = io.Custom("EADNET_AUDIO")
 Emotion = io.Custom("EADNET_EMOTION")
 FaceTrackSocket = io.Custom("EADNET_FACE_TRACK")
+FaceRig = io.Custom("EADNET_RIG")
+Expression = io.Custom("EADNET_EXPRESSION")
 # ComfyUI's own, in versions that have it; here it is only read.
 FaceLandmarks = io.Custom("FACE_LANDMARKS")
 

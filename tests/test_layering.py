@@ -36,9 +36,11 @@ LAYERS = (
     "eadnet.adapters",
     "eadnet.convert",
     "eadnet.faces",
+    "eadnet.rig",
     "eadnet.captions",
     "eadnet.metrics",
     "eadnet.rendering",
+    "eadnet.driving",
     "eadnet.pipeline",
     "eadnet.evaluation",
     # Training is one chain. The drawn world stands over it, so only the recipes know it: the same tasks train

@@ -10,7 +10,7 @@ from .conditions import VAE_BATCH
 from .croppers import CentreCropper, Cropper, TrackCropper
 from .estimate import Estimate, estimate_render
 from .finite_vae import Coder, FiniteVAE
-from .frames import render_frames
+from .frames import render_frames, render_latents
 from .inputs import Sources, open_scene, scene_in_memory, speech_of
 from .model import Model, load_model
 from .networks import Networks
@@ -41,6 +41,7 @@ __all__ = [
     "load_model",
     "open_scene",
     "render_frames",
+    "render_latents",
     "render_to_file",
     "scene_in_memory",
     "speech_of",
