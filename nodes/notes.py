@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Any
 
 from comfy_api.latest import io, ui
 
+from ..eadnet.printable import get_logger
 from . import host
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 def with_notes(

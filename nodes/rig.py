@@ -48,7 +48,6 @@ from .types import (
 )
 
 
-
 class EADNetFaceRig(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:

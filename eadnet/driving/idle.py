@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from ..errors import InputError
 
@@ -57,6 +56,8 @@ def idle_motion(
     for name, spread in _SWAY.items():
         curves[name] = amount.head * spread * _smooth_noise(frames, fps, sways)
     if level is not None and frames:
+        from scipy.ndimage import gaussian_filter1d
+
         quick = gaussian_filter1d(np.asarray(level, float), _NOD_SECONDS * fps)
         slow = gaussian_filter1d(quick, 8 * _NOD_SECONDS * fps)
         curves["head_pitch"] = curves["head_pitch"] + amount.head * _NOD * (quick - slow)
@@ -97,6 +98,8 @@ def _glances(frames: int, fps: float, rng: np.random.Generator) -> tuple[np.ndar
 
 def _smooth_noise(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
     """Noise of unit spread that changes within a second or two."""
+    from scipy.ndimage import gaussian_filter1d  # late: importing the nodes stays quick
+
     edge = round(4 * _SWAY_SECONDS * fps)
     noise = gaussian_filter1d(rng.standard_normal(frames + 2 * edge), _SWAY_SECONDS * fps)
     spread = 1 / np.sqrt(2 * np.sqrt(np.pi) * _SWAY_SECONDS * fps)  # of white noise under such a filter

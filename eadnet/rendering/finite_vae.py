@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,8 +9,9 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..finite import all_finite, check_result
+from ..printable import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 IN_FLOAT32 = (
     "The VAE's result was not finite in half precision: this piece and all after it are computed in float32, "

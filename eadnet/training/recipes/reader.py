@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,13 +17,14 @@ from torch import Tensor, nn
 
 from ...checkpoints import bundled_mini, load_checkpoint, save_checkpoint
 from ...modules.expression_reader import ExpressionReader
+from ...printable import get_logger
 from ...synthetic.datasets import LAYOUT
 from ...synthetic.performer import at_rest, moments
 from ..data.images import to_model_range
 from ..regressors.pictures import r_squared
 from ..tasks.expression_reader import train_expression_reader
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 HELD_OUT = 60  # clips of sentences, voices and phrasings that training does not have
 
