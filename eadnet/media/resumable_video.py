@@ -30,6 +30,8 @@ _TREE_FROM = 64
 _AAC_FRAME = 1024
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _BITS_PER_CHANNEL = 128_000
+# Of the finished file, which is of no use before it is whole: many packets with one write.
+_ORDINARY = {"movflags": "+faststart", "flush_packets": "0"}
 
 
 def most_waiting(width: int, height: int) -> int:
@@ -143,9 +145,8 @@ class ResumableVideo:
             discard_partial(self.path)
             raise InputError("There are no frames to write: the clip is empty.")
         self._guarded(self._sound.finish)
-        self._close_container()
+        self._guarded(self._close_container)
         self._guarded(lambda: self._deliver(place or Named(self.path), on_frame))
-        self.close()
         return self.frames
 
     def close(self) -> None:
@@ -167,6 +168,9 @@ class ResumableVideo:
                 pass
 
     def _deliver(self, place: Place, on_frame: Callable[[int], None] | None) -> None:
+        assert self._file is not None
+        if self._file.failed:  # by the end of the container
+            raise self._file.failed
         try:
             delivered = self._delivered(place, on_frame)
         except FileNotFoundError:  # somebody has removed the folder in this moment: not twice
@@ -180,7 +184,11 @@ class ResumableVideo:
         whole = _whole_path(self.path)
         whole.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _rewrap(self._file, whole, on_frame)
+            if (count := _rewrap(self._file, whole, on_frame)) != self.frames:
+                raise InputError(
+                    f"The unfinished video has {count} of {self.frames} frames: somebody has changed "
+                    f"{partial_path(self.path)}; render it again."
+                )
             return move_to(place, whole)
         except BaseException:
             whole.unlink(missing_ok=True)
@@ -344,25 +352,30 @@ def _copied(packet: Any, stream: Any, data: bytes | None = None) -> Any:
     return copy
 
 
-def _rewrap(partial: io.FileIO, path: Path, on_frame: Callable[[int], None] | None) -> None:
-    """The same packets as an ordinary MP4 that starts playing while it loads."""
+def _rewrap(partial: io.FileIO, path: Path, on_frame: Callable[[int], None] | None) -> int:
+    """The same packets as an ordinary MP4 that starts playing while it loads; how many frames it has."""
     import av
 
+    count = 0
     partial.seek(0)
-    with (
-        av.open(partial, "r", format="mp4") as source,
-        _Storage(path, "w+b") as file,
-        av.open(file, "w", format="mp4", options={"movflags": "+faststart"}) as target,
-    ):
-        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
-        count = 0
-        for packet in source.demux():
-            if packet.size == 0:
-                continue
-            target.mux_one(_copied(packet, streams[packet.stream.index]))
-            count += packet.stream.type == "video"
-            if on_frame is not None and packet.stream.type == "video":
-                on_frame(count)
+    with _Storage(path, "w+b") as file:
+        try:
+            with (
+                av.open(partial, "r", format="mp4") as source,
+                av.open(file, "w", format="mp4", options=_ORDINARY) as target,
+            ):
+                streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+                for packet in source.demux():
+                    if packet.size == 0:
+                        continue
+                    target.mux_one(_copied(packet, streams[packet.stream.index]))
+                    if packet.stream.type == "video":
+                        count += 1
+                        if on_frame is not None:
+                            on_frame(count)
+        except av.FFmpegError as error:
+            raise file.failed or error from error
+    return count
 
 
 class _AudioTrack:
