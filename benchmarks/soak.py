@@ -2,8 +2,8 @@
 
     python -m benchmarks.soak --prompts 300 --write
 
-Every prompt has its own text, seed and prefix; two in three make a video in one node, the third by single nodes,
-and one in ten is cancelled. The first fifth warms the server up.
+Every prompt has its own text, seed and prefix; two in three make a video in one node, the third by single
+nodes, and one in ten is cancelled. The first fifth warms the server up.
 """
 
 from __future__ import annotations

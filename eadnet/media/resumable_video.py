@@ -88,6 +88,7 @@ class ResumableVideo:
         self._codec: Any = None  # of the group that is being written
         self._packets: list[Any] = []
         self._pending = 0  # frames in it
+        self._given_up = False
         self._container: Any = None
         self._file: _Storage | None = None  # ours, so that no failure of the container leaves it open
         self._size: tuple[int, int] | None = None
@@ -148,6 +149,12 @@ class ResumableVideo:
         self._guarded(self._close_container)
         self._guarded(lambda: self._deliver(place or Named(self.path), on_frame))
         return self.frames
+
+    def give_up(self) -> None:
+        """From another thread: end the group that is being written, without it, as soon as may be. After that
+        there is nothing left to do but `close`.
+        """
+        self._given_up = True
 
     def close(self) -> None:
         """Stop writing. What was written stays, and plays."""
@@ -232,7 +239,11 @@ class ResumableVideo:
         codec.flags |= 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER
 
     def _write_group(self) -> None:
-        packets = [*self._packets, *self._codec.encode(None)]
+        packets = self._packets
+        for packet in self._codec.encode_lazy(None):
+            packets.append(packet)
+            if self._given_up:
+                return
 
         def mux() -> None:
             for packet in packets:

@@ -53,6 +53,7 @@ def render_to_file(
     resume: bool = False,
     unfinished: Path | None = None,
     on_progress: OnProgress | None = None,
+    check: Callable[[], object] = lambda: None,
 ) -> RenderedFile:
     """Render a scene into an MP4 file with its sound.
 
@@ -61,7 +62,8 @@ def render_to_file(
     is continued, with identical pixels, by whatever render makes the same video, under whatever name. When
     memory runs out while pictures are encoded or decoded, fewer are at a time (see `render_frames`). When it
     runs out in the U-Net before the first frame is written, the window is halved, and a message says so:
-    another window gives a slightly different clip.
+    another window gives a slightly different clip. To cancel, raise inside ``on_progress`` or ``check``,
+    which is called while there is nothing to report.
     Raises InputError for whatever cannot work, in one sentence.
     """
     if isinstance(place, (str, os.PathLike)):
@@ -98,7 +100,8 @@ def render_to_file(
                         first_frame=continued,
                         on_progress=on_progress,
                     )
-                    with BackgroundWriter(video.write, most_waiting(*scene.pictures.size)) as write:
+                    waiting = most_waiting(*scene.pictures.size)
+                    with BackgroundWriter(video.write, waiting, give_up=video.give_up, check=check) as write:
                         for frame in frames:
                             write(frame)
                 count = video.finish(place, _report_finish(scene, on_progress))

@@ -25,7 +25,7 @@ from .memory import (
     result_device,
     unet_dtype,
 )
-from .progress import NodeProgress, check_cancelled, latent_previewer, sleep
+from .progress import NodeProgress, cancellable, check_cancelled, latent_previewer, sleep
 from .results import note_result, output_place, saved_result, unfinished_folder, vanished_results
 from .text import clip_reader, encode_texts, is_clip
 from .vae import HeldVAE, MissingVAE, vae_network
@@ -42,6 +42,7 @@ __all__ = [
     "NodeProgress",
     "OnDemand",
     "VideoPart",
+    "cancellable",
     "captioner_fingerprint",
     "captioner_names",
     "captioner_path",

@@ -14,6 +14,7 @@ from ...eadnet.errors import InputError
 from ...eadnet.memory import with_less
 from ...eadnet.rendering.memory import vae_memory
 from .memory import Held, result_device
+from .progress import cancellable
 
 
 class HeldVAE(comfy.sd.VAE):
@@ -67,7 +68,7 @@ class HeldVAE(comfy.sd.VAE):
                 done.append(run(module, part.to(self.device, self.vae_dtype)).float().to(self.output_device))
             return torch.cat(done)
 
-        with torch.no_grad():
+        with torch.no_grad(), cancellable(module):
             return with_less(in_batches_of, min(most, len(samples)), 1, "frames at a time")
 
     def throw_exception_if_invalid(self) -> None:
