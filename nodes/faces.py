@@ -33,7 +33,10 @@ from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackA
 
 logger = get_logger(__name__)
 
-_CHUNK = 16  # frames that are cropped or composited together
+_CHUNK = (
+    16  # frames that are cropped or composited between two looks at Cancel; fewer of large ones
+)
+_CHUNK_PIXELS = 40_000_000
 
 
 class EADNetFaceTrack(Node):
@@ -216,7 +219,7 @@ class EADNetFaceTrack(Node):
             )
             # Written in place: joining parts would hold everything twice.
             crops = torch.empty(footage.count, resolution, resolution, 3, device=host.result_device())
-            for at in torch.arange(footage.count).split(_CHUNK):
+            for at in torch.arange(footage.count).split(_together(footage)):
                 crops[at] = to_pictures(track.crop(footage.some(at.tolist()), at)).to(crops.device)
                 progress.update(footage.count + int(at[-1]) + 1)
         missing = as_ranges(track.missing())
@@ -304,7 +307,7 @@ class EADNetFaceComposite(Node):
         done: Tensor | None = None
         with opened(images) as footage:
             order = bounce(footage.count, len(faces))
-            for at in torch.arange(len(faces)).split(_CHUNK):
+            for at in torch.arange(len(faces)).split(_together(footage)):
                 source = order[at]
                 if masks is not None:
                     own = masks if len(masks) == 1 else masks[source.clamp(max=len(masks) - 1)]
@@ -366,6 +369,11 @@ class EADNetFaceTrackPreview(Node):
                 pictures[place] = torch.from_numpy(drawn.copy()) / 255
                 progress.update(place + 1)
         return io.NodeOutput(pictures.to(host.result_device()))
+
+
+def _together(footage: Footage) -> int:
+    height, width = footage.size
+    return max(1, min(_CHUNK, _CHUNK_PIXELS // (height * width)))
 
 
 def _counts(valid: Tensor) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -224,6 +224,7 @@ class EADNetRenderVideo(Node):
         )
         watcher = Watcher(info, cls.hidden.unique_id)
         with (
+            ExitStack() as stack,
             _opened(source, audio, fps) as sources,
             speech_of(sources.sound, host.temporary_folder()) as speech,
         ):
@@ -237,6 +238,7 @@ class EADNetRenderVideo(Node):
                 null_emotion=None if feeling is None else feeling.null,
             )
             networks = _networks(model, vae, audio_encoder, tfrm, window)
+            stack.enter_context(host.cancellable(*networks.identity, networks.smoother))
             warn_of_photograph(
                 info.preset, scene.first_crop(), lambda crop: networks.decode(networks.encode(crop))
             )
@@ -249,6 +251,7 @@ class EADNetRenderVideo(Node):
                 resume=resume,
                 unfinished=host.unfinished_folder(),
                 on_progress=watcher.stage,
+                check=host.check_cancelled,
             )
         host.note_result(cls, made.path)
         shown = ui.PreviewVideo([host.saved_result(made.path)])

@@ -70,11 +70,13 @@ class EADNetTFRMSmoother(Node):
         parameter = next(network.parameters())
         scaled = (latents * tfrm.latent_scale).to(parameter.device, parameter.dtype)
         pieces, edges = [], []
-        for piece, learned in smooth_stream(
-            network, [scaled], len(scaled), strength=strength, top_k=top_k or None
-        ):
-            pieces.append((piece.float() / tfrm.latent_scale).to(host.result_device()))
-            edges.append(learned.float().cpu())
+        with host.cancellable(network):
+            for piece, learned in smooth_stream(
+                network, [scaled], len(scaled), strength=strength, top_k=top_k or None
+            ):
+                host.check_cancelled()
+                pieces.append((piece.float() / tfrm.latent_scale).to(host.result_device()))
+                edges.append(learned.float().cpu())
         picture = torch.from_numpy(_picture(torch.cat(edges)))
         return io.NodeOutput({**samples, "samples": torch.cat(pieces)}, picture[None])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from .conditions import VAE_BATCH
 from .croppers import CentreCropper, Cropper, TrackCropper
 from .estimate import Estimate, estimate_render
+from .film import RenderedFile
 from .finite_vae import Coder, FiniteVAE
 from .frames import render_frames, render_latents
 from .inputs import Sources, open_scene, scene_in_memory, speech_of
@@ -18,7 +19,7 @@ from .photograph import warn_of_photograph
 from .progress import OnProgress, StageProgress
 from .scene import Scene
 from .settings import RenderSettings
-from .to_file import SMALLEST_WINDOW, RenderedFile, render_to_file
+from .to_file import SMALLEST_WINDOW, render_to_file
 
 __all__ = [
     "SMALLEST_WINDOW",

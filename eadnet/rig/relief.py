@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .canonical import Canonical
+from .curves import catmull_rom
 from .topology import (
     BROWS,
     CHEEK,
@@ -25,7 +26,6 @@ from .topology import (
     SIGN,
     WING,
 )
-from .curves import catmull_rom
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import comfy.latent_formats
 import comfy.utils
 import latent_preview
 from comfy import model_management
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def check_cancelled() -> None:
     """Raises when the user has pressed Cancel."""
     model_management.throw_exception_if_processing_interrupted()
+
+
+@contextmanager
+def cancellable(*networks: Any) -> Iterator[None]:
+    """Answers Cancel within networks, too: before each of their layers, where they run on the processor and
+    once through them takes seconds.
+    """
+    with ExitStack() as hooks:
+        for network in networks:
+            parameter = next(network.parameters(), None) if isinstance(network, nn.Module) else None
+            if parameter is not None and parameter.device.type == "cpu":
+                for layer in network.modules():
+                    if next(layer.children(), None) is None:
+                        hooks.callback(layer.register_forward_pre_hook(_check_before).remove)
+        yield
+
+
+def _check_before(layer: nn.Module, inputs: Any) -> None:
+    check_cancelled()
 
 
 class NodeProgress:
