@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -54,8 +55,6 @@ def write_media(
             picture.pix_fmt = pix_fmt
             if times is not None:
                 picture.codec_context.time_base = MILLISECOND
-            if rotation:
-                picture.set_display_rotation(rotation)
         sounds: list[Any] = [container.add_stream(t.codec, rate=t.rate, layout=t.layout) for t in tracks]
         for number, pixels in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgba" if pixels.shape[2] == 4 else "rgb24")
@@ -68,7 +67,18 @@ def write_media(
             container.mux(picture.encode(None))
         for stream, track in zip(sounds, tracks, strict=True):
             _add_sound(container, stream, track)
+    if rotation:
+        turn(path, {90: (0, -1, 1, 0), -90: (0, 1, -1, 0), 180: (-1, 0, 0, -1)}[rotation])
     return path
+
+
+def turn(path: Path, matrix: tuple[int, int, int, int]) -> None:
+    """Write a display matrix (its a, b, c, d) into the first track of an MP4 file."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40  # in version 0, what comes before the matrix has 40 bytes
+    a, b, c, d = (value << 16 for value in matrix)
+    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(bytes(data))
 
 
 def _add_sound(container: Any, stream: Any, track: Track) -> None:

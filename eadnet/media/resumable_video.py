@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -278,11 +279,13 @@ def _rewrap(partial: Path, path: Path) -> None:
     handle, part = tempfile.mkstemp(prefix=path.stem + ".", suffix=".part", dir=path.parent)
     os.close(handle)
     try:
-        with (
-            av.open(str(partial)) as source,
-            av.open(part, "w", format="mp4", options={"movflags": "+faststart"}) as target,
-        ):
-            streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        with ExitStack() as stack:
+            source = stack.enter_context(av.open(str(partial)))
+            ticks = source.streams.video[0].time_base.denominator
+            options = {"movflags": "+faststart", "video_track_timescale": str(ticks)}
+            target = stack.enter_context(av.open(part, "w", format="mp4", options=options))
+            # As they are ("opaque"): PyAV 14 would open an encoder, and describe its packets and not these.
+            streams = {s.index: target.add_stream_from_template(s, opaque=True) for s in source.streams}
             for packet in source.demux():
                 if packet.size == 0:
                     continue
