@@ -93,3 +93,72 @@ def _add_sound(container: Any, stream: Any, track: Track) -> None:
     else:
         container.start_encoding()
     container.mux(stream.encode(None))
+
+
+def packets(
+    levels: Sequence[int],
+    *,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    size: tuple[int, int] = (64, 48),
+    first: int = 0,
+    rate: int = 25,
+    times: Sequence[int] | None = None,
+    options: dict[str, str] | None = None,
+) -> list[Any]:
+    """Encoded pictures of plain grey, one for each level, from ``first`` on in milliseconds."""
+    encoder: Any = av.CodecContext.create(codec, "w")
+    encoder.width, encoder.height = size
+    encoder.pix_fmt = pix_fmt
+    # MPEG-2 knows its own rates alone.
+    base = Fraction(1, rate) if codec == "mpeg2video" else MILLISECOND
+    encoder.time_base, encoder.framerate, encoder.options = base, Fraction(rate), options or {}
+    made = []
+    for number, level in enumerate(levels):
+        pixels = np.full((size[1], size[0], 3), level, np.uint8)
+        frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pix_fmt)
+        at = number * MILLISECOND * 1000 / rate if times is None else times[number] * MILLISECOND
+        frame.pts, frame.time_base = int((at + first * MILLISECOND) / base), base
+        made += encoder.encode(frame)
+    return made + encoder.encode(None)
+
+
+def mux(
+    path: Path,
+    pictures: Sequence[Any],
+    sound: Sequence[tuple[float, np.ndarray]] = (),
+    *,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    size: tuple[int, int] = (64, 48),
+    told_rate: int = 25,
+    sound_rate: int = 16000,
+    sound_codec: str = "pcm_s16le",
+    layout: str = "mono",
+) -> Path:
+    """Packets of pictures and pieces of sound (seconds, samples [S]) in a file, each with the time it has."""
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec, rate=told_rate)
+        stream.width, stream.height = size
+        stream.pix_fmt = pix_fmt
+        stream.time_base = MILLISECOND
+        track: Any = container.add_stream(sound_codec, rate=sound_rate, layout=layout) if sound else None
+        container.start_encoding()
+        queue: list[tuple[float, Any]] = []
+        for packet in pictures:
+            copy = av.Packet(bytes(packet))
+            copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
+            copy.time_base, copy.is_keyframe, copy.stream = packet.time_base, packet.is_keyframe, stream
+            queue.append((float(packet.dts * packet.time_base), copy))
+        for seconds, samples in sound:
+            channels = 1 if layout == "mono" else 2
+            whole = np.repeat((samples * 32767).astype(np.int16), channels)[None]
+            frame = av.AudioFrame.from_ndarray(whole, format="s16", layout=layout)
+            frame.sample_rate, frame.time_base = sound_rate, Fraction(1, sound_rate)
+            frame.pts = round(seconds * sound_rate)
+            queue += [(seconds, packet) for packet in track.encode(frame)]
+        if track is not None:
+            queue += [(1e9, packet) for packet in track.encode(None)]
+        for _, packet in sorted(queue, key=lambda entry: entry[0]):
+            container.mux_one(packet)
+    return path

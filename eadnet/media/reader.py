@@ -196,6 +196,8 @@ class VideoReader:
             frame = cursor.advance()
             if frame is None:
                 break
+            if cursor.at in self._held:  # of two pictures of one time the first is shown
+                continue
             if cursor.at > place - self._most:
                 self._keep(cursor.at, self._pixels(frame, cursor))
             else:
@@ -423,7 +425,7 @@ def _index(path: Path) -> _Index:
     keys: list[int] = []
     seeks: list[int] = []
     passed: list[tuple[int | None, int]] = []
-    lasts = Fraction(0)
+    durations: list[Fraction] = []
     for stretch in stretches:
         for stamp in sorted(stretch.stamps):
             late = stretch.floor is not None and stamp + stretch.aside <= stretch.floor
@@ -435,11 +437,13 @@ def _index(path: Path) -> _Index:
                 keys.append(len(times))
                 seeks.append(seek)
             times.append((stamp + stretch.aside) * base)
-            lasts = duration * base
+            durations.append(duration * base)
     fps = _rate(times, told)
     # How long the last picture stays is not told by every container, and some tell nonsense.
     whole = Fraction(length, 1_000_000) if length else Fraction(0)
-    if not 0 < lasts <= max(2 / fps, whole - (times[-1] - times[0]) + _ROUNDING):
+    lasts = durations[-1]
+    true = len(times) < 2 or abs(durations[-2] - (times[-1] - times[-2])) <= 2 * _ROUNDING
+    if not true or not 0 < lasts <= max(2 / fps, whole - (times[-1] - times[0]) + _ROUNDING):
         lasts = 1 / fps
     if len(stretches) == 1:
         return _Index(times, times[-1] + lasts, fps, keys, seeks)
