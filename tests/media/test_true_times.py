@@ -289,8 +289,9 @@ def test_of_several_pictures_the_video_is_shown(tmp_path: Path, kind: str) -> No
     with av.open(str(path), "w") as container:
         streams: list[Any] = [container.add_stream("mjpeg", rate=25) for _ in range(2)]
         try:
-            streams[0].disposition = disposition.attached_pic if kind == "cover" else disposition.dub
-            streams[1].disposition = disposition.default
+            other = disposition.attached_pic if kind == "cover" else disposition.dub
+            streams[0].disposition = int(other)
+            streams[1].disposition = int(disposition.default)
         except AttributeError:
             pytest.skip("this PyAV cannot say which stream is the default one")
         for stream in streams:
