@@ -372,19 +372,23 @@ def _rewrap(partial: io.FileIO, path: Path, on_frame: Callable[[int], None] | No
     partial.seek(0)
     with _Storage(path, "w+b") as file:
         try:
-            with (
-                av.open(partial, "r", format="mp4") as source,
-                av.open(file, "w", format="mp4", options=_ORDINARY) as target,
-            ):
-                streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
-                for packet in source.demux():
-                    if packet.size == 0:
-                        continue
-                    target.mux_one(_copied(packet, streams[packet.stream.index]))
-                    if packet.stream.type == "video":
-                        count += 1
-                        if on_frame is not None:
-                            on_frame(count)
+            with av.open(partial, "r", format="mp4") as source:
+                ticks = source.streams.video[0].time_base.denominator
+                options = {**_ORDINARY, "video_track_timescale": str(ticks)}
+                with av.open(file, "w", format="mp4", options=options) as target:
+                    # As they are ("opaque"): PyAV 14 would open an encoder, and describe its packets.
+                    streams = {
+                        stream.index: target.add_stream_from_template(stream, opaque=True)
+                        for stream in source.streams
+                    }
+                    for packet in source.demux():
+                        if packet.size == 0:
+                            continue
+                        target.mux_one(_copied(packet, streams[packet.stream.index]))
+                        if packet.stream.type == "video":
+                            count += 1
+                            if on_frame is not None:
+                                on_frame(count)
         except av.FFmpegError as error:
             raise file.failed or error from error
     return count

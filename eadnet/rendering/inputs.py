@@ -22,7 +22,7 @@ from ..faces.face import FaceDetector
 from ..faces.face_track import FaceTrack
 from ..faces.masks import mask_image
 from ..faces.tracking import detect_faces, track_face
-from ..media.animation import read_animation
+from ..media.animation import AnimatedImage
 from ..media.audio import RATE
 from ..media.images import read_image
 from ..media.lengths import Length, choose_length
@@ -173,7 +173,7 @@ def _open_files(
         # The images and not their folder, in which the result may be written, too.
         return Sources(frames, sound, (Path(audio), frames.files), is_portrait=False)
     if source.suffix.lower() == ".webp":  # FFmpeg reads no animated WebP
-        animation = PicturesInMemory(read_animation(source), fps)
+        animation = stack.enter_context(AnimatedImage(source, fps))
         return Sources(animation, sound, (Path(audio), source), is_portrait=False)
     reader = stack.enter_context(VideoReader(source))
     return Sources(reader, sound, (Path(audio), source), is_portrait=False)
