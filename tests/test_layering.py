@@ -24,6 +24,8 @@ LAYERS = (
     "eadnet.dataset_format",
     "eadnet.fingerprints",
     "eadnet.memory",
+    "eadnet.weights",
+    "eadnet.network_config",
     "eadnet.media",
     "eadnet.faces",
     "eadnet.captions",
