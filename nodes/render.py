@@ -234,7 +234,7 @@ class EADNetRenderVideo(Node):
                 region,
                 settings,
                 track=None if track is None else track.track,
-                emotion=None if feeling is None else feeling.tokens,
+                emotion=None if feeling is None else feeling.to_sample(),
                 null_emotion=None if feeling is None else feeling.null,
             )
             networks = _networks(model, vae, audio_encoder, tfrm, window)

@@ -136,6 +136,6 @@ def _conditions(
         mask=latents[MASK],
         reference_latents=samples * info.latent_scale,
         audio=audio.tokens,
-        emotion=None if emotion is None else emotion.tokens,
+        emotion=None if emotion is None else emotion.to_sample(),
         null_emotion=None if emotion is None else emotion.null,
     )

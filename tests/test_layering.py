@@ -28,6 +28,8 @@ LAYERS = (
     "eadnet.memory",
     "eadnet.downloads",
     "eadnet.tflite",
+    "eadnet.weights",
+    "eadnet.network_config",
     "eadnet.media",
     "eadnet.modules",
     "eadnet.sampling",

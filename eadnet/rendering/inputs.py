@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..captions.mixed import MixedTokens
 from ..errors import InputError
 from ..faces.choice import Choice
 from ..faces.crops import without_alpha
@@ -80,7 +81,7 @@ class Sources:
         settings: RenderSettings,
         *,
         track: FaceTrack | None = None,
-        emotion: Tensor | None = None,
+        emotion: Tensor | MixedTokens | None = None,
         null_emotion: Tensor | None = None,
         reference: Tensor | None = None,
     ) -> Scene:

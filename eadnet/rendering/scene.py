@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..captions.mixed import MixedTokens
 from ..fingerprints import fingerprint
 from ..media.lengths import Length
 from ..media.reader import Pictures
@@ -28,7 +29,8 @@ class Scene:
     region         [1, R, R], 1 where pixels are generated
     sound          the recording as it was given, for the video's sound track; None for a video without
     speech         the same at 16 kHz
-    emotion        tokens [L, D], or [T, L, D] when they change over time, or None
+    emotion        tokens [L, D], or [T, L, D] (or what these are mixed from) when they change over time, or
+                   None
     null_emotion   [L, D], those of the empty sentence; None is the model's path without emotion
     silence_gate   whether the mouth closes where the recording has a pause
     reference      a crop [3, R, R] in [-1, 1] that shows what the person looks like; None: every frame does
@@ -42,7 +44,7 @@ class Scene:
     speech: Speech
     fps: Fraction
     length: Length
-    emotion: Tensor | None = None
+    emotion: Tensor | MixedTokens | None = None
     null_emotion: Tensor | None = None
     silence_gate: bool = True
     reference: Tensor | None = None
