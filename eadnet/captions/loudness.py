@@ -26,7 +26,7 @@ def speech_gain(waveform: Tensor, rate: int, frames: int, fps: float, amount: fl
 
     if not 0 <= amount <= 1:
         raise InputError(f"from_loudness is {amount:g}: use 0 (none) to 1.")
-    samples = waveform.detach().double().cpu().numpy().reshape(-1)
+    samples = waveform.detach().cpu().double().numpy().reshape(-1)
     edges = np.clip(np.round(np.arange(frames + 1) * rate / fps).astype(int), 0, len(samples))
     total = np.concatenate([[0.0], np.cumsum(samples * samples)])
     power = (total[edges[1:]] - total[edges[:-1]]) / max(rate / fps, 1.0)

@@ -34,9 +34,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--face-detector",
         type=Path,
         metavar="FILE",
-        help="YuNet's .onnx or MediaPipe's .task: finds the face in the video and writes whole frames",
+        help="YuNet's .onnx or MediaPipe's .task: finds the face and writes whole frames",
     )
-    parser.add_argument("--face", metavar="NUMBERS", help="the video's face by hand: a box or five points")
+    parser.add_argument("--face", metavar="NUMBERS", help="the face by hand: a box or five points")
     parser.add_argument("--face-index", type=int, metavar="N", help="which face, from the left, from 0")
     parser.add_argument(
         "--colour-match",
@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> None:
         line(now.stage, now.done, now.total, now.seconds_left)
 
     settings = _settings(options)
-    detector = face_detector(options.face_detector, options.face) if options.video else None
+    detector = face_detector(options.face_detector, options.face)
     choice = None if options.face_index is None else Choice("index", "left-right", options.face_index)
     model = _model(options)
     with open_scene(
