@@ -28,7 +28,15 @@ from .memory import (
 from .progress import NodeProgress, latent_previewer, show_text, sleep
 from .text import clip_reader, encode_texts, is_clip
 from .vae import HeldVAE, MissingVAE, vae_in_float32, vae_network
-from .videos import VideoPart, save_video, temporary_folder, unfinished_path, video_part
+from .videos import (
+    VideoFrames,
+    VideoPart,
+    check_prefix,
+    opened_video,
+    save_video,
+    temporary_folder,
+    unfinished_path,
+)
 
 __all__ = [
     "BUNDLED",
@@ -40,10 +48,12 @@ __all__ = [
     "Network",
     "NodeProgress",
     "OnDemand",
+    "VideoFrames",
     "VideoPart",
     "captioner_fingerprint",
     "captioner_names",
     "captioner_path",
+    "check_prefix",
     "checkpoint_names",
     "checkpoint_path",
     "clip_reader",
@@ -57,6 +67,7 @@ __all__ = [
     "is_clip",
     "latent_previewer",
     "local_captioner",
+    "opened_video",
     "save_video",
     "register_model_folder",
     "result_device",
@@ -67,5 +78,4 @@ __all__ = [
     "user_file_names",
     "vae_in_float32",
     "vae_network",
-    "video_part",
 ]
