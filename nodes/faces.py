@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch import Tensor
 from ..eadnet.errors import InputError
 from ..eadnet.faces.choice import CHOICES, ORDERS, Choice
 from ..eadnet.faces.comfy_landmarks import GivenLandmarks
-from ..eadnet.faces.crops import check_pictures, to_pictures, without_alpha
+from ..eadnet.faces.crops import check_frames, to_pictures, without_alpha
 from ..eadnet.faces.detectors import AUTO, DETECTORS, make_detector
 from ..eadnet.faces.detectors.manual import parse_face
 from ..eadnet.faces.drawing import draw_track, strip_height
@@ -27,10 +26,9 @@ from ..eadnet.media.images import unit_range
 from . import host
 from .checks import checked
 from .footage import Footage, opened
+from .notes import with_notes
 from .sockets import mask_of
 from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegion, schema
-
-logger = logging.getLogger(__name__)
 
 _CHUNK = 16  # frames that are cropped or composited together
 
@@ -219,11 +217,15 @@ class EADNetFaceTrack(io.ComfyNode):
                 crops[at] = to_pictures(track.crop(footage.some(at.tolist()), at)).to(crops.device)
                 progress.update(footage.count + int(at[-1]) + 1)
         missing = as_ranges(track.missing())
-        if missing:
-            logger.warning("EAD-Net found no face in %d of %d frames: %s.", *_counts(track.valid), missing)
         valid = track.valid.float()[:, None, None].expand(-1, resolution, resolution)
         region = "face" if model is None else model.info.mask_region
-        return io.NodeOutput(TrackAndRegion(track, region), crops, valid, missing)
+        notes = []
+        if missing:
+            notes.append(
+                f"There is no face in {int((~track.valid).sum())} of {len(track)} frames, which stay unchanged: "
+                f"{missing}."
+            )
+        return with_notes(cls, TrackAndRegion(track, region), crops, valid, missing, notes=notes)
 
 
 class EADNetFaceComposite(io.ComfyNode):
@@ -290,7 +292,7 @@ class EADNetFaceComposite(io.ComfyNode):
         colour_match: float,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        check_pictures(faces[:1], "faces input")
+        check_frames(faces, "faces input")
         if faces.shape[1] != faces.shape[2]:
             raise InputError(
                 f"The faces are {faces.shape[2]} x {faces.shape[1]} pixels, not square: connect the decoded "
@@ -365,10 +367,6 @@ class EADNetFaceTrackPreview(io.ComfyNode):
                 pictures[place] = torch.from_numpy(drawn.copy()) / 255
                 progress.update(place + 1)
         return io.NodeOutput(pictures.to(host.result_device()))
-
-
-def _counts(valid: Tensor) -> tuple[int, int]:
-    return int((~valid).sum()), len(valid)
 
 
 def _images(tooltip: str) -> io.Input:

@@ -71,11 +71,20 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         kwargs = {**kwargs, "device": torch.device("cpu") if there else kwargs["device"]}
     bare_args, bare_kwargs = tree_map(_bare, (args, kwargs))
     result = func(*bare_args, **bare_kwargs)
-    if name == "copy_" or func._schema.name.endswith("_") or any(
-        argument.alias_info is not None and argument.alias_info.is_write for argument in func._schema.arguments
+    if (
+        name == "copy_"
+        or func._schema.name.endswith("_")
+        or any(
+            argument.alias_info is not None and argument.alias_info.is_write
+            for argument in func._schema.arguments
+        )
     ):
         return args[0] if args and isinstance(args[0], torch.Tensor) else kwargs.get("out", result)
-    return tree_map(lambda value: Elsewhere(value) if isinstance(value, torch.Tensor) else value, result) if there else result
+    return (
+        tree_map(lambda value: Elsewhere(value) if isinstance(value, torch.Tensor) else value, result)
+        if there
+        else result
+    )
 
 
 def _bare(value: Any) -> Any:

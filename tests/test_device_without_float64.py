@@ -55,7 +55,9 @@ def sampled(scheduler: str, dtype: torch.dtype) -> Tensor:
         emotion=torch.randn(8, 12),
         null_emotion=torch.zeros(8, 12),
     )
-    how = Sampling(PRESETS["mini"].scheduler_config, scheduler, steps=2, emotion_guidance=2.0, window=4, overlap=2)
+    how = Sampling(
+        PRESETS["mini"].scheduler_config, scheduler, steps=2, emotion_guidance=2.0, window=4, overlap=2
+    )
     return sample(unet, conditions, replace(how, device=DEVICE, dtype=dtype))
 
 

@@ -88,6 +88,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-silence-gate", action="store_true", help="do not close the mouth in pauses of the speech"
     )
+    parser.add_argument(
+        "--no-face-check",
+        action="store_true",
+        help="do not look whether a face sits where the model expects it in the centred square",
+    )
     parser.add_argument("--resume", action="store_true", help="continue an interrupted render")
     parser.add_argument("--device", default="cpu", help="for instance cuda")
     parser.add_argument("--half", action="store_true", help="denoise in float16 (GPU)")
@@ -152,6 +157,7 @@ def _settings(options: argparse.Namespace) -> RenderSettings:
         silence_gate=not options.no_silence_gate,
         colour_match=options.colour_match,
         feather=options.feather,
+        check_face=not options.no_face_check,
     )
 
 

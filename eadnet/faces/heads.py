@@ -63,7 +63,11 @@ def find_heads(picture: np.ndarray, most: int = 8) -> list[Head]:
         size = [max(_CELL, round(length * _SIDE / side)) for length in (height, width)]
         if size[0] * size[1] > _MOST_PIXELS:
             break
-        small = pixels if size == [height, width] else F.interpolate(pixels, size, mode="bilinear", antialias=True)
+        small = (
+            pixels
+            if size == [height, width]
+            else F.interpolate(pixels, size, mode="bilinear", antialias=True)
+        )
         found += _heads(small, (height / size[0], width / size[1]))
     return _apart(sorted(found, key=lambda head: -head.score))[:most]
 
@@ -103,7 +107,11 @@ def _peak(scores: Tensor, row: int, column: int) -> tuple[float, float]:
 
     rows, columns = scores.shape
     here = float(scores[row, column])
-    down = off(float(scores[row - 1, column]), here, float(scores[row + 1, column])) if 0 < row < rows - 1 else 0.0
+    down = (
+        off(float(scores[row - 1, column]), here, float(scores[row + 1, column]))
+        if 0 < row < rows - 1
+        else 0.0
+    )
     across = 0.0
     if 0 < column < columns - 1:
         across = off(float(scores[row, column - 1]), here, float(scores[row, column + 1]))

@@ -44,7 +44,9 @@ class Placement:
 
     def off(self) -> float:
         """How far it is from where it fits: up to 1 it does."""
-        return max(float(np.hypot(*self.beside)) / FARTHEST, abs(float(np.log(self.scale))) / float(np.log(LARGEST)))
+        return max(
+            float(np.hypot(*self.beside)) / FARTHEST, abs(float(np.log(self.scale))) / float(np.log(LARGEST))
+        )
 
     def words(self) -> str:
         """What is wrong with its place: "too high and too small"."""
@@ -74,7 +76,11 @@ def placed_face(picture: np.ndarray, framing: str, detector: FaceDetector | None
     found: list[Placement] = []
     if framing == "latentsync":
         tight = _tight_heads(picture)
-        found += [place for score, points in tight if (place := _place(points, framing, size)).fits and score > EXPECTED]
+        found += [
+            place
+            for score, points in tight
+            if (place := _place(points, framing, size)).fits and score > EXPECTED
+        ]
     if not found:
         for head in find_heads(picture):
             place = _place(head.points(), framing, size)
@@ -116,7 +122,9 @@ def _tight_heads(picture: np.ndarray) -> list[tuple[float, np.ndarray]]:
     left, top = (width - side) // 2, (height - side) // 2
     square = torch.from_numpy(np.ascontiguousarray(picture[top : top + side, left : left + side]))
     small = (192, 256)  # (width, height)
-    pixels = F.interpolate(square.permute(2, 0, 1)[None].float(), small[::-1], mode="bilinear", antialias=True)
+    pixels = F.interpolate(
+        square.permute(2, 0, 1)[None].float(), small[::-1], mode="bilinear", antialias=True
+    )
     room = round(_AROUND * small[1])
     padded = F.pad(pixels, (room,) * 4, mode="replicate")[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
     factor = np.array([side / small[0], side / small[1]])

@@ -20,7 +20,7 @@ _LOOKS = 3  # frames of a video that are looked at
 
 _BY_HAND = (
     "connect EAD-Net Track Face (on the command line: --face) with the face {numbers}by hand. If this is a face "
-    "all the same, switch check_face off."
+    "all the same, switch check_face off (--no-face-check)."
 )
 
 

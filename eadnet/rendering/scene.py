@@ -59,10 +59,8 @@ class Scene:
         `check_face_in_place`). A face that was followed, or entered by hand, is taken as it is.
         """
         if isinstance(self.cropper, CentreCropper):
-            used = sorted({self.length.at(index) for index in range(min(self.length.frames, self.length.available))})
-            check_face_in_place(
-                self.pictures.picture, used, framing, self.cropper.resolution, detector
-            )
+            used = range(min(self.length.frames, self.length.available))
+            check_face_in_place(self.pictures.picture, used, framing, self.cropper.resolution, detector)
 
     def fingerprint(self, networks: Networks, sampling: Sampling, smoothing: float) -> str:
         """A short name that changes with whatever decides the frames of a render and their sound.

@@ -25,7 +25,7 @@ from .memory import (
     result_device,
     unet_dtype,
 )
-from .progress import NodeProgress, latent_previewer, show_text, sleep
+from .progress import NodeProgress, latent_previewer, show_picture, show_text, sleep
 from .text import clip_reader, encode_texts, is_clip
 from .vae import HeldVAE, MissingVAE, vae_in_float32, vae_network
 from .videos import (
@@ -71,6 +71,7 @@ __all__ = [
     "save_video",
     "register_model_folder",
     "result_device",
+    "show_picture",
     "show_text",
     "sleep",
     "temporary_folder",
