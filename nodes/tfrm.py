@@ -10,6 +10,8 @@ from comfy_api.latest import io
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..eadnet.errors import InputError
+from ..eadnet.finite import all_finite
 from ..eadnet.media.plots import band_picture, matrix_picture
 from ..eadnet.modules.tfrm import graph_of, smooth_stream
 from ..eadnet.rendering.memory import tfrm_memory
@@ -66,6 +68,10 @@ class EADNetTFRMSmoother(Node):
         cls, tfrm: GraphSmoother, samples: dict[str, Any], strength: float, top_k: int
     ) -> io.NodeOutput:
         latents = samples["samples"]
+        if not all_finite(latents):
+            raise InputError(
+                "The latents at samples contain values that are not finite: check the node that made them."
+            )
         network = tfrm.network.use(lambda module: tfrm_memory(module, latents.shape))
         parameter = next(network.parameters())
         scaled = (latents * tfrm.latent_scale).to(parameter.device, parameter.dtype)

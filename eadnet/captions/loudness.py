@@ -29,7 +29,7 @@ def speech_gain(waveform: Tensor, rate: int, frames: int, fps: float, amount: fl
 
 def frame_power(waveform: Tensor, rate: int, frames: int, fps: float) -> np.ndarray:
     """Mean square of the samples of every frame, float64 [frames]; beyond the end 0."""
-    samples = waveform.detach().double().cpu().numpy().reshape(-1)
+    samples = waveform.detach().cpu().double().numpy().reshape(-1)
     edges = np.clip(np.round(np.arange(frames + 1) * rate / fps).astype(int), 0, len(samples))
     total = np.concatenate([[0.0], np.cumsum(samples * samples)])
     return (total[edges[1:]] - total[edges[:-1]]) / max(rate / fps, 1.0)

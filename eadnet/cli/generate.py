@@ -44,7 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="face_landmarker.task or YuNet's .onnx: finds the face in the video and writes whole frames, or "
         "(.task) the portrait's for the rig; default for a portrait: the one of 'eadnet fetch faces'",
     )
-    parser.add_argument("--face", metavar="NUMBERS", help="the video's face by hand: a box or five points")
+    parser.add_argument("--face", metavar="NUMBERS", help="the face by hand: a box or five points")
     parser.add_argument("--face-index", type=int, metavar="N", help="which face, from the left, from 0")
     parser.add_argument(
         "--colour-match",
@@ -112,6 +112,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-silence-gate", action="store_true", help="do not close the mouth in pauses of the speech"
     )
+    parser.add_argument(
+        "--no-face-check",
+        action="store_true",
+        help="do not look whether a face sits where the model expects it in the centred square",
+    )
     parser.add_argument("--resume", action="store_true", help="continue an interrupted render")
     parser.add_argument("--device", default="cpu", help="for instance cuda")
     parser.add_argument("--half", action="store_true", help="denoise in float16 (GPU)")
@@ -132,7 +137,7 @@ def run(options: argparse.Namespace) -> None:
     if options.portrait and (rig := _rig(options)) is not None:
         _animate(options, rig, settings, show)
         return
-    detector = face_detector(options.face_detector, options.face) if options.video else None
+    detector = face_detector(options.face_detector, options.face)
     choice = None if options.face_index is None else Choice("index", "left-right", options.face_index)
     model = _model(options)
     with open_scene(
@@ -228,6 +233,7 @@ def _settings(options: argparse.Namespace) -> RenderSettings:
         silence_gate=not options.no_silence_gate,
         colour_match=options.colour_match,
         feather=options.feather,
+        check_face=not options.no_face_check,
     )
 
 

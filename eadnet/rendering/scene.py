@@ -9,13 +9,15 @@ from typing import Any
 from torch import Tensor
 
 from ..captions.mixed import MixedTokens
+from ..faces.face import FaceDetector
 from ..fingerprints import fingerprint
 from ..media.lengths import Length
 from ..media.reader import Pictures
 from ..media.sound import Sound
 from ..media.speech import Speech
 from ..sampling import Sampling
-from .croppers import Cropper
+from .croppers import CentreCropper, Cropper
+from .face_check import check_face_in_place
 from .networks import Networks
 
 
@@ -53,6 +55,14 @@ class Scene:
         """The face in the first frame, [1, 3, R, R] in [-1, 1]."""
         first = self.length.at(0)
         return self.cropper.crop(self.pictures.picture(first)[None], [first])
+
+    def check_face(self, framing: str, detector: FaceDetector | None = None) -> None:
+        """Raise `NoFaceInPlace` where the centred square is taken and no face sits in it as it should (see
+        `check_face_in_place`). A face that was followed, or entered by hand, is taken as it is.
+        """
+        if isinstance(self.cropper, CentreCropper):
+            used = range(min(self.length.frames, self.length.available))
+            check_face_in_place(self.pictures.picture, used, framing, self.cropper.resolution, detector)
 
     def fingerprint(self, networks: Networks, sampling: Sampling, smoothing: float) -> str:
         """A short name that changes with whatever decides the frames of a render and their sound, and with

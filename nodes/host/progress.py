@@ -11,7 +11,9 @@ from typing import Any
 import comfy.latent_formats
 import comfy.utils
 import latent_preview
+import numpy as np
 from comfy import model_management
+from PIL import Image
 from torch import Tensor, nn
 
 
@@ -79,6 +81,13 @@ def sleep(seconds: float) -> None:
     while (left := end - time.monotonic()) > 0:
         check_cancelled()
         time.sleep(min(left, 0.1))
+
+
+def show_picture(picture: np.ndarray, node_id: str | None) -> None:
+    """Show a picture uint8 [H, W, 3] in a node, as a preview of what it works on."""
+    comfy.utils.ProgressBar(1, node_id=node_id).update_absolute(
+        0, preview=("JPEG", Image.fromarray(picture), None)
+    )
 
 
 def show_text(text: str, node_id: str | None) -> None:
