@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz [INPUTS [BORDER ...]]`: so many inputs over all borders, a line for each, then the faults."""
+"""`python -m tests.fuzz [INPUTS [BORDER ...]]`: so many inputs, a line for each border."""
 
 from __future__ import annotations
 

@@ -14,10 +14,25 @@ from eadnet.media.images import read_image
 from tests.fuzz.strange import damaged
 
 _STILL = (
-    ("png", "RGB"), ("png", "RGBA"), ("png", "P"), ("png", "I;16"), ("png", "1"), ("jpeg", "RGB"), ("jpeg", "CMYK"),
-    ("jpeg", "L"), ("webp", "RGB"), ("webp", "RGBA"), ("bmp", "RGB"), ("tiff", "RGB"), ("tiff", "F"), ("gif", "P"),
-    ("ppm", "RGB"), ("tga", "RGBA"), ("ico", "RGBA"), ("pcx", "RGB"),
-)  # fmt: skip
+    ("png", "RGB"),
+    ("png", "RGBA"),
+    ("png", "P"),
+    ("png", "I;16"),
+    ("png", "1"),
+    ("jpeg", "RGB"),
+    ("jpeg", "CMYK"),
+    ("jpeg", "L"),
+    ("webp", "RGB"),
+    ("webp", "RGBA"),
+    ("bmp", "RGB"),
+    ("tiff", "RGB"),
+    ("tiff", "F"),
+    ("gif", "P"),
+    ("ppm", "RGB"),
+    ("tga", "RGBA"),
+    ("ico", "RGBA"),
+    ("pcx", "RGB"),
+)
 
 
 class Subject:

@@ -15,9 +15,18 @@ from tests.fuzz.strange import damaged
 from tests.media_files import Track, write_media
 
 _KINDS = (
-    ("wav", "pcm_s16le"), ("wav", "pcm_f32le"), ("wav", "pcm_u8"), ("wav", "adpcm_ms"), ("flac", "flac"),
-    ("mp3", "mp3"), ("m4a", "aac"), ("ogg", "libopus"), ("webm", "libopus"), ("aiff", "pcm_s16be"), ("au", "pcm_s16be"),
-)  # fmt: skip
+    ("wav", "pcm_s16le"),
+    ("wav", "pcm_f32le"),
+    ("wav", "pcm_u8"),
+    ("wav", "adpcm_ms"),
+    ("flac", "flac"),
+    ("mp3", "mp3"),
+    ("m4a", "aac"),
+    ("ogg", "libopus"),
+    ("webm", "libopus"),
+    ("aiff", "pcm_s16be"),
+    ("au", "pcm_s16be"),
+)
 
 
 class Subject:

@@ -140,7 +140,7 @@ _SIZES = (1, 2, 4, 8)
 
 
 def damaged(data: bytes, random: Random, start: int = 0, stop: int | None = None) -> bytes:
-    """Bytes with one to four things changed between ``start`` and ``stop``: bits, numbers, holes, pieces twice."""
+    """Bytes with one to four things changed between ``start`` and ``stop``: bits, numbers, holes, repeats."""
     stop = len(data) if stop is None else min(stop, len(data))
     changes = bytearray(data)
     for _ in range(random.choice((1, 1, 2, 4))):

@@ -1,4 +1,4 @@
-"""Border: what people type. Timelines to tokens and their plot, sentences to tokens, faces given as numbers."""
+"""Border: what people type. Timelines to tokens and their plot, sentences to tokens, faces as numbers."""
 
 from __future__ import annotations
 

@@ -16,10 +16,16 @@ from tests.fuzz.strange import damaged
 from tests.media_files import Track, write_media
 
 _KINDS = (
-    ("mp4", "libx264", "yuv420p", "aac"), ("mp4", "mpeg4", "yuv420p", "aac"), ("mov", "libx264", "yuv444p", "pcm_s16le"),
-    ("webm", "libvpx-vp9", "yuva420p", "libopus"), ("webm", "libvpx", "yuv420p", "libopus"), ("mkv", "libx264", "yuv420p", "flac"),
-    ("avi", "mpeg4", "yuv420p", "mp3"), ("gif", "gif", "rgb8", ""), ("mkv", "ffv1", "bgr0", "pcm_s16le"),
-)  # fmt: skip
+    ("mp4", "libx264", "yuv420p", "aac"),
+    ("mp4", "mpeg4", "yuv420p", "aac"),
+    ("mov", "libx264", "yuv444p", "pcm_s16le"),
+    ("webm", "libvpx-vp9", "yuva420p", "libopus"),
+    ("webm", "libvpx", "yuv420p", "libopus"),
+    ("mkv", "libx264", "yuv420p", "flac"),
+    ("avi", "mpeg4", "yuv420p", "mp3"),
+    ("gif", "gif", "rgb8", ""),
+    ("mkv", "ffv1", "bgr0", "pcm_s16le"),
+)
 
 
 class Subject:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ WATCH = """
 import os, sys
 folders = tuple(os.environ["EADNET_FUZZ_FOLDERS"].split(os.pathsep))
 writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-changes = {"os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "shutil.rmtree"}
+changes = {"shutil.rmtree"} | {f"os.{x}" for x in "remove rename rmdir mkdir link symlink truncate".split()}
 starts = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"}
 def note(line):
     descriptor = os.open(os.environ["EADNET_FUZZ_LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -45,10 +46,10 @@ def hook(event, arguments):
     if event in starts or event == "socket.connect" and "127.0.0.1" not in str(arguments[1]):
         note(f"{event} {arguments!a:.300}")
     elif event in changes or event == "open" and (
-        bool(set(arguments[1] or "") & set("wax+")) or not arguments[1] and bool((arguments[2] or 0) & writing)
+        set(arguments[1] or "") & set("wax+") or not arguments[1] and (arguments[2] or 0) & writing
     ):
-        if isinstance(arguments[0], int):
-            return
+        if isinstance(arguments[0], int) or event in ("os.remove", "os.rmdir") and arguments[1] != -1:
+            return  # within a folder that shutil.rmtree names
         path = os.path.realpath(os.fsdecode(arguments[0]))
         if not path.startswith((*folders, "/dev/", "/proc/")) and "__pycache__" not in path:
             note(f"{event} {path}")
@@ -70,16 +71,21 @@ def watched_server(comfy: ComfyUI) -> Iterator[tuple[Server, Path]]:
     temporary.mkdir()
     variables = {
         "PYTHONPATH": os.pathsep.join((str(place / "watch"), os.environ.get("PYTHONPATH", ""))),
-        "EADNET_FUZZ_FOLDERS": os.pathsep.join((str(comfy.base.resolve()), str(temporary.resolve()), str(log))),
+        "EADNET_FUZZ_FOLDERS": os.pathsep.join(
+            (str(comfy.base.resolve()), str(temporary.resolve()), str(log))
+        ),
         "EADNET_FUZZ_LOG": str(log),
     }
     before = {name: os.environ.get(name) for name in variables}
+    usual = tempfile.tempdir
     os.environ.update(variables)
+    tempfile.tempdir = str(temporary)
     try:
         with Server(comfy, comfy.base / "server.log", arguments=["--cpu"]) as server:
             log.write_text("", encoding="utf-8")  # what starting did is ComfyUI's own
             yield server, log
     finally:
+        tempfile.tempdir = usual
         for name, old in before.items():
             os.environ.pop(name) if old is None else os.environ.update({name: old})
 
@@ -93,9 +99,14 @@ def stage(base: Path) -> dict[str, dict]:
     sound = Track(np.random.default_rng(1).uniform(-0.3, 0.3, (1, 8820)), 44100, "aac")
     write_media(base / "input" / "video.mp4", pictures, [sound], codec="libx264")
     sampling = {
-        "seed": 0, "steps": 1, "audio_guidance": 1.5, "emotion_guidance": 1.5, "scheduler": "ddim", "window": 8,
+        "seed": 0,
+        "steps": 1,
+        "audio_guidance": 1.5,
+        "emotion_guidance": 1.5,
+        "scheduler": "ddim",
+        "window": 8,
         "overlap": 2,
-    }  # fmt: skip
+    }
     nodes: dict[str, tuple[str, dict[str, Any]]] = {
         "picture": ("LoadImage", {"image": "portrait.png"}),
         "sound": ("LoadAudio", {"audio": "speech.wav"}),
@@ -115,57 +126,97 @@ def stage(base: Path) -> dict[str, dict]:
         "timeline": (
             "EADNetEmotionTimeline",
             {
-                "text_encoder": ["load", 2], "timeline": "0 calm\n0.1 happy", "frame_count": ["speech", 1], "fps": 25.0,
-                "cross_fade": 0.1, "ease": "smooth", "from_loudness": 0.5, "audio": ["sound", 0],
+                "text_encoder": ["load", 2],
+                "timeline": "0 calm\n0.1 happy",
+                "frame_count": ["speech", 1],
+                "fps": 25.0,
+                "cross_fade": 0.1,
+                "ease": "smooth",
+                "from_loudness": 0.5,
+                "audio": ["sound", 0],
             },
         ),
         "caption": (
             "EADNetEmotionCaption",
             {
-                "backend": "template", "emotion": "happy", "intensity": 0.7, "features": 3, "seed": 0,
-                "phrasing": "written anew", "frame_count": 1, "model": "none", "url": "", "url_model": "",
-                "timeout": 1.0, "images": ["picture", 0],
+                "backend": "template",
+                "emotion": "happy",
+                "intensity": 0.7,
+                "features": 3,
+                "seed": 0,
+                "phrasing": "written anew",
+                "frame_count": 1,
+                "model": "none",
+                "url": "",
+                "url_model": "",
+                "timeout": 1.0,
+                "images": ["picture", 0],
             },
         ),
         "prepare": (
             "EADNetPrepare",
             {
-                "model": ["load", 0], "vae": ["load", 3], "images": ["picture", 0], "frame_count": ["speech", 1],
+                "model": ["load", 0],
+                "vae": ["load", 3],
+                "images": ["picture", 0],
+                "frame_count": ["speech", 1],
                 "mask_region": "auto",
             },
         ),
         "sample": (
             "EADNetSampler",
             {
-                "model": ["load", 0], "audio": ["speech", 0], "latents": ["prepare", 0], "emotion": ["timeline", 0],
+                "model": ["load", 0],
+                "audio": ["speech", 0],
+                "latents": ["prepare", 0],
+                "emotion": ["timeline", 0],
                 **sampling,
             },
         ),
         "smooth": (
-            "EADNetTFRMSmoother", {"tfrm": ["load", 4], "samples": ["sample", 0], "strength": 1.0, "top_k": 0},
+            "EADNetTFRMSmoother",
+            {"tfrm": ["load", 4], "samples": ["sample", 0], "strength": 1.0, "top_k": 0},
         ),
         "decode": ("VAEDecode", {"samples": ["smooth", 0], "vae": ["load", 3]}),
         "track": (
             "EADNetFaceTrack",
             {
-                "images": ["film", 0], "detector": "manual", "face": "largest", "order": "left-right", "index": 0,
-                "point_x": 0, "point_y": 0, "missing_frame_fallback": "interpolate", "patience": 12, "smoothing": 1.0,
-                "manual": "10, 10, 50, 54", "framing": "latentsync", "resolution": 64,
+                "images": ["film", 0],
+                "detector": "manual",
+                "face": "largest",
+                "order": "left-right",
+                "index": 0,
+                "point_x": 0,
+                "point_y": 0,
+                "missing_frame_fallback": "interpolate",
+                "patience": 12,
+                "smoothing": 1.0,
+                "manual": "10, 10, 50, 54",
+                "framing": "latentsync",
+                "resolution": 64,
             },
         ),
         "back": (
             "EADNetFaceComposite",
             {
-                "images": ["film", 0], "faces": ["decode", 0], "track": ["track", 0], "mask_region": "auto",
-                "feather": 0.05, "colour_match": 0.5,
+                "images": ["film", 0],
+                "faces": ["decode", 0],
+                "track": ["track", 0],
+                "mask_region": "auto",
+                "feather": 0.05,
+                "colour_match": 0.5,
             },
         ),
         "shown": ("EADNetFaceTrackPreview", {"images": ["film", 0], "track": ["track", 0], "every": 1}),
         "score": (
             "EADNetSyncScore",
             {
-                "syncnet": ["bundled", 5], "images": ["parts", 0], "audio": ["parts", 1], "fps": 25.0,
-                "min_confidence": 0.0, "theme": "dark",
+                "syncnet": ["bundled", 5],
+                "images": ["parts", 0],
+                "audio": ["parts", 1],
+                "fps": 25.0,
+                "min_confidence": 0.0,
+                "theme": "dark",
             },
         ),
         "compare": (
@@ -175,13 +226,25 @@ def stage(base: Path) -> dict[str, dict]:
         "render": (
             "EADNetRenderVideo",
             {
-                "model": ["load", 0], "vae": ["load", 3], "audio_encoder": ["load", 1], "source": ["film", 0],
-                **sampling, "smoothing": 1.0, "length": "cut_off", "fps": 25.0, "silence_gate": True,
-                "mask_region": "auto", "feather": 0.05, "colour_match": 0.5, "resume": True,
-                "filename_prefix": "video/EAD-Net", "emotion": ["emotion", 0], "tfrm": ["load", 4],
+                "model": ["load", 0],
+                "vae": ["load", 3],
+                "audio_encoder": ["load", 1],
+                "source": ["film", 0],
+                **sampling,
+                "smoothing": 1.0,
+                "length": "cut_off",
+                "fps": 25.0,
+                "silence_gate": True,
+                "mask_region": "auto",
+                "feather": 0.05,
+                "colour_match": 0.5,
+                "resume": True,
+                "filename_prefix": "video/EAD-Net",
+                "emotion": ["emotion", 0],
+                "tfrm": ["load", 4],
             },
         ),
-    }  # fmt: skip
+    }
     assert RESOLUTION == 32
     return {name: {"class_type": kind, "inputs": inputs} for name, (kind, inputs) in nodes.items()}
 
@@ -207,7 +270,9 @@ class Widgets:
         self.nodes = [name for name, node in graph.items() if node["class_type"].startswith("EADNet")]
         self.kinds = {
             name: {
-                key: spec for group in about[graph[name]["class_type"]]["input"].values() for key, spec in group.items()
+                key: spec
+                for group in about[graph[name]["class_type"]]["input"].values()
+                for key, spec in group.items()
             }
             for name in self.nodes
         }
@@ -251,7 +316,11 @@ class Widgets:
             strange.append(0)  # two of them are a link
         if widget == "url" and "://" in str(strange):
             strange = _NOWHERE  # nobody else is called
-        if widget == "frame_count" and isinstance(strange, (int, float)) and _LONGEST_CLIP < strange <= 1_000_000:
+        if (
+            widget == "frame_count"
+            and isinstance(strange, (int, float))
+            and _LONGEST_CLIP < strange <= 1_000_000
+        ):
             strange = _LONGEST_CLIP
         return strange
 
@@ -292,7 +361,11 @@ def run_widgets(
 
 
 def _sent(
-    client: Client, socket: websocket.WebSocket, process: psutil.Process, graph: dict[str, dict], limit: float = SECONDS
+    client: Client,
+    socket: websocket.WebSocket,
+    process: psutil.Process,
+    graph: dict[str, dict],
+    limit: float = SECONDS,
 ) -> Outcome:
     before, worked = _memory(process, forget=True), _worked(process)
     begun = time.monotonic()
