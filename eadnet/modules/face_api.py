@@ -135,7 +135,7 @@ def _read(path: Path, manifest: Path) -> dict[str, Tensor]:
     content, offset, weights = path.read_bytes(), 0, {}
     try:
         entries: list[dict[str, Any]] = [
-            w for group in json.loads(manifest.read_text()) for w in group["weights"]
+            w for group in json.loads(manifest.read_text(encoding="utf-8")) for w in group["weights"]
         ]
         for entry in entries:
             count = math.prod(entry["shape"])
