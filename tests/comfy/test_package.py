@@ -60,6 +60,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():  # else deleted, not committed yet
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, folder / name)
+    # comfy-cli packs what git tracks; without git it packs whatever lies there, caches too.
+    for command in (["init", "--quiet"], ["add", "--all", "--force"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
     return folder
 
 
