@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +13,8 @@ from torch import Tensor
 from ..eadnet.errors import InputError
 from ..eadnet.faces.choice import CHOICES, ORDERS, Choice
 from ..eadnet.faces.comfy_landmarks import GivenLandmarks
-from ..eadnet.faces.crops import check_pictures, to_pictures, without_alpha
-from ..eadnet.faces.detectors import AUTO, DETECTORS, make_detector
+from ..eadnet.faces.crops import check_frames, to_pictures, without_alpha
+from ..eadnet.faces.detectors import AUTO, DETECTORS, FORMER, make_detector
 from ..eadnet.faces.detectors.manual import parse_face
 from ..eadnet.faces.drawing import draw_track, strip_height
 from ..eadnet.faces.face import FaceDetector
@@ -24,17 +23,20 @@ from ..eadnet.faces.framing import FRAMINGS
 from ..eadnet.faces.masks import REGIONS
 from ..eadnet.faces.tracking import FALLBACKS, detect_faces, track_face
 from ..eadnet.media.images import unit_range
+from ..eadnet.printable import get_logger
 from . import host
-from .checks import check_widgets
+from .checks import checked
 from .footage import Footage, opened
+from .node import Node
+from .sockets import mask_of
 from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegion, schema
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _CHUNK = 16  # frames that are cropped or composited together
 
 
-class EADNetFaceTrack(io.ComfyNode):
+class EADNetFaceTrack(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -47,7 +49,7 @@ class EADNetFaceTrack(io.ComfyNode):
                 _images("A VIDEO (Load Video), read frame by frame, or an IMAGE: frames or a portrait."),
                 io.Combo.Input(
                     "detector",
-                    options=[AUTO, *DETECTORS],
+                    options=[AUTO, *DETECTORS, *FORMER],
                     default=AUTO,
                     tooltip="".join(f"{kind.name}: {kind.summary}. " for kind in DETECTORS.values())
                     + "auto: what is entered or connected, else what is installed.",
@@ -172,15 +174,16 @@ class EADNetFaceTrack(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, manual: str) -> bool | str:
+    def validate_inputs(cls, manual: str | None) -> bool | str:
         try:
-            if manual.strip():
+            if manual and manual.strip():
                 parse_face(manual)
         except InputError as error:
             return str(error)
         return True
 
     @classmethod
+    @checked
     def execute(
         cls,
         images: Any,
@@ -200,16 +203,7 @@ class EADNetFaceTrack(io.ComfyNode):
         mask: Tensor | None = None,
         face_landmarks: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
-        check_widgets(
-            cls,
-            detector=detector,
-            face=face,
-            order=order,
-            missing_frame_fallback=missing_frame_fallback,
-            smoothing=smoothing,
-            framing=framing,
-        )
-        marked = None if mask is None else mask.reshape(-1, *mask.shape[-2:])[0].cpu().numpy()
+        marked = None if mask is None else mask_of(mask)[0].cpu().numpy()
         choice = Choice(face, order, index, (point_x, point_y), marked)
         if model is not None:
             framing, resolution = model.info.framing, model.info.resolution
@@ -233,7 +227,7 @@ class EADNetFaceTrack(io.ComfyNode):
         return io.NodeOutput(TrackAndRegion(track, region), crops, valid, missing)
 
 
-class EADNetFaceComposite(io.ComfyNode):
+class EADNetFaceComposite(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -286,6 +280,7 @@ class EADNetFaceComposite(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         images: Any,
@@ -296,8 +291,7 @@ class EADNetFaceComposite(io.ComfyNode):
         colour_match: float,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        check_widgets(cls, mask_region=mask_region, feather=feather, colour_match=colour_match)
-        check_pictures(faces[:1])
+        check_frames(faces, "faces input")
         if faces.shape[1] != faces.shape[2]:
             raise InputError(
                 f"The faces are {faces.shape[2]} x {faces.shape[1]} pixels, not square: connect the decoded "
@@ -305,7 +299,7 @@ class EADNetFaceComposite(io.ComfyNode):
             )
         region: Any = track.mask_region if mask_region == AUTO else mask_region
         side = faces.shape[1]
-        masks = None if mask is None else mask.reshape(-1, *mask.shape[-2:])
+        masks = None if mask is None else mask_of(mask)
         progress = host.NodeProgress(len(faces), cls.hidden.unique_id)
         done: Tensor | None = None
         with opened(images) as footage:
@@ -328,7 +322,7 @@ class EADNetFaceComposite(io.ComfyNode):
         return io.NodeOutput(done)
 
 
-class EADNetFaceTrackPreview(io.ComfyNode):
+class EADNetFaceTrackPreview(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -360,6 +354,7 @@ class EADNetFaceTrackPreview(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, images: Any, track: TrackAndRegion, every: int) -> io.NodeOutput:
         with opened(images) as footage:
             shown = range(0, min(footage.count, len(track.track)), every)

@@ -6,12 +6,14 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..eadnet.faces.crops import check_pictures, prepare_portrait, to_pictures
+from ..eadnet.faces.crops import check_frames, prepare_portrait, to_pictures
 from ..eadnet.faces.frames import bounce
 from ..eadnet.faces.masks import REGIONS, feathered, latent_mask, mask_image, masked_picture
 from ..eadnet.rendering import warn_of_photograph
 from . import host
+from .checks import checked
 from .latents import decode_crops, encode_crops
+from .node import Node
 from .types import MASK, MASKED_SAMPLES, DiffusionModel, Model, schema
 
 AUTO = "auto"
@@ -20,7 +22,7 @@ AUTO = "auto"
 _CHUNK = 32
 
 
-class EADNetPrepare(io.ComfyNode):
+class EADNetPrepare(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -74,10 +76,11 @@ class EADNetPrepare(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls, model: DiffusionModel, vae: io.Vae.Type, images: Tensor, frame_count: int, mask_region: str
     ) -> io.NodeOutput:
-        check_pictures(images[:1])
+        check_frames(images, "images input")
         order = bounce(len(images), frame_count)
         needed = images[: int(order.max()) + 1]
         resolution = model.info.resolution

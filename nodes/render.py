@@ -11,11 +11,8 @@ from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
 from ..eadnet.errors import InputError
-from ..eadnet.faces.crops import check_pictures, without_alpha
 from ..eadnet.faces.masks import REGIONS, mask_image
 from ..eadnet.media.lengths import LENGTH_MODES
-from ..eadnet.media.reader import PicturesInMemory, VideoReader
-from ..eadnet.media.sound import SoundFile, SoundInMemory
 from ..eadnet.rendering import (
     Networks,
     RenderSettings,
@@ -26,8 +23,12 @@ from ..eadnet.rendering import (
 )
 from ..eadnet.rendering.memory import unet_memory
 from . import host
+from .checks import checked
+from .footage import opened
 from .latents import decode_crops, encode_crops
+from .node import Node
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
+from .sockets import audio_of
 from .types import (
     AudioEncoder,
     DiffusionModel,
@@ -44,7 +45,7 @@ from .types import (
 AUTO = "auto"
 
 
-class EADNetRenderVideo(io.ComfyNode):
+class EADNetRenderVideo(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -155,14 +156,20 @@ class EADNetRenderVideo(io.ComfyNode):
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished video. It is saved already.")
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
         )
 
     @classmethod
-    def validate_inputs(cls, window: int, overlap: int) -> bool | str:
+    def validate_inputs(cls, window: int | None, overlap: int | None) -> bool | str:
         return window_problem(window, overlap) or True
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> int:
+        """Changes when a finished video was moved or deleted: then it is made again."""
+        return host.vanished_results(inputs)
+
+    @classmethod
+    @checked
     def execute(
         cls,
         model: DiffusionModel,
@@ -185,11 +192,14 @@ class EADNetRenderVideo(io.ComfyNode):
         colour_match: float,
         resume: bool,
         filename_prefix: str,
-        audio: dict[str, Any] | None = None,
+        audio: Any = None,
         emotion: Any = None,
         tfrm: GraphSmoother | None = None,
         track: TrackAndRegion | None = None,
     ) -> io.NodeOutput:
+        if problem := window_problem(window, overlap):
+            raise InputError(problem)
+        host.check_prefix("filename_prefix", filename_prefix)
         info = model.info
         region = mask_image(info.mask_region if mask_region == AUTO else mask_region, info.resolution)
         feeling = None if emotion is None else EmotionTokens.of(emotion)
@@ -230,22 +240,19 @@ class EADNetRenderVideo(io.ComfyNode):
             warn_of_photograph(
                 info.preset, scene.first_crop(), lambda crop: networks.decode(networks.encode(crop))
             )
-            size = sources.pictures.size
-            key = scene.fingerprint(networks, sampling, smoothing)
-            unfinished = host.unfinished_path(filename_prefix, key, *size)
-            render_to_file(
-                unfinished,
+            made = render_to_file(
+                host.output_place(filename_prefix, *sources.pictures.size),
                 networks,
                 scene,
                 sampling,
                 smoothing=smoothing,
                 resume=resume,
-                on_progress=lambda now: watcher(
-                    now.done, now.total, None if now.sampling is None else now.sampling.denoised
-                ),
+                unfinished=host.unfinished_folder(),
+                on_progress=watcher.stage,
             )
-            path, saved = host.save_video(unfinished, filename_prefix, *size)
-        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=ui.PreviewVideo([saved]))
+        host.note_result(cls, made.path)
+        shown = ui.PreviewVideo([host.saved_result(made.path)])
+        return io.NodeOutput(InputImpl.VideoFromFile(str(made.path)), ui=shown)
 
 
 def _networks(
@@ -263,7 +270,7 @@ def _networks(
         )
 
     smoother: Any = None if tfrm is None else host.OnDemand(tfrm.network)
-    used = [model.network.use(), audio_encoder.use(), None if tfrm is None else tfrm.network.use()]
+    used = [model.network.use(), audio_encoder.use()]
     return Networks(
         unet=host.OnDemand(model.network, lambda module: unet_memory(module, window, side)),
         audio_encoder=audio_encoder.use(),
@@ -271,21 +278,20 @@ def _networks(
         encode=lambda crops: encode_crops(vae, crops) * scale,
         decode=lambda latents: decode_crops(vae, (latents / scale).cpu()),
         identity=(*used, host.vae_network(vae), scale),
+        smoother=None if tfrm is None else tfrm.network.use(),
     )
 
 
 @contextmanager
-def _opened(source: Any, audio: dict[str, Any] | None, fps: float) -> Iterator[Sources]:
+def _opened(source: Any, audio: Any, fps: float) -> Iterator[Sources]:
     """The frames, and the audio: the connected one, or the video's own."""
-    given = None if audio is None else SoundInMemory(audio["waveform"], audio["sample_rate"])
-    if isinstance(source, Tensor):
-        check_pictures(source[:1])
-        if given is None:
+    given = None if audio is None else audio_of(audio)
+    with opened(source, "source", fps, sound=given is None) as footage:
+        sound = footage.sound if given is None else given.sound()
+        if sound is None:
             raise InputError("The audio input is empty: connect the speech.")
-        frames = source if source.shape[-1] == 3 else without_alpha(source.float().clamp(0, 1))[..., :3]
-        yield Sources(PicturesInMemory(frames, fps), given, (source, audio), len(source) == 1)
-        return
-    with host.video_part(source) as part, VideoReader(part.path, part.start, part.seconds) as reader:
-        sound = SoundFile(part.path, part.start, part.seconds) if given is None else given
-        identity = (part.identity, part.start, part.seconds, audio)
-        yield Sources(reader, sound, identity, is_portrait=False, is_own_sound=given is None)
+        heard = None if given is None else (given.waveform, given.rate)
+        still = isinstance(source, Tensor) and footage.count == 1
+        identity = (*footage.identity, heard)
+        read = Sources(footage.pictures, sound, identity, still, is_own_sound=given is None)
+        yield read.watched(host.check_cancelled)

@@ -14,12 +14,14 @@ from ..eadnet.media.plots import band_picture, matrix_picture
 from ..eadnet.modules.tfrm import graph_of, smooth_stream
 from ..eadnet.rendering.memory import tfrm_memory
 from . import host
+from .checks import checked
+from .node import Node
 from .types import GraphSmoother, Smoother, schema
 
 _WHOLE = 200  # frames up to which the graph is shown whole
 
 
-class EADNetTFRMSmoother(io.ComfyNode):
+class EADNetTFRMSmoother(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -59,6 +61,7 @@ class EADNetTFRMSmoother(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls, tfrm: GraphSmoother, samples: dict[str, Any], strength: float, top_k: int
     ) -> io.NodeOutput:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .limits import check_rate
 from .sound import SoundFile
 from .waveform import check_waveform
 
@@ -56,16 +57,12 @@ def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:
     Raises:
         InputError: empty, NaN or infinite samples, several recordings, an impossible rate.
     """
-    from scipy.signal import resample_poly
-
-    if not rate > 0 or int(rate) != rate:
-        raise InputError(
-            f"the sample rate is {rate}: it must be a positive whole number of samples per second."
-        )
+    rate = check_rate(rate, "the audio")
     samples = mono(waveform).detach().cpu()
-    rate = int(rate)
     if rate == RATE:
         return samples
+    from scipy.signal import resample_poly
+
     common = math.gcd(rate, RATE)
     resampled = resample_poly(samples.numpy(), RATE // common, rate // common)
     return torch.from_numpy(np.ascontiguousarray(resampled, dtype=np.float32))

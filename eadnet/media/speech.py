@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from .audio import RATE, mono
+from .limits import check_rate
 from .sound import Sound
 
 _BLOCK = 1 << 18  # input samples that are resampled together
@@ -104,12 +105,9 @@ class _Resampler:
     def __init__(self, rate: int) -> None:
         from scipy.signal import firwin
 
-        if not rate > 0 or int(rate) != rate:
-            raise InputError(
-                f"the sample rate is {rate}: it must be a positive whole number of samples per second."
-            )
-        common = math.gcd(int(rate), RATE)
-        self.up, self.down = RATE // common, int(rate) // common
+        rate = check_rate(rate, "the audio")
+        common = math.gcd(rate, RATE)
+        self.up, self.down = RATE // common, rate // common
         if self.up != self.down:
             widest = max(self.up, self.down)
             self.filter = firwin(20 * widest + 1, 1.0 / widest, window=("kaiser", 5.0)).astype(np.float32)

@@ -4,7 +4,6 @@ only.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
+from ..printable import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 CLIP_L: dict[str, Any] = {
     "vocab_size": 49408,

@@ -5,7 +5,6 @@ only.
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,8 +14,9 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError
 from ..memory import free_cached, is_out_of_memory
+from ..printable import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 SD_VAE: dict[str, Any] = {
     "in_channels": 3,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from .conditions import VAE_BATCH
 from .croppers import CentreCropper, Cropper, TrackCropper
 from .estimate import Estimate, estimate_render
-from .frames import render_frames
+from .finite_vae import Coder, FiniteVAE
+from .frames import render_frames, render_latents
 from .inputs import Sources, open_scene, scene_in_memory, speech_of
 from .model import Model, load_model
 from .networks import Networks
@@ -23,8 +24,10 @@ __all__ = [
     "SMALLEST_WINDOW",
     "VAE_BATCH",
     "CentreCropper",
+    "Coder",
     "Cropper",
     "Estimate",
+    "FiniteVAE",
     "Model",
     "Networks",
     "OnProgress",
@@ -38,6 +41,7 @@ __all__ = [
     "load_model",
     "open_scene",
     "render_frames",
+    "render_latents",
     "render_to_file",
     "scene_in_memory",
     "speech_of",

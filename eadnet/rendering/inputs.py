@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from ..media.reader import Pictures, PicturesInMemory, VideoReader
 from ..media.sequence import ImageSequence
 from ..media.sound import Sound, SoundFile, SoundInMemory
 from ..media.speech import Speech, SpeechFile, SpeechInMemory, record_speech
+from ..media.watched import WatchedPictures, WatchedSound
 from .model import Model
 from .photograph import warn_of_photograph
 from .progress import OnProgress, StageProgress
@@ -62,6 +63,14 @@ class Sources:
             mode = "cut_off"
         available = None if self.is_portrait else self.pictures.count
         return choose_length(mode, seconds, self.pictures.fps, available)
+
+    def watched(self, check: Callable[[], None]) -> Sources:
+        """The same, with ``check`` called before every frame and every stretch of sound that is read: what it
+        raises ends whatever reads.
+        """
+        return replace(
+            self, pictures=WatchedPictures(self.pictures, check), sound=WatchedSound(self.sound, check)
+        )
 
     def scene(
         self,

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import __version__
 from ..errors import InputError
+from ..fingerprints import fingerprint
 from ..media.background_writer import BackgroundWriter
-from ..media.resumable_video import ResumableVideo, discard_partial, most_waiting, partial_path
+from ..media.places import Named, Place, check_place
+from ..media.resumable_video import ResumableVideo, most_waiting, writer_identity
 from ..memory import with_less
+from ..printable import get_logger
 from ..sampling import Sampling
 from .estimate import estimate_render
 from .frames import render_frames
 from .networks import Networks
-from .progress import OnProgress
+from .progress import OnProgress, StageProgress
 from .scene import Scene
-from .unfinished import Note
+from .unfinished import FOLDER, Unfinished, unfinished_video
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 SMALLEST_WINDOW = 4  # frames, to which a window shrinks when memory runs out
 
 
 @dataclass(frozen=True)
 class RenderedFile:
-    """What came out: ``frames`` of which ``continued`` were there from an earlier attempt, in ``seconds``;
-    the ``window`` that memory allowed.
+    """What came out at ``path``: ``frames`` of which ``continued`` were there from an earlier attempt, in
+    ``seconds``; the ``window`` that memory allowed.
     """
 
+    path: Path
     frames: int
     continued: int
     seconds: float
@@ -38,7 +43,7 @@ class RenderedFile:
 
 
 def render_to_file(
-    path: str | os.PathLike[str],
+    place: str | os.PathLike[str] | Place,
     networks: Networks,
     scene: Scene,
     sampling: Sampling,
@@ -46,73 +51,95 @@ def render_to_file(
     smoothing: float = 1.0,
     quality: int = 16,
     resume: bool = False,
+    unfinished: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> RenderedFile:
     """Render a scene into an MP4 file with its sound.
 
-    Until it is whole, the video lies beside ``path`` as NAME.partial.mp4 and plays; when rendering is broken
-    off, it stays there. With ``resume`` it is continued, with identical pixels, if the fingerprint of the
-    scene is that of the earlier attempt. When memory runs out while pictures are encoded or decoded, fewer
-    are at a time (see `render_frames`). When it runs out in the U-Net before the first frame is written,
-    the window is halved, and a message says so: another window gives a slightly different clip.
+    Until it is whole, the video lies in the folder ``unfinished`` (by default `FOLDER` beside the finished
+    one) and plays; when rendering is broken off, it stays there (see `unfinished_video`). With ``resume`` it
+    is continued, with identical pixels, by whatever render makes the same video, under whatever name. When
+    memory runs out while pictures are encoded or decoded, fewer are at a time (see `render_frames`). When it
+    runs out in the U-Net before the first frame is written, the window is halved, and a message says so:
+    another window gives a slightly different clip.
     Raises InputError for whatever cannot work, in one sentence.
     """
-    path = Path(path)
-    if not path.name or path.is_dir():
-        raise InputError(f"'{path}' is a folder: give the name of the video's file in it.")
+    if isinstance(place, (str, os.PathLike)):
+        path = Path(place)
+        if not path.name or path.is_dir():
+            raise InputError(f"'{path}' is a folder: give the name of the video's file in it.")
+        place = Named(path.absolute())
+    folder = unfinished or place.folder / FOLDER
+    check_place(place)
     started = time.monotonic()
     plan = estimate_render(networks, scene, sampling)
-    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
     logger.info("Rendering %s.", plan)
-    for warning in plan.warnings(folder):
+    for warning in plan.warnings(place.folder):
         logger.warning(warning)
-    note = Note(path, {"scene": scene.fingerprint(networks, sampling, smoothing), "quality": quality})
-    earlier = note.read() if resume else None
+    key = render_key(networks, scene, sampling, smoothing, quality)
+    with unfinished_video(folder, key, resume) as ours:
+        earlier = ours.window() if resume else None
+        if resume and earlier is None:
+            logger.info("There is nothing to resume in %s: starting from the beginning.", folder)
 
-    def attempt(window: int) -> RenderedFile:
-        video = ResumableVideo(
-            path, scene.fps, scene.sound, _sound_end(scene), quality, resume=window == earlier
+        def attempt(window: int) -> RenderedFile:
+            ours.write(window)
+            video = ResumableVideo(
+                ours.path, scene.fps, scene.sound, _sound_end(scene), quality, resume=window == earlier
+            )
+            continued = video.frames
+            try:
+                if continued < scene.length.frames:
+                    frames = render_frames(
+                        networks,
+                        scene,
+                        sampling.with_window(window),
+                        smoothing=smoothing,
+                        first_frame=continued,
+                        on_progress=on_progress,
+                    )
+                    with BackgroundWriter(video.write, most_waiting(*scene.pictures.size)) as write:
+                        for frame in frames:
+                            write(frame)
+                count = video.finish(place, _report_finish(scene, on_progress))
+            except BaseException:  # Ctrl-C too: what is written is to play
+                video.close()
+                _leave(ours, video)
+                raise
+            return RenderedFile(video.path, count, continued, time.monotonic() - started, window)
+
+        made = with_less(
+            attempt,
+            sampling.window if earlier is None else earlier,
+            SMALLEST_WINDOW,
+            "frames in a window; the result differs a little",
+            may_repeat=lambda: not ours.video.exists(),
         )
-        note.write(window)
-        continued = video.frames
-        try:
-            if continued < scene.length.frames:
-                frames = render_frames(
-                    networks,
-                    scene,
-                    sampling.with_window(window),
-                    smoothing=smoothing,
-                    first_frame=continued,
-                    on_progress=on_progress,
-                )
-                with BackgroundWriter(video.write, most_waiting(*scene.pictures.size)) as write:
-                    for frame in frames:
-                        write(frame)
-            count = video.finish()
-        except BaseException:  # Ctrl-C too: what is written is to play
-            video.close()
-            _leave(path, note, video)
-            raise
-        return RenderedFile(count, continued, time.monotonic() - started, window)
+        ours.discard()
+        return made
 
-    made = with_less(
-        attempt,
-        sampling.window if earlier is None else earlier,
-        SMALLEST_WINDOW,
-        "frames in a window; the result differs a little",
-        may_repeat=lambda: not partial_path(path).exists(),
+
+def render_key(
+    networks: Networks, scene: Scene, sampling: Sampling, smoothing: float = 1.0, quality: int = 16
+) -> str:
+    """The name of a render's unfinished video: it changes with whatever decides the finished one."""
+    return fingerprint(
+        scene.fingerprint(networks, sampling, smoothing), writer_identity(quality), __version__
     )
-    note.remove()
-    return made
 
 
-def _leave(path: Path, note: Note, video: ResumableVideo) -> None:
+def _report_finish(scene: Scene, on_progress: OnProgress | None) -> Callable[[int], None] | None:
+    if on_progress is None:
+        return None
+    return lambda done: on_progress(StageProgress("finish", done, scene.length.frames))
+
+
+def _leave(ours: Unfinished, video: ResumableVideo) -> None:
     """After a failure: keep what plays and can be continued, remove what does neither."""
     if video.frames == 0:
-        discard_partial(path)
-        note.remove()
+        ours.discard()
     else:
-        logger.warning("%d frames are finished in %s.", video.frames, partial_path(path).name)
+        logger.warning("%d frames are finished in %s.", video.frames, ours.video)
 
 
 def _sound_end(scene: Scene) -> float | None:

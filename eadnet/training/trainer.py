@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import errno
-import logging
 import math
 import os
 import time
@@ -16,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..printable import get_logger
 from .curves import draw_curves
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class ExponentialMovingAverage:

@@ -1,7 +1,8 @@
-"""Progress, previews of latents, Cancel."""
+"""Progress, previews of latents, texts in nodes, Cancel."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +14,11 @@ from comfy import model_management
 from torch import Tensor
 
 
+def check_cancelled() -> None:
+    """Raises when the user has pressed Cancel."""
+    model_management.throw_exception_if_processing_interrupted()
+
+
 class NodeProgress:
     """A node's progress bar. Every update raises when the user has pressed Cancel."""
 
@@ -20,7 +26,7 @@ class NodeProgress:
         self._bar = comfy.utils.ProgressBar(total, node_id=node_id)
 
     def update(self, done: int, preview: Any = None) -> None:
-        model_management.throw_exception_if_processing_interrupted()
+        check_cancelled()
         self._bar.update_absolute(done, preview=preview)
 
 
@@ -51,5 +57,15 @@ def sleep(seconds: float) -> None:
     """Wait, but not when the user has pressed Cancel."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
-        model_management.throw_exception_if_processing_interrupted()
+        check_cancelled()
         time.sleep(min(left, 0.1))
+
+
+def show_text(text: str, node_id: str | None) -> None:
+    """Write a text into a node on the page of who queued the prompt, as core's Get Image Size does. Nothing
+    happens where there is no such page, or no server.
+    """
+    server = getattr(sys.modules.get("server"), "PromptServer", None)
+    instance = getattr(server, "instance", None)
+    if instance is not None and node_id is not None and hasattr(instance, "send_progress_text"):
+        instance.send_progress_text(text, node_id, instance.client_id)
