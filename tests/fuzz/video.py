@@ -24,6 +24,7 @@ _KINDS = (
     ("mkv", "libx264", "yuv420p", "flac"),
     ("avi", "mpeg4", "yuv420p", "mp3"),
     ("gif", "gif", "rgb8", ""),
+    ("ts", "libx264", "yuv420p", "aac"),
     ("mkv", "ffv1", "bgr0", "pcm_s16le"),
 )
 
