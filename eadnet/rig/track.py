@@ -39,7 +39,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "mouth": ("jaw_open", *_LIPS),
     "jaw": ("jaw_open",),
     "lips": _LIPS,
-    "smile": _SMILE,
+    "mouth_corners": _SMILE,
     "brows": _BROWS,
     "lids": _LIDS,
     "blink": _sides("blink"),
