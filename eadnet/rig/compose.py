@@ -129,7 +129,7 @@ def _cut(frames: Tensor, stage: Stage, box: Box) -> Tensor:
 def _blend(target: Tensor, over: Tensor, mask: Tensor) -> None:
     """target += (over - target) · mask, in place, on as many channels as `over` has."""
     part = target[:, : over.shape[1]]
-    part += (over - part) * mask
+    part.add_((over - part) * mask)
 
 
 def _lower_lip(stage: Stage, moment: Moment, frames: Tensor) -> None:
@@ -224,14 +224,12 @@ def _light(stage: Stage, moment: Moment, frames: Tensor, upper: Tensor) -> None:
         -1,
     )
     small = F.grid_sample(maps, grid, "bilinear", "zeros", align_corners=False)
+    # Dark loses red last, as skin does.
+    factor = torch.exp(small * small.new_tensor([0.86, 1.0, 1.05])[:, None, None])
     size = (box[3] - box[1], box[2] - box[0])
-    log = small if small.shape[2:] == size else F.interpolate(small, size, mode="bilinear", align_corners=False)
-    part = _cut(frames, stage, box)[:, :3]
-    # Dark loses red last, as blood does; bright stops short of white.
-    for channel, share in enumerate((0.86, 1.0, 1.05)):
-        factor = torch.exp(log[:, 0] * share)
-        value = part[:, channel]
-        part[:, channel] = torch.where(factor > 1, value + (factor - 1) * value * (1 - value / 265).clamp(min=0), value * factor)
+    if factor.shape[2:] != size:
+        factor = F.interpolate(factor, size, mode="bilinear", align_corners=False)
+    _cut(frames, stage, box)[:, :3].mul_(factor)
 
 
 def _opens(stage: Stage, moment: Moment) -> Tensor:

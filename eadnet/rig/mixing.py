@@ -50,13 +50,16 @@ def _together(v: dict[str, Tensor]) -> None:
     """What comes along when an action is strong, as muscles that lie together pull together."""
     scowl = 0.5 * (v["brow_lower_l"].clamp(0, 1) ** 2 + v["brow_lower_r"].clamp(0, 1) ** 2)
     # Brows that are pressed down drag on the root of the nose (procerus), and clench the mouth's corners.
-    v["nose_wrinkle"] = (v["nose_wrinkle"] + 0.40 * scowl).clamp(max=1.1)
+    v["nose_wrinkle"] = (v["nose_wrinkle"] + 0.55 * scowl).clamp(max=1.1)
     stretch = v["lip_stretch"].clamp(0, 1) ** 2
     # A mouth stretched by fear bares the teeth (platysma): a square, not a slit.
     v["upper_lip_raise"] = v["upper_lip_raise"] + 0.40 * stretch
-    v["lower_lip_depress"] = v["lower_lip_depress"] + 0.30 * stretch
+    v["lower_lip_depress"] = v["lower_lip_depress"] + 0.45 * stretch
     for side in "lr":
-        v[f"frown_{side}"] = v[f"frown_{side}"] + 0.22 * scowl + 0.30 * stretch
+        v[f"frown_{side}"] = v[f"frown_{side}"] + 0.30 * scowl + 0.40 * stretch
+        # Brows drawn together and up at once, as in fear, rise at their inner ends above all.
+        worry = v[f"inner_brow_up_{side}"].clamp(min=0) * v[f"brow_lower_{side}"].clamp(min=0)
+        v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] + 0.60 * worry
         # Both ends of a brow together lift its middle by little more than one of them.
         inner, outer = v[f"inner_brow_up_{side}"].clamp(min=0), v[f"outer_brow_up_{side}"].clamp(min=0)
         v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] * (1 - 0.18 * outer)

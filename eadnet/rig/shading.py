@@ -21,7 +21,7 @@ from .topology import SKIN
 FINEST = 72.0  # pixels of the maps to an eye distance
 AMBIENT = 0.55
 _REACH = ((-1.35, -1.35), (1.35, 2.0))
-_DEEPEST, _BRIGHTEST = -0.75, 0.32
+_DEEPEST, _BRIGHTEST = -0.75, 0.20
 _PLAIN_LIGHT = (0.0, -0.45, -0.89)
 
 
