@@ -32,6 +32,7 @@ LAYERS = (
     "eadnet.checkpoints",
     "eadnet.adapters",
     "eadnet.convert",
+    "eadnet.rig",
     "eadnet.rendering",
     "eadnet.pipeline",
     "eadnet.evaluation",

@@ -1,7 +1,8 @@
 """ARKit's 52 blend shapes and the facial parameters: what one says of the other.
 
-Both are mixtures of facial actions, written down differently. The table gives, for each parameter, the blend shapes
-that show it and how much of each makes a full one; the way back uses the same pairs. MediaPipe measures these 52.
+Both are mixtures of facial actions, written down differently. The table gives, for each parameter, the blend
+shapes that show it and how much of each makes a full one; the way back uses the same pairs. MediaPipe
+measures these 52.
 """
 
 from __future__ import annotations
@@ -12,12 +13,30 @@ from torch import Tensor
 from .expression import INDEX, PARAMETERS
 
 _SIDED = (
-    *("browDown", "browOuterUp", "cheekSquint", "eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp"),
+    *(
+        "browDown",
+        "browOuterUp",
+        "cheekSquint",
+        "eyeBlink",
+        "eyeLookDown",
+        "eyeLookIn",
+        "eyeLookOut",
+        "eyeLookUp",
+    ),
     *("eyeSquint", "eyeWide", "mouthDimple", "mouthFrown", "mouthLowerDown", "mouthPress", "mouthSmile"),
     *("mouthStretch", "mouthUpperUp", "noseSneer"),
 )
 _WHOLE = (
-    *("browInnerUp", "cheekPuff", "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthFunnel"),
+    *(
+        "browInnerUp",
+        "cheekPuff",
+        "jawForward",
+        "jawLeft",
+        "jawOpen",
+        "jawRight",
+        "mouthClose",
+        "mouthFunnel",
+    ),
     *("mouthLeft", "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower"),
     *("mouthShrugUpper", "tongueOut"),
 )
@@ -56,8 +75,8 @@ _SIDES = {"l": "Left", "r": "Right"}
 def to_facs(shapes: Tensor) -> Tensor:
     """Blend shapes [T, 52] 0..1, in the order of `ARKIT` -> parameters [T, P].
 
-    mouthClose says how far lips are closed over an open jaw, so lip_close is its share of jawOpen. Gaze is the mean
-    of both eyes; the person's left is right in the picture.
+    mouthClose says how far lips are closed over an open jaw, so lip_close is its share of jawOpen. Gaze is
+    the mean of both eyes; the person's left is right in the picture.
     """
     values = shapes.new_zeros(len(shapes), len(PARAMETERS))
 
@@ -88,7 +107,7 @@ def to_facs(shapes: Tensor) -> Tensor:
 
 
 def from_facs(parameters: Tensor) -> Tensor:
-    """Parameters [T, P] -> blend shapes [T, 52] 0..1 in the order of `ARKIT`; what has no counterpart is 0."""
+    """Parameters [T, P] -> blend shapes [T, 52] 0..1, what has no counterpart 0."""
     shapes = parameters.new_zeros(len(parameters), len(ARKIT))
 
     def value(name: str) -> Tensor:

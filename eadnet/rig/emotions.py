@@ -16,12 +16,11 @@ DEFAULT_INTENSITY = 0.75
 __all__ = ["DEFAULT_INTENSITY", "EMOTIONS", "emotion_parameters"]
 
 
-def emotion_parameters(
-    emotion: str | Mapping[str, float], intensity: float = DEFAULT_INTENSITY
-) -> Tensor:
+def emotion_parameters(emotion: str | Mapping[str, float], intensity: float = DEFAULT_INTENSITY) -> Tensor:
     """One of the eight emotions, or actions by name, at an intensity of 0 to 1 -> float32 [P].
 
-    A name without its side means both. Raises InputError for an unknown name and for an intensity outside 0..1.
+    A name without its side means both. Raises InputError for an unknown name and for an intensity outside
+    0..1.
     """
     if isinstance(emotion, str):
         return torch.from_numpy(emotion_expression(emotion, intensity))

@@ -12,7 +12,8 @@ _POINT, _LINE, _IRIS = (120, 220, 255), (40, 255, 140), (255, 210, 60)
 
 
 def preview(picture: Tensor, points: Tensor) -> Tensor:
-    """Picture [H, W, 1, 3 or 4], uint8 or float 0..1, and points [468 or 478, 2 or 3] in pixels -> uint8 [H, W, 3]."""
+    """Picture [H, W, 1, 3 or 4], uint8 or float 0..1, and points [468 or 478, 2 or 3] in pixels -> uint8 [H,
+    W, 3]."""
     from PIL import Image, ImageDraw
 
     shown = picture.detach().cpu()
@@ -28,7 +29,11 @@ def preview(picture: Tensor, points: Tensor) -> Tensor:
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=_POINT)
 
     def line(rows: tuple[int, ...], closed: bool = False) -> None:
-        way = [tuple(map(float, at[i])) for i in (*rows, *rows[:1])] if closed else [tuple(map(float, at[i])) for i in rows]
+        way = (
+            [tuple(map(float, at[i])) for i in (*rows, *rows[:1])]
+            if closed
+            else [tuple(map(float, at[i])) for i in rows]
+        )
         draw.line(way, fill=_LINE, width=width, joint="curve")
 
     line(OVAL, closed=True)

@@ -1,7 +1,8 @@
 """Two sheets of skin: displacement fields that are smooth through the slits of mouth and eyes.
 
-One field cannot tear. So every unit is interpolated twice, once without the lower lip and the lower lids (the upper
-sheet) and once without the upper ones (the lower sheet); each is smooth, and where they part, a hole opens.
+One field cannot tear. So every unit is interpolated twice, once without the lower lip and the lower lids
+(the upper sheet) and once without the upper ones (the lower sheet); each is smooth, and where they part, a
+hole opens.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ REACH = ((-2.6, -2.7), (2.6, 3.9))  # of the moving region from between the eyes
 class Sheets:
     """The fields of K units over the moving region of a picture.
 
-    region: (x0, y0, x1, y1) in pixels, x1 and y1 beyond the last. steps: (x, y) pixels between the grid's nodes, of
-    which the first and last lie on the middles of the region's outermost pixels.
-    upper, lower: [K, gh, gw, 2] pixels. depth: [K, gh, gw], away from the viewer in eye distances (upper sheet).
+    region: (x0, y0, x1, y1) in pixels, x1 and y1 beyond the last. steps: (x, y) pixels between the grid's
+    nodes, of which the first and last lie on the middles of the region's outermost pixels.
+    upper, lower: [K, gh, gw, 2] pixels. depth: [K, gh, gw], away from the viewer in eye distances (upper
+    sheet).
     relief: [gh, gw], the depth of the face at rest.
     """
 

@@ -17,8 +17,8 @@ def kernel(a: Tensor, b: Tensor) -> Tensor:
 def weights(points: Tensor, values: Tensor, stiffness: float = 4e-4) -> Tensor:
     """The coefficients [N + 3, K] float32 of the spline through values [N, K] at points [N, 2].
 
-    Solves [[K + λI, P], [Pᵀ, 0]] [w; a] = [v; 0], P = (1, x, y), in float64: λ = `stiffness` trades exactness for
-    smoothness and keeps points that coincide from breaking it. Coordinates should be of order 1.
+    Solves [[K + λI, P], [Pᵀ, 0]] [w; a] = [v; 0], P = (1, x, y), in float64: λ = `stiffness` trades
+    exactness for smoothness and keeps points that coincide from breaking it. Coordinates are of order 1.
     """
     count = len(points)
     at = points.double()

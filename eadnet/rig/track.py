@@ -1,4 +1,5 @@
-"""A track: facial parameters over time, whatever made them. Rigs play it, drivers write it, people edit it."""
+"""A track: facial parameters over time, whatever made them. Rigs play it, drivers write it, people edit
+it."""
 
 from __future__ import annotations
 
@@ -42,7 +43,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "gaze": ("gaze_x", "gaze_y"),
     "head": HEAD_POSE,
     "emotion": (
-        *_both("inner_brow_up", "outer_brow_up", "brow_lower", "upper_lid_raise", "lid_tighten", "cheek_raise"),
+        *_both(
+            "inner_brow_up", "outer_brow_up", "brow_lower", "upper_lid_raise", "lid_tighten", "cheek_raise"
+        ),
         *("nose_wrinkle", *_LIPS),
         *_both("smile", "dimple", "frown"),
     ),
@@ -106,7 +109,9 @@ class Track:
         given = {name: torch.as_tensor(curve).float() for name, curve in curves.items()}
         lengths = {len(curve) for curve in given.values()}
         if len(lengths) != 1:
-            raise InputError(f"The curves of a track have {sorted(lengths)} frames: give all the same number.")
+            raise InputError(
+                f"The curves of a track have {sorted(lengths)} frames: give all the same number."
+            )
         values = torch.zeros(lengths.pop(), len(PARAMETERS))
         for name, curve in given.items():
             values[:, columns(name)] = curve[:, None]
@@ -121,7 +126,8 @@ class Track:
     ) -> Track:
         """ARKit's 52 blend shapes of each frame; None where no face was seen: the gap is bridged.
 
-        rest: the same person's calm face. What it shows counts as nothing. Raises InputError when no frame has any.
+        rest: the same person's calm face. What it shows counts as nothing. Raises InputError when no frame
+        has any.
         """
         seen = [number for number, frame in enumerate(shapes) if frame]
         if not seen:

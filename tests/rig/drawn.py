@@ -100,12 +100,16 @@ def mesh_of(marks: np.ndarray) -> Tensor:
     free = np.flatnonzero(np.isnan(mesh[:, 0]))
     golden = np.pi * (3 - np.sqrt(5))
     radius = np.sqrt((np.arange(len(free)) + 0.5) / len(free))
-    spiral = np.stack([radius * np.cos(golden * np.arange(len(free))), radius * np.sin(golden * np.arange(len(free)))], 1)
+    spiral = np.stack(
+        [radius * np.cos(golden * np.arange(len(free))), radius * np.sin(golden * np.arange(len(free)))], 1
+    )
     spots = spiral * [0.95 * width, 0.95 * width] + middle + [0, 0.2 * scale]
     near_mouth = np.abs(spots - marks[48:68].mean(0)) < [0.62 * scale, 0.38 * scale]
     near_eye = np.min([np.abs(spots - e).max(1) for e in eyes.values()], 0) < 0.45 * scale
     away = near_mouth.all(1) | near_eye
-    spots[away] = [[middle[0] + s, ring[0][1] + 0.3 * scale] for s in np.linspace(-0.5, 0.5, int(away.sum())) * scale]
+    spots[away] = [
+        [middle[0] + s, ring[0][1] + 0.3 * scale] for s in np.linspace(-0.5, 0.5, int(away.sum())) * scale
+    ]
     mesh[free] = spots
     # Depth as on an ellipsoid, with the nose in front.
     x, y = (mesh - middle).T / scale
@@ -139,4 +143,6 @@ def turned(mesh: Tensor, degrees: float) -> Tensor:
     angle = np.deg2rad(degrees)
     centre = mesh.mean(0)
     x, y, z = (mesh - centre).unbind(1)
-    return centre + torch.stack([x * np.cos(angle) - z * np.sin(angle), y, x * np.sin(angle) + z * np.cos(angle)], 1)
+    return centre + torch.stack(
+        [x * np.cos(angle) - z * np.sin(angle), y, x * np.sin(angle) + z * np.cos(angle)], 1
+    )

@@ -210,7 +210,10 @@ def test_the_fingerprint_is_that_of_the_picture_and_its_points(rig: Rig) -> None
     assert Rig.build(picture, mesh).fingerprint == rig.fingerprint
     other = picture.clone()
     other[0, 0, 0] ^= 1
-    assert len({rig.fingerprint, Rig.build(other, mesh).fingerprint, Rig.build(picture, mesh + 0.5).fingerprint}) == 3
+    assert (
+        len({rig.fingerprint, Rig.build(other, mesh).fingerprint, Rig.build(picture, mesh + 0.5).fingerprint})
+        == 3
+    )
 
 
 def test_a_cut_off_face_can_be_moved() -> None:

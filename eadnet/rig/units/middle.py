@@ -10,7 +10,8 @@ from .ground import Ground
 
 
 def lid_free(ground: Ground, side: str, lower: float = 0.75) -> Tensor:
-    """A weight [N] for what pushes up from below: none on the upper lid, `lower` on the margin of the lower one."""
+    """A weight [N] for what pushes up from below: none on the upper lid, `lower` on the margin of the lower
+    one."""
     eye = EYES[side]
     weight = torch.ones(len(ground.points), device=ground.points.device)
     weight[[*eye.upper, *eye.crease, *eye.above]] = 0.0

@@ -87,8 +87,8 @@ def _lips(ground: Ground) -> dict[str, Tensor]:
 def _jaw(ground: Ground) -> dict[str, Tensor]:
     """The jaw drops by 0.36 J and turns back by 0.12 J.
 
-    J = smoothstep(0.12, 0.80, share of the way from nose to chin) · exp(-(x / 0.92)⁴), fading below the chin; on the
-    lips J follows their profile from the corners, which stay behind.
+    J = smoothstep(0.12, 0.80, share of the way from nose to chin) · exp(-(x / 0.92)⁴), fading below the chin;
+    on the lips J follows their profile from the corners, which stay behind.
     """
     nose, chin = float(ground.at(NOSE_BASE)[1]), float(ground.at(CHIN)[1])
     share = (ground.y - nose) / (chin - nose)
