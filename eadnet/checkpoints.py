@@ -40,6 +40,9 @@ CLASSES: dict[str, str] = {
     "StableSyncNet": ".modules.stable_syncnet",
     "MiniSyncNet": ".modules.mini_syncnet",
     "Inception": ".modules.inception",
+    "BlazeFace": ".modules.blazeface",
+    "FaceMesh": ".modules.face_mesh",
+    "BlendshapeMixer": ".modules.blendshape_mixer",
 }
 
 

@@ -135,7 +135,7 @@ class EADNetEmotionCaption(io.ComfyNode):
                     "face_landmarks",
                     optional=True,
                     tooltip="For measured: the output of ComfyUI's own face landmark node (newer versions), "
-                    "instead of the mediapipe package.",
+                    "instead of images and the face landmarker's file.",
                 ),
             ],
             outputs=[

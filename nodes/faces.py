@@ -15,7 +15,7 @@ from ..eadnet.errors import InputError
 from ..eadnet.faces.choice import CHOICES, ORDERS, Choice
 from ..eadnet.faces.comfy_landmarks import GivenLandmarks
 from ..eadnet.faces.crops import check_pictures, to_pictures, without_alpha
-from ..eadnet.faces.detectors import AUTO, DETECTORS, make_detector
+from ..eadnet.faces.detectors import AUTO, DETECTORS, FORMER, make_detector
 from ..eadnet.faces.detectors.manual import parse_face
 from ..eadnet.faces.drawing import draw_track, strip_height
 from ..eadnet.faces.face import FaceDetector
@@ -47,7 +47,7 @@ class EADNetFaceTrack(io.ComfyNode):
                 _images("A VIDEO (Load Video), read frame by frame, or an IMAGE: frames or a portrait."),
                 io.Combo.Input(
                     "detector",
-                    options=[AUTO, *DETECTORS],
+                    options=[AUTO, *DETECTORS, *FORMER],
                     default=AUTO,
                     tooltip="".join(f"{kind.name}: {kind.summary}. " for kind in DETECTORS.values())
                     + "auto: what is entered or connected, else what is installed.",

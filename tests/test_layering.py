@@ -22,16 +22,19 @@ LAYERS = (
     "eadnet.dataset_format",
     "eadnet.fingerprints",
     "eadnet.memory",
+    "eadnet.downloads",
+    "eadnet.tflite",
     "eadnet.media",
-    "eadnet.faces",
-    "eadnet.captions",
     "eadnet.modules",
     "eadnet.sampling",
-    "eadnet.metrics",
     "eadnet.presets",
     "eadnet.checkpoints",
+    "eadnet.landmarker_task",
     "eadnet.adapters",
     "eadnet.convert",
+    "eadnet.faces",
+    "eadnet.captions",
+    "eadnet.metrics",
     "eadnet.rig",
     "eadnet.rendering",
     "eadnet.pipeline",
@@ -61,8 +64,8 @@ RUNTIME = {
     *("torch", "numpy", "scipy", "einops", "safetensors", "transformers", "av", "PIL"),  # ComfyUI brings them
     *("diffusers", "imageio"),  # requirements.txt
 }
-OPTIONAL = {"cv2", "mediapipe"}  # to find and measure faces: imported when used, and missed with a message
-NEED_OPTIONAL = ("faces/detectors/yunet.py", "faces/landmarker.py")
+OPTIONAL = {"cv2"}  # to find faces: imported when used, and missed with a message
+NEED_OPTIONAL = ("faces/detectors/yunet.py",)
 TRAINING = ("synthetic", "training")  # may use more: what makes and trains models never runs inside ComfyUI
 # Slow to import, and not needed before something runs.
 HEAVY = {

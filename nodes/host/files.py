@@ -9,6 +9,7 @@ import folder_paths
 from ...eadnet.checkpoints import bundled_mini, read_info
 from ...eadnet.errors import CheckpointError, InputError
 from ...eadnet.faces.detectors import DETECTORS
+from ...eadnet.faces.landmarker import missing
 
 FOLDER = "eadnet"
 FACES_SUBFOLDER = "faces"
@@ -60,13 +61,11 @@ def face_folders() -> list[Path]:
 
 
 def face_task_path() -> Path:
-    """The file of MediaPipe's face landmarker; InputError without one."""
-    folders, kind = face_folders(), DETECTORS["mediapipe"]
+    """The file of the face landmarker; InputError without one."""
+    folders, kind = face_folders(), DETECTORS["landmarks"]
     path = kind.find(folders)
     if path is None:
-        raise InputError(
-            f"There is no {kind.files[0]} in {folders[0]}: download MediaPipe's face landmarker there."
-        )
+        raise InputError(missing(folders[0] / kind.files[0]))
     return path
 
 
