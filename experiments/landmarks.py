@@ -21,11 +21,12 @@ from safetensors.numpy import save_file
 from scipy.optimize import linear_sum_assignment
 
 from eadnet.captions.dataset import SUFFIXES
+from eadnet.captions.frames import spread
 from eadnet.errors import InputError
 from eadnet.faces.landmarker import FaceLandmarker
 from eadnet.faces.mean_face import NAMED
 from eadnet.media.images import read_image
-from eadnet.media.reader import VideoReader
+from eadnet.media.video import read_frames
 from eadnet.modules.blendshape_mixer import BLENDSHAPES
 
 MOST = 8
@@ -59,9 +60,8 @@ def pictures(folder: Path) -> Iterator[tuple[Path, np.ndarray]]:
         if path.suffix.lower() in PICTURES:
             yield path, (read_image(path)[..., :3].numpy() * 255).round().astype(np.uint8)
         elif path.suffix.lower() in SUFFIXES:
-            with VideoReader(path) as reader:
-                for number in np.linspace(0, reader.count - 1, min(FRAMES, reader.count)).astype(int):
-                    yield path, reader.picture(int(number))
+            chosen = set(spread(sum(1 for _ in read_frames(path)), FRAMES))
+            yield from ((path, frame) for number, frame in enumerate(read_frames(path)) if number in chosen)
 
 
 class Oracle:
