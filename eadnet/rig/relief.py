@@ -48,7 +48,9 @@ class _Map:
         self.across = x / x.norm()
         self.down = torch.stack([-self.across[1], self.across[0]])
 
-    def put(self, name: str, height: Tensor | None = None, hollow: Tensor | None = None, share: float = 1.0) -> None:
+    def put(
+        self, name: str, height: Tensor | None = None, hollow: Tensor | None = None, share: float = 1.0
+    ) -> None:
         for maps, value in ((self.height, height), (self.hollow, hollow)):
             if value is not None:
                 maps[name] = maps[name] + share * value if name in maps else share * value
@@ -84,7 +86,13 @@ class _Map:
         )
 
     def fold(
-        self, points: Tensor, width: float, depth: float, bulge: float = 0.0, side: float = 1.0, reach: float = 3.5
+        self,
+        points: Tensor,
+        width: float,
+        depth: float,
+        bulge: float = 0.0,
+        side: float = 1.0,
+        reach: float = 3.5,
     ) -> tuple[Tensor, Tensor]:
         """(height, hollow) of a fold along canonical points: a groove `width` wide and a bulge of so much beside it."""
         distance, signed, share = self.line(points)
@@ -187,7 +195,7 @@ def _brow(on: _Map, skin: Tensor, side: str) -> None:
         line = torch.stack([xs, ys, depth + 0.25 * xs**2], 1)
         distance, signed, share = on.line(line)
         broken = 1 - 0.35 * torch.sin(share * (6.0 + 2 * number) + number) ** 2
-        ends = torch.exp(-((share - 0.35) / 0.55) ** 4)
+        ends = torch.exp(-(((share - 0.35) / 0.55) ** 4))
         groove = torch.exp(-((distance / 0.018) ** 2)) * broken * ends
         swell = torch.exp(-(((signed.abs() - 0.05) / 0.035) ** 2)) * (distance < 0.15) * ends
         height, hollow = 0.007 * strength * (0.6 * swell - groove), -0.15 * strength * groove

@@ -204,7 +204,9 @@ def _inside(points: Tensor, size: tuple[int, int]) -> None:
         )
 
 
-def _stage(planes: Tensor, points: Tensor, face: Canonical, fields: object, moves: dict[str, Tensor]) -> Stage:
+def _stage(
+    planes: Tensor, points: Tensor, face: Canonical, fields: object, moves: dict[str, Tensor]
+) -> Stage:
     from .sheets import Sheets
 
     assert isinstance(fields, Sheets)

@@ -23,13 +23,10 @@ def brows(ground: Ground) -> dict[str, Tensor]:
         found[f"inner_brow_up_{side}"] = ground.move(
             ground.hill(inner, 0.30, 0.50, 0.30) * up, -0.010 * sign, -RAISE
         )
-        found[f"outer_brow_up_{side}"] = ground.move(
-            ground.hill(outer, 0.36, 0.50, 0.30) * up, 0.0, -RAISE
-        )
+        found[f"outer_brow_up_{side}"] = ground.move(ground.hill(outer, 0.36, 0.50, 0.30) * up, 0.0, -RAISE)
         drop = min(LOWER, MOST_OF_SPACE * ground.lid_gap(side))
         down = ground.brow_hold(side, lid=0.10, crease=0.38)
-        found[f"brow_lower_{side}"] = (
-            ground.move(ground.hill(inner, 0.34, 0.36, 0.26) * down * half, -0.095 * sign, drop)
-            + ground.move(ground.hill(outer, 0.32, 0.30, 0.22) * down * half, -0.025 * sign, 0.50 * drop)
-        )
+        found[f"brow_lower_{side}"] = ground.move(
+            ground.hill(inner, 0.34, 0.36, 0.26) * down * half, -0.095 * sign, drop
+        ) + ground.move(ground.hill(outer, 0.32, 0.30, 0.22) * down * half, -0.025 * sign, 0.50 * drop)
     return found

@@ -90,7 +90,9 @@ class Ground:
         sigma = torch.where(dy < 0, above, below)
         return torch.exp(-((dx / across) ** 2) - (dy / sigma) ** 2)
 
-    def move(self, weight: Tensor, dx: Tensor | float, dy: Tensor | float, dz: Tensor | float = 0.0) -> Tensor:
+    def move(
+        self, weight: Tensor, dx: Tensor | float, dy: Tensor | float, dz: Tensor | float = 0.0
+    ) -> Tensor:
         """Displacements [N, 3] of weight × (dx, dy, dz), fading around the head."""
         weight = weight * self.fade
         return torch.stack([weight * dx, weight * dy, weight * dz], dim=1)
