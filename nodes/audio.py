@@ -86,7 +86,8 @@ class EADNetAudioEncode(Node):
         if float(speech.abs().max()) < _SILENCE:
             logger.warning("The audio is silent: there is no speech for the lips to follow.")
         encoder = audio_encoder.use()
-        tokens = encoder.encode_speech(speech, fps, frames)
+        with host.cancellable(encoder):
+            tokens = encoder.encode_speech(speech, fps, frames)
         if silence_gate:
             tokens = fade_to_silence(
                 tokens, speech_gate(SpeechInMemory(speech), fps, frames), silence_tokens(encoder)

@@ -23,7 +23,7 @@ from . import host
 from .checks import checked
 from .node import Node
 from .sockets import audio_of
-from .types import Emotion, EmotionTokens, TextEncoder, schema
+from .types import Emotion, EmotionTimeline, TextEncoder, schema
 
 EXAMPLE = "0.0 calm\n1.5 happy, a broad smile, 0.7\n3.0 furious, brows pulled down, lips pressed"
 
@@ -134,10 +134,10 @@ class EADNetEmotionTimeline(Node):
         weights = key_weights(keys, frame_count, fps, cross_fade, ease)
         gain = _loudness(audio, frame_count, fps, from_loudness)
         null, *encoded = same_length(host.encode_texts(text_encoder, ["", *texts]))
-        tokens = timeline_tokens(keys, weights, torch.stack(encoded), null, gain)
+        tokens = timeline_tokens(keys, weights, encoded, null, gain)
         strength = frame_strength(keys, weights) * (1 if gain is None else gain)
         picture = torch.from_numpy(curve_picture(weights, strength, texts, fps))
-        return io.NodeOutput(EmotionTokens(tokens, null), picture[None])
+        return io.NodeOutput(EmotionTimeline(tokens), picture[None])
 
 
 def _loudness(audio: Any, frame_count: int, fps: float, amount: float) -> np.ndarray | None:

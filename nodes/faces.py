@@ -23,17 +23,17 @@ from ..eadnet.faces.framing import FRAMINGS
 from ..eadnet.faces.masks import REGIONS
 from ..eadnet.faces.tracking import FALLBACKS, detect_faces, track_face
 from ..eadnet.media.images import unit_range
-from ..eadnet.printable import get_logger
 from . import host
 from .checks import checked
 from .footage import Footage, opened
 from .node import Node
+from .notes import with_notes
 from .sockets import mask_of
 from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegion, schema
 
-logger = get_logger(__name__)
-
-_CHUNK = 16  # frames that are cropped or composited together
+# Frames that are cropped or composited between two looks at Cancel; fewer of large ones.
+_CHUNK = 16
+_CHUNK_PIXELS = 40_000_000
 
 
 class EADNetFaceTrack(Node):
@@ -216,15 +216,19 @@ class EADNetFaceTrack(Node):
             )
             # Written in place: joining parts would hold everything twice.
             crops = torch.empty(footage.count, resolution, resolution, 3, device=host.result_device())
-            for at in torch.arange(footage.count).split(_CHUNK):
+            for at in torch.arange(footage.count).split(_together(footage)):
                 crops[at] = to_pictures(track.crop(footage.some(at.tolist()), at)).to(crops.device)
                 progress.update(footage.count + int(at[-1]) + 1)
         missing = as_ranges(track.missing())
-        if missing:
-            logger.warning("EAD-Net found no face in %d of %d frames: %s.", *_counts(track.valid), missing)
         valid = track.valid.float()[:, None, None].expand(-1, resolution, resolution)
         region = "face" if model is None else model.info.mask_region
-        return io.NodeOutput(TrackAndRegion(track, region), crops, valid, missing)
+        notes = []
+        if missing:
+            notes.append(
+                f"There is no face in {int((~track.valid).sum())} of {len(track)} frames, which stay unchanged: "
+                f"{missing}."
+            )
+        return with_notes(cls, TrackAndRegion(track, region), crops, valid, missing, notes=notes)
 
 
 class EADNetFaceComposite(Node):
@@ -304,7 +308,7 @@ class EADNetFaceComposite(Node):
         done: Tensor | None = None
         with opened(images) as footage:
             order = bounce(footage.count, len(faces))
-            for at in torch.arange(len(faces)).split(_CHUNK):
+            for at in torch.arange(len(faces)).split(_together(footage)):
                 source = order[at]
                 if masks is not None:
                     own = masks if len(masks) == 1 else masks[source.clamp(max=len(masks) - 1)]
@@ -368,8 +372,9 @@ class EADNetFaceTrackPreview(Node):
         return io.NodeOutput(pictures.to(host.result_device()))
 
 
-def _counts(valid: Tensor) -> tuple[int, int]:
-    return int((~valid).sum()), len(valid)
+def _together(footage: Footage) -> int:
+    height, width = footage.size
+    return max(1, min(_CHUNK, _CHUNK_PIXELS // (height * width)))
 
 
 def _images(tooltip: str) -> io.Input:

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import torch
 from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
 from ..eadnet.errors import InputError
+from ..eadnet.faces.crops import to_pictures
 from ..eadnet.faces.masks import REGIONS, mask_image
 from ..eadnet.media.lengths import LENGTH_MODES
 from ..eadnet.rendering import (
     Networks,
     RenderSettings,
     Sources,
+    photograph_note,
     render_to_file,
     speech_of,
-    warn_of_photograph,
 )
 from ..eadnet.rendering.memory import unet_memory
 from . import host
 from .checks import checked
+from .face_check import InstalledDetector, check_face_widget, crop_shown_on_refusal
 from .footage import opened
-from .latents import decode_crops, encode_crops
+from .latents import finite_vae
 from .node import Node
+from .notes import with_notes
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
 from .sockets import audio_of
 from .types import (
@@ -152,6 +157,7 @@ class EADNetRenderVideo(Node):
                     tooltip="From EAD-Net Track Face, for the same frames: the result has the full frames. "
                     "Unconnected: the centred square is cropped and is the result.",
                 ),
+                check_face_widget(),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished video. It is saved already.")
@@ -196,6 +202,7 @@ class EADNetRenderVideo(Node):
         emotion: Any = None,
         tfrm: GraphSmoother | None = None,
         track: TrackAndRegion | None = None,
+        check_face: bool = True,
     ) -> io.NodeOutput:
         if problem := window_problem(window, overlap):
             raise InputError(problem)
@@ -224,6 +231,7 @@ class EADNetRenderVideo(Node):
         )
         watcher = Watcher(info, cls.hidden.unique_id)
         with (
+            ExitStack() as stack,
             _opened(source, audio, fps) as sources,
             speech_of(sources.sound, host.temporary_folder()) as speech,
         ):
@@ -233,12 +241,19 @@ class EADNetRenderVideo(Node):
                 region,
                 settings,
                 track=None if track is None else track.track,
-                emotion=None if feeling is None else feeling.tokens,
+                emotion=None if feeling is None else feeling.to_sample(),
                 null_emotion=None if feeling is None else feeling.null,
             )
-            networks = _networks(model, vae, audio_encoder, tfrm, window)
-            warn_of_photograph(
-                info.preset, scene.first_crop(), lambda crop: networks.decode(networks.encode(crop))
+            if check_face:
+                with crop_shown_on_refusal(cls):
+                    scene.check_face(info.framing, InstalledDetector())
+            notes: list[str] = []
+            networks = _networks(model, vae, audio_encoder, tfrm, window, notes.append)
+            stack.enter_context(host.cancellable(*networks.identity, networks.smoother))
+            first = scene.first_crop()
+            host.show_picture(_bytes(first), cls.hidden.unique_id)  # what will be animated
+            notes.append(
+                photograph_note(info.preset, first, lambda crop: networks.decode(networks.encode(crop)))
             )
             made = render_to_file(
                 host.output_place(filename_prefix, *sources.pictures.size),
@@ -249,10 +264,17 @@ class EADNetRenderVideo(Node):
                 resume=resume,
                 unfinished=host.unfinished_folder(),
                 on_progress=watcher.stage,
+                check=host.check_cancelled,
             )
         host.note_result(cls, made.path)
         shown = ui.PreviewVideo([host.saved_result(made.path)])
-        return io.NodeOutput(InputImpl.VideoFromFile(str(made.path)), ui=shown)
+        return with_notes(cls, InputImpl.VideoFromFile(str(made.path)), notes=notes, shown=shown)
+
+
+def _bytes(crop: Tensor) -> np.ndarray:
+    """A crop [1, 3, R, R] in [-1, 1] as uint8 [R, R, 3]."""
+    pixels: np.ndarray = (to_pictures(crop)[0] * 255).round().to(torch.uint8).cpu().numpy()
+    return pixels
 
 
 def _networks(
@@ -261,6 +283,7 @@ def _networks(
     audio_encoder: host.Network,
     tfrm: GraphSmoother | None,
     window: int,
+    say: Callable[[str], None],
 ) -> Networks:
     """The networks as a render uses them; each is loaded onto its device when it is called."""
     scale, side = model.info.latent_scale, model.info.resolution // 8
@@ -269,14 +292,15 @@ def _networks(
             "This TFRM is of another kind of model: connect the tfrm output of the model's own loader."
         )
 
+    coder = finite_vae(vae, scale, say)
     smoother: Any = None if tfrm is None else host.OnDemand(tfrm.network)
     used = [model.network.use(), audio_encoder.use()]
     return Networks(
         unet=host.OnDemand(model.network, lambda module: unet_memory(module, window, side)),
         audio_encoder=audio_encoder.use(),
         tfrm=smoother,
-        encode=lambda crops: encode_crops(vae, crops) * scale,
-        decode=lambda latents: decode_crops(vae, (latents / scale).cpu()),
+        encode=coder.encode,
+        decode=coder.decode,
         identity=(*used, host.vae_network(vae), scale),
         smoother=None if tfrm is None else tfrm.network.use(),
     )

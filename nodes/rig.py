@@ -14,6 +14,7 @@ from ..eadnet.driving.portrait import MOST_FACES, find_portrait_face
 from ..eadnet.driving.speech import (
     FPS,
     bundled_reader,
+    check_preset,
     performance_scene,
     read_performance,
     with_idle_motion,
@@ -24,6 +25,7 @@ from ..eadnet.faces.crops import check_pictures
 from ..eadnet.faces.detectors import DETECTORS
 from ..eadnet.faces.landmarker import FaceLandmarker
 from ..eadnet.media.audio import RATE, num_frames, to_mono_16k
+from ..eadnet.media.speech import SpeechInMemory
 from ..eadnet.rendering import Networks, RenderSettings
 from ..eadnet.rig.preview import preview
 from ..eadnet.rig.rig import Rig
@@ -32,8 +34,10 @@ from . import host
 from .checks import checked
 from .footage import opened
 from .latents import decode_crops, encode_crops
+from .node import Node
 from .notes import with_notes
 from .sampling import Watcher
+from .sockets import audio_of
 from .types import (
     AudioEncoder,
     DiffusionModel,
@@ -48,7 +52,7 @@ from .types import (
 )
 
 
-class EADNetFaceRig(io.ComfyNode):
+class EADNetFaceRig(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -106,7 +110,7 @@ class EADNetFaceRig(io.ComfyNode):
         return with_notes(cls, rig, drawn, notes=rig.notes, shown=ui.PreviewImage(drawn, cls=cls))
 
 
-class EADNetExpressionFromSpeech(io.ComfyNode):
+class EADNetExpressionFromSpeech(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -185,18 +189,15 @@ class EADNetExpressionFromSpeech(io.ComfyNode):
         tfrm: GraphSmoother | None = None,
     ) -> io.NodeOutput:
         info = model.info
-        if info.preset != "mini":
-            raise InputError(
-                f"The model is {info.preset}, whose face cannot be read: connect mini, from EAD-Net Load "
-                "Checkpoint."
-            )
-        reader = bundled_reader()
-        speech = to_mono_16k(audio["waveform"], audio["sample_rate"])
-        frames = num_frames(len(speech) / RATE, FPS)
+        check_preset(info.preset)
+        heard = audio_of(audio)
+        speech = SpeechInMemory(to_mono_16k(heard.waveform, heard.rate))
+        frames = num_frames(speech.samples / RATE, FPS)
         if frames == 0:
             raise InputError("The audio is shorter than half a frame: use longer audio.")
         feeling = None if emotion is None else EmotionTokens.of(emotion)
         settings = RenderSettings(seed=seed)
+        reader = bundled_reader()
         scene = performance_scene(
             reader,
             speech,
@@ -229,7 +230,7 @@ class EADNetExpressionFromSpeech(io.ComfyNode):
         return _with_curves(cls, track)
 
 
-class EADNetExpressionFromVideo(io.ComfyNode):
+class EADNetExpressionFromVideo(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -299,7 +300,7 @@ _EDITS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 
 
-class EADNetEditExpression(io.ComfyNode):
+class EADNetEditExpression(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -349,7 +350,7 @@ class EADNetEditExpression(io.ComfyNode):
         return _with_curves(cls, track.edited(multiply=multiply, add=_constants(add)))
 
 
-class EADNetRenderRig(io.ComfyNode):
+class EADNetRenderRig(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(

@@ -111,7 +111,8 @@ class EADNetSampler(Node):
                 callback=lambda now: watcher(now.done, now.total, now.denoised),
             )
 
-        result = with_less(run, window, SMALLEST_WINDOW, "frames in a window")
+        with host.cancellable(unet):
+            result = with_less(run, window, SMALLEST_WINDOW, "frames in a window")
         return io.NodeOutput({"samples": (result / info.latent_scale).to(host.result_device())})
 
 
@@ -135,6 +136,6 @@ def _conditions(
         mask=latents[MASK],
         reference_latents=samples * info.latent_scale,
         audio=audio.tokens,
-        emotion=None if emotion is None else emotion.tokens,
+        emotion=None if emotion is None else emotion.to_sample(),
         null_emotion=None if emotion is None else emotion.null,
     )

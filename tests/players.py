@@ -5,7 +5,6 @@ applied.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 
 import av
 import numpy as np
+
+from tests.media_files import turn
 
 # One colour for each quarter: top left, top right, bottom left, bottom right.
 COLOURS = np.array([[[200, 30, 30], [30, 160, 60]], [[40, 60, 200], [220, 210, 190]]], float)
@@ -179,15 +180,6 @@ def _packed_rgb(frame: Any, channels: list[np.ndarray]) -> Any:
     pixels = np.stack(channels, -1).round().astype(np.uint8)
     source = av.VideoFrame.from_ndarray(pixels, format="rgba" if pixels.shape[2] == 4 else "rgb24")
     return source.reformat(format=frame.format.name)
-
-
-def turn(path: Path, matrix: tuple[int, int, int, int]) -> None:
-    """Write a display matrix into the (only) picture track of an MP4 file."""
-    data = bytearray(path.read_bytes())
-    at = data.index(b"tkhd") + 4 + 40  # version 0: what comes before the matrix has 40 bytes
-    a, b, c, d = (value << 16 for value in matrix)
-    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
-    path.write_bytes(bytes(data))
 
 
 def quarters(picture: np.ndarray) -> np.ndarray:

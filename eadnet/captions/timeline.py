@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .mixed import MixedTokens
 
 EASES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "smooth": lambda x: x * x * (3 - 2 * x),
@@ -153,7 +154,7 @@ def frame_strength(keys: Sequence[Key], weights: np.ndarray) -> np.ndarray:
 
 
 def blend(tokens: Tensor, null: Tensor, share: Tensor) -> Tensor:
-    """Mix tokens with those of the null text.
+    """Mix tokens with those of the null text, all frames at once.
 
     Args:
         tokens: [K, L, D] of K sentences.
@@ -167,17 +168,20 @@ def blend(tokens: Tensor, null: Tensor, share: Tensor) -> Tensor:
 
 
 def timeline_tokens(
-    keys: Sequence[Key], weights: np.ndarray, tokens: Tensor, null: Tensor, gain: np.ndarray | None = None
-) -> Tensor:
-    """Emotion tokens of every frame [T, L, D] from those of the K sentences [K, L, D] and of the empty one
-    [L, D].
+    keys: Sequence[Key],
+    weights: np.ndarray,
+    tokens: Sequence[Tensor],
+    null: Tensor,
+    gain: np.ndarray | None = None,
+) -> MixedTokens:
+    """Emotion tokens of every frame [T, L, D] from those of K sentences [L, D] and of the empty one [L, D].
 
     ``gain`` [T] in 0..1 scales the strength (see `loudness`).
     """
     share = weights * np.array([key.strength for key in keys])
     if gain is not None:
         share = share * gain[:, None]
-    return blend(tokens, null, torch.from_numpy(share).to(tokens.device))
+    return MixedTokens.of(tokens, null, share)
 
 
 def same_length(encoded: Sequence[Tensor]) -> list[Tensor]:
@@ -187,4 +191,7 @@ def same_length(encoded: Sequence[Tensor]) -> list[Tensor]:
     ComfyUI's CLIP gives long sentences more than one piece of 77 tokens.
     """
     longest = max(len(tokens) for tokens in encoded)
-    return [tokens.repeat(-(-longest // len(tokens)), 1)[:longest] for tokens in encoded]
+    return [
+        tokens if len(tokens) == longest else tokens.repeat(-(-longest // len(tokens)), 1)[:longest]
+        for tokens in encoded
+    ]

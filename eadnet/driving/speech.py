@@ -12,23 +12,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..captions.loudness import speech_gain
+from ..captions.loudness import frame_power, gain_of_power
 from ..checkpoints import load_checkpoint
-from ..errors import CheckpointError
+from ..errors import CheckpointError, InputError
 from ..faces.masks import mask_image
 from ..media.audio import RATE, num_frames
 from ..media.lengths import Length
 from ..media.reader import PicturesInMemory
 from ..media.sound import SoundInMemory
-from ..media.speech import SpeechInMemory
+from ..media.speech import Speech, SpeechInMemory
 from ..modules.expression_reader import ExpressionReader
 from ..rendering import Model, Networks, OnProgress, RenderSettings, Scene, Sources, render_latents
 from ..rig.track import Track
 from ..sampling import Sampling
 from .idle import Idle, idle_motion
 
+_PIECE = 1000  # frames whose sound is read at a time
+
 FPS = 25.0
 """Frames per second at which the performer was trained; a track is resampled to any other."""
+
+PERFORMS = "mini"
+"""The preset that performs."""
 
 
 def bundled_reader() -> ExpressionReader:
@@ -48,18 +53,18 @@ def performer(reader: ExpressionReader) -> np.ndarray:
 
 def performance_scene(
     reader: ExpressionReader,
-    speech: Tensor,
+    speech: Speech,
     frames: int,
     mask_region: str,
     settings: RenderSettings,
     emotion: Tensor | None = None,
     null_emotion: Tensor | None = None,
 ) -> Scene:
-    """The performer saying ``speech`` [S] at 16 kHz for ``frames`` at 25 per second; else see `Scene`."""
+    """The performer saying ``speech`` for ``frames`` at 25 per second; else see `Scene`."""
     person = PicturesInMemory(performer(reader)[None], FPS)
-    sources = Sources(person, SoundInMemory(speech, RATE), (speech,), is_portrait=True)
-    return sources.scene(
-        SpeechInMemory(speech),
+    silent = SoundInMemory(torch.zeros(1, 1), RATE)  # only the speech is listened to
+    return Sources(person, silent, (), is_portrait=True).scene(
+        speech,
         Length(frames, 1, settings.length),
         mask_image(mask_region, reader.face.shape[-1]),
         settings,
@@ -88,17 +93,27 @@ def read_performance(
 
 
 def with_idle_motion(
-    track: Track, seed: int, amount: Idle | None = None, speech: Tensor | None = None
+    track: Track, seed: int, amount: Idle | None = None, speech: Speech | None = None
 ) -> Track:
-    """The same with blinks, glances and a moving head; ``speech`` [S] at 16 kHz makes it nod."""
-    level = None if speech is None else speech_gain(speech, RATE, len(track), track.fps)
+    """The same with blinks, glances and a moving head, which nods with the ``speech``."""
+    level = None if speech is None else _level(speech, len(track), track.fps)
     curves = idle_motion(len(track), track.fps, seed, amount, level)
     motion = Track.of({name: torch.from_numpy(curve).float() for name, curve in curves.items()}, track.fps)
     return track.replaced(motion, groups=("blink", "gaze", "head"))
 
 
+def _level(speech: Speech, frames: int, fps: float) -> np.ndarray:
+    """How loudly is spoken in every frame, 0..1; read piece by piece."""
+    powers = []
+    for first in range(0, frames, _PIECE):
+        count = min(_PIECE, frames - first)
+        start, stop = round(first * RATE / fps), round((first + count) * RATE / fps)
+        powers.append(frame_power(speech.read(start, stop), RATE, count, fps))
+    return gain_of_power(np.concatenate(powers) if powers else np.zeros(0), fps)
+
+
 def track_from_speech(
-    speech: Tensor,
+    speech: Speech | Tensor,
     emotion: str | Tensor = "",
     *,
     model: Model,
@@ -108,31 +123,37 @@ def track_from_speech(
     idle: Idle | None = None,
     on_progress: OnProgress | None = None,
 ) -> Track:
-    """What a face does that says ``speech`` [S] at 16 kHz with the emotion of a sentence.
+    """What a face does that says ``speech`` (or a waveform [S] at 16 kHz) with the emotion of a sentence.
 
     Args:
         emotion: a text or ready tokens [L, D], or [frames, L, D].
         model: `mini`, as `eadnet.rendering.load_model` gives it.
         frames: of the track, at 25 per second; None is as long as the speech.
 
-    Raises InputError for speech or a length that cannot work.
+    Raises InputError for a model that cannot be read, and for speech that is shorter than half a frame.
     """
+    check_preset(model.checkpoint.preset)
     reader, settings = reader or bundled_reader(), settings or RenderSettings()
+    speech = SpeechInMemory(speech) if isinstance(speech, Tensor) else speech
+    frames = num_frames(speech.samples / RATE, FPS) if frames is None else frames
+    if frames == 0:
+        raise InputError("The recording is shorter than half a frame: use a longer one.")
     tokens, null = model.encode_emotion(emotion)
-    scene = performance_scene(
-        reader,
-        speech,
-        num_frames(len(speech) / RATE, FPS) if frames is None else frames,
-        model.checkpoint.mask_region,
-        settings,
-        tokens,
-        null,
-    )
+    scene = performance_scene(reader, speech, frames, model.checkpoint.mask_region, settings, tokens, null)
     sampling = settings.sampling(model.checkpoint)
     track = read_performance(
         model.networks(), scene, sampling, reader, smoothing=settings.smoothing, on_progress=on_progress
     )
     return with_idle_motion(track, settings.seed, idle, speech)
+
+
+def check_preset(preset: str) -> None:
+    """Raise InputError unless a checkpoint of this preset can perform."""
+    if preset != PERFORMS:
+        raise InputError(
+            f"The expression of the model {preset} cannot be read: choose the bundled {PERFORMS} to move a "
+            "portrait."
+        )
 
 
 def _is_idle(name: str) -> bool:

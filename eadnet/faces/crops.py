@@ -57,23 +57,23 @@ def check_pictures(image: Tensor, name: str = "image") -> None:
 
 
 def check_frames(images: Tensor, name: str = "images") -> None:
-    """Raise InputError unless all of a batch are pictures (see `check_pictures`) with values around 0 to 1.
+    """Raise InputError, which says ``name``, unless all of a batch are pictures (see `check_pictures`) with values
+    around 0 to 1.
 
-    ``name`` is the input they arrived at. A little beyond the range is usual after scaling and sharpening, and
-    clipped; far beyond it they are bytes, or -1 to 1, and would come out white, or half black.
+    A little beyond the range is usual after scaling and sharpening, and clipped; far beyond it they are bytes,
+    or -1 to 1, and would come out white, or half black.
     """
     check_pictures(images[:1], name)
     for number, image in enumerate(images):
         low, high = float(image.amin()), float(image.amax())
         if not (math.isfinite(low) and math.isfinite(high)):
             raise InputError(
-                f"Image {number} of {len(images)} at {name} contains values that are not finite: check the "
-                "node that made it."
+                f"The {name} contains values that are not finite, in frame {number}: check the node that made it."
             )
         if low < _LOWEST or high > _HIGHEST:
             raise InputError(
-                f"Image {number} of {len(images)} at {name} has values from {low:.4g} to {high:.4g}, and an "
-                f"IMAGE goes from 0 to 1: {_remedy(low, high)}."
+                f"The {name} has values from {low:.4g} to {high:.4g} in frame {number}, and images go from 0 to "
+                f"1: {_remedy(low, high)}."
             )
 
 

@@ -40,19 +40,19 @@ def letterboxed(pictures: Tensor) -> Tensor:
     """
     height, width = pictures.shape[1:3]
     side = max(height, width)
-    rows, columns = _taps(height, side), _taps(width, side)
-    seen = sum(
-        pictures[:, row.to(pictures.device)][:, :, column.to(pictures.device)].float()
-        * (share[:, None] * part).to(pictures.device)[None, :, :, None]
-        for row, share in rows
-        for column, part in columns
-    )
-    assert isinstance(seen, Tensor)
+    seen = torch.zeros(len(pictures), SIDE, SIDE, 3, device=pictures.device)
+    for row, down in _taps(height, side, pictures.device):
+        rows = pictures.index_select(1, row)
+        for column, across in _taps(width, side, pictures.device):
+            seen.addcmul_(rows.index_select(2, column), (down[:, None] * across)[None, :, :, None])
     return seen.add_(0.5).floor_().sub_(127.5).div_(127.5).permute(0, 3, 1, 2)
 
 
-def _taps(count: int, side: int) -> list[tuple[Tensor, Tensor]]:
-    """The two pixels of ``count`` between which each of the 128 lies, with their shares; beyond them 0."""
+def _taps(count: int, side: int, device: torch.device) -> list[tuple[Tensor, Tensor]]:
+    """The two pixels of ``count`` between which each of the 128 lies, with their shares; beyond them 0.
+
+    Only one where each lies on a pixel.
+    """
     place = (count - side) / 2 + torch.arange(SIDE, dtype=torch.float64) * (side / SIDE)
     place = (place * _STEPS).round() / _STEPS
     first = place.floor().long()
@@ -60,7 +60,9 @@ def _taps(count: int, side: int) -> list[tuple[Tensor, Tensor]]:
     for tap in (first, first + 1):
         share = 1 - (place - tap).abs()
         inside = (tap >= 0) & (tap < count)
-        taps.append((tap.clamp(0, count - 1), (share * inside).float()))
+        share = (share * inside).float()
+        if share.any():
+            taps.append((tap.clamp(0, count - 1).to(device), share.to(device)))
     return taps
 
 

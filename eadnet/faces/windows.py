@@ -43,16 +43,13 @@ def cut(picture: Tensor, window: np.ndarray, side: int) -> Tensor:
     across the window, and none of what lies between two pixels is averaged.
     """
     height, width = picture.shape[:2]
-    at = torch.arange(side, dtype=torch.float64) / side - 0.5
-    cosine, sine = float(np.cos(window[4])), float(np.sin(window[4]))
-    across, down = at * float(window[2]), at[:, None] * float(window[3])
-    x = _placed(float(window[0]) + cosine * across - sine * down, width)
-    y = _placed(float(window[1]) + sine * across + cosine * down, height)
-    left, top = int(x.min()), int(y.min())
-    right, bottom = int(np.ceil(float(x.max()))) + 1, int(np.ceil(float(y.max()))) + 1
+    at = np.arange(side) / side - 0.5
+    cosine, sine = np.cos(window[4]), np.sin(window[4])
+    across, down = at * window[2], at[:, None] * window[3]
+    left, right, x = _axis(window[0] + cosine * across, -sine * down, width)
+    top, bottom, y = _axis(window[1] + sine * across, cosine * down, height)
     part = picture[top:bottom, left:right].permute(2, 0, 1).float()
-    grid = torch.stack([_shares(x - left, right - left), _shares(y - top, bottom - top)], dim=-1)
-    grid = grid.to(part.device, torch.float32)
+    grid = torch.stack([x, y], dim=-1).to(part.device)
     seen = F.grid_sample(part[None], grid[None], "bilinear", "border", align_corners=True)[0]
     return seen.add_(0.5).floor_()
 
@@ -71,11 +68,16 @@ def in_picture(points: np.ndarray, window: np.ndarray) -> np.ndarray:
     )
 
 
-def _placed(values: Tensor, count: int) -> Tensor:
-    """Positions rounded as OpenCV does, within the picture's ``count`` pixels."""
-    return (values * _STEPS).round().div(_STEPS).clamp(0, count - 1)
+def _axis(across: np.ndarray, down: np.ndarray, count: int) -> tuple[int, int, Tensor]:
+    """Positions ``across`` [side] + ``down`` [side, 1] in a picture of ``count`` pixels along one axis.
 
-
-def _shares(values: Tensor, count: int) -> Tensor:
-    """Pixels -> the coordinates of grid_sample with aligned corners."""
-    return values * (2 / max(1, count - 1)) - 1
+    Gives the first pixel that is needed, the one past the last, and the positions between them as
+    grid_sample takes them, [side, side].
+    """
+    steps = np.add(across * _STEPS, down * _STEPS, dtype=np.float32)
+    places = torch.from_numpy(steps).round_().clamp_(0, (count - 1) * _STEPS)
+    low, high = (float(value) for value in places.aminmax())
+    first, past = int(low) // _STEPS, -int(-high // _STEPS) + 1
+    # Of aligned corners: the first pixel is -1, the last 1.
+    scale = 2 / max(1, past - 1 - first)
+    return first, past, places.mul_(scale / _STEPS).sub_(first * scale + 1)

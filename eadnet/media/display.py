@@ -19,6 +19,7 @@ _NARROW, _WIDE = Fraction(1, 8), Fraction(8)  # pixel aspects beyond are nonsens
 _LONGEST = 16384  # pixels of a side
 # Share of the pixels that must lie apart from both the line above and the one below, which are alike.
 _COMBED, _APART = 0.004, 12
+_AROUND = 4  # pixels beside a comb that are made up with it
 
 
 class Display:
@@ -42,12 +43,7 @@ class Display:
         Raises InputError for a pixel format that cannot be shown.
         """
         codec = (decoder or self._decoder).codec
-        if frame.interlaced_frame and _is_combed(frame):
-            frame = _progressive(frame)
-            self._note(
-                "is interlaced: every second line of moving parts is made up; a video that was deinterlaced "
-                "before is sharper"
-            )
+        combed = _combed(frame) if frame.interlaced_frame else None
         colour = colour_of(frame, codec, self._decoder.told)
         if colour.transfer in HDR_NAMES:
             self._note(
@@ -56,6 +52,12 @@ class Display:
             )
         try:
             pixels, alpha = self._to_rgb(frame, colour)
+            if combed is not None:
+                pixels = np.where(combed[..., None], self._to_rgb(_progressive(frame), colour)[0], pixels)
+                self._note(
+                    "is interlaced: every second line of moving parts is made up; a video that was "
+                    "deinterlaced before is sharper"
+                )
         except (ValueError, OSError, NotImplementedError) as error:
             raise InputError(
                 f"{self._name} holds {frame.format.name} pictures, which cannot be shown: convert it to MP4."
@@ -173,21 +175,33 @@ def fitted(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return whole
 
 
-def _is_combed(frame: Any) -> bool:
-    """Whether the two halves of an interlaced frame are of different moments: lines that stick out from
-    neighbours which are alike.
+def _combed(frame: Any) -> np.ndarray | None:
+    """Where the two halves of an interlaced frame are of different moments, bool [H, W]: around lines that
+    stick out from neighbours which are alike. None where they nowhere are.
     """
     if not frame.format.name.startswith(("yuv", "gray")):
-        return False
+        return None
     luma = planes(frame)[0]
     shift = frame.format.components[0].bits - 8
     lines = (luma >> shift if shift > 0 else luma).astype(np.int16)
     if len(lines) < 8:
-        return False
+        return None
     above, here, below = lines[:-2], lines[1:-1], lines[2:]
     sticks_out = (np.abs(here - above) > _APART) & (np.abs(here - below) > _APART)
     sticks_out &= ((here > above) == (here > below)) & (np.abs(above - below) < _APART // 2)
-    return bool(sticks_out.mean() > _COMBED)
+    if sticks_out.mean() <= _COMBED:
+        return None
+    return _grown(np.pad(sticks_out, ((1, 1), (0, 0))), _AROUND)
+
+
+def _grown(mask: np.ndarray, by: int) -> np.ndarray:
+    """A mask [H, W] and what lies within so many pixels of it."""
+    for axis in (0, 1):
+        sums = np.cumsum(np.pad(mask, [(by + 1, by) if a == axis else (0, 0) for a in (0, 1)]), axis)
+        size = mask.shape[axis]
+        late, early = np.arange(size) + 2 * by + 1, np.arange(size)
+        mask = np.take(sums, late, axis) > np.take(sums, early, axis)
+    return mask
 
 
 def _progressive(frame: Any) -> Any:

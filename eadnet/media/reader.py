@@ -35,7 +35,7 @@ log = get_logger(__name__)
 _HELD_BYTES = 64 << 20  # decoded frames that are kept for reading backwards
 _FORWARD = 300  # frames that are decoded and passed over before jumping is considered
 # Containers round the time of a frame to a millisecond: how much too late it may seem.
-_ROUNDING = Fraction(3, 2000)
+ROUNDING = Fraction(3, 2000)
 _EVEN = 0.8  # share of equal gaps from which on a video has one rate, and holes
 _TRIES = 3  # key frames further back that decoding is tried from
 
@@ -126,7 +126,7 @@ class VideoReader:
         """What is shown at time ``number`` / fps."""
         if not 0 <= number < self.count:
             raise IndexError(f"frame {number} of {self.count}")
-        moment = self._times[self._first] + number / self.fps + _ROUNDING
+        moment = self._times[self._first] + number / self.fps + ROUNDING
         place = min(bisect_right(self._times, moment) - 1, self._last)
         frame = self._frame(max(self._first, place))
         assert frame is not None
@@ -137,7 +137,7 @@ class VideoReader:
         """Whether frames are shown for differently long (by more than a millisecond's rounding)."""
         shown = self._times[self._first : self._last + 1]
         gaps = {b - a for a, b in zip(shown, shown[1:], strict=False)}
-        return bool(gaps) and max(gaps) - min(gaps) > 2 * _ROUNDING
+        return bool(gaps) and max(gaps) - min(gaps) > 2 * ROUNDING
 
     def close(self) -> None:
         for cursor in self._cursors:
@@ -154,8 +154,8 @@ class VideoReader:
         if not math.isfinite(start) or not math.isfinite(seconds):
             raise InputError(f"The part from {start:g} s on for {seconds:g} s is none: give finite numbers.")
         begin, end = Fraction(start), Fraction(start) + Fraction(seconds)
-        first = bisect_left(self._times, begin - _ROUNDING) if start > 0 else 0
-        last = bisect_left(self._times, end - _ROUNDING) if seconds > 0 else len(self._times)
+        first = bisect_left(self._times, begin - ROUNDING) if start > 0 else 0
+        last = bisect_left(self._times, end - ROUNDING) if seconds > 0 else len(self._times)
         first = max(first, self._shown_from)
         if first >= last:
             part = f"from {start:g} s on" + (f" for {seconds:g} s" if seconds > 0 else "")
@@ -196,6 +196,8 @@ class VideoReader:
             frame = cursor.advance()
             if frame is None:
                 break
+            if cursor.at in self._held:  # of two pictures of one time the first is shown
+                continue
             if cursor.at > place - self._most:
                 self._keep(cursor.at, self._pixels(frame, cursor))
             else:
@@ -351,7 +353,7 @@ class _Cursor:
         if frame.pts is None:
             return self.at + 1
         time = frame.pts * frame.time_base
-        if self.came_from > 0 and time < self._times[self.came_from] - _ROUNDING:
+        if self.came_from > 0 and time < self._times[self.came_from] - ROUNDING:
             return None  # shown before the key frame: it refers to pictures that were not decoded
         return max(0, bisect_right(self._times, time) - 1)
 
@@ -404,7 +406,7 @@ def _index(path: Path) -> _Index:
                 if is_broken(jump, float(packet.pts * base) > ends):
                     now = _Stretch(now.last + round(1 / told / base) - packet.pts)
                     stretches.append(now)
-                elif jump < -float(_ROUNDING):
+                elif jump < -float(ROUNDING):
                     now = _Stretch(now.aside, now.last)
                     stretches.append(now)
                 before = before if clock is None else clock
@@ -423,7 +425,7 @@ def _index(path: Path) -> _Index:
     keys: list[int] = []
     seeks: list[int] = []
     passed: list[tuple[int | None, int]] = []
-    lasts = Fraction(0)
+    durations: list[Fraction] = []
     for stretch in stretches:
         for stamp in sorted(stretch.stamps):
             late = stretch.floor is not None and stamp + stretch.aside <= stretch.floor
@@ -435,11 +437,13 @@ def _index(path: Path) -> _Index:
                 keys.append(len(times))
                 seeks.append(seek)
             times.append((stamp + stretch.aside) * base)
-            lasts = duration * base
-    fps = _rate(times, told)
+            durations.append(duration * base)
+    fps = usual_rate(times, told)
     # How long the last picture stays is not told by every container, and some tell nonsense.
     whole = Fraction(length, 1_000_000) if length else Fraction(0)
-    if not 0 < lasts <= max(2 / fps, whole - (times[-1] - times[0]) + _ROUNDING):
+    lasts = durations[-1]
+    true = len(times) < 2 or abs(durations[-2] - (times[-1] - times[-2])) <= 2 * ROUNDING
+    if not true or not 0 < lasts <= max(2 / fps, whole - (times[-1] - times[0]) + ROUNDING):
         lasts = 1 / fps
     if len(stretches) == 1:
         return _Index(times, times[-1] + lasts, fps, keys, seeks)
@@ -452,7 +456,7 @@ def _is_hidden(stream: Any, packet: Any) -> bool:
     return stream.codec_context.name == "vp8" and not (bytes(packet)[0] >> 4) & 1
 
 
-def _rate(times: list[Fraction], told: Fraction) -> Fraction:
+def usual_rate(times: list[Fraction], told: Fraction) -> Fraction:
     """Frames per second: that of most frames; the average where they have none in common.
 
     What the file tells is believed where the frames agree within a percent, as times are rounded.
@@ -461,7 +465,7 @@ def _rate(times: list[Fraction], told: Fraction) -> Fraction:
         return told
     gaps = np.diff(np.array([float(time) for time in times]))
     usual = float(np.median(gaps))
-    alike = gaps[np.abs(gaps - usual) <= 2 * float(_ROUNDING)]
+    alike = gaps[np.abs(gaps - usual) <= 2 * float(ROUNDING)]
     gap = float(alike.mean()) if len(alike) >= _EVEN * len(gaps) else float(gaps.mean())
     measured = 1 / gap
     if abs(measured / float(told) - 1) <= 0.01:

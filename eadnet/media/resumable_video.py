@@ -32,6 +32,8 @@ _TREE_FROM = 64
 _AAC_FRAME = 1024
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _BITS_PER_CHANNEL = 128_000
+# Of the finished file, which is of no use before it is whole: many packets with one write.
+_ORDINARY = {"movflags": "+faststart", "flush_packets": "0"}
 
 
 def most_waiting(width: int, height: int) -> int:
@@ -88,6 +90,7 @@ class ResumableVideo:
         self._codec: Any = None  # of the group that is being written
         self._packets: list[Any] = []
         self._pending = 0  # frames in it
+        self._given_up = False
         self._container: Any = None
         self._to_film = ToFilm()
         self._file: _Storage | None = None  # ours, so that no failure of the container leaves it open
@@ -146,10 +149,15 @@ class ResumableVideo:
             discard_partial(self.path)
             raise InputError("There are no frames to write: the clip is empty.")
         self._guarded(self._sound.finish)
-        self._close_container()
+        self._guarded(self._close_container)
         self._guarded(lambda: self._deliver(place or Named(self.path), on_frame))
-        self.close()
         return self.frames
+
+    def give_up(self) -> None:
+        """From another thread: end the group that is being written, without it, as soon as may be. After that
+        there is nothing left to do but `close`.
+        """
+        self._given_up = True
 
     def close(self) -> None:
         """Stop writing. What was written stays, and plays."""
@@ -170,6 +178,9 @@ class ResumableVideo:
                 pass
 
     def _deliver(self, place: Place, on_frame: Callable[[int], None] | None) -> None:
+        assert self._file is not None
+        if self._file.failed:  # by the end of the container
+            raise self._file.failed
         try:
             delivered = self._delivered(place, on_frame)
         except FileNotFoundError:  # somebody has removed the folder in this moment: not twice
@@ -183,7 +194,11 @@ class ResumableVideo:
         whole = _whole_path(self.path)
         whole.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _rewrap(self._file, whole, on_frame)
+            if (count := _rewrap(self._file, whole, on_frame)) != self.frames:
+                raise InputError(
+                    f"The unfinished video has {count} of {self.frames} frames: somebody has changed "
+                    f"{partial_path(self.path)}; render it again."
+                )
             return move_to(place, whole)
         except BaseException:
             whole.unlink(missing_ok=True)
@@ -227,7 +242,11 @@ class ResumableVideo:
         codec.flags |= 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER
 
     def _write_group(self) -> None:
-        packets = [*self._packets, *self._codec.encode(None)]
+        packets = self._packets
+        for packet in self._codec.encode_lazy(None):
+            packets.append(packet)
+            if self._given_up:
+                return
 
         def mux() -> None:
             for packet in packets:
@@ -345,25 +364,34 @@ def _copied(packet: Any, stream: Any, data: bytes | None = None) -> Any:
     return copy
 
 
-def _rewrap(partial: io.FileIO, path: Path, on_frame: Callable[[int], None] | None) -> None:
-    """The same packets as an ordinary MP4 that starts playing while it loads."""
+def _rewrap(partial: io.FileIO, path: Path, on_frame: Callable[[int], None] | None) -> int:
+    """The same packets as an ordinary MP4 that starts playing while it loads; how many frames it has."""
     import av
 
+    count = 0
     partial.seek(0)
-    with (
-        av.open(partial, "r", format="mp4") as source,
-        _Storage(path, "w+b") as file,
-        av.open(file, "w", format="mp4", options={"movflags": "+faststart"}) as target,
-    ):
-        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
-        count = 0
-        for packet in source.demux():
-            if packet.size == 0:
-                continue
-            target.mux_one(_copied(packet, streams[packet.stream.index]))
-            count += packet.stream.type == "video"
-            if on_frame is not None and packet.stream.type == "video":
-                on_frame(count)
+    with _Storage(path, "w+b") as file:
+        try:
+            with av.open(partial, "r", format="mp4") as source:
+                ticks = source.streams.video[0].time_base.denominator
+                options = {**_ORDINARY, "video_track_timescale": str(ticks)}
+                with av.open(file, "w", format="mp4", options=options) as target:
+                    # As they are ("opaque"): PyAV 14 would open an encoder, and describe its packets.
+                    streams = {
+                        stream.index: target.add_stream_from_template(stream, opaque=True)
+                        for stream in source.streams
+                    }
+                    for packet in source.demux():
+                        if packet.size == 0:
+                            continue
+                        target.mux_one(_copied(packet, streams[packet.stream.index]))
+                        if packet.stream.type == "video":
+                            count += 1
+                            if on_frame is not None:
+                                on_frame(count)
+        except av.FFmpegError as error:
+            raise file.failed or error from error
+    return count
 
 
 class _AudioTrack:

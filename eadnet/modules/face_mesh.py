@@ -33,7 +33,8 @@ class _Block(nn.Module):
         shortcut = F.max_pool2d(x, 2) if self.halved else x
         if self.added:
             shortcut = F.pad(shortcut, (0, 0, 0, 0, 0, self.added))
-        return self.slopes_out(self.widen(self.depthwise(self.slopes(self.narrow(x)))) + shortcut)
+        inside = self.widen(self.depthwise(self.slopes(self.narrow(x))))
+        return self.slopes_out(inside.add_(shortcut))
 
 
 class FaceMesh(nn.Module):

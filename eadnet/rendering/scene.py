@@ -8,13 +8,16 @@ from typing import Any
 
 from torch import Tensor
 
+from ..captions.mixed import MixedTokens
+from ..faces.face import FaceDetector
 from ..fingerprints import fingerprint
 from ..media.lengths import Length
 from ..media.reader import Pictures
 from ..media.sound import Sound
 from ..media.speech import Speech
 from ..sampling import Sampling
-from .croppers import Cropper
+from .croppers import CentreCropper, Cropper
+from .face_check import check_face_in_place
 from .networks import Networks
 
 
@@ -28,7 +31,8 @@ class Scene:
     region         [1, R, R], 1 where pixels are generated
     sound          the recording as it was given, for the video's sound track; None for a video without
     speech         the same at 16 kHz
-    emotion        tokens [L, D], or [T, L, D] when they change over time, or None
+    emotion        tokens [L, D], or [T, L, D] (or what these are mixed from) when they change over time, or
+                   None
     null_emotion   [L, D], those of the empty sentence; None is the model's path without emotion
     silence_gate   whether the mouth closes where the recording has a pause
     reference      a crop [3, R, R] in [-1, 1] that shows what the person looks like; None: every frame does
@@ -42,7 +46,7 @@ class Scene:
     speech: Speech
     fps: Fraction
     length: Length
-    emotion: Tensor | None = None
+    emotion: Tensor | MixedTokens | None = None
     null_emotion: Tensor | None = None
     silence_gate: bool = True
     reference: Tensor | None = None
@@ -51,6 +55,14 @@ class Scene:
         """The face in the first frame, [1, 3, R, R] in [-1, 1]."""
         first = self.length.at(0)
         return self.cropper.crop(self.pictures.picture(first)[None], [first])
+
+    def check_face(self, framing: str, detector: FaceDetector | None = None) -> None:
+        """Raise `NoFaceInPlace` where the centred square is taken and no face sits in it as it should (see
+        `check_face_in_place`). A face that was followed, or entered by hand, is taken as it is.
+        """
+        if isinstance(self.cropper, CentreCropper):
+            used = range(min(self.length.frames, self.length.available))
+            check_face_in_place(self.pictures.picture, used, framing, self.cropper.resolution, detector)
 
     def fingerprint(self, networks: Networks, sampling: Sampling, smoothing: float) -> str:
         """A short name that changes with whatever decides the frames of a render and their sound, and with

@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from .. import __version__
-from ..errors import InputError
 from ..fingerprints import fingerprint
-from ..media.background_writer import BackgroundWriter
-from ..media.places import Named, Place, check_place
-from ..media.resumable_video import ResumableVideo, most_waiting, writer_identity
-from ..memory import with_less
+from ..media.places import Place
+from ..media.resumable_video import writer_identity
 from ..printable import get_logger
 from ..sampling import Sampling
 from .estimate import estimate_render
+from .film import Film, RenderedFile, file_place, write_film
 from .frames import render_frames
 from .networks import Networks
-from .progress import OnProgress, StageProgress
+from .progress import OnProgress
 from .scene import Scene
-from .unfinished import FOLDER, Unfinished, unfinished_video
 
 logger = get_logger(__name__)
 
 SMALLEST_WINDOW = 4  # frames, to which a window shrinks when memory runs out
-
-
-@dataclass(frozen=True)
-class RenderedFile:
-    """What came out at ``path``: ``frames`` of which ``continued`` were there from an earlier attempt, in
-    ``seconds``; the ``window`` that memory allowed.
-    """
-
-    path: Path
-    frames: int
-    continued: int
-    seconds: float
-    window: int
 
 
 def render_to_file(
@@ -53,6 +37,7 @@ def render_to_file(
     resume: bool = False,
     unfinished: Path | None = None,
     on_progress: OnProgress | None = None,
+    check: Callable[[], object] = lambda: None,
 ) -> RenderedFile:
     """Render a scene into an MP4 file with its sound.
 
@@ -61,62 +46,45 @@ def render_to_file(
     is continued, with identical pixels, by whatever render makes the same video, under whatever name. When
     memory runs out while pictures are encoded or decoded, fewer are at a time (see `render_frames`). When it
     runs out in the U-Net before the first frame is written, the window is halved, and a message says so:
-    another window gives a slightly different clip.
+    another window gives a slightly different clip. To cancel, raise inside ``on_progress`` or ``check``,
+    which is called while there is nothing to report.
     Raises InputError for whatever cannot work, in one sentence.
     """
-    if isinstance(place, (str, os.PathLike)):
-        path = Path(place)
-        if not path.name or path.is_dir():
-            raise InputError(f"'{path}' is a folder: give the name of the video's file in it.")
-        place = Named(path.absolute())
-    folder = unfinished or place.folder / FOLDER
-    check_place(place)
-    started = time.monotonic()
     plan = estimate_render(networks, scene, sampling)
+    place = file_place(place)
     logger.info("Rendering %s.", plan)
     for warning in plan.warnings(place.folder):
         logger.warning(warning)
-    key = render_key(networks, scene, sampling, smoothing, quality)
-    with unfinished_video(folder, key, resume) as ours:
-        earlier = ours.window() if resume else None
-        if resume and earlier is None:
-            logger.info("There is nothing to resume in %s: starting from the beginning.", folder)
 
-        def attempt(window: int) -> RenderedFile:
-            ours.write(window)
-            video = ResumableVideo(
-                ours.path, scene.fps, scene.sound, _sound_end(scene), quality, resume=window == earlier
-            )
-            continued = video.frames
-            try:
-                if continued < scene.length.frames:
-                    frames = render_frames(
-                        networks,
-                        scene,
-                        sampling.with_window(window),
-                        smoothing=smoothing,
-                        first_frame=continued,
-                        on_progress=on_progress,
-                    )
-                    with BackgroundWriter(video.write, most_waiting(*scene.pictures.size)) as write:
-                        for frame in frames:
-                            write(frame)
-                count = video.finish(place, _report_finish(scene, on_progress))
-            except BaseException:  # Ctrl-C too: what is written is to play
-                video.close()
-                _leave(ours, video)
-                raise
-            return RenderedFile(video.path, count, continued, time.monotonic() - started, window)
-
-        made = with_less(
-            attempt,
-            sampling.window if earlier is None else earlier,
-            SMALLEST_WINDOW,
-            "frames in a window; the result differs a little",
-            may_repeat=lambda: not ours.video.exists(),
+    def frames_from(first: int, window: int) -> Iterator[np.ndarray]:
+        return render_frames(
+            networks,
+            scene,
+            sampling.with_window(window),
+            smoothing=smoothing,
+            first_frame=first,
+            on_progress=on_progress,
         )
-        ours.discard()
-        return made
+
+    return write_film(
+        place,
+        Film(
+            key=render_key(networks, scene, sampling, smoothing, quality),
+            frames=scene.length.frames,
+            fps=scene.fps,
+            size=scene.pictures.size,
+            sound=scene.sound,
+            seconds=_sound_end(scene),
+            quality=quality,
+        ),
+        frames_from,
+        sampling.window,
+        SMALLEST_WINDOW,
+        resume=resume,
+        unfinished=unfinished,
+        on_progress=on_progress,
+        check=check,
+    )
 
 
 def render_key(
@@ -126,20 +94,6 @@ def render_key(
     return fingerprint(
         scene.fingerprint(networks, sampling, smoothing), writer_identity(quality), __version__
     )
-
-
-def _report_finish(scene: Scene, on_progress: OnProgress | None) -> Callable[[int], None] | None:
-    if on_progress is None:
-        return None
-    return lambda done: on_progress(StageProgress("finish", done, scene.length.frames))
-
-
-def _leave(ours: Unfinished, video: ResumableVideo) -> None:
-    """After a failure: keep what plays and can be continued, remove what does neither."""
-    if video.frames == 0:
-        ours.discard()
-    else:
-        logger.warning("%d frames are finished in %s.", video.frames, ours.video)
 
 
 def _sound_end(scene: Scene) -> float | None:

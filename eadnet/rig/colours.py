@@ -58,4 +58,6 @@ def colours(picture: Tensor, points: Tensor, sclera: Tensor) -> Colours:
     # Nothing in a mouth is a saturated colour, whatever the light.
     tooth = 0.80 * tooth + 0.20 * luminance(tooth)
     tooth = tooth.clamp(0, 242)
-    return Colours(skin, lip, white, white / on_white.clamp(min=1), tooth, float(luminance(tooth)) / 200)
+    return Colours(
+        skin, lip, white, white / on_white.clamp(min=1), tooth, float(luminance(tooth)) / 200
+    )

@@ -47,16 +47,7 @@ class Stage:
             self,
             **{
                 name: getattr(self, name).to(device)
-                for name in (
-                    "picture",
-                    "points",
-                    "displaced",
-                    "head",
-                    "sheets",
-                    "upright",
-                    "inside",
-                    "shading",
-                )
+                for name in ("picture", "points", "displaced", "head", "sheets", "upright", "inside", "shading")
             },
             eyeballs=tuple(ball.to(device) for ball in self.eyeballs),
         )
@@ -125,11 +116,7 @@ def _within(stage: Stage, field: Tensor, box: Box) -> Tensor:
         -1,
     )
     return F.grid_sample(
-        field.permute(0, 3, 1, 2),
-        grid[None].expand(len(field), -1, -1, -1),
-        "bilinear",
-        "border",
-        align_corners=True,
+        field.permute(0, 3, 1, 2), grid[None].expand(len(field), -1, -1, -1), "bilinear", "border", align_corners=True
     )
 
 
@@ -224,15 +211,10 @@ def _light(stage: Stage, moment: Moment, frames: Tensor, upper: Tensor) -> None:
     y = box[1] + (torch.arange(rows, device=device) + 0.5) * (box[3] - box[1]) / rows - 0.5
     x0, y0, x1, y1 = stage.sheets.region
     at = torch.stack(
-        torch.meshgrid((x - x0) * (2 / (x1 - 1 - x0)) - 1, (y - y0) * (2 / (y1 - 1 - y0)) - 1, indexing="xy"),
-        -1,
+        torch.meshgrid((x - x0) * (2 / (x1 - 1 - x0)) - 1, (y - y0) * (2 / (y1 - 1 - y0)) - 1, indexing="xy"), -1
     )
     moves = F.grid_sample(
-        upper.permute(0, 3, 1, 2),
-        at[None].expand(len(maps), -1, -1, -1),
-        "bilinear",
-        "border",
-        align_corners=True,
+        upper.permute(0, 3, 1, 2), at[None].expand(len(maps), -1, -1, -1), "bilinear", "border", align_corners=True
     )
     grid = torch.stack(
         [
@@ -243,17 +225,13 @@ def _light(stage: Stage, moment: Moment, frames: Tensor, upper: Tensor) -> None:
     )
     small = F.grid_sample(maps, grid, "bilinear", "zeros", align_corners=False)
     size = (box[3] - box[1], box[2] - box[0])
-    log = (
-        small if small.shape[2:] == size else F.interpolate(small, size, mode="bilinear", align_corners=False)
-    )
+    log = small if small.shape[2:] == size else F.interpolate(small, size, mode="bilinear", align_corners=False)
     part = _cut(frames, stage, box)[:, :3]
     # Dark loses red last, as blood does; bright stops short of white.
     for channel, share in enumerate((0.86, 1.0, 1.05)):
         factor = torch.exp(log[:, 0] * share)
         value = part[:, channel]
-        part[:, channel] = torch.where(
-            factor > 1, value + (factor - 1) * value * (1 - value / 265).clamp(min=0), value * factor
-        )
+        part[:, channel] = torch.where(factor > 1, value + (factor - 1) * value * (1 - value / 265).clamp(min=0), value * factor)
 
 
 def _opens(stage: Stage, moment: Moment) -> Tensor:

@@ -21,9 +21,7 @@ def catmull_rom(points: Tensor, samples: int) -> Tensor:
     place = t.long().clamp(max=count - 2)
     t = (t - place)[:, None]
     p0, p1, p2, p3 = (padded[..., place + shift, :] for shift in range(4))
-    return 0.5 * (
-        2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3
-    )
+    return 0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3)
 
 
 class Graphs:

@@ -35,12 +35,7 @@ class Eyeball:
 
     def to(self, device: torch.device) -> Eyeball:
         return Eyeball(
-            self.side,
-            self.seen.to(device),
-            self.whole.to(device),
-            self.box,
-            self.centre.to(device),
-            self.radius,
+            self.side, self.seen.to(device), self.whole.to(device), self.box, self.centre.to(device), self.radius
         )
 
 
@@ -97,7 +92,9 @@ def eyeball(
     x0, y0, x1, y1 = box
     tile = picture[:, y0:y1, x0:x1]
     inside, radii = _zones(points, upright, box, eye, inset=max(1.0, 0.012 * scale))
-    white, _ = diffused(tile, inside * (radii > 1.08), tuple(max(0.5, s * scale / 130) for s in _SPREAD))
+    white, _ = diffused(
+        tile, inside * (radii > 1.08), tuple(max(0.5, s * scale / 130) for s in _SPREAD)
+    )
     share = blurred((inside * (radii > 1.08))[None, None], 30 * scale / 130)[0, 0]
     white = torch.where((share > 1e-3)[None], white, sclera[:, None, None])
     # The rim of the opening is in the lids' shadow, so what diffuses from it is darker than the eye's middle.

@@ -40,15 +40,34 @@ def mix(parameters: Tensor, rest: Rest, names: tuple[str, ...]) -> Tensor:
     v = {name: rows[:, column] for name, column in INDEX.items()}
     for name, amount in rest.taken.items():
         v[name] = v[name] - amount * (1 - v[name].clamp(0, 1))
+    _together(v)
     _lids(v)
     _mouth(v, rest)
     return torch.stack([v[name] for name in names], dim=1)
 
 
+def _together(v: dict[str, Tensor]) -> None:
+    """What comes along when an action is strong, as muscles that lie together pull together."""
+    scowl = 0.5 * (v["brow_lower_l"].clamp(0, 1) ** 2 + v["brow_lower_r"].clamp(0, 1) ** 2)
+    # Brows that are pressed down drag on the root of the nose (procerus), and clench the mouth's corners.
+    v["nose_wrinkle"] = (v["nose_wrinkle"] + 0.40 * scowl).clamp(max=1.1)
+    stretch = v["lip_stretch"].clamp(0, 1) ** 2
+    # A mouth stretched by fear bares the teeth (platysma): a square, not a slit.
+    v["upper_lip_raise"] = v["upper_lip_raise"] + 0.40 * stretch
+    v["lower_lip_depress"] = v["lower_lip_depress"] + 0.30 * stretch
+    for side in "lr":
+        v[f"frown_{side}"] = v[f"frown_{side}"] + 0.22 * scowl + 0.30 * stretch
+        # Both ends of a brow together lift its middle by little more than one of them.
+        inner, outer = v[f"inner_brow_up_{side}"].clamp(min=0), v[f"outer_brow_up_{side}"].clamp(min=0)
+        v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] * (1 - 0.18 * outer)
+        v[f"outer_brow_up_{side}"] = v[f"outer_brow_up_{side}"] * (1 - 0.18 * inner)
+
+
 def _lids(v: dict[str, Tensor]) -> None:
     for side in "lr":
         smile, cheek = v[f"smile_{side}"].clamp(min=0), v[f"cheek_raise_{side}"]
-        narrow = v[f"lid_tighten_{side}"] + 0.20 * smile + 0.42 * smile * cheek
+        wrinkle = v["nose_wrinkle"].clamp(0, 1) ** 2
+        narrow = v[f"lid_tighten_{side}"] + 0.20 * smile + 0.42 * smile * cheek + 0.50 * wrinkle
         frown = v[f"brow_lower_{side}"]
         # A brow that comes down hard presses on the lid: anger narrows, it does not only stare.
         widen = v[f"upper_lid_raise_{side}"] * (1 - 0.35 * frown)
@@ -77,5 +96,9 @@ def _mouth(v: dict[str, Tensor], rest: Rest) -> None:
         + (FUNNEL_UP + FUNNEL_DOWN) * v["lip_funnel"]
     )
     own = rest.gap * (1 - rest.closes)
-    v["close"] = (1 - apart) * (gap + own) + 0.55 * v["lip_bite"] * gap + rest.gap * rest.closes
+    # In disgust the lower lip follows the upper one: little shows between them.
+    follows = 0.55 * v["nose_wrinkle"].clamp(0, 1) * UPPER_RAISE * v["upper_lip_raise"] * apart
+    v["close"] = (
+        (1 - apart) * (gap + own) + follows + 0.55 * v["lip_bite"] * gap + rest.gap * rest.closes
+    )
     v["jaw_open"] = kept

@@ -203,10 +203,7 @@ def look_inside(
     groove = 1 - 0.16 * torch.exp(-((tu / 0.12) ** 2)) * (tv > -0.7)
     gloss = 0.16 * torch.exp(-(((tu.abs() - 0.28) / 0.16) ** 2) - ((tv + 0.55) / 0.22) ** 2)
     lit = (0.60 + 0.40 * (1 - radius).clamp(0, 1)) * groove * (0.80 + 0.20 * (-tv).clamp(-1, 1))
-    tongue_colour = (
-        b.new_tensor(_TONGUE)[None, :, None, None] * tone * lit[:, None]
-        + 255 * gloss[:, None] * palette.level
-    )
+    tongue_colour = b.new_tensor(_TONGUE)[None, :, None, None] * tone * lit[:, None] + 255 * gloss[:, None] * palette.level
     picture = torch.lerp(picture, tongue_colour, dome[:, None])
     # Teeth: the lower row goes with the jaw, the upper one is fixed to the skull.
     move = drop * inside.down[:, None, None, None]  # [2, T, 1, 1]

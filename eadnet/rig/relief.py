@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .canonical import Canonical
+from .curves import catmull_rom
 from .topology import (
     BROWS,
     CHEEK,
@@ -25,7 +26,6 @@ from .topology import (
     SIGN,
     WING,
 )
-from .curves import catmull_rom
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +48,7 @@ class _Map:
         self.across = x / x.norm()
         self.down = torch.stack([-self.across[1], self.across[0]])
 
-    def put(
-        self, name: str, height: Tensor | None = None, hollow: Tensor | None = None, share: float = 1.0
-    ) -> None:
+    def put(self, name: str, height: Tensor | None = None, hollow: Tensor | None = None, share: float = 1.0) -> None:
         for maps, value in ((self.height, height), (self.hollow, hollow)):
             if value is not None:
                 maps[name] = maps[name] + share * value if name in maps else share * value
@@ -86,13 +84,7 @@ class _Map:
         )
 
     def fold(
-        self,
-        points: Tensor,
-        width: float,
-        depth: float,
-        bulge: float = 0.0,
-        side: float = 1.0,
-        reach: float = 3.5,
+        self, points: Tensor, width: float, depth: float, bulge: float = 0.0, side: float = 1.0, reach: float = 3.5
     ) -> tuple[Tensor, Tensor]:
         """(height, hollow) of a fold along canonical points: a groove `width` wide and a bulge of so much beside it."""
         distance, signed, share = self.line(points)
@@ -128,18 +120,23 @@ def relief(face: Canonical, places: Tensor) -> Relief:
 def _cheek(on: _Map, skin: Tensor, side: str) -> None:
     sign = SIGN[side]
     # From the wing of the nose outwards and down; the cheek is pushed over it from outside.
-    fold = skin[list(NASOLABIAL[side])].clone()
-    height, hollow = on.fold(fold, 0.038, 0.020, bulge=0.034, side=-sign, reach=5.0)
-    on.put(f"smile_{side}", height, hollow, 1.0)
-    on.hollow[f"smile_{side}"] *= 0.20
-    for name, share in (("upper_lip_raise", 0.75), ("nose_wrinkle", 0.80)):
-        on.put(name, height * share, hollow * 0.20 * share)
-    on.put(f"frown_{side}", height * 0.25, hollow * 0.05)
-    apple = skin[CHEEK[side]] + torch.tensor([0.03 * sign, -0.12, 0.0])
-    on.put(f"smile_{side}", 0.060 * on.bump(apple, 0.24, 0.18))
-    bone = skin[CHEEKBONE[side]]
-    on.put(f"cheek_raise_{side}", 0.050 * on.bump(bone + torch.tensor([-0.04 * sign, 0.02, 0.0]), 0.26, 0.13))
+    wing, upper, lower, inner, lip = (skin[i] for i in NASOLABIAL[side])
     corner = skin[CORNER[side]]
+    fold = torch.stack(
+        [
+            wing + torch.tensor([0.01 * sign, -0.03, 0.0]),
+            0.5 * upper + 0.2 * lower + 0.3 * inner,
+            0.5 * lip + 0.5 * (lower + torch.tensor([0.0, 0.13, 0.0])),
+            corner + torch.tensor([0.13 * sign, 0.02, 0.0]),
+        ]
+    )
+    height, hollow = on.fold(fold, 0.045, 0.006, bulge=0.018, side=-sign, reach=6.0)
+    for name, share in ((f"smile_{side}", 1.0), ("upper_lip_raise", 0.7), ("nose_wrinkle", 0.8), (f"frown_{side}", 0.2)):
+        on.put(name, height * share, hollow * 0.15 * share)
+    apple = skin[CHEEK[side]] + torch.tensor([0.03 * sign, -0.12, 0.0])
+    on.put(f"smile_{side}", 0.050 * on.bump(apple, 0.30, 0.24))
+    bone = skin[CHEEKBONE[side]]
+    on.put(f"cheek_raise_{side}", 0.034 * on.bump(bone + torch.tensor([-0.04 * sign, 0.02, 0.0]), 0.30, 0.16))
     pit = on.bump(corner + torch.tensor([0.035 * sign, 0.0, 0.0]), 0.05, 0.07)
     on.put(f"smile_{side}", hollow=-0.14 * pit)
     dent = on.bump(corner + torch.tensor([0.055 * sign, 0.0, 0.0]), 0.045, 0.09)
@@ -177,11 +174,11 @@ def _brow(on: _Map, skin: Tensor, side: str) -> None:
     # Between the brows, where the skin is squeezed together: a line beside the brow's end, and a bulge inside it.
     x, y, z = inner.tolist()
     line = torch.tensor([[x * 0.56, y - 0.15, z], [x * 0.46, y - 0.03, z], [x * 0.52, y + 0.11, z]])
-    height, hollow = on.fold(line, 0.026, 0.016, bulge=0.012, side=sign)
-    on.put(f"brow_lower_{side}", height, 0.36 * hollow)
+    height, hollow = on.fold(line, 0.024, 0.005, bulge=0.006, side=sign, reach=5.0)
+    on.put(f"brow_lower_{side}", height, 0.34 * hollow)
     middle = skin[list(brow.upper)].mean(0)
     ridge = on.bump([float(middle[0]) * 0.80, float(middle[1]) + 0.02, z], 0.26, 0.07)
-    on.put(f"brow_lower_{side}", 0.030 * ridge)
+    on.put(f"brow_lower_{side}", 0.018 * ridge)
     shadow = on.bump([float(inner[0]) * 1.05, float(inner[1]) + 0.15, z], 0.17, 0.06)
     on.put(f"brow_lower_{side}", hollow=-0.30 * shadow)
     generator = torch.Generator().manual_seed(11 if side == "l" else 12)
@@ -195,7 +192,7 @@ def _brow(on: _Map, skin: Tensor, side: str) -> None:
         line = torch.stack([xs, ys, depth + 0.25 * xs**2], 1)
         distance, signed, share = on.line(line)
         broken = 1 - 0.35 * torch.sin(share * (6.0 + 2 * number) + number) ** 2
-        ends = torch.exp(-(((share - 0.35) / 0.55) ** 4))
+        ends = torch.exp(-((share - 0.35) / 0.55) ** 4)
         groove = torch.exp(-((distance / 0.018) ** 2)) * broken * ends
         swell = torch.exp(-(((signed.abs() - 0.05) / 0.035) ** 2)) * (distance < 0.15) * ends
         height, hollow = 0.007 * strength * (0.6 * swell - groove), -0.15 * strength * groove

@@ -25,9 +25,7 @@ def rest_of(
     gap = float((face.points[[14, 317, 87], 1] - face.points[[13, 312, 82], 1]).mean().clamp(min=0))
     known = shapes or {}
     strong = [
-        shape
-        for shape, _, least, _ in _SHAPES
-        if max(known.get(shape + s, 0.0) for s in _SIDES.values()) > least
+        shape for shape, _, least, _ in _SHAPES if max(known.get(shape + s, 0.0) for s in _SIDES.values()) > least
     ]
     wide = gap > WIDE_OPEN
     if calm is None:

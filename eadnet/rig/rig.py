@@ -16,6 +16,7 @@ from .colours import colours
 from .compose import Stage, compose
 from .expression import INDEX, PARAMETERS
 from .eyes import eyeball, sclera_pixels
+from .hair import hair_below
 from .mixing import Rest, mix
 from .mouth import inside_of
 from .patch import Box, Upright, box_around
@@ -71,12 +72,13 @@ class Rig:
         notes = _turned(face)
         height, width = given.shape[:2]
         _inside(points, (height, width))
-        ground = Ground.of(face.points[:SKIN])
+        planes = given.cpu().permute(2, 0, 1).float()
+        planes = planes.expand(3, -1, -1).contiguous() if len(planes) == 1 else planes.contiguous()
+        mesh = points.detach().cpu().float()[:SKIN, :2]
+        ground = Ground.of(face.points[:SKIN], hair_below(planes[:3], mesh, face.scale))
         moves = units(ground)
         fields = sheets(face, ground, moves, (height, width))
         rest, more = rest_of(face, shapes, calm)
-        planes = given.cpu().permute(2, 0, 1).float()
-        planes = planes.expand(3, -1, -1).contiguous() if len(planes) == 1 else planes.contiguous()
         stage = _stage(planes, points.detach().cpu().float(), face, fields, moves)
         target = torch.device(device) if device is not None else picture.device
         return cls(face, rest, stage.to(target), given, (*notes, *more))
@@ -204,9 +206,7 @@ def _inside(points: Tensor, size: tuple[int, int]) -> None:
         )
 
 
-def _stage(
-    planes: Tensor, points: Tensor, face: Canonical, fields: object, moves: dict[str, Tensor]
-) -> Stage:
+def _stage(planes: Tensor, points: Tensor, face: Canonical, fields: object, moves: dict[str, Tensor]) -> Stage:
     from .sheets import Sheets
 
     assert isinstance(fields, Sheets)

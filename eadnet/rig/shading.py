@@ -41,7 +41,9 @@ def light_of(picture: Tensor, points: Tensor, face: Canonical) -> Tensor:
     basis = torch.cat([normals[use], torch.ones(int(use.sum()), 1)], 1)
     prior = torch.tensor([*_PLAIN_LIGHT, 0.0]) * 0.45
     weight = 0.10 * len(basis) * torch.diag(torch.tensor([1.0, 1.0, 1.0, 0.01]))
-    found = torch.linalg.solve(basis.T @ basis + weight, basis.T @ value[use] + weight @ prior)[:3]
+    found = torch.linalg.solve(
+        basis.T @ basis + weight, basis.T @ value[use] + weight @ prior
+    )[:3]
     found[2] = found[2].clamp(max=-0.15)
     return found / found.norm().clamp(min=1e-6)
 
@@ -141,7 +143,7 @@ def _rest_height(face: Canonical, places: Tensor) -> Tensor:
     """Height of the face towards the viewer, over places in eye distances, [h, w]."""
     from .spline import thin_plate
 
-    placed = face.points[:SKIN] @ face.axes.T
+    placed = (face.points[:SKIN] @ face.axes.T)
     height = -placed[:, 2:]
     return thin_plate(placed[:, :2], height, places.reshape(-1, 2), 5e-3).reshape(places.shape[:2])
 

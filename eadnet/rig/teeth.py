@@ -174,16 +174,12 @@ def _paint(
     half = half / half.norm()
     shine = ((nx * half[0] + ny * half[1] + nz * half[2]) / norm).clamp(min=0) ** 60
     fall = torch.exp(-2.6 * depth) * (1 - 0.25 * (s.abs() / 0.6).clamp(max=1) ** 2)
-    gap = 1 - 0.36 * torch.exp(-((((1 - u.abs()) * width / 2) / 0.0055) ** 2)) * (
-        0.55 + 0.45 * (1 - v.clamp(0, 1))
-    )
+    gap = 1 - 0.36 * torch.exp(-(((1 - u.abs()) * width / 2) / 0.0055) ** 2) * (0.55 + 0.45 * (1 - v.clamp(0, 1)))
     lum = (0.62 + 0.44 * lambert) * fall * gap * (1 + per_tooth(varied(0.025)))
     tip = torch.exp(-((v / 0.16) ** 2))  # thin enamel: bluish, a little translucent
     root = (v - 0.45).clamp(0, 1)  # warmer towards the gum
     colour = colours.tooth[:, None, None] * lum
-    colour = colour * torch.stack(
-        [1 - 0.05 * tip, 1 - 0.02 * tip - 0.03 * root, 1 + 0.01 * tip - 0.10 * root]
-    )
+    colour = colour * torch.stack([1 - 0.05 * tip, 1 - 0.02 * tip - 0.03 * root, 1 + 0.01 * tip - 0.10 * root])
     colour = colour + 26 * shine * fall
     gum = torch.tensor(_GUM)[:, None, None] * colours.tint[:, None, None] * colours.level
     wet = 1 + 0.25 * torch.exp(-(((v - 1.12) / 0.08) ** 2))

@@ -40,7 +40,8 @@ NOSE_ROOT = 6
 WING = {"r": 129, "l": 358}
 CHEEKBONE = {"r": 117, "l": 346}
 CHEEK = {"r": 205, "l": 425}
-NASOLABIAL = {"r": (129, 203, 206, 216), "l": (358, 423, 426, 436)}
+# Beside the fold from nose to mouth: wing, two of the cheek, two of the upper lip.
+NASOLABIAL = {"r": (129, 203, 206, 165, 186), "l": (358, 423, 426, 391, 410)}
 FOREHEAD = 9
 
 # What the face's axes are measured by.

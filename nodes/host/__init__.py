@@ -25,7 +25,15 @@ from .memory import (
     result_device,
     unet_dtype,
 )
-from .progress import NodeProgress, check_cancelled, latent_previewer, show_text, sleep
+from .progress import (
+    NodeProgress,
+    cancellable,
+    check_cancelled,
+    latent_previewer,
+    show_picture,
+    show_text,
+    sleep,
+)
 from .results import (
     check_prefix,
     note_result,
@@ -50,6 +58,7 @@ __all__ = [
     "OnDemand",
     "VideoFrames",
     "VideoPart",
+    "cancellable",
     "captioner_fingerprint",
     "captioner_names",
     "captioner_path",
@@ -73,6 +82,7 @@ __all__ = [
     "output_place",
     "register_model_folder",
     "result_device",
+    "show_picture",
     "show_text",
     "sleep",
     "temporary_folder",

@@ -4,19 +4,41 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import comfy.latent_formats
 import comfy.utils
 import latent_preview
+import numpy as np
 from comfy import model_management
-from torch import Tensor
+from PIL import Image
+from torch import Tensor, nn
 
 
 def check_cancelled() -> None:
     """Raises when the user has pressed Cancel."""
     model_management.throw_exception_if_processing_interrupted()
+
+
+@contextmanager
+def cancellable(*networks: Any) -> Iterator[None]:
+    """Answers Cancel within networks, too: before each of their layers, where they run on the processor and
+    once through them takes seconds.
+    """
+    with ExitStack() as hooks:
+        for network in networks:
+            parameter = next(network.parameters(), None) if isinstance(network, nn.Module) else None
+            if parameter is not None and parameter.device.type == "cpu":
+                for layer in network.modules():
+                    if next(layer.children(), None) is None:
+                        hooks.callback(layer.register_forward_pre_hook(_check_before).remove)
+        yield
+
+
+def _check_before(layer: nn.Module, inputs: Any) -> None:
+    check_cancelled()
 
 
 class NodeProgress:
@@ -59,6 +81,13 @@ def sleep(seconds: float) -> None:
     while (left := end - time.monotonic()) > 0:
         check_cancelled()
         time.sleep(min(left, 0.1))
+
+
+def show_picture(picture: np.ndarray, node_id: str | None) -> None:
+    """Show a picture uint8 [H, W, 3] in a node, as a preview of what it works on."""
+    comfy.utils.ProgressBar(1, node_id=node_id).update_absolute(
+        0, preview=("JPEG", Image.fromarray(picture), None)
+    )
 
 
 def show_text(text: str, node_id: str | None) -> None:

@@ -17,6 +17,7 @@ from ...eadnet.finite import check_result
 from ...eadnet.memory import with_less
 from ...eadnet.rendering.memory import vae_memory
 from .memory import Held, result_device
+from .progress import cancellable
 
 _ADVICE = "check the latents or images that go into it, or download the checkpoint again"
 
@@ -74,7 +75,7 @@ class HeldVAE(comfy.sd.VAE):
                 done.append(run(module, part.to(self.device, self.vae_dtype)).float().to(self.output_device))
             return torch.cat(done)
 
-        with torch.no_grad():
+        with torch.no_grad(), cancellable(module):
             return with_less(in_batches_of, min(most, len(samples)), 1, "frames at a time")
 
     def throw_exception_if_invalid(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,15 +35,16 @@ class Ground:
     """Skin and surroundings in canonical units.
 
     skin: [468, 3]. points: [N, 3], the skin and then the rings around it. ring: [N], 1 on the skin, else how many
-    times the face's oval is scaled.
+    times the face's oval is scaled. hair: how far the hair of each brow reaches below the mesh's lower edge of it.
     """
 
     skin: Tensor
     points: Tensor
     ring: Tensor
+    hair: Mapping[str, float]
 
     @classmethod
-    def of(cls, skin: Tensor) -> Ground:
+    def of(cls, skin: Tensor, hair: Mapping[str, float] | None = None) -> Ground:
         """Skin points [468, 3] with the rings around them."""
         oval = skin[list(OVAL)]
         middle = torch.stack([torch.zeros(()), oval[:, 1].mean().cpu(), torch.zeros(())]).to(skin)
@@ -53,7 +54,7 @@ class Ground:
             ring[:, 2] = oval[:, 2] + min(0.5, 1.2 * (scale - 1))
             points.append(ring)
             rings.append(torch.full((len(ring),), scale, device=skin.device))
-        return cls(skin, torch.cat(points), torch.cat(rings))
+        return cls(skin, torch.cat(points), torch.cat(rings), hair or {})
 
     @property
     def x(self) -> Tensor:
@@ -83,16 +84,16 @@ class Ground:
         sign = 1.0 if side == "l" else -1.0
         return torch.sigmoid(sign * self.x / 0.07)
 
-    def hill(self, centre: Tensor, across: float, above: float, below: float | None = None) -> Tensor:
-        """exp(-(dx/across)² - (dy/σ)²), σ = `above` or `below` the centre; [N]."""
+    def hill(
+        self, centre: Tensor, across: float, above: float, below: float | None = None, power: int = 2
+    ) -> Tensor:
+        """exp(-|dx/across|^power - (dy/σ)²), σ = `above` or `below` the centre; [N]."""
         dx, dy = self.x - centre[0], self.y - centre[1]
         below = above if below is None else below
         sigma = torch.where(dy < 0, above, below)
-        return torch.exp(-((dx / across) ** 2) - (dy / sigma) ** 2)
+        return torch.exp(-((dx / across).abs() ** power) - (dy / sigma) ** 2)
 
-    def move(
-        self, weight: Tensor, dx: Tensor | float, dy: Tensor | float, dz: Tensor | float = 0.0
-    ) -> Tensor:
+    def move(self, weight: Tensor, dx: Tensor | float, dy: Tensor | float, dz: Tensor | float = 0.0) -> Tensor:
         """Displacements [N, 3] of weight × (dx, dy, dz), fading around the head."""
         weight = weight * self.fade
         return torch.stack([weight * dx, weight * dy, weight * dz], dim=1)
@@ -143,6 +144,10 @@ class Ground:
         eye, brow = EYES[side], BROWS[side]
         return float((self.at(*eye.upper[3:6])[1] - self.at(*brow.lower[1:4])[1]).clamp(min=0.05))
 
+    def bare_lid(self, side: str) -> float:
+        """The share of the space between lid and brow that shows skin: what can be pulled out smooth."""
+        return 1 - min(1.0, self.hair.get(side, 0.0) / self.lid_gap(side))
+
     def brow_hold(self, side: str, lid: float, crease: float) -> Tensor:
         """How far a point goes with its brow, by where it lies between lid and brow: [N].
 
@@ -158,7 +163,7 @@ class Ground:
 
         margin, fold, hair = line(eye.upper), line(eye.crease), line(brow.lower)
         fold = torch.minimum(fold, margin - 0.01)
-        hair = torch.minimum(hair, fold - 0.02)
+        hair = torch.minimum(hair + 0.5 * self.hair.get(side, 0.0), fold - 0.02)
         up = ((fold - self.y) / (fold - hair)).clamp(0, 1)  # 0 at the crease, 1 at the brow
         low = ((margin - self.y) / (margin - fold)).clamp(0, 1)
         upper = crease + (1 - crease) * smooth(0.0, 0.85, up)

@@ -29,12 +29,12 @@ def middle(ground: Ground) -> dict[str, Tensor]:
         ground.at(WING["l"]), 0.17, 0.24, 0.18
     )
     sign = torch.where(ground.x > 0, 1.0, -1.0)
-    wrinkle = ground.move(wings, 0.018 * sign, -0.115, -0.02)
+    wrinkle = ground.move(wings, 0.018 * sign, -0.130, -0.02)
     for side in SIDES:
         brow = ground.hill(ground.brow_inner(side), 0.20, 0.25, 0.22)
         hold = ground.brow_hold(side, lid=0.08, crease=0.35)
-        drop = min(0.085, 0.30 * ground.lid_gap(side))
+        drop = min(0.115, 0.36 * ground.lid_gap(side))
         wrinkle = wrinkle + ground.move(brow * hold, -0.02 * SIGN[side], drop)
     lip = ground.hill(ground.at(0), 0.34, 0.24, 0.13) * ~ground.lower_lip
-    found["nose_wrinkle"] = wrinkle + ground.move(lip, 0.0, -0.060)
+    found["nose_wrinkle"] = wrinkle + ground.move(lip, 0.0, -0.070)
     return found

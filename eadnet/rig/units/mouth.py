@@ -51,10 +51,10 @@ def _lips(ground: Ground) -> dict[str, Tensor]:
     above_lip = ground.at(0) + shift([0.0, 0.02, 0.0])
     below_lip = ground.at(17) - shift([0.0, 0.03, 0.0])
     found["upper_lip_raise"] = ground.move(
-        ground.hill(above_lip, 0.36, 0.27, 0.14) * ~lower, 0.0, -UPPER_RAISE
+        ground.hill(above_lip, 0.40, 0.27, 0.14, power=3) * ~lower, 0.0, -UPPER_RAISE
     )
     found["lower_lip_depress"] = ground.move(
-        ground.hill(below_lip, 0.32, 0.14, 0.22) * ~upper, 0.0, LOWER_DEPRESS
+        ground.hill(below_lip, 0.36, 0.14, 0.22, power=3) * ~upper, 0.0, LOWER_DEPRESS
     )
     found["chin_raise"] = ground.move(
         ground.hill(ground.at(CHIN_FRONT), 0.30, 0.30) * ~upper, 0.0, -0.080, -0.03

@@ -118,7 +118,7 @@ def test_a_folder_of_that_name_is_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "nearest"), [("yunett", "yunet"), ("Landmark", "landmarks"), ("hand", "manual"), ("", "")]
+    ("name", "nearest"), [("yunett", "yunet"), ("Landmark", "landmarks"), ("manually", "manual"), ("", "")]
 )
 def test_an_unknown_detector_is_answered_with_the_nearest(tmp_path: Path, name: str, nearest: str) -> None:
     with pytest.raises(InputError, match=f"no face detector '{name}': did you mean {nearest}.*auto, yunet"):
