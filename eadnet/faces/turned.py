@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# Of the canonical face (see `points.py`), in its own units: between the eyes, from them down to the mouth, and
-# by how much the tip of the nose stands out of the plane of both.
+# Of the canonical face (see `points.py`), in its own units: between the eyes, from them down to the mouth,
+# and by how much the tip of the nose stands out of the plane of both.
 _EYES, _DOWN, _NOSE = 6.32, 7.0, 3.66
 # Sines of 50 and 75 degrees: the face is seen in full up to the one, and not at all from the other on.
 _FULL, _GONE = 0.766, 0.966
