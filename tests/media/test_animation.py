@@ -92,3 +92,12 @@ def test_a_place_that_cannot_be_written_is_said_once(tmp_path: Path, ending: str
     with pytest.raises(InputError, match="cannot be written"):
         write_animation(tmp_path / f"a.{ending}", clip(), 25)
     gc.collect()
+
+
+def test_a_damaged_gif_over_which_pillow_trips_is_one_sentence(tmp_path: Path) -> None:
+    """Found by `tests/fuzz/`: a size of nothing in the header ends in an IndexError of its reader."""
+    header = "4749463839611000100081000000000000000000000000000021f90400040000002c000000001000100000081d000108"
+    for number in range(40, len(header), 8):
+        (tmp_path / "a.gif").write_bytes(bytes.fromhex(header[:number]) + b"\x00" * number)
+        with pytest.raises(InputError, match=r"a\.gif cannot be read as an animated image"):
+            read_animation(tmp_path / "a.gif")
