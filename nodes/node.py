@@ -22,6 +22,8 @@ class Node(io.ComfyNode):
         if "execute" not in vars(cls):
             return
         execute = vars(cls)["execute"].__func__
+        if hasattr(execute, "guards"):  # a clone of ComfyUI's, whose attributes cannot be set
+            return
 
         @wraps(execute)
         def guarded(node: type[Node], *args: Any, **inputs: Any) -> Any:
@@ -30,4 +32,5 @@ class Node(io.ComfyNode):
             except Exception as error:
                 raise make_printable(error)  # noqa: B904 (the same error, or what stands in for it)
 
+        guarded.guards = execute  # type: ignore[attr-defined]
         cls.execute = classmethod(guarded)  # type: ignore[method-assign, assignment]

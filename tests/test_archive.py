@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import ast
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 
 import pytest
 
 from tests.in_comfy import ROOT
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 # Where a reader comes in: ComfyUI loads the first; nodes' messages and pages say what to run with the second
 # (`eadnet convert`); the third is the README's way in from Python.
@@ -127,3 +133,12 @@ def test_every_other_file_is_shown_by_comfyui_or_named_by_something_in_it() -> N
 @pytest.mark.parametrize("name", sorted(PAPERS))
 def test_the_papers_are_there(name: str) -> None:
     assert name in archived()
+
+
+def test_a_wheel_has_every_file_that_is_no_python() -> None:
+    """`pip install` takes what the patterns name, relative to the package."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["eadnet"]
+    taken = {path for pattern in patterns for path in (ROOT / "eadnet").glob(pattern)}
+    data = {ROOT / name for name in tracked() if name.startswith("eadnet/") and not name.endswith(".py")}
+    assert data - taken == set()

@@ -22,6 +22,7 @@ from .crops import without_alpha
 from .framing import rescaled
 from .masks import feathered, mask_image
 from .resample import TAPS, sample
+from .turned import shown
 
 # Frames that are worked on together: enough to keep a device busy; few enough for memory and, on a processor,
 # for its cache, which holds so many pixels of crops.
@@ -128,8 +129,9 @@ class FaceTrack:
             colour_match: 0 to 1, how far the crops take on the colours around the region.
 
         Returns:
-            [n, H, W, C] of the frames' type and device. Pixels outside the region, channels beyond the third
-            and frames that are not valid are bit-identical to the input.
+            [n, H, W, C] of the frames' type and device. Bit-identical to the input are pixels outside the
+            region, channels beyond the third, frames that are not valid, and frames in which the head is seen
+            from the side; on its way there the face fades (see `turned.py`).
         """
         track = self.at(crops.shape[-1])
         pixels, matrices = track._checked(frames, indices)
@@ -139,18 +141,24 @@ class FaceTrack:
             )
         if not all_finite(crops):
             raise InputError(
-                "The faces to put back contain values that are not finite: check the node that made them, for "
-                "instance the VAE."
+                "The faces to put back contain values that are not finite: check the node that made them, "
+                "for instance the VAE."
             )
         weight = track.weights(region, feather).to(pixels.device)
         result = pixels.clone()
-        chosen = self.valid[torch.as_tensor(indices)].nonzero()[:, 0]
+        at = torch.as_tensor(indices)
+        share = shown(self.points[at])
+        chosen = (self.valid[at] & (share > 0)).nonzero()[:, 0]
+        if len(chosen) == 0:
+            return result
         for part in chosen.split(track._together(pixels.device)):
             own = weight if len(weight) == 1 else weight[part]
             faces = crops[part].to(pixels.device, torch.float32)
             change = None
             if colour_match > 0:
                 change = track._change(pixels, faces, part, matrices[part], own, colour_match)
+            if bool((share[part] < 1).any()):
+                own = own * share[part].to(own.device)[:, None, None, None]
             track._paste(result, faces, part, matrices[part], own, change)
         return result
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import InputError
 from .display import on_grey
+from .images import DAMAGED
 from .reader import ROUNDING, usual_rate
 
 # Ending -> the arguments of Pillow. GIF: 256 colours a frame, times in hundredths of a second.
@@ -89,7 +90,8 @@ class AnimatedImage:
         with self._reading():
             self._image: Any = Image.open(self.path)
         try:
-            self.frames = int(getattr(self._image, "n_frames", 1))
+            with self._reading():
+                self.frames = int(getattr(self._image, "n_frames", 1))
             lasts = []
             for number in range(self.frames):
                 with self._reading():
@@ -136,9 +138,11 @@ class AnimatedImage:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
+        from PIL import Image
+
         try:
             yield
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
+        except (*DAMAGED, Image.DecompressionBombError) as error:
             raise InputError(
                 f"{self.path.name} cannot be read as an animated image: save it again."
             ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 log = get_logger(__name__)
+
+# What Pillow's readers raise for damaged files, which trip over their own fields.
+DAMAGED = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, struct.error)
 
 # Pictures [H, W, C] turned upright, by the value of EXIF's Orientation.
 _ORIENTATION = 0x0112
@@ -52,7 +56,7 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
             pixels = srgb_pixels(image)
     except Image.DecompressionBombError as error:
         raise InputError(f"{path.name} has too many pixels: scale it down first.") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except DAMAGED as error:
         raise InputError(f"{path.name} cannot be read as an image: save it as PNG or JPEG again.") from error
     upright = _UPRIGHT.get(turn, np.asarray)(pixels)
     return torch.from_numpy(np.ascontiguousarray(upright))

@@ -34,8 +34,11 @@ def open_video(path: Path) -> Any:
         raise InputError(f"{path.name} cannot be read as a video: convert it to MP4 first.") from error
     picture = picture_stream(container)
     if picture is None:
-        covered = bool(container.streams.video)
+        others = list(container.streams.video)
+        covered = any(map(_is_cover, others))
         container.close()
+        if others and not covered:
+            raise InputError(f"{path.name} has no video stream that can be decoded: convert it to MP4 first.")
         if covered:
             raise InputError(f"{path.name} has a cover picture and no video: choose a video with frames.")
         raise InputError(f"{path.name} has no video stream: choose a video with frames.")
@@ -49,10 +52,11 @@ def open_video(path: Path) -> Any:
 
 
 def picture_stream(container: Any) -> Any:
-    """The video stream a player shows: the default one, never the cover of a recording; None without one."""
-    return _preferred(
-        [stream for stream in container.streams.video if not _is_cover(stream)], lambda stream: True
-    )
+    """The video stream a player shows: the default one of those that can be decoded, never the cover of a
+    recording; None without one.
+    """
+    films = [stream for stream in container.streams.video if not _is_cover(stream)]
+    return _preferred(films, lambda stream: stream.codec_context is not None)
 
 
 def sound_stream(container: Any) -> Any:

@@ -158,8 +158,8 @@ def test_every_node_runs_without_anything_that_was_left_out(server: Server) -> N
     assert server.comfy.base is not None
     graph, client = stage(server.comfy.base), Client(server.port)
     about = client.get("/object_info")
-    ours = [name for name, node in graph.items() if node["class_type"] in NODES]
-    assert {graph[name]["class_type"] for name in ours} == set(NODES)
+    ours = [name for name, node in graph.items() if node["class_type"].startswith("EADNet")]
+    assert set(NODES) <= {graph[name]["class_type"] for name in ours}
     for name in ours:
         kind = graph[name]["class_type"]
         expected = pytest.raises(Failed) if kind in NEED_A_FILE else nullcontext()

@@ -149,6 +149,14 @@ def test_frames_without_a_face_pass_untouched() -> None:
     assert not torch.equal(result[0], frames[0]) and not torch.equal(result[2], frames[2])
 
 
+def test_a_stretch_without_any_face_passes_untouched() -> None:
+    """Frames are put together in pieces: one of them may have no face at all."""
+    three = track(PLACES, (130, 140))
+    three.valid[:] = False
+    frames = torch.rand(3, 130, 140, 3)
+    assert torch.equal(three.paste(frames, torch.ones(3, 3, 64, 64), range(3), colour_match=0.5), frames)
+
+
 def test_frames_may_come_in_pieces_and_in_any_order() -> None:
     frames, three = torch.rand(3, 130, 140, 3), track(PLACES, (130, 140))
     whole = three.crop(frames, range(3))

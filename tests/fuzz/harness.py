@@ -13,6 +13,7 @@ import selectors
 import subprocess
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,15 +70,20 @@ class Report:
 HEAD = f"{'border':<12}{'inputs':>7}{'accepted':>10}{'refused':>9}{'faults':>7}{'slowest':>12}{'memory':>12}"
 
 
+# Controls, invisible signs, halves of pairs, breaks of lines; but not what scripts and emoji are joined with.
+_UNSHOWN, _JOINERS = ("Cc", "Cf", "Cs", "Zl", "Zp"), "\u200c\u200d"
+_LONGEST = 2000
+
+
 def sentence_problem(message: str) -> str | None:
     """What is wrong with the words of an error; None where it can be shown to anybody."""
     try:
         message.encode("utf-8")
     except UnicodeEncodeError:
         return "UTF-8 cannot encode it"
-    if not message.isprintable():
+    if any(unicodedata.category(letter) in _UNSHOWN and letter not in _JOINERS for letter in message):
         return "it is not printable"
-    if "Traceback" in message or not 10 <= len(message) <= 700:
+    if "Traceback" in message or not 10 <= len(message) <= _LONGEST:
         return f"it is no sentence ({len(message)} characters)"
     return None
 

@@ -277,6 +277,8 @@ def stage(base: Path) -> dict[str, dict]:
         ),
         "moved": ("EADNetRenderRig", {"rig": ["rig", 0], "expression": ["edited", 0], "fps": 25.0}),
     }
+    if not (ROOT / "eadnet" / "driving" / "mini_reader.safetensors").is_file():
+        nodes = {name: node for name, node in nodes.items() if name not in ("spoken", "edited", "moved")}
     assert RESOLUTION == 32
     return {name: {"class_type": kind, "inputs": inputs} for name, (kind, inputs) in nodes.items()}
 

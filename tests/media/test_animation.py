@@ -92,3 +92,13 @@ def test_a_place_that_cannot_be_written_is_said_once(tmp_path: Path, ending: str
     with pytest.raises(InputError, match="cannot be written"):
         write_animation(tmp_path / f"a.{ending}", clip(), 25)
     gc.collect()
+
+
+def test_a_damaged_gif_over_which_pillow_trips_is_one_sentence(tmp_path: Path) -> None:
+    """Found by `tests/fuzz/`: a hole in the second picture's header ends in an IndexError of its reader."""
+    picture = "081d0001081c48b0a0c18308132a5cc8b0a1c38710234a9c48b1a2c58101010021f904"
+    first = f"474946383961100010008100{'00' * 13}21f90400040000002c000000001000100000{picture}01040001002c"
+    second = f"000000001000100081320000{'00' * 9}{picture}"
+    (tmp_path / "a.gif").write_bytes(bytes.fromhex(first + second))
+    with pytest.raises(InputError, match=r"a\.gif cannot be read as an animated image"):
+        read_animation(tmp_path / "a.gif")

@@ -13,8 +13,9 @@ import torch
 
 from eadnet.errors import InputError
 from eadnet.media.audio import load_audio
+from eadnet.media.reader import VideoReader
 from eadnet.media.video import even_sized, read_frames, read_video, video_fps, write_video
-from tests.media_files import Track, write_media
+from tests.media_files import Track, black, write_media
 
 
 def grey_frames(count: int, height: int = 32, width: int = 48) -> list[np.ndarray]:
@@ -139,3 +140,13 @@ def test_a_cut_off_video_gives_the_frames_there_are(tmp_path: Path) -> None:
     (tmp_path / "b.mp4").write_bytes(data[: len(data) // 2])
     frames = read_video(tmp_path / "b.mp4").frames
     assert 0 < len(frames) < 30
+
+
+def test_a_stream_that_nothing_can_decode_is_one_sentence(tmp_path: Path) -> None:
+    """A codec that FFmpeg does not know, or a bit that fell over in its name."""
+    path = write_media(tmp_path / "a.mp4", black(3), codec="libx264")
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz1"))
+    with pytest.raises(InputError, match=r"^a\.mp4 has no video stream that can be decoded: convert it"):
+        read_video(path)
+    with pytest.raises(InputError, match=r"^a\.mp4 has no video stream that can be decoded"):
+        VideoReader(path)

@@ -13,6 +13,14 @@ def test_every_node_has_the_border(nodes: Any, submodule: Callable[[str], Any]) 
     assert all(issubclass(node, submodule("nodes.node").Node) for node in vars(nodes).values())
 
 
+def test_comfyui_can_clone_and_lock_every_node(nodes: Any) -> None:
+    """As its server does before every prompt: attributes of a locked class cannot be set."""
+    from comfy_api.internal import lock_class
+
+    for node in vars(nodes).values():
+        assert lock_class(node.PREPARE_CLASS_CLONE({})).execute.__wrapped__ is node.execute.__wrapped__
+
+
 def test_an_error_from_below_can_be_logged_as_comfyui_logs_it(
     submodule: Callable[[str], Any], input_error: type[Exception]
 ) -> None:

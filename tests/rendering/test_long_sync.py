@@ -16,7 +16,7 @@ from eadnet.pipeline import RenderedClip, generate
 from tests.in_comfy import ROOT
 
 ASSETS = ROOT / "eadnet" / "assets"
-TIMES = 4  # that the recording of 4 s is said
+TIMES = 3  # that the recording of 4 s is said
 PART = 4  # seconds that are scored
 
 
