@@ -281,7 +281,7 @@ def _rewrap(partial: Path, path: Path) -> None:
     try:
         with ExitStack() as stack:
             source = stack.enter_context(av.open(str(partial)))
-            ticks = source.streams.video[0].time_base.denominator
+            ticks = Fraction(source.streams.video[0].time_base or 1).denominator
             options = {"movflags": "+faststart", "video_track_timescale": str(ticks)}
             target = stack.enter_context(av.open(part, "w", format="mp4", options=options))
             # As they are ("opaque"): PyAV 14 would open an encoder, and describe its packets and not these.
