@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .notes import add_note
 from .streams import first_picture_time, is_broken, sound_stream, told_end
 from .waveform import check_waveform
 
@@ -213,9 +214,7 @@ class SoundFile:
                 yield _Piece(unpacked(piece), rate, None, ends)
 
     def _note(self, what: str) -> None:
-        sentence = f"{self.path.name} {what}."
-        if sentence not in self.notes:
-            self.notes.append(sentence)
+        add_note(self.notes, f"{self.path.name} {what}.")
 
 
 class _Drift:
