@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .checkpoints import FORMAT, HEADER, check_keys, open_safetensors, read_info, write_safetensors
+from .checkpoints import FORMAT, HEADER, read_info, write_safetensors
 from .errors import CheckpointError
 from .modules.unet import EADUNet
+from .network_config import build_without_memory
+from .weights import check_keys, open_weights
 
 # What a name of a weight contains when LatentSync has no such weight.
 _PARTS = {"emotion_attn", "emotion_embedding", "stda"}
@@ -62,12 +64,18 @@ def apply_adapter(unet: EADUNet, path: str | os.PathLike[str], unet_info: Mappin
     Raises CheckpointError for a file that does not fit, as `read_adapter_info`, or lacks weights.
     """
     adapter = read_adapter_info(path, unet_info)["adapter"]
-    with open_safetensors(path) as file:
-        parts = {key: file.get_tensor(key) for key in file.keys()}
-    dtype = next(unet.parameters()).dtype
-    adapted = EADUNet.from_config({**unet.config, "ead": adapter}).to(dtype)
-    expected = {key: value for key, value in adapted.state_dict().items() if is_ead_key(key)}
-    check_keys(expected, parts, f"The adapter {Path(path).name}", "choose one made for this U-Net.")
-    own = {key: value for key, value in unet.state_dict().items() if not is_ead_key(key)}
-    adapted.load_state_dict({**own, **{key: value.to(dtype) for key, value in parts.items()}})
+    dtype, state = next(unet.parameters()).dtype, unet.state_dict()
+    config = {**unet.config, "ead": adapter}
+    advice = "choose one made for this U-Net."
+    with open_weights(path) as file:
+        what = f"The adapter {file.path.name}"
+        planned = build_without_memory(
+            EADUNet.from_config, config, len(state) + len(file.stored), what, advice
+        )
+        expected = {key: value for key, value in planned.state_dict().items() if is_ead_key(key)}
+        check_keys(expected, file.stored, what, advice)
+        parts = file.tensors(dtype)
+    adapted = EADUNet.from_config(config).to(dtype)
+    own = {key: value for key, value in state.items() if not is_ead_key(key)}
+    adapted.load_state_dict({**own, **parts})
     return adapted.eval()

@@ -12,17 +12,18 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .errors import CheckpointError
+from .network_config import build_without_memory, check_numbers, read_json
+from .weights import WeightsFile, check_keys, named, open_weights
 
 FORMAT = 1
 HEADER = "eadnet"
@@ -40,6 +41,10 @@ CLASSES: dict[str, str] = {
     "StableSyncNet": ".modules.stable_syncnet",
     "MiniSyncNet": ".modules.mini_syncnet",
     "Inception": ".modules.inception",
+    "ExpressionReader": ".modules.expression_reader",
+    "BlazeFace": ".modules.blazeface",
+    "FaceMesh": ".modules.face_mesh",
+    "BlendshapeMixer": ".modules.blendshape_mixer",
 }
 
 
@@ -119,38 +124,13 @@ def bundled_mini() -> Path:
     return path
 
 
-def open_safetensors(path: str | os.PathLike[str]) -> Any:
-    """Open a safetensors file for reading; CheckpointError for a missing, truncated or foreign one."""
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"There is no file {path}: check the name, or put the checkpoint there.")
-    try:
-        return safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(_unreadable(path, error)) from error
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    """Tell a half-downloaded file from one that never was safetensors."""
-    with path.open("rb") as file:
-        start = file.read(9)
-    size = path.stat().st_size
-    header = int.from_bytes(start[:8], "little") if len(start) >= 8 else 0
-    if len(start) == 9 and start[8:] == b"{" and header < 100_000_000:
-        return f"{path.name} is truncated or damaged ({size} bytes): download or copy it again."
-    if start[:2] in (b"PK", b"\x80\x02"):
-        return f"{path.name} is a PyTorch file: convert it first with 'eadnet convert {path.name}'."
-    return f"{path.name} is not a safetensors file ({size} bytes): download it again or choose another."
-
-
 def read_info(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The ``eadnet`` entry of the header, without reading any tensor.
 
     Raises CheckpointError for a missing, truncated or foreign file, and for an unknown format version.
     """
-    with open_safetensors(path) as file:
-        metadata = file.metadata() or {}
-        keys = list(file.keys())
+    with open_weights(path) as file:
+        metadata, keys = file.metadata, list(file.stored)
     name = Path(path).name
     if HEADER not in metadata:
         raise CheckpointError(
@@ -158,50 +138,71 @@ def read_info(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"'{min(keys, default='nothing')}'): choose an EAD-Net checkpoint, or convert a published one "
             f"with 'eadnet convert {name}'."
         )
-    try:
-        info = json.loads(metadata[HEADER])
-        version, components = info["format"], info["components"]
-        described = all({"class", "config"} <= set(entry) for entry in components.values())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(
-            f"EAD-Net's header in {name} is damaged: download or convert the file again."
-        ) from error
-    if version != FORMAT:
-        raise CheckpointError(f"{name} has format {version} and this version reads {FORMAT}: update EAD-Net.")
-    if not described:
-        raise CheckpointError(f"EAD-Net's header in {name} is damaged: download or convert the file again.")
+    info = read_json(metadata[HEADER], f"EAD-Net's header in {name}")
+    _check_info(info, name)
     return info
+
+
+def _check_info(info: Any, name: str) -> None:
+    """Raise CheckpointError for a header that says too little, or what cannot be."""
+    damaged = CheckpointError(f"EAD-Net's header in {name} is damaged: download or convert the file again.")
+    if not isinstance(info, dict) or not isinstance(info.get("components"), dict) or "format" not in info:
+        raise damaged
+    if info["format"] != FORMAT:
+        raise CheckpointError(
+            f"{name} has format {info['format']} and this version reads {FORMAT}: update EAD-Net."
+        )
+    for component, entry in info["components"].items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("class"), str) or "." in component:
+            raise damaged
+        check_numbers(entry.get("config"), f"The configuration of {component} in {name}")
+    for key, value in info.items():
+        if key in _SAYS and not _SAYS[key](value):
+            raise CheckpointError(
+                f"EAD-Net's header in {name} says {key} = {str(value)[:40]}, which cannot be: download or "
+                "convert the file again."
+            )
+    check_numbers(info.get("scheduler"), f"The scheduler in {name}")
+
+
+def _number(low: float, high: float) -> Callable[[Any], bool]:
+    return lambda value: (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+    )
+
+
+def _is_latent_rgb(value: Any) -> bool:
+    rows = value if isinstance(value, list) else []
+    return value is None or (
+        len(rows) == 5
+        and all(isinstance(row, list) and len(row) == 3 for row in rows)
+        and all(_number(-100, 100)(number) for row in rows for number in row)
+    )
+
+
+# What a header may say about using its networks, where it says it.
+_SAYS: dict[str, Callable[[Any], bool]] = {
+    "preset": lambda value: isinstance(value, str),
+    "resolution": lambda value: isinstance(value, int) and 8 <= value <= 4096 and value % 8 == 0,
+    "fps": _number(1, 1000),
+    "mask_region": lambda value: isinstance(value, str),
+    "framing": lambda value: isinstance(value, str),
+    "scheduler": lambda value: isinstance(value, dict),
+    "defaults": lambda value: isinstance(value, dict) and all(map(_number(-1000, 1000), value.values())),
+    "latent_scale": _number(1e-6, 1e6),
+    "latent_rgb": _is_latent_rgb,
+    "adapter": lambda value: isinstance(value, dict),
+}
 
 
 def count_parameters(path: str | os.PathLike[str]) -> dict[str, int]:
     """Numbers stored per component, from the header alone."""
     counts: dict[str, int] = {}
-    with open_safetensors(path) as file:
-        for key in file.keys():  # noqa: SIM118 (not a mapping)
+    with open_weights(path) as file:
+        for key, stored in file.stored.items():
             component = key.split(".", 1)[0]
-            counts[component] = counts.get(component, 0) + math.prod(file.get_slice(key).get_shape())
+            counts[component] = counts.get(component, 0) + math.prod(stored.shape)
     return counts
-
-
-def named(keys: Iterable[str], limit: int = 3) -> str:
-    """The first few keys for a message."""
-    keys = sorted(keys)
-    return ", ".join(keys[:limit]) + (f" and {len(keys) - limit} more" if len(keys) > limit else "")
-
-
-def check_keys(expected: Mapping[str, Tensor], found: Mapping[str, Any], what: str, advice: str) -> None:
-    """Raise CheckpointError unless ``found`` (tensors) has exactly the keys and shapes of ``expected``."""
-    missing, unexpected = expected.keys() - found.keys(), found.keys() - expected.keys()
-    if missing or unexpected:
-        parts = [f"lacks {named(missing)}"] if missing else []
-        parts += [f"has the unknown {named(unexpected)}"] if unexpected else []
-        raise CheckpointError(f"{what} {' and '.join(parts)}: {advice}")
-    for key in sorted(expected):
-        have, want = tuple(found[key].shape), tuple(expected[key].shape)
-        if have != want:
-            raise CheckpointError(
-                f"{what} has {key} of shape {list(have)} where {list(want)} is needed: {advice}"
-            )
 
 
 def _unfilled(module: nn.Module) -> bool:
@@ -213,24 +214,23 @@ def _unfilled(module: nn.Module) -> bool:
     )
 
 
-def _build(
-    name: str, entry: Mapping[str, Any], tensors: Mapping[str, Tensor], path: Path, dtype: torch.dtype
-) -> nn.Module:
+def _build(name: str, entry: Mapping[str, Any], file: WeightsFile, dtype: torch.dtype) -> nn.Module:
     """A network with the file's weights. It is built without memory: initial values would only cost time."""
-    try:
-        with torch.device("meta"):
-            module: nn.Module = component_class(entry["class"]).from_config(entry["config"])
-    except (TypeError, KeyError, ValueError) as error:
-        raise CheckpointError(
-            f"The configuration of {name} in {path.name} does not fit {entry['class']} ({error}): "
-            "update EAD-Net or convert the file again."
-        ) from error
+    stored = {key.split(".", 1)[1]: value for key, value in file.stored.items() if key.startswith(name + ".")}
+    kind = component_class(entry["class"])
+    module: nn.Module = build_without_memory(
+        kind.from_config,
+        entry.get("config"),
+        len(stored),
+        f"The configuration of {name} in {file.path.name}",
+        "update EAD-Net or convert the file again.",
+    )
     advice = "the file does not match its own header, download it again."
-    check_keys(module.state_dict(), tensors, f"{name} in {path.name}", advice)
-    weights = {key: value.to(dtype) if value.is_floating_point() else value for key, value in tensors.items()}
+    check_keys(module.state_dict(), stored, f"{name} in {file.path.name}", advice)
+    weights = {key: file.tensor(f"{name}.{key}", dtype) for key in stored}
     module.load_state_dict(weights, assign=True)
     if _unfilled(module):
-        module = component_class(entry["class"]).from_config(entry["config"]).to(dtype)
+        module = kind.from_config(entry["config"]).to(dtype)
         module.load_state_dict(weights)
     return module.eval()
 
@@ -254,18 +254,15 @@ def load_checkpoint(
             f"{path.name} has no {named(absent)} (it contains {named(entries, 10)}): choose one that has."
         )
     components = {}
-    with open_safetensors(path) as file:
-        keys = list(file.keys())
-        stray = [key for key in keys if key.split(".", 1)[0] not in entries]
+    with open_weights(path) as file:
+        stray = [key for key in file.stored if key.split(".", 1)[0] not in entries]
         if stray:
             raise CheckpointError(
                 f"{path.name} contains {named(stray)}, which its header does not describe: download it again."
             )
         for name, entry in entries.items():
-            if only is not None and name not in only:
-                continue
-            own = {key.split(".", 1)[1]: file.get_tensor(key) for key in keys if key.startswith(name + ".")}
-            components[name] = _build(name, entry, own, path, dtype)
+            if only is None or name in only:
+                components[name] = _build(name, entry, file, dtype)
     return Checkpoint(path=path, info=info, components=components)
 
 

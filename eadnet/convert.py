@@ -1,5 +1,5 @@
 """Published weights into EAD-Net checkpoints: LatentSync's U-Net and SyncNet, Whisper, SyncNet v2,
-FID's Inception.
+FID's Inception, MediaPipe's face landmarker.
 
 Files are read with ``weights_only=True``: tensors and plain containers are accepted, code is refused. What
 a file is gets decided by its tensors' names and shapes, never by its own name.
@@ -10,21 +10,34 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import pickletools
 import re
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor
 
-from .checkpoints import FORMAT, HEADER, check_keys, component_class, open_safetensors, write_safetensors
+from .checkpoints import FORMAT, HEADER, component_class, write_safetensors
 from .errors import CheckpointError
+from .landmarker_task import GRAPHS, is_landmarker_task, read_landmarker_task
+from .network_config import build_without_memory
 from .presets import LATENTSYNC_UNET, PRESETS, STABLE_SYNCNET, WHISPER_TINY, Preset, find_preset
+from .weights import check_keys, finite, is_file, open_weights
 
 _WHISPER_SIZES = {384: "tiny", 512: "base", 768: "small", 1024: "medium", 1280: "large"}
+
+_MOST_ENTRIES = 100_000
+_MOST_TENSORS = 10_000
+_MOST_OPERATIONS = 2_000_000  # of a pickle; thousands of tensors need a tenth
+# Modules whose functions make other things than tensors, as large as they are told to.
+_MAKERS = {"builtins", "__builtin__", "_codecs", "bytearray"}
+_MORE = "holds more than weights (objects or code, which are never run): choose another file."
+# A tensor of each of the landmarker's networks.
+_LANDMARKER_KEYS = (("detector", "first.weight"), ("mesh", "points.weight"), ("blendshapes", "token.weight"))
 
 State = dict[str, Tensor]
 
@@ -32,7 +45,7 @@ State = dict[str, Tensor]
 @dataclass(frozen=True)
 class Published:
     """A published file: its kind ("latentsync_unet", "whisper", "stable_syncnet", "syncnet_v2",
-    "inception") and tensors.
+    "inception", "face_landmarker") and tensors.
     """
 
     path: Path
@@ -60,6 +73,69 @@ def _check_start(path: Path) -> None:
         raise _foreign(path, "is a web page saved under that name: download the file itself.")
     if start.startswith(b"PK") and not zipfile.is_zipfile(path):
         raise _foreign(path, f"is truncated ({size} bytes): the download was interrupted, download it again.")
+    if zipfile.is_zipfile(path):
+        _check_archive(path, size)
+    elif not start.startswith(b"\x80"):  # torch would unpack a tar archive into the system's temporary folder
+        raise _foreign(path, "is truncated or not a PyTorch weights file: download it again.")
+    else:
+        _check_old_kind(path, size)
+
+
+def _check_archive(path: Path, size: int) -> None:
+    """Judge a zip archive by what it states: PyTorch stores weights as they are, so nothing in it is larger
+    than the file, and nothing is packed.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            stored = all(e.compress_type == zipfile.ZIP_STORED and not e.flag_bits & 1 for e in entries)
+            if not stored or len(entries) > _MOST_ENTRIES or sum(e.file_size for e in entries) > size:
+                raise _foreign(
+                    path, "is a compressed archive, not weights as PyTorch saves them: choose another file."
+                )
+            for entry in entries:
+                if entry.filename.endswith(".pkl"):
+                    with archive.open(entry) as file:
+                        _check_pickle(path, file, size)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
+        raise _foreign(path, "is truncated or not a PyTorch weights file: download it again.") from error
+
+
+def _check_old_kind(path: Path, size: int) -> None:
+    """Judge a file of PyTorch's older kind: magic number, protocol, system, content, names of the storages
+    are pickles one after the other.
+    """
+    with path.open("rb") as file:
+        for _ in range(5):
+            if not _check_pickle(path, file, size):
+                return
+
+
+def _check_pickle(path: Path, file: IO[bytes], size: int) -> bool:
+    """Judge a pickle by its operations, none of which is done: the numbers that it states must be in the
+    file, and nothing may be made but tensors. Whether it is whole.
+    """
+    stated, last, names, recent = 0, 0, set[Any](), list[str]()
+    try:
+        for count, (operation, argument, _) in enumerate(pickletools.genops(file)):
+            if isinstance(argument, str):
+                if not _MAKERS.isdisjoint(argument.split()):  # a bytearray of any size, for instance
+                    raise _foreign(path, _MORE)
+                recent = [*recent[-2:], argument]
+            elif isinstance(argument, int):
+                last = max(0, argument)
+            elif operation.name == "BINPERSID":  # a storage: its kind, name, device, and at last its length
+                stated += 0 if tuple(recent) in names else last
+                names.add(tuple(recent))
+            if stated > size:
+                raise _foreign(path, f"states more numbers than its {size} bytes hold: download it again.")
+            if count > _MOST_OPERATIONS:
+                raise _foreign(path, "describes more than any model has: choose another file.")
+    except CheckpointError:
+        raise
+    except Exception:  # no pickle: torch says what is wrong
+        return False
+    return True
 
 
 def _read_pytorch(path: Path) -> Any:
@@ -70,19 +146,19 @@ def _read_pytorch(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         if "weights_only" in str(error).lower() or "unsupported" in str(error).lower():
-            why = "holds more than weights (objects or code, which are never run): choose another file."
+            why = _MORE
         else:
             why = "is truncated or not a weights file: download it again."
         raise _foreign(path, why) from error
-    except (EOFError, RuntimeError, ValueError, KeyError, IndexError, OSError, UnicodeDecodeError) as error:
+    except Exception as error:  # whatever torch says to a file that is none
         raise _foreign(path, "is truncated or not a PyTorch weights file: download it again.") from error
 
 
 def _read_safetensors(path: Path) -> State:
-    with open_safetensors(path) as file:
-        if HEADER in (file.metadata() or {}):
+    with open_weights(path) as file:
+        if HEADER in file.metadata:
             raise _foreign(path, "is an EAD-Net checkpoint already: use it as it is.")
-        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+        return {key: file.raw(key) for key in file.stored}
 
 
 def _state_of(path: Path, content: Any) -> State:
@@ -92,9 +168,16 @@ def _state_of(path: Path, content: Any) -> State:
             content = content[wrapper]
     if not isinstance(content, Mapping):
         raise _foreign(path, f"contains a {type(content).__name__}, not named weights: choose another file.")
-    tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+    tensors = {
+        key: value for key, value in content.items() if isinstance(value, Tensor) and isinstance(key, str)
+    }
     if not tensors:
         raise _foreign(path, "contains no weights: choose another file.")
+    for key, value in tensors.items():
+        plain = value.layout == torch.strided and value.device.type == "cpu" and not value.is_quantized
+        # One number can be shown as a billion by strides of 0.
+        if not plain or value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise _foreign(path, f"has '{key[:80]}', which is no plain tensor: choose another file.")
     if all(key.startswith("module.") for key in tensors):  # saved from a DataParallel wrapper
         tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
     return tensors
@@ -104,6 +187,8 @@ def _kind_of(path: Path, tensors: State) -> str:
     """The kind of a file by its key names. Raises CheckpointError that says what was found instead."""
     if "netcnnaud.0.weight" in tensors and "netcnnlip.0.weight" in tensors:
         return "syncnet_v2"
+    if all(f"{component}.{key}" in tensors for component, key in _LANDMARKER_KEYS):
+        return "face_landmarker"
     if "audio_encoder.conv_in.weight" in tensors and "visual_encoder.conv_in.weight" in tensors:
         return "stable_syncnet"
     if "Mixed_7c.branch_pool.conv.weight" in tensors and "fc.weight" in tensors:
@@ -119,21 +204,26 @@ def _kind_of(path: Path, tensors: State) -> str:
     raise _foreign(
         path,
         f"is not a file that can be converted (its first tensor is '{min(tensors)}'): use "
-        "latentsync_unet.pt, Whisper's tiny.pt, stable_syncnet.pt, syncnet_v2.model or FID's Inception.",
+        "latentsync_unet.pt, Whisper's tiny.pt, stable_syncnet.pt, syncnet_v2.model, FID's Inception or "
+        "face_landmarker.task.",
     )
 
 
 def detect(path: str | os.PathLike[str]) -> Published:
-    """Read a published weights file (.pt, .model, .pth or .safetensors) and say what it is.
+    """Read a published weights file (.pt, .model, .pth, .task or .safetensors) and say what it is.
 
     Raises CheckpointError for a missing, truncated or foreign file.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise CheckpointError(f"There is no file {path}: check the name, or download the weights there.")
     dims: Mapping[str, int] = {}
     if path.suffix == ".safetensors":
         tensors = _read_safetensors(path)
+    elif path.suffix.lower() == ".task" or is_landmarker_task(path):
+        _check_start(path)
+        states = read_landmarker_task(path)
+        tensors = {f"{name}.{key}": value for name, state in states.items() for key, value in state.items()}
     else:
         content = _read_pytorch(path)
         if isinstance(content, Mapping) and isinstance(content.get("dims"), Mapping):
@@ -153,8 +243,9 @@ def _load(src: str | os.PathLike[str] | Published, kind: str) -> Published:
 
 def _expected_state(class_name: str, config: Mapping[str, Any]) -> State:
     """Keys and shapes of a network, without memory for its weights."""
-    with torch.device("meta"):
-        return component_class(class_name).from_config(config).state_dict()
+    where = f"The configuration of {class_name}"
+    make = component_class(class_name).from_config
+    return build_without_memory(make, config, _MOST_TENSORS, where, "correct it.").state_dict()
 
 
 def _write(
@@ -173,7 +264,7 @@ def _write(
         expected, tensors, published.path.name, f"it does not fit this {class_name}, choose another file."
     )
     stored = {
-        f"{component}.{key}": (value.to(dtype) if dtype and value.is_floating_point() else value).contiguous()
+        f"{component}.{key}": finite(value, f"{key} in {published.path.name}", dtype).contiguous()
         for key, value in tensors.items()
     }
     entry = {"class": class_name, "config": dict(config)}
@@ -269,7 +360,8 @@ def convert_whisper(
     Raises CheckpointError for the other sizes, whose features LatentSync's U-Net was not trained on.
     """
     published = _load(src, "whisper")
-    width = published.tensors["encoder.conv1.weight"].shape[0]
+    first = published.tensors["encoder.conv1.weight"]
+    width = len(first) if first.ndim else 0
     if width != WHISPER_TINY["n_audio_state"]:
         size = _WHISPER_SIZES.get(width, "an unknown size")
         raise _foreign(
@@ -339,6 +431,22 @@ def convert_inception(
     return _write(dst, "inception", "Inception", config or {}, published, tensors, info, dtype)
 
 
+def convert_face_landmarker(src: str | os.PathLike[str] | Published, dst: str | os.PathLike[str]) -> Path:
+    """MediaPipe's `face_landmarker.task` into a checkpoint with "detector", "mesh" and "blendshapes".
+
+    In half precision, as the numbers were published.
+    """
+    published = _load(src, "face_landmarker")
+    header = {
+        "preset": "face-landmarker",
+        "format": FORMAT,
+        "components": {name: {"class": class_name, "config": {}} for name, (_, class_name) in GRAPHS.items()},
+        "converted_from": published.path.name,
+    }
+    write_safetensors(dst, published.tensors, {HEADER: json.dumps(header)})
+    return Path(dst)
+
+
 def default_name(published: Published, preset: Preset | None) -> str:
     """The usual name of the converted file."""
     names = {
@@ -346,6 +454,7 @@ def default_name(published: Published, preset: Preset | None) -> str:
         "stable_syncnet": "stable-syncnet",
         "syncnet_v2": "syncnet-v2",
         "inception": "inception-fid",
+        "face_landmarker": "face_landmarker",
     }
     stem = names.get(published.kind) or (preset.name if preset else published.path.stem)
     return f"{stem}.safetensors"
@@ -377,5 +486,6 @@ def convert(
         "stable_syncnet": convert_stable_syncnet,
         "syncnet_v2": convert_syncnet_v2,
         "inception": convert_inception,
+        "face_landmarker": convert_face_landmarker,
     }
     return others[published.kind](published, target)

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .printable import printable
 
-class InputError(ValueError):
+
+class UserError(Exception):
+    """What both are. Whatever a message quotes, it is one printable line (see `printable`)."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(message))
+
+
+class InputError(UserError, ValueError):
     """Input that cannot be used: a picture, a recording, a sentence or a setting."""
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(UserError, RuntimeError):
     """A weights file that is missing, truncated, foreign, or does not fit its use."""
 
 
@@ -22,7 +31,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def no_such(what: str, name: str, known: Iterable[str]) -> str:
     """The sentence for a name that is none of the known ones: which is nearest, and which there are."""
-    names = list(known)
+    names, name = list(known), printable(name, 80)
     return (
         f"There is no {what} '{name}': did you mean {nearest(name, names)}? Choose one of {', '.join(names)}."
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-logger = logging.getLogger(__name__)
+from .printable import get_logger
+
+logger = get_logger(__name__)
 
 T = TypeVar("T")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import torch
@@ -11,10 +10,14 @@ from comfy_api.latest import io
 from ..eadnet.adapters import apply_adapter, read_adapter_info
 from ..eadnet.checkpoints import load_checkpoint, read_info
 from ..eadnet.errors import CheckpointError
+from ..eadnet.printable import get_logger
 from . import host
+from .checks import checked
+from .node import Node
 from .types import (
     AudioEncoder,
     DiffusionModel,
+    FileChoice,
     GraphSmoother,
     Model,
     ModelInfo,
@@ -24,7 +27,7 @@ from .types import (
     schema,
 )
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _SD_VAE = "ComfyUI's Load VAE with the Stable Diffusion 1.5 VAE (vae-ft-mse-840000-ema-pruned.safetensors)"
 
@@ -47,7 +50,7 @@ def _missing(component: str, file: str) -> str:
     return f"The checkpoint {file} has no {name}: {advice}."
 
 
-class EADNetCheckpointLoader(io.ComfyNode):
+class EADNetCheckpointLoader(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -57,7 +60,7 @@ class EADNetCheckpointLoader(io.ComfyNode):
             "SyncNet. The small 'mini' model comes with the node pack.",
             search_aliases=["talking head", "lip sync", "lipsync", "load eadnet", "EAD-Net loader"],
             inputs=[
-                io.Combo.Input(
+                FileChoice(
                     "checkpoint",
                     options=host.checkpoint_names(),
                     default=host.BUNDLED,
@@ -87,14 +90,15 @@ class EADNetCheckpointLoader(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, checkpoint: str) -> bool | str:
-        return host.file_problem(checkpoint) or True
+    def validate_inputs(cls, checkpoint: str | None) -> bool | str:
+        return host.file_problem("checkpoint", checkpoint) or True
 
     @classmethod
     def fingerprint_inputs(cls, checkpoint: str) -> str:
         return host.fingerprint(checkpoint)
 
     @classmethod
+    @checked
     def execute(cls, checkpoint: str) -> io.NodeOutput:
         path = host.checkpoint_path(checkpoint)
         present = read_info(path)["components"].keys() & _ADVICE.keys()
@@ -124,7 +128,7 @@ class EADNetCheckpointLoader(io.ComfyNode):
         )
 
 
-class EADNetLatentSyncLoader(io.ComfyNode):
+class EADNetLatentSyncLoader(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -134,19 +138,19 @@ class EADNetLatentSyncLoader(io.ComfyNode):
             "EAD-Net adapter for them.",
             search_aliases=["LatentSync", "lip sync", "lipsync", "wav2lip"],
             inputs=[
-                io.Combo.Input(
+                FileChoice(
                     "unet",
                     options=host.user_file_names("unet"),
                     tooltip="The U-Net of LatentSync 1.5 (256 pixels) or 1.6 (512), converted from "
                     "latentsync_unet.pt, in models/eadnet.",
                 ),
-                io.Combo.Input(
+                FileChoice(
                     "whisper",
                     options=host.user_file_names("whisper"),
                     tooltip="Whisper tiny, converted from tiny.pt, in models/eadnet. Larger Whisper models "
                     "do not fit.",
                 ),
-                io.Combo.Input(
+                FileChoice(
                     "adapter",
                     options=[host.NONE, *host.user_file_names("adapter")],
                     default=host.NONE,
@@ -163,14 +167,15 @@ class EADNetLatentSyncLoader(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, unet: str) -> bool | str:
-        return host.file_problem(unet) or True
+    def validate_inputs(cls, unet: str | None) -> bool | str:
+        return host.file_problem("unet", unet) or True
 
     @classmethod
     def fingerprint_inputs(cls, unet: str, whisper: str, adapter: str) -> str:
         return " ".join(host.fingerprint(name) for name in (unet, whisper, adapter) if name != host.NONE)
 
     @classmethod
+    @checked
     def execute(cls, unet: str, whisper: str, adapter: str) -> io.NodeOutput:
         unet_path, whisper_path = host.checkpoint_path(unet), host.checkpoint_path(whisper)
         # Small files first: what does not fit together is found before gigabytes are read.

@@ -13,6 +13,8 @@ from ..eadnet.rendering import SMALLEST_WINDOW, RenderSettings
 from ..eadnet.rendering.memory import unet_memory
 from ..eadnet.sampling import Conditions, sample
 from . import host
+from .checks import checked
+from .node import Node
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
 from .types import (
     MASK,
@@ -28,7 +30,7 @@ from .types import (
 )
 
 
-class EADNetSampler(io.ComfyNode):
+class EADNetSampler(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
@@ -62,10 +64,11 @@ class EADNetSampler(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, window: int, overlap: int) -> bool | str:
+    def validate_inputs(cls, window: int | None, overlap: int | None) -> bool | str:
         return window_problem(window, overlap) or True
 
     @classmethod
+    @checked
     def execute(
         cls,
         model: DiffusionModel,
@@ -80,6 +83,8 @@ class EADNetSampler(io.ComfyNode):
         overlap: int,
         emotion: Any = None,
     ) -> io.NodeOutput:
+        if problem := window_problem(window, overlap):
+            raise InputError(problem)
         info = model.info
         feeling = None if emotion is None else EmotionTokens.of(emotion)
         conditions = _conditions(info, audio, latents, feeling)
@@ -106,7 +111,8 @@ class EADNetSampler(io.ComfyNode):
                 callback=lambda now: watcher(now.done, now.total, now.denoised),
             )
 
-        result = with_less(run, window, SMALLEST_WINDOW, "frames in a window")
+        with host.cancellable(unet):
+            result = with_less(run, window, SMALLEST_WINDOW, "frames in a window")
         return io.NodeOutput({"samples": (result / info.latent_scale).to(host.result_device())})
 
 
@@ -130,6 +136,6 @@ def _conditions(
         mask=latents[MASK],
         reference_latents=samples * info.latent_scale,
         audio=audio.tokens,
-        emotion=None if emotion is None else emotion.tokens,
+        emotion=None if emotion is None else emotion.to_sample(),
         null_emotion=None if emotion is None else emotion.null,
     )

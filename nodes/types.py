@@ -12,6 +12,7 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..eadnet.captions.mixed import MixedTokens
 from ..eadnet.checkpoints import Checkpoint
 from ..eadnet.errors import InputError
 from ..eadnet.faces.face_track import FaceTrack
@@ -27,8 +28,15 @@ SyncNet = io.Custom("EADNET_SYNCNET")
 Audio = io.Custom("EADNET_AUDIO")
 Emotion = io.Custom("EADNET_EMOTION")
 FaceTrackSocket = io.Custom("EADNET_FACE_TRACK")
+FaceRig = io.Custom("EADNET_RIG")
+Expression = io.Custom("EADNET_EXPRESSION")
 # ComfyUI's own, in versions that have it; here it is only read.
 FaceLandmarks = io.Custom("FACE_LANDMARKS")
+
+
+class FileChoice(io.Combo.Input):
+    """A choice of files, which come and go while a page shows the list it once got."""
+
 
 # Keys of our own in a LATENT dictionary, beside ComfyUI's "samples".
 MASK = "eadnet_mask"
@@ -128,6 +136,10 @@ class EmotionTokens:
     tokens: Tensor
     null: Tensor | None
 
+    def to_sample(self) -> Tensor | MixedTokens:
+        """The tokens as the sampler takes them."""
+        return self.tokens
+
     def is_null(self) -> bool:
         """Whether it is the null text throughout."""
         return self.null is not None and bool((self.tokens == self.null).all())
@@ -145,6 +157,26 @@ class EmotionTokens:
             raise InputError("The emotion input is an empty CONDITIONING: connect EAD-Net Encode Emotion.")
         tokens, options = value[0][0], value[0][1]
         return cls(tokens[0], options.get(NULL))
+
+
+class EmotionTimeline(EmotionTokens):
+    """EMOTION of a timeline. Its tokens are mixed from those of the sentences when a piece of the clip is
+    sampled; ``tokens`` mixes those of the whole clip, for other packs that read them.
+    """
+
+    def __init__(self, mixed: MixedTokens) -> None:
+        vars(self).update(null=mixed.null, _mixed=mixed)
+
+    @property
+    def tokens(self) -> Tensor:  # type: ignore[override]
+        return self.to_sample().mixed()
+
+    def to_sample(self) -> MixedTokens:
+        mixed: MixedTokens = vars(self)["_mixed"]
+        return mixed
+
+    def is_null(self) -> bool:
+        return self.to_sample().is_null()
 
 
 @dataclass(frozen=True)

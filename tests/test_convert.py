@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Mapping
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -281,3 +284,76 @@ def test_missing_sources_and_unsuitable_targets_are_named(tmp_path: Path) -> Non
     source = whisper_file(tmp_path / "tiny.pt")
     with pytest.raises(CheckpointError, match="must be named .safetensors"):
         convert(source, tmp_path / "out.pt")
+
+
+def _archive(
+    path: Path, compression: int, content: bytes, name: str = "a/data.pkl", repeated: int = 1
+) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        with archive.open(name, "w") as file:
+            for _ in range(repeated):
+                file.write(content)
+        archive.writestr("a/version", b"3\n")
+    return path
+
+
+def _storage(numel: int) -> bytes:
+    """A pickle of an older kind of file that states one storage of so many numbers."""
+    return (
+        b"\x80\x02}X\x06\x00\x00\x00weight(X\x07\x00\x00\x00storagectorch\nFloatStorage\n"
+        b"X\x01\x00\x00\x000X\x03\x00\x00\x00cpu\x8a\x05" + numel.to_bytes(5, "little") + b"NtQs."
+    )
+
+
+_BYTEARRAY = b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R."
+_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + b"\x80\x02M\xe9\x03." + b"\x80\x02}."
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda p: _archive(p, zipfile.ZIP_DEFLATED, bytes(1 << 20), repeated=150), "compressed archive"),
+        (lambda p: _archive(p, zipfile.ZIP_BZIP2, bytes(1 << 20), "a/data/0", 120), "compressed archive"),
+        (lambda p: _archive(p, zipfile.ZIP_STORED, _BYTEARRAY), "more than weights"),
+        (lambda p: _archive(p, zipfile.ZIP_STORED, _storage(2**36)), "states more numbers"),
+        (lambda p: p.write_bytes(_MAGIC + _storage(2**36)), "states more numbers"),
+        (lambda p: p.write_bytes(_BYTEARRAY), "more than weights"),
+        (lambda p: p.write_bytes(b"\x80\x02\x95" + b"\x7f" * 8 + b"."), "truncated or not|more than weights"),
+        (lambda p: p.write_bytes(b"\x80\x02]r\xff\xff\xff\x7f."), "not named weights|truncated or not"),
+        (lambda p: torch.save({"w": torch.zeros(1).expand(1 << 33)}, p), "no plain tensor"),
+        (lambda p: torch.save({"w": torch.zeros(3, 3).to_sparse()}, p), "no plain tensor"),
+        (lambda p: torch.save({"w": torch.zeros(9, device="meta")}, p), "no plain tensor"),
+        (lambda p: torch.save({10**30: torch.zeros(9)}, p), "contains no weights"),
+    ],
+)
+def test_what_states_more_than_its_file_holds_costs_no_memory(
+    tmp_path: Path, make: Callable[[Path], Any], problem: str
+) -> None:
+    make(tmp_path / "a.pt")
+    resource = pytest.importorskip("resource")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match=problem):
+        convert(tmp_path / "a.pt")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10, "kilobytes"
+
+
+def test_a_tar_archive_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    (tmp_path / "storages").write_bytes(b"x" * 100)
+    with tarfile.open(tmp_path / "a.pt", "w") as archive:
+        archive.add(tmp_path / "storages", "storages")
+    with pytest.raises(CheckpointError, match="not a PyTorch weights file"):
+        convert(tmp_path / "a.pt")
+    assert not list(temporary.iterdir())
+
+
+def test_weights_that_are_not_finite_are_not_converted(tmp_path: Path) -> None:
+    path = whisper_file(tmp_path / "tiny.pt")
+    state = torch.load(path, weights_only=True)
+    state["model_state_dict"]["encoder.ln_post.bias"][3] = float("nan")
+    torch.save(state, path)
+    with pytest.raises(CheckpointError, match=r"encoder.ln_post.bias|ln_post.bias in tiny.pt has NaN"):
+        convert(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["tiny.pt"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,21 +19,31 @@ from tests.in_comfy import MISSING, ROOT, has_comfy, run_in_comfy
 # A layer is a file or a folder; it imports what stands before it in this list, and nothing after. The nodes
 # come last, so nothing else can import them.
 LAYERS = (
+    "tools",
+    "eadnet.printable",
     "eadnet.errors",
+    "eadnet.finite",
     "eadnet.dataset_format",
     "eadnet.fingerprints",
     "eadnet.memory",
+    "eadnet.downloads",
+    "eadnet.tflite",
+    "eadnet.weights",
+    "eadnet.network_config",
     "eadnet.media",
-    "eadnet.faces",
-    "eadnet.captions",
     "eadnet.modules",
     "eadnet.sampling",
-    "eadnet.metrics",
     "eadnet.presets",
     "eadnet.checkpoints",
+    "eadnet.landmarker_task",
     "eadnet.adapters",
     "eadnet.convert",
+    "eadnet.faces",
+    "eadnet.rig",
+    "eadnet.captions",
+    "eadnet.metrics",
     "eadnet.rendering",
+    "eadnet.driving",
     "eadnet.pipeline",
     "eadnet.evaluation",
     # Training is one chain. The drawn world stands over it, so only the recipes know it: the same tasks train
@@ -60,8 +71,8 @@ RUNTIME = {
     *("torch", "numpy", "scipy", "einops", "safetensors", "transformers", "av", "PIL"),  # ComfyUI brings them
     *("diffusers", "imageio"),  # requirements.txt
 }
-OPTIONAL = {"cv2", "mediapipe"}  # to find and measure faces: imported when used, and missed with a message
-NEED_OPTIONAL = ("faces/detectors/yunet.py", "faces/landmarker.py")
+OPTIONAL = {"cv2"}  # to find faces: imported when used, and missed with a message
+NEED_OPTIONAL = ("faces/detectors/yunet.py",)
 TRAINING = ("synthetic", "training")  # may use more: what makes and trains models never runs inside ComfyUI
 # Slow to import, and not needed before something runs.
 HEAVY = {
@@ -153,7 +164,7 @@ def test_all_layers_are_there() -> None:
 
 
 def test_every_file_is_in_a_layer() -> None:
-    assert not [name for name in graph() if layer(name) == "nowhere" and not within(name, "tools")]
+    assert not [name for name in graph() if layer(name) == "nowhere"]
 
 
 @pytest.mark.parametrize("subject", LAYERS)
@@ -181,6 +192,17 @@ def test_circles_are_seen() -> None:
         TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).prepare()
     assert "eadnet.errors" in graph()["eadnet.faces.face_track"], "relative imports are followed"
     assert "nodes.host" in graph()["nodes.faces"], "and those of a package"
+
+
+def test_every_log_line_goes_through_the_filter() -> None:
+    """A module that takes `logging.getLogger` itself could log what no log can hold."""
+    own = re.compile(r"logging\.(getLogger\(__name__\)|debug\(|info\(|warning\(|error\(|exception\()")
+    takers = [
+        str(path.relative_to(ROOT))
+        for path in [*sources("eadnet"), *sources("nodes")]
+        if own.search(path.read_text(encoding="utf-8"))
+    ]
+    assert not takers
 
 
 def test_the_library_knows_nothing_of_comfyui() -> None:

@@ -5,7 +5,6 @@ clips.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import zlib
 from collections.abc import Callable, Iterator
@@ -13,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import CheckpointError, InputError
+from ..printable import get_logger
 from .base import Captioned, Captioner
 from .frames import from_video
 from .schema import Description
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".m4v")
 

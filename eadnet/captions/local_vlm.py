@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from ..errors import CheckpointError, InputError
+from ..network_config import check_model_config
 from . import prompts
 from .base import Captioned
 from .frames import check_frames, shrink
@@ -67,6 +68,7 @@ class LocalVLM(nn.Module):
         folder = Path(folder)
         if problem := folder_problem(folder):
             raise CheckpointError(problem)
+        check_model_config(folder / "config.json")
         import transformers
 
         loaders = (transformers.AutoProcessor, transformers.AutoModelForImageTextToText)

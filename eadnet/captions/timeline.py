@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .mixed import MixedTokens
 
 EASES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "smooth": lambda x: x * x * (3 - 2 * x),
@@ -32,7 +33,9 @@ EASES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 """How a cross-fade goes from 0 to 1. The first two are half way at the line's time."""
 
 _MOST_LINES = 1000
-_TIME = re.compile(r"(?:(\d+):)?(\d+(?:\.\d*)?|\.\d+)s?")
+# As many digits as a clip may need: longer numbers are none, and Python refuses some in words of its own.
+_TIME = re.compile(r"(?:(\d{1,9}):)?(\d{1,9}(?:\.\d{0,30})?|\.\d{1,30})s?")
+_SURROGATE = re.compile("[\ud800-\udfff]")  # what is left of an emoji that was cut in two
 _EXAMPLE = "write lines like '2.5 furious, brows lowered, 0.8'"
 
 
@@ -55,6 +58,8 @@ def parse_timeline(text: str, duration: float | None = None) -> list[Key]:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
+        if (half := _SURROGATE.search(line)) is not None:
+            raise InputError(f"Line {number}: '{half[0]}' is half a character: delete it or type it again.")
         key = _key(line.strip(), number)
         if duration is not None and key.time >= duration:
             raise InputError(
@@ -82,8 +87,6 @@ def _key(line: str, number: int) -> Key:
             raise InputError(f"Line {number}: the time {_short(start)} is negative: the clip begins at 0.")
         raise InputError(f"Line {number}: '{_short(start)}' is not a time in seconds: {_EXAMPLE}.")
     time = 60 * int(match[1] or 0) + float(match[2])
-    if not math.isfinite(time):
-        raise InputError(f"Line {number}: '{_short(start)}' is not a time in seconds: {_EXAMPLE}.")
     sentence, comma, last = rest.strip().rpartition(",")
     if not comma:
         sentence, last = ("", rest.strip()) if _number(rest.strip()) is not None else (rest.strip(), "")
@@ -103,7 +106,7 @@ def _key(line: str, number: int) -> Key:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text) if "_" not in text else None
+        return float(text) if "_" not in text and len(text) < 100 else None
     except ValueError:
         return None
 
@@ -151,7 +154,7 @@ def frame_strength(keys: Sequence[Key], weights: np.ndarray) -> np.ndarray:
 
 
 def blend(tokens: Tensor, null: Tensor, share: Tensor) -> Tensor:
-    """Mix tokens with those of the null text.
+    """Mix tokens with those of the null text, all frames at once.
 
     Args:
         tokens: [K, L, D] of K sentences.
@@ -165,17 +168,20 @@ def blend(tokens: Tensor, null: Tensor, share: Tensor) -> Tensor:
 
 
 def timeline_tokens(
-    keys: Sequence[Key], weights: np.ndarray, tokens: Tensor, null: Tensor, gain: np.ndarray | None = None
-) -> Tensor:
-    """Emotion tokens of every frame [T, L, D] from those of the K sentences [K, L, D] and of the empty one
-    [L, D].
+    keys: Sequence[Key],
+    weights: np.ndarray,
+    tokens: Sequence[Tensor],
+    null: Tensor,
+    gain: np.ndarray | None = None,
+) -> MixedTokens:
+    """Emotion tokens of every frame [T, L, D] from those of K sentences [L, D] and of the empty one [L, D].
 
     ``gain`` [T] in 0..1 scales the strength (see `loudness`).
     """
     share = weights * np.array([key.strength for key in keys])
     if gain is not None:
         share = share * gain[:, None]
-    return blend(tokens, null, torch.from_numpy(share).to(tokens.device))
+    return MixedTokens.of(tokens, null, share)
 
 
 def same_length(encoded: Sequence[Tensor]) -> list[Tensor]:
@@ -185,4 +191,7 @@ def same_length(encoded: Sequence[Tensor]) -> list[Tensor]:
     ComfyUI's CLIP gives long sentences more than one piece of 77 tokens.
     """
     longest = max(len(tokens) for tokens in encoded)
-    return [tokens.repeat(-(-longest // len(tokens)), 1)[:longest] for tokens in encoded]
+    return [
+        tokens if len(tokens) == longest else tokens.repeat(-(-longest // len(tokens)), 1)[:longest]
+        for tokens in encoded
+    ]

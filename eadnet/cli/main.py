@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import sys
 from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import CheckpointError, InputError
-from . import caption, contact_sheet, convert, evaluate, export, generate, info, synth
+from ..printable import printable
+from . import caption, contact_sheet, convert, evaluate, export, fetch, generate, info, synth
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
     generate.COMMAND,
     info.COMMAND,
     convert.COMMAND,
+    fetch.COMMAND,
     contact_sheet.COMMAND,
     export.COMMAND,
     evaluate.COMMAND,
@@ -39,6 +42,9 @@ def build_parser(commands: Sequence[Command] = COMMANDS) -> argparse.ArgumentPar
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0, 2 for what the user can put right, 130 for Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):  # names of files may hold what the terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
     level = logging.INFO if options.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(levelname)s %(message)s")
@@ -48,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"eadnet: {error}", file=sys.stderr)
         return 2
     except OSError as error:  # a full disk, a place that is not to be read: whatever no sentence was made for
-        print(f"eadnet: {error}", file=sys.stderr)
+        print(f"eadnet: {printable(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("eadnet: stopped", file=sys.stderr)

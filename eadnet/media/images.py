@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,11 +13,12 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..printable import get_logger
 
 if TYPE_CHECKING:
     from PIL import Image
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 # Pictures [H, W, C] turned upright, by the value of EXIF's Orientation.
 _ORIENTATION = 0x0112

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
+from ..printable import get_logger, printable
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 def add_note(notes: list[str], sentence: str) -> None:
     """Add a sentence that is not there yet."""
+    sentence = printable(sentence)
     if sentence not in notes:
         notes.append(sentence)
         log.warning("%s", sentence)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from bisect import bisect_left, bisect_right
@@ -16,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import InputError
+from ..printable import get_logger
 from .display import GREY as GREY
 from .display import Display
 from .notes import add_note
@@ -31,7 +31,7 @@ from .streams import (
     told_end,
 )
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _HELD_BYTES = 64 << 20  # decoded frames that are kept for reading backwards
 _FORWARD = 300  # frames that are decoded and passed over before jumping is considered
@@ -184,8 +184,8 @@ class VideoReader:
             if not self._warned:
                 add_note(
                     self.notes,
-                    f"{self.path.name} is damaged at frame {place - self._shown_from}: the one before is shown "
-                    "there, and wherever a picture cannot be read.",
+                    f"{self.path.name} is damaged at frame {place - self._shown_from}: the one before is "
+                    "shown there, and wherever a picture cannot be read.",
                 )
                 self._warned = True
             self._keep(place, self._held[max(earlier)])

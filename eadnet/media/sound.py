@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,10 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..printable import get_logger
+from .limits import check_channels, check_rate, check_seconds
 from .notes import add_note
+from .opening import open_media
 from .streams import first_picture_time, is_broken, sound_stream, told_end
 from .waveform import check_waveform
 
@@ -24,12 +26,11 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 # Channels sample by sample: PyAV reads beyond the planes of frames that have one for each of eight channels.
 PACKED = "flt"
 _PIECE = 1 << 16  # samples of a recording in memory that are handed on together
-_SLOWEST, _FASTEST = 1000, 768_000  # samples per second of recordings
 # By how many seconds stamps may differ from the count of samples: containers round them, recorders shake
 # them. Near is never moved, far at once, what is between when it stays so for some pieces.
 _NEAR, _FAR, _OFTEN = 0.02, 0.06, 12
@@ -127,6 +128,7 @@ class SoundFile:
                 if done and not drift.counts(apart):
                     apart = 0
                 if apart > 0:
+                    check_seconds(apart / self.rate, self.path.name)
                     if done:
                         self._note(
                             "has holes in its sound: they are silent, so that what follows stays in time"
@@ -148,7 +150,7 @@ class SoundFile:
         if not self.path.is_file():
             raise InputError(f"{name} is not a file: check the path.")
         try:
-            with av.open(str(self.path)) as container:
+            with open_media(self.path) as container:
                 if not container.streams.audio:
                     raise InputError(f"{name} has no audio track: choose a file with audio.")
                 track = sound_stream(container)
@@ -195,7 +197,8 @@ class SoundFile:
                             "is brought to those of its beginning"
                         )
                     else:
-                        rate = _checked_rate(frame.sample_rate, self.path.name)
+                        rate = check_rate(frame.sample_rate, self.path.name)
+                        check_channels(len(frame.layout.channels), self.path.name)
                         target: Any = frame.layout
                     form = now
                     resampler = av.AudioResampler(format=PACKED, layout=target, rate=rate)
@@ -253,21 +256,12 @@ class _Piece:
     ends: float
 
 
-def _checked_rate(rate: int, name: str) -> int:
-    if not _SLOWEST <= rate <= _FASTEST:
-        raise InputError(
-            f"the audio track of {name} says it has {rate} samples per second: it is damaged, export it "
-            "again."
-        )
-    return rate
-
-
 def _first_picture(path: Path) -> Fraction | None:
     """When the first picture of a file is shown; None where it has none."""
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with open_media(path) as container:
             return first_picture_time(container)
     except (av.FFmpegError, ValueError):
         return None

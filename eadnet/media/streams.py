@@ -9,6 +9,8 @@ from typing import Any
 
 from ..errors import InputError
 from .colour import TAGS
+from .limits import check_picture_size
+from .opening import open_media
 
 _DEFAULT_FPS = Fraction(25)
 FASTEST = 480  # frames per second: more is a clock, not a rate
@@ -27,15 +29,22 @@ def open_video(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"There is no video {path}: check the path.")
     try:
-        container = av.open(str(path))
+        container = open_media(path)
     except (av.FFmpegError, ValueError) as error:
         raise InputError(f"{path.name} cannot be read as a video: convert it to MP4 first.") from error
-    if picture_stream(container) is None:
+    picture = picture_stream(container)
+    if picture is None:
         covered = bool(container.streams.video)
         container.close()
         if covered:
             raise InputError(f"{path.name} has a cover picture and no video: choose a video with frames.")
         raise InputError(f"{path.name} has no video stream: choose a video with frames.")
+    try:
+        if picture.width and picture.height:  # some are known only when a frame is decoded
+            check_picture_size((picture.width, picture.height), path.name)
+    except InputError:
+        container.close()
+        raise
     return container
 
 

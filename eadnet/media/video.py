@@ -19,6 +19,7 @@ from torch import Tensor
 from ..errors import InputError
 from .colour import ToFilm, declare_film
 from .display import Display
+from .opening import media_name
 from .streams import Decoder, decoded, open_video, picture_stream, stream_fps
 
 # Sampling rates AAC can carry; sound of any other rate is brought to 48 kHz.
@@ -118,7 +119,7 @@ def _write(
 ) -> int:
     import av
 
-    with av.open(part, "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with av.open(media_name(part), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         picture: Any = container.add_stream("libx264", rate=fps)
         sound = None if waveform is None or rate is None else _Sound(container, waveform, rate)
         to_film = ToFilm()

@@ -12,6 +12,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..network_config import check_divides
 from .emotion_attention import EmotionAttention
 
 
@@ -42,6 +43,7 @@ class Attention(nn.Module):
 
     def __init__(self, channels: int, heads: int, context_dim: int | None = None) -> None:
         super().__init__()
+        check_divides(heads, channels, "heads of attention")
         self.heads = heads
         self.to_q = nn.Linear(channels, channels, bias=False)
         self.to_k = nn.Linear(context_dim or channels, channels, bias=False)

@@ -4,7 +4,6 @@ only.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
+from ..printable import get_logger
+from ..weights import open_weights
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 CLIP_L: dict[str, Any] = {
     "vocab_size": 49408,
@@ -93,18 +94,17 @@ def _load_tokenizer(folder: Path) -> Any:
 
 
 def _load_model(path: Path, config: dict[str, Any]) -> nn.Module:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path.name} is truncated or not a safetensors file: download CLIP again."
-        ) from error
+    with open_weights(path) as file:
+        tensors = file.tensors()
     model = CLIPTextModel(CLIPTextConfig(**config))
-    missing, _ = model.load_state_dict(_model_keys(tensors, set(model.state_dict())), strict=False)
+    try:
+        missing, _ = model.load_state_dict(_model_keys(tensors, set(model.state_dict())), strict=False)
+    except RuntimeError as error:  # other shapes
+        raise CheckpointError(
+            f"{path.name} is not CLIP ViT-L/14's text encoder, its tensors have other shapes: choose another."
+        ) from error
     missing = [key for key in missing if not key.endswith("position_ids")]
     if missing:
         raise CheckpointError(

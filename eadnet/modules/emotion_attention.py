@@ -7,6 +7,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..network_config import check_divides
+
 
 class EmotionAttention(nn.Module):
     """Gated cross-attention from image tokens to emotion tokens (reconstruction; the paper is silent).
@@ -18,6 +20,7 @@ class EmotionAttention(nn.Module):
 
     def __init__(self, channels: int, heads: int, emotion_dim: int) -> None:
         super().__init__()
+        check_divides(heads, channels, "heads of emotion attention")
         self.heads = heads
         self.norm = nn.LayerNorm(channels)
         self.to_q = nn.Linear(channels, channels, bias=False)

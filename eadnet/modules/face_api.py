@@ -7,7 +7,6 @@ convolutions, then one linear layer.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from pathlib import Path
@@ -19,6 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
+from ..network_config import read_json
+from ..weights import finite
 
 SIDE = 112
 POINTS = 68
@@ -26,6 +27,8 @@ EXPRESSIONS = ("neutral", "happy", "sad", "angry", "fearful", "disgusted", "surp
 # Mean of the networks' training images, red, green, blue in 0..255.
 _MEAN = (122.782, 117.001, 104.298)
 _WIDTHS = (3, 32, 64, 128, 256)
+_LARGEST = 64 << 20  # bytes of a file: the published ones have a third of a million
+_KINDS = (np.uint8, np.uint16, np.float32, np.float16)
 
 
 class _Separable(nn.Module):
@@ -132,21 +135,27 @@ class FaceApiNetwork(nn.Module):
 
 def _read(path: Path, manifest: Path) -> dict[str, Tensor]:
     """Tensors by name, in PyTorch's order of axes; bytes are scaled to the numbers they stand for."""
+    if path.stat().st_size > _LARGEST or manifest.stat().st_size > _LARGEST:
+        raise CheckpointError(f"{path.name} or its manifest is larger than a network of face-api.js.")
     content, offset, weights = path.read_bytes(), 0, {}
     try:
-        entries: list[dict[str, Any]] = [
-            w for group in json.loads(manifest.read_text()) for w in group["weights"]
-        ]
+        groups = read_json(manifest.read_text(encoding="utf-8"), manifest.name)
+        entries: list[dict[str, Any]] = [w for group in groups for w in group["weights"]]
         for entry in entries:
             count = math.prod(entry["shape"])
             packed = entry.get("quantization")
             kind = np.dtype(packed["dtype"] if packed else entry["dtype"])
+            if kind not in _KINDS or not 0 < count <= len(content):
+                raise ValueError(entry["name"])
             values = np.frombuffer(content, kind, count, offset).astype(np.float32)
             offset += count * kind.itemsize
             if packed:
                 values = values * np.float32(packed["scale"]) + np.float32(packed["min"])
-            weights[entry["name"]] = _axes(entry["name"], torch.from_numpy(values.reshape(entry["shape"])))
-    except (ValueError, KeyError, TypeError) as error:
+            name, tensor = entry["name"], torch.from_numpy(values.reshape(entry["shape"]))
+            weights[name] = _axes(name, finite(tensor, f"{name} in {path.name}"))
+    except CheckpointError:
+        raise
+    except Exception as error:  # whatever a manifest says that is none
         raise CheckpointError(
             f"{path.name} is damaged or does not fit its manifest: download both again."
         ) from error

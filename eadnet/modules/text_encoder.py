@@ -6,7 +6,6 @@ caption of the training set used a vector near their relatives ("furiously" besi
 
 from __future__ import annotations
 
-import logging
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-logger = logging.getLogger(__name__)
+from ..printable import get_logger
+
+logger = get_logger(__name__)
 
 _WORD = re.compile(r"\w+(?:'\w+)?|[.,;:!?]")
 _FOREIGN = re.compile(r"[^\W\d_a-z\u00c0-\u024f]")  # a letter beyond the Latin alphabet and its accents

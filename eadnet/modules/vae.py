@@ -4,8 +4,6 @@ only.
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,8 +13,11 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError
 from ..memory import free_cached, is_out_of_memory
+from ..network_config import build_without_memory, read_json
+from ..printable import get_logger
+from ..weights import open_weights
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 SD_VAE: dict[str, Any] = {
     "in_channels": 3,
@@ -60,28 +61,23 @@ class SDAutoencoder(nn.Module):
 
         Raises CheckpointError for a missing, truncated or foreign file.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
         path = Path(path)
         config: Mapping[str, Any] = SD_VAE
         if path.is_dir():
             config, path = _folder(path)
         if not path.is_file():
             raise CheckpointError(f"There is no VAE {path}: check the name, or put the file there.")
-        try:
-            tensors = load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(
-                f"{path.name} is truncated or not a safetensors file: download the VAE again."
-            ) from error
+        advice = "choose a Stable Diffusion 1.x VAE such as sd-vae-ft-mse."
+        with open_weights(path) as file:
+            build_without_memory(  # before memory is made: the settings may be anybody's
+                cls, config, len(file.stored), f"The VAE's configuration beside {path.name}", advice
+            )
+            tensors = file.tensors()
         model = cls(config)
         try:
             model.model.load_state_dict(_diffusers_keys(tensors, model.config))
-        except (RuntimeError, KeyError) as error:
-            raise CheckpointError(
-                f"{path.name} is not a Stable Diffusion 1.x VAE: choose one such as sd-vae-ft-mse."
-            ) from error
+        except Exception as error:  # foreign names and shapes, as diffusers meets them
+            raise CheckpointError(f"{path.name} is not a Stable Diffusion 1.x VAE: {advice}") from error
         return model.eval()
 
     def encode(self, pictures: Tensor) -> Tensor:
@@ -118,7 +114,13 @@ def _folder(path: Path) -> tuple[Mapping[str, Any], Path]:
     """(configuration, weights file) of a diffusers folder."""
     config = SD_VAE
     if (path / "config.json").is_file():
-        stored = json.loads((path / "config.json").read_text())
+        where = f"{path.name}/config.json"
+        try:
+            stored = read_json((path / "config.json").read_text("utf-8"), where)
+        except (OSError, UnicodeDecodeError) as error:
+            raise CheckpointError(f"{where} cannot be read: download the VAE again.") from error
+        if not isinstance(stored, dict):
+            raise CheckpointError(f"{where} has no settings by name: download the VAE again.")
         config = {key: stored[key] for key in SD_VAE if key in stored}
     return config, path / "diffusion_pytorch_model.safetensors"
 

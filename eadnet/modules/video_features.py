@@ -12,6 +12,8 @@ from einops import rearrange
 from torch import Tensor
 
 from ..errors import CheckpointError
+from ..network_config import check_model_config
+from ..weights import finite, open_weights
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -44,13 +46,16 @@ class VideoMAEFeatures:
                 raise CheckpointError(
                     f"{folder} has no {needed}: put a VideoMAE in the layout of transformers there."
                 )
+        check_model_config(folder / "config.json")
+        with open_weights(folder / "model.safetensors"):
+            pass  # judged by its header
         from transformers import VideoMAEModel
 
         try:
             loaded: Any = VideoMAEModel.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, output_loading_info=True
             )
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        except Exception as error:  # every kind: what lies in the folder decides which
             raise CheckpointError(
                 f"{folder} contains no readable VideoMAE ({error}): download it again."
             ) from error
@@ -60,6 +65,8 @@ class VideoMAEFeatures:
             raise CheckpointError(
                 f"{folder} is an incomplete VideoMAE encoder (missing: {missing}): download it again."
             )
+        for name, weight in network.named_parameters():
+            finite(weight, f"{name} in {folder.name}/model.safetensors")
         return cls(network, f"VideoMAE ({folder.name})")
 
     @torch.no_grad()

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ..media.audio import RATE
 from ..media.features import WHISPER_FFT, WHISPER_HOP, mel_power_between, whisper_log_mel
 from ..media.speech import Speech
+from ..network_config import check_divides
 from .slices import checked_fps
 from .speech_encoder import SpeechEncoder
 
@@ -40,6 +41,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
+        check_divides(heads, width, "heads of attention")
         self.heads = heads
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width, bias=False)

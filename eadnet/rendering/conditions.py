@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..captions.mixed import MixedTokens
 from ..faces.masks import latent_mask, masked_picture
 from ..media.silence import fade_to_silence, silence_tokens, speech_gate
 from ..sampling import Conditions
@@ -103,5 +104,5 @@ class SceneConditions:
             first += len(block)
 
 
-def _moving(emotion: Tensor | None, start: int, stop: int) -> Tensor | None:
+def _moving(emotion: Tensor | MixedTokens | None, start: int, stop: int) -> Tensor | MixedTokens | None:
     return emotion[start:stop] if emotion is not None and emotion.ndim == 3 else emotion

@@ -9,7 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..captions.mixed import MixedTokens
 from ..errors import InputError
+from ..finite import all_finite
+
+# Who made a part that is not finite.
+_ORIGIN = {
+    "masked_latents": "the VAE encoder (EAD-Net Prepare Face)",
+    "mask": "the mask region (EAD-Net Prepare Face)",
+    "reference_latents": "the VAE encoder (EAD-Net Prepare Face)",
+    "audio": "the audio encoder (EAD-Net Encode Audio)",
+    "emotion": "the text encoder (EAD-Net Encode Emotion)",
+    "null_emotion": "the text encoder (EAD-Net Encode Emotion)",
+}
 
 
 @dataclass(frozen=True)
@@ -21,7 +33,7 @@ class Conditions:
     mask              [T, 1, h, w]  1 where the picture is kept (see `eadnet.faces.masks.latent_mask`)
     reference_latents [T, 4, h, w]  the whole crops
     audio             [T, N, D]     tokens of the sound around each frame
-    emotion           [L, De], or [T, L, De] when it changes over time, or None
+    emotion           [L, De], or [T, L, De] (or what these are mixed from) when it changes over time, or None
     null_emotion      [L, De] embedding of the empty sentence; None means the model's path without emotion
     """
 
@@ -29,7 +41,7 @@ class Conditions:
     mask: Tensor
     reference_latents: Tensor
     audio: Tensor
-    emotion: Tensor | None = None
+    emotion: Tensor | MixedTokens | None = None
     null_emotion: Tensor | None = None
 
     @property
@@ -58,9 +70,11 @@ class Conditions:
             )
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and not torch.isfinite(value).all():
+            parts = value.parts() if isinstance(value, MixedTokens) else (value,)
+            if value is not None and not all(all_finite(part) for part in parts if part is not None):
                 raise InputError(
-                    f"{field.name} contains values that are not finite: check the node that made it."
+                    f"{field.name} contains values that are not finite: they come from {_ORIGIN[field.name]}; "
+                    "check it and what goes into it."
                 )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Conditions:
@@ -93,11 +107,15 @@ def joined(parts: Sequence[Conditions]) -> Conditions:
         mask=torch.cat([part.mask for part in parts]),
         reference_latents=torch.cat([part.reference_latents for part in parts]),
         audio=torch.cat([part.audio for part in parts]),
-        emotion=torch.cat([part.emotion for part in parts if part.emotion is not None])
+        emotion=torch.cat([_made(part.emotion) for part in parts if part.emotion is not None])
         if moves
         else first.emotion,
         null_emotion=first.null_emotion,
     )
+
+
+def _made(emotion: Tensor | MixedTokens) -> Tensor:
+    return emotion.mixed() if isinstance(emotion, MixedTokens) else emotion
 
 
 class Feed:

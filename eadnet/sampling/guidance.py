@@ -11,7 +11,6 @@ linear with coefficients that sum to 1, so it holds for the noise, for v and for
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 import torch
@@ -19,8 +18,9 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..memory import free_cached, is_out_of_memory
+from ..printable import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 UNetCall = Callable[[Tensor, Tensor, "Tensor | None"], Tensor]
 Evaluation = tuple[float, Tensor, "Tensor | None"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import errno
-import logging
 import math
 import os
 import time
@@ -16,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..printable import get_logger
 from .curves import draw_curves
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class ExponentialMovingAverage:
@@ -48,7 +48,7 @@ class CsvLog:
         self.path = path
         self.columns: list[str] | None = None
         if path.exists():
-            with path.open(newline="") as file:
+            with path.open(encoding="utf-8", newline="") as file:
                 self.columns = next(csv.reader(file), None)
 
     def drop_from(self, step: int) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from eadnet.captions.timeline import (
     EASES,
     Key,
+    blend,
     frame_strength,
     key_weights,
     parse_timeline,
@@ -129,13 +130,37 @@ def test_tokens_are_the_sentences_where_they_hold_and_between_them_in_a_fade() -
     tokens, null = torch.randn(2, 5, 3, generator=generator), torch.randn(5, 3, generator=generator)
     keys = [Key(0, "a"), Key(1, "b", 0.5)]
     weights = key_weights(keys, 50, 25, 0.4)
-    result = timeline_tokens(keys, weights, tokens, null)
+    result = timeline_tokens(keys, weights, tokens, null).mixed()
     assert result.shape == (50, 5, 3)
     assert torch.allclose(result[0], tokens[0])
     assert torch.allclose(result[-1], torch.lerp(null, tokens[1], 0.5))
     assert not torch.allclose(result[25], result[0]) and not torch.allclose(result[25], result[-1])
     silent = timeline_tokens(keys, weights, tokens, null, np.zeros(50))
-    assert torch.allclose(silent, null.expand_as(silent))
+    assert torch.allclose(silent.mixed(), null.expand(50, -1, -1)) and silent.is_null()
+
+
+@pytest.mark.parametrize("count", [1, 3, 40])
+def test_the_tokens_of_a_piece_are_bit_by_bit_those_of_the_whole_mixed_at_once(count: int) -> None:
+    generator = torch.Generator().manual_seed(count)
+    tokens, null = torch.randn(count, 7, 24, generator=generator), torch.randn(7, 24, generator=generator)
+    keys = [Key(i * 8 / count, "a", 1 - i / 80) for i in range(count)]
+    weights = key_weights(keys, 200, 25, 0.7)
+    made = timeline_tokens(keys, weights, tokens, null)
+    whole = blend(tokens, null, torch.from_numpy(weights * np.array([key.strength for key in keys])))
+    assert torch.equal(made.mixed(), whole)
+    for size in (1, 8, 64):
+        assert torch.equal(torch.cat([made[i : i + size].mixed() for i in range(0, 200, size)]), whole)
+    assert made.shape == whole.shape and len(made[5:9]) == 4
+
+
+def test_memory_goes_by_the_sentence() -> None:
+    calm, furious, null = torch.randn(77, 768), torch.randn(77, 768), torch.randn(77, 768)
+    keys = [Key(float(i), "a") for i in range(50)]
+    weights = key_weights(keys, 90_000, 25)
+    made = timeline_tokens(keys, weights, [calm, furious] * 25, null)
+    held = sum(part.untyped_storage().nbytes() for part in (*made.parts(), made.which))
+    assert len(made) == 90_000 and held < 3 * 77 * 768 * 4 + 90_000 * 16 + 1
+    assert torch.equal(made[87:88].mixed()[0], null + (furious - null))
 
 
 def test_sentences_of_different_length_can_be_mixed() -> None:

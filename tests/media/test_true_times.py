@@ -314,7 +314,7 @@ def test_a_rate_no_recording_has_is_refused_before_it_is_read(tmp_path: Path) ->
     data = bytearray(path.read_bytes())
     data[24:28] = struct.pack("<I", 16000 | 1 << 30)
     path.write_bytes(bytes(data))
-    with pytest.raises(InputError, match="samples per second: it is damaged"):
+    with pytest.raises(InputError, match="samples per second: export it again"):
         SoundFile(path)
 
 

@@ -35,7 +35,7 @@ def test_every_frame_gets_tokens_and_the_curve_is_drawn(
 @pytest.mark.slow
 @pytest.mark.parametrize("frames", [1, 13, 17, 40])
 def test_the_sampler_takes_it_at_any_length_and_in_windows(
-    timeline: Any, nodes: Any, run: Run, loaded: Any, speech: Any, frames: int
+    timeline: Any, nodes: Any, types: Any, run: Run, loaded: Any, speech: Any, frames: int
 ) -> None:
     audio, count = run(
         nodes.EADNetAudioEncode, audio_encoder=loaded.audio_encoder, audio=speech(frames / 25), fps=25.0
@@ -58,6 +58,8 @@ def test_the_sampler_takes_it_at_any_length_and_in_windows(
     steady, _ = timeline("0 calm", count)
     assert sampled(changing).shape[0] == count
     assert torch.equal(sampled(changing), sampled(steady)) == (frames < 13)
+    whole = types.EmotionTokens(changing.tokens, changing.null)  # as other packs may hand it on
+    assert torch.equal(sampled(changing), sampled(whole))
 
 
 def test_a_steady_timeline_is_the_sentence_itself(timeline: Any, nodes: Any, run: Run, loaded: Any) -> None:

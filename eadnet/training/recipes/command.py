@@ -1,7 +1,8 @@
 """Train `mini`: `python -m eadnet.training all --folder .work/mini`, or stage by stage.
 
 `--config FILE` reads sizes, minutes, schedule and losses (see `configs/`); options given beside it win.
-`online` trains a checkpoint further on a GPU, on clips that are rendered meanwhile.
+`online` trains a checkpoint further on a GPU, on clips that are rendered meanwhile; `reader` trains the small
+network that reads facial parameters from mini's latents.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from pathlib import Path
 import torch
 
 from ...errors import InputError
+from ...printable import get_logger
 from . import mini, mini_data, networks
 from .budget import MINUTES, Budget, within
 from .config import Config, read_config
+
+logger = get_logger(__name__)
 
 STAGES = (
     "render",
@@ -70,10 +74,14 @@ def main(arguments: list[str] | None = None) -> int:
             from .online import main as online
 
             online(given[1:])
+        elif given[:1] == ["reader"]:
+            from .reader import main as reader
+
+            reader(given[1:])
         else:
             _train(_parser().parse_args(given))
     except (InputError, FloatingPointError) as error:
-        logging.error("%s", error)
+        logger.error("%s", error)
         return 2
     return 0
 
@@ -101,4 +109,4 @@ def _train(options: argparse.Namespace) -> None:
                 f"The stage {name} needs {error.filename}, which is missing: run the stages before it first; "
                 f"their order is {', '.join(STAGES)}."
             ) from error
-        logging.info("%s took %.1f min", name, (time.monotonic() - started) / 60)
+        logger.info("%s took %.1f min", name, (time.monotonic() - started) / 60)

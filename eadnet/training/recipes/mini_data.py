@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from ...dataset_format import OTHER_VOICES
 from ...presets import Preset
+from ...printable import get_logger
 from ...synthetic.datasets import LAYOUT, DatasetShape, render_dataset
 from ...synthetic.speech_sets import LAYOUT as SPEECH_LAYOUT
 from ...synthetic.speech_sets import make_other_voices, make_speech
@@ -16,7 +16,7 @@ from ..data.latents import LatentSet
 from .budget import Budget
 from .networks import MINI, load_autoencoder
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 HELD_OUT_RECORDINGS = 400
 FEATURES, APART = "features", "apart"

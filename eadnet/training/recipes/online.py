@@ -7,7 +7,6 @@ U-Net is trained on whatever they have finished (see `online_data`). All else is
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import time
 from dataclasses import replace
@@ -19,6 +18,7 @@ from ...checkpoints import load_checkpoint, save_checkpoint
 from ...errors import InputError
 from ...modules.conditioned_unet import ConditionedUNet
 from ...presets import Preset
+from ...printable import get_logger
 from ...synthetic.datasets import DatasetShape, render_dataset
 from ...synthetic.speech_sets import make_speech
 from ...synthetic.stills import render_stills
@@ -35,7 +35,7 @@ from .mini import LOGGED_MOUTH, latent_regressor
 from .networks import MINI, new_model
 from .online_data import ClipPlan, OnlineClips
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 FIRST_CLIPS = 512  # with which training begins
 LAST_SECONDS = 15.0  # for the average, the curves and the file

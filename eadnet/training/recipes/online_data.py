@@ -7,7 +7,6 @@ needs to train on it, so rendering first would leave the GPU idle, and a set ren
 from __future__ import annotations
 
 import itertools
-import logging
 import multiprocessing
 import os
 import time
@@ -18,12 +17,13 @@ from types import TracebackType
 import torch
 
 from ...modules.autoencoder import MiniAutoencoder
+from ...printable import get_logger
 from ...synthetic.datasets import DatasetShape, render_dataset
 from ...synthetic.speech_sets import make_other_voices
 from ..data.encoding import encode_dataset
 from ..data.latents import LatentSet
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 PART = 16  # clips that are handed over together
 LOADED_EVERY = 15.0  # seconds
