@@ -138,7 +138,7 @@ def open_scene(
     info, networks = model.checkpoint, model.networks()
     tokens, null = model.encode_emotion(emotion)
     with ExitStack() as stack:
-        sources = _open_files(stack, audio, portrait, video, settings.fps or info.fps)
+        sources = _open_files(stack, audio, portrait, video, settings.fps, info.fps)
         speech = stack.enter_context(speech_of(sources.sound))
         length = sources.length(settings.length, speech.seconds)
         track = None
@@ -163,9 +163,15 @@ def _open_files(
     audio: str | os.PathLike[str],
     portrait: str | os.PathLike[str] | None,
     video: str | os.PathLike[str] | None,
-    fps: float,
+    wanted: float | None,
+    usual: float,
 ) -> Sources:
-    """Files as sources, closed with the ``stack``; ``fps`` is of a portrait, an image sequence or a WebP."""
+    """Files as sources, closed with the ``stack``.
+
+    The rate ``wanted`` is of a portrait, an image sequence or a WebP; where none is, a WebP has its own and
+    the others the ``usual`` one.
+    """
+    fps = wanted or usual
     sound = SoundFile(audio)
     if (portrait is None) == (video is None):
         raise InputError("Two sources or none: give either a portrait or a video.")
@@ -180,7 +186,7 @@ def _open_files(
         # The images and not their folder, in which the result may be written, too.
         return Sources(frames, sound, (Path(audio), frames.files), is_portrait=False)
     if source.suffix.lower() == ".webp":  # FFmpeg reads no animated WebP
-        animation = stack.enter_context(AnimatedImage(source, fps))
+        animation = stack.enter_context(AnimatedImage(source, wanted or None))
         return Sources(animation, sound, (Path(audio), source), is_portrait=False)
     reader = stack.enter_context(VideoReader(source))
     return Sources(reader, sound, (Path(audio), source), is_portrait=False)

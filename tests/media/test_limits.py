@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import math
 import os
 import struct
@@ -122,7 +123,10 @@ def test_speech_of_an_absurd_rate_is_refused_before_a_filter_is_made(tmp_path: P
     class Absurd:
         rate, channels = 1_073_757_823, 1
 
-        def pieces(self):  # type: ignore[no-untyped-def]
+        def __init__(self) -> None:
+            self.notes: list[str] = []
+
+        def pieces(self) -> Iterator[torch.Tensor]:
             yield torch.ones(1, 10)
 
     with pytest.raises(InputError, match="samples per second"):
