@@ -139,8 +139,8 @@ class FaceTrack:
             )
         if not all_finite(crops):
             raise InputError(
-                "The faces to put back contain values that are not finite: check the node that made them, for "
-                "instance the VAE."
+                "The faces to put back contain values that are not finite: check the node that made them, "
+                "for instance the VAE."
             )
         weight = track.weights(region, feather).to(pixels.device)
         result = pixels.clone()

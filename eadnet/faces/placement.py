@@ -17,8 +17,8 @@ from .heads import EXPECTED, SURE, find_heads
 from .points import alignment_points
 
 SMALLEST_CROP = 64  # pixels, below which nothing is to be seen
-# How far a face may lie from its place, as a share of the square's side, and how much larger or smaller it may
-# be. Drawn heads in every pose stay within 0.04 and 1.12.
+# How far a face may lie from its place, as a share of the square's side, and how much larger or smaller it
+# may be. Drawn heads in every pose stay within 0.04 and 1.12.
 FARTHEST, LARGEST = 0.10, 1.4
 
 _AROUND = 0.6  # of its height, what is repeated around a tight crop, so that a whole head fits in

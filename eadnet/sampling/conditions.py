@@ -71,8 +71,8 @@ class Conditions:
             value = getattr(self, field.name)
             if value is not None and not all_finite(value):
                 raise InputError(
-                    f"{field.name} contains values that are not finite: they come from {_ORIGIN[field.name]}; "
-                    "check it and what goes into it."
+                    f"{field.name} contains values that are not finite: they come from "
+                    f"{_ORIGIN[field.name]}; check it and what goes into it."
                 )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Conditions:
