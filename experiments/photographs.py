@@ -16,7 +16,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
 
 from eadnet.checkpoints import bundled_mini, load_checkpoint
 from eadnet.faces.crops import prepare_portrait
@@ -122,9 +121,9 @@ def page(drawn: Sequence[np.ndarray], stills: Sequence[np.ndarray], vae: MiniAut
         "",
         "## Drawings and photographs",
         "",
-        "`mini` was trained on drawn heads only and warns when it gets something else (`eadnet/faces/drawn.py`). "
-        "The limits were chosen on other drawings of the same world and on these very stills: expect more "
-        "misses on others.",
+        "`mini` was trained on drawn heads only and warns when it gets something else "
+        "(`eadnet/faces/drawn.py`). The limits were chosen on other drawings of the same world and on these "
+        "very stills: expect more misses on others.",
         "",
         "| | pictures | called photographs |",
         "|---|---:|---:|",

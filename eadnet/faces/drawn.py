@@ -49,7 +49,7 @@ def returned(pictures: Tensor, again: Tensor) -> Tensor:
 
 
 def lost_detail(pictures: Tensor, again: Tensor) -> Tensor:
-    """How large the error of the same through a VAE is beside the detail of crops [N, 3, R, R] in 0..1, [N]."""
+    """The error of the same through a VAE as a share of the detail of crops [N, 3, R, R] in 0..1, [N]."""
     shown, back = (F.interpolate(p.float(), (SIDE, SIDE), mode="area") for p in (pictures, again))
     region = mask_image("face", SIDE).to(shown)
     detail = shown - _blurred(shown)

@@ -55,7 +55,7 @@ def find_heads(picture: np.ndarray, most: int = 8) -> list[Head]:
     like one.
     """
     height, width = picture.shape[:2]
-    pixels = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 255
+    pixels = torch.tensor(picture).permute(2, 0, 1)[None].float() / 255
     found: list[Head] = []
     sides = [_LARGEST / _STEP**k for k in range(math.ceil(math.log(_LARGEST / _SMALLEST, _STEP)) + 1)]
     for share in sides:

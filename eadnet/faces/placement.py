@@ -120,7 +120,7 @@ def _tight_heads(picture: np.ndarray) -> list[tuple[float, np.ndarray]]:
     height, width = picture.shape[:2]
     side = min(height, width)
     left, top = (width - side) // 2, (height - side) // 2
-    square = torch.from_numpy(np.ascontiguousarray(picture[top : top + side, left : left + side]))
+    square = torch.tensor(picture[top : top + side, left : left + side])
     small = (192, 256)  # (width, height)
     pixels = F.interpolate(
         square.permute(2, 0, 1)[None].float(), small[::-1], mode="bilinear", antialias=True
