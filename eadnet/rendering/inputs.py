@@ -130,8 +130,8 @@ def open_scene(
     """A scene from files, open until the end of the ``with``.
 
     With a ``detector`` the face is found and followed, the one of the ``choice``, and the result shows the
-    whole frames, or the whole portrait; without, the face must be in the middle, and the result is the centred
-    square. ``emotion`` is a text or ready tokens; ``on_progress`` reports the search for the face.
+    whole frames, or the whole portrait; without, the face must be in the middle, and the result is the
+    centred square. ``emotion`` is a text or ready tokens; ``on_progress`` reports the search for the face.
     Raises InputError, one sentence, for whatever cannot work.
     """
     settings = settings or RenderSettings()
