@@ -19,9 +19,10 @@ class Node(io.ComfyNode):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "execute" not in vars(cls):
+        execute = getattr(vars(cls).get("execute"), "__func__", None)
+        # ComfyUI runs a copy of the class, which takes the method as it is and cannot be changed.
+        if execute is None or hasattr(execute, "__wrapped__"):
             return
-        execute = vars(cls)["execute"].__func__
 
         @wraps(execute)
         def guarded(node: type[Node], *args: Any, **inputs: Any) -> Any:

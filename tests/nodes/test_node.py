@@ -13,6 +13,15 @@ def test_every_node_has_the_border(nodes: Any, submodule: Callable[[str], Any]) 
     assert all(issubclass(node, submodule("nodes.node").Node) for node in vars(nodes).values())
 
 
+def test_comfyui_can_copy_and_lock_a_node(nodes: Any) -> None:
+    """As its executor does before it calls a method."""
+    from comfy_api.internal import make_locked_method_func
+
+    for node in vars(nodes).values():
+        clone = node.PREPARE_CLASS_CLONE({})
+        assert callable(make_locked_method_func(node, "execute", clone)), node
+
+
 def test_an_error_from_below_can_be_logged_as_comfyui_logs_it(
     submodule: Callable[[str], Any], input_error: type[Exception]
 ) -> None:
