@@ -21,7 +21,7 @@ import av
 import torch
 
 from eadnet.media.audio import load_audio
-from eadnet.media.resumable_video import partial_path
+from eadnet.rendering.unfinished import FOLDER
 
 ROOT = Path(__file__).parents[1]
 ASSETS = ROOT / "eadnet" / "assets"
@@ -68,7 +68,7 @@ def render(folder: Path, seconds: float, options: list[str]) -> dict[str, float]
     child.returncode = os.waitstatus_to_exitcode(status)
     done.set()
     watcher.join()
-    assert child.returncode == 0 and not partial_path(out).exists()
+    assert child.returncode == 0 and not (folder / FOLDER).exists()
     with av.open(str(out)) as video:
         frames = video.streams.video[0].frames
         ends = [float((stream.duration or 0) * (stream.time_base or 0)) for stream in video.streams]

@@ -41,6 +41,10 @@ CLASSES: dict[str, str] = {
     "StableSyncNet": ".modules.stable_syncnet",
     "MiniSyncNet": ".modules.mini_syncnet",
     "Inception": ".modules.inception",
+    "ExpressionReader": ".modules.expression_reader",
+    "BlazeFace": ".modules.blazeface",
+    "FaceMesh": ".modules.face_mesh",
+    "BlendshapeMixer": ".modules.blendshape_mixer",
 }
 
 

@@ -1,5 +1,5 @@
 """Published weights into EAD-Net checkpoints: LatentSync's U-Net and SyncNet, Whisper, SyncNet v2,
-FID's Inception.
+FID's Inception, MediaPipe's face landmarker.
 
 Files are read with ``weights_only=True``: tensors and plain containers are accepted, code is refused. What
 a file is gets decided by its tensors' names and shapes, never by its own name.
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from .checkpoints import FORMAT, HEADER, component_class, write_safetensors
 from .errors import CheckpointError
+from .landmarker_task import GRAPHS, is_landmarker_task, read_landmarker_task
 from .network_config import build_without_memory
 from .presets import LATENTSYNC_UNET, PRESETS, STABLE_SYNCNET, WHISPER_TINY, Preset, find_preset
 from .weights import check_keys, finite, is_file, open_weights
@@ -35,6 +36,8 @@ _MOST_OPERATIONS = 2_000_000  # of a pickle; thousands of tensors need a tenth
 # Modules whose functions make other things than tensors, as large as they are told to.
 _MAKERS = {"builtins", "__builtin__", "_codecs", "bytearray"}
 _MORE = "holds more than weights (objects or code, which are never run): choose another file."
+# A tensor of each of the landmarker's networks.
+_LANDMARKER_KEYS = (("detector", "first.weight"), ("mesh", "points.weight"), ("blendshapes", "token.weight"))
 
 State = dict[str, Tensor]
 
@@ -42,7 +45,7 @@ State = dict[str, Tensor]
 @dataclass(frozen=True)
 class Published:
     """A published file: its kind ("latentsync_unet", "whisper", "stable_syncnet", "syncnet_v2",
-    "inception") and tensors.
+    "inception", "face_landmarker") and tensors.
     """
 
     path: Path
@@ -184,6 +187,8 @@ def _kind_of(path: Path, tensors: State) -> str:
     """The kind of a file by its key names. Raises CheckpointError that says what was found instead."""
     if "netcnnaud.0.weight" in tensors and "netcnnlip.0.weight" in tensors:
         return "syncnet_v2"
+    if all(f"{component}.{key}" in tensors for component, key in _LANDMARKER_KEYS):
+        return "face_landmarker"
     if "audio_encoder.conv_in.weight" in tensors and "visual_encoder.conv_in.weight" in tensors:
         return "stable_syncnet"
     if "Mixed_7c.branch_pool.conv.weight" in tensors and "fc.weight" in tensors:
@@ -199,12 +204,13 @@ def _kind_of(path: Path, tensors: State) -> str:
     raise _foreign(
         path,
         f"is not a file that can be converted (its first tensor is '{min(tensors)}'): use "
-        "latentsync_unet.pt, Whisper's tiny.pt, stable_syncnet.pt, syncnet_v2.model or FID's Inception.",
+        "latentsync_unet.pt, Whisper's tiny.pt, stable_syncnet.pt, syncnet_v2.model, FID's Inception or "
+        "face_landmarker.task.",
     )
 
 
 def detect(path: str | os.PathLike[str]) -> Published:
-    """Read a published weights file (.pt, .model, .pth or .safetensors) and say what it is.
+    """Read a published weights file (.pt, .model, .pth, .task or .safetensors) and say what it is.
 
     Raises CheckpointError for a missing, truncated or foreign file.
     """
@@ -214,6 +220,10 @@ def detect(path: str | os.PathLike[str]) -> Published:
     dims: Mapping[str, int] = {}
     if path.suffix == ".safetensors":
         tensors = _read_safetensors(path)
+    elif path.suffix.lower() == ".task" or is_landmarker_task(path):
+        _check_start(path)
+        states = read_landmarker_task(path)
+        tensors = {f"{name}.{key}": value for name, state in states.items() for key, value in state.items()}
     else:
         content = _read_pytorch(path)
         if isinstance(content, Mapping) and isinstance(content.get("dims"), Mapping):
@@ -421,6 +431,22 @@ def convert_inception(
     return _write(dst, "inception", "Inception", config or {}, published, tensors, info, dtype)
 
 
+def convert_face_landmarker(src: str | os.PathLike[str] | Published, dst: str | os.PathLike[str]) -> Path:
+    """MediaPipe's `face_landmarker.task` into a checkpoint with "detector", "mesh" and "blendshapes".
+
+    In half precision, as the numbers were published.
+    """
+    published = _load(src, "face_landmarker")
+    header = {
+        "preset": "face-landmarker",
+        "format": FORMAT,
+        "components": {name: {"class": class_name, "config": {}} for name, (_, class_name) in GRAPHS.items()},
+        "converted_from": published.path.name,
+    }
+    write_safetensors(dst, published.tensors, {HEADER: json.dumps(header)})
+    return Path(dst)
+
+
 def default_name(published: Published, preset: Preset | None) -> str:
     """The usual name of the converted file."""
     names = {
@@ -428,6 +454,7 @@ def default_name(published: Published, preset: Preset | None) -> str:
         "stable_syncnet": "stable-syncnet",
         "syncnet_v2": "syncnet-v2",
         "inception": "inception-fid",
+        "face_landmarker": "face_landmarker",
     }
     stem = names.get(published.kind) or (preset.name if preset else published.path.stem)
     return f"{stem}.safetensors"
@@ -459,5 +486,6 @@ def convert(
         "stable_syncnet": convert_stable_syncnet,
         "syncnet_v2": convert_syncnet_v2,
         "inception": convert_inception,
+        "face_landmarker": convert_face_landmarker,
     }
     return others[published.kind](published, target)

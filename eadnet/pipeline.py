@@ -9,14 +9,22 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .driving.idle import Idle
+from .driving.portrait import find_portrait_face
+from .driving.speech import track_from_speech
+from .driving.to_file import render_rig_to_file
+from .errors import InputError
 from .faces.choice import Choice
 from .faces.face import FaceDetector
+from .media.images import read_image
+from .media.sound import SoundFile
 from .rendering import (
     Model,
     OnProgress,
@@ -26,9 +34,11 @@ from .rendering import (
     open_scene,
     render_frames,
     render_to_file,
+    speech_of,
 )
+from .rig.rig import Rig
 
-__all__ = ["RenderedClip", "generate", "generate_file", "load_model"]
+__all__ = ["RenderedClip", "animate_file", "generate", "generate_file", "load_model", "rig_portrait"]
 
 
 @dataclass(frozen=True)
@@ -120,3 +130,57 @@ def generate_file(
             resume=resume,
             on_progress=on_progress,
         )
+
+
+def rig_portrait(
+    portrait: str | os.PathLike[str],
+    landmarker: str | os.PathLike[str] | None = None,
+    *,
+    index: int = 0,
+    calm: float | None = None,
+    device: torch.device | str | None = None,
+) -> Rig:
+    """A portrait made movable, at its own size.
+
+    Args:
+        landmarker: the face landmarker's file, which finds the face (`eadnet fetch faces`); the bundled
+            portrait needs none.
+        index: which of several faces; 0 is the largest.
+        calm: how far the portrait's own expression is taken back (see `Rig.build`).
+
+    Raises InputError, one sentence, where no face is found or it cannot be moved.
+    """
+    picture = (read_image(portrait) * 255).round().to(torch.uint8)
+    colour = picture[..., :3] if picture.shape[-1] >= 3 else picture[..., :1].expand(-1, -1, 3)
+    face = find_portrait_face(colour.numpy(), None if landmarker is None else Path(landmarker), index=index)
+    points = torch.from_numpy(face.points)
+    return Rig.build(picture, points, shapes=face.blendshapes, calm=calm, device=device)
+
+
+def animate_file(
+    out: str | os.PathLike[str],
+    rig: Rig,
+    audio: str | os.PathLike[str],
+    emotion: str = "",
+    *,
+    model: Model | None = None,
+    idle: Idle | None = None,
+    strength: float = 1.0,
+    resume: bool = False,
+    on_progress: OnProgress | None = None,
+    **settings: Any,
+) -> RenderedFile:
+    """Make a rigged portrait say the recording with the described emotion, as an MP4 file of any length.
+
+    ``strength`` multiplies the emotion's part of the expression, 0 to 2. For ``settings`` see
+    `RenderSettings`; ``fps`` is the result's. Raises InputError, one sentence, for whatever cannot work.
+    """
+    if not 0 <= strength <= 2:
+        raise InputError(f"The strength of the emotion is {strength:g}: use 0 (none) to 2.")
+    how, model, sound = RenderSettings(**settings), model or load_model(), SoundFile(audio)
+    with speech_of(sound) as speech:
+        track = track_from_speech(
+            speech, emotion, model=model, settings=how, idle=idle, on_progress=on_progress
+        )
+        track = track.edited(multiply={"emotion": strength}).resampled(how.fps or track.fps)
+        return render_rig_to_file(out, rig, track, sound, resume=resume, on_progress=on_progress)

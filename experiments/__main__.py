@@ -18,6 +18,7 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
     "photographs": ("experiments.photographs", "how well photographs are distinguished from drawings"),
     "faces": ("experiments.faces.command", "finding, tracking, cropping and pasting faces in recordings"),
     "sync": ("experiments.sync.command", "sync scores against known offsets"),
+    "voices": ("experiments.voices", "people's speech against the synthetic voices: pitch, level, pauses"),
     "seams": ("experiments.seams.command", "seams, drift and the silence gate in long clips"),
     "pictures": ("experiments.pictures", "the pictures of the README and of the first workflow"),
 }

@@ -14,6 +14,13 @@ from .loaders import EADNetCheckpointLoader, EADNetLatentSyncLoader
 from .metrics import EADNetSyncScore, EADNetVideoMetrics
 from .prepare import EADNetPrepare
 from .render import EADNetRenderVideo
+from .rig import (
+    EADNetEditExpression,
+    EADNetExpressionFromSpeech,
+    EADNetExpressionFromVideo,
+    EADNetFaceRig,
+    EADNetRenderRig,
+)
 from .sampler import EADNetSampler
 from .tfrm import EADNetTFRMSmoother
 
@@ -33,6 +40,11 @@ NODES: list[type[io.ComfyNode]] = [
     EADNetFaceComposite,
     EADNetFaceTrackPreview,
     EADNetRenderVideo,
+    EADNetFaceRig,
+    EADNetExpressionFromSpeech,
+    EADNetExpressionFromVideo,
+    EADNetEditExpression,
+    EADNetRenderRig,
 ]
 
 

@@ -19,9 +19,9 @@ from ..eadnet.captions.schema import EMOTIONS
 from ..eadnet.captions.words import sentence
 from ..eadnet.errors import InputError
 from . import host
-from .checks import check_widgets
+from .checks import checked
 from .node import Node
-from .types import FaceLandmarks, schema
+from .types import FaceLandmarks, FileChoice, schema
 
 BACKENDS = ["template", "measured", "local model", "endpoint"]
 PHRASINGS = ["written anew", "as it came"]
@@ -97,7 +97,7 @@ class EADNetEmotionCaption(Node):
                     tooltip="Number of frames, evenly spaced over the clip, that are analysed. Each costs a "
                     "language model memory and time.",
                 ),
-                io.Combo.Input(
+                FileChoice(
                     "model",
                     options=host.captioner_names(),
                     default=host.NONE,
@@ -136,7 +136,7 @@ class EADNetEmotionCaption(Node):
                     "face_landmarks",
                     optional=True,
                     tooltip="For measured: the output of ComfyUI's own face landmark node (newer versions), "
-                    "instead of the mediapipe package.",
+                    "instead of images and the face landmarker's file.",
                 ),
             ],
             outputs=[
@@ -162,6 +162,7 @@ class EADNetEmotionCaption(Node):
         return "" if model == host.NONE else host.captioner_fingerprint(model)
 
     @classmethod
+    @checked
     def execute(
         cls,
         backend: str,
@@ -178,9 +179,6 @@ class EADNetEmotionCaption(Node):
         images: torch.Tensor | None = None,
         face_landmarks: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
-        check_widgets(
-            cls, backend=backend, emotion=emotion, intensity=intensity, phrasing=phrasing, timeout=timeout
-        )
         if backend == "template":
             made = Captioned(template.describe(emotion, intensity, seed, features), "template")
         elif backend == "measured" and face_landmarks is not None:

@@ -13,8 +13,8 @@ from torch import Tensor
 from ..eadnet.errors import InputError
 from ..eadnet.faces.choice import CHOICES, ORDERS, Choice
 from ..eadnet.faces.comfy_landmarks import GivenLandmarks
-from ..eadnet.faces.crops import check_pictures, to_pictures, without_alpha
-from ..eadnet.faces.detectors import AUTO, DETECTORS, make_detector
+from ..eadnet.faces.crops import check_frames, to_pictures, without_alpha
+from ..eadnet.faces.detectors import AUTO, DETECTORS, FORMER, make_detector
 from ..eadnet.faces.detectors.manual import parse_face
 from ..eadnet.faces.drawing import draw_track, strip_height
 from ..eadnet.faces.face import FaceDetector
@@ -23,16 +23,17 @@ from ..eadnet.faces.framing import FRAMINGS
 from ..eadnet.faces.masks import REGIONS
 from ..eadnet.faces.tracking import FALLBACKS, detect_faces, track_face
 from ..eadnet.media.images import unit_range
-from ..eadnet.printable import get_logger
 from . import host
-from .checks import check_widgets
+from .checks import checked
 from .footage import Footage, opened
 from .node import Node
+from .notes import with_notes
+from .sockets import mask_of
 from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegion, schema
 
-logger = get_logger(__name__)
-
-_CHUNK = 16  # frames that are cropped or composited together
+# Frames that are cropped or composited between two looks at Cancel; fewer of large ones.
+_CHUNK = 16
+_CHUNK_PIXELS = 40_000_000
 
 
 class EADNetFaceTrack(Node):
@@ -48,7 +49,7 @@ class EADNetFaceTrack(Node):
                 _images("A VIDEO (Load Video), read frame by frame, or an IMAGE: frames or a portrait."),
                 io.Combo.Input(
                     "detector",
-                    options=[AUTO, *DETECTORS],
+                    options=[AUTO, *DETECTORS, *FORMER],
                     default=AUTO,
                     tooltip="".join(f"{kind.name}: {kind.summary}. " for kind in DETECTORS.values())
                     + "auto: what is entered or connected, else what is installed.",
@@ -173,15 +174,16 @@ class EADNetFaceTrack(Node):
         )
 
     @classmethod
-    def validate_inputs(cls, manual: str) -> bool | str:
+    def validate_inputs(cls, manual: str | None) -> bool | str:
         try:
-            if manual.strip():
+            if manual and manual.strip():
                 parse_face(manual)
         except InputError as error:
             return str(error)
         return True
 
     @classmethod
+    @checked
     def execute(
         cls,
         images: Any,
@@ -201,16 +203,7 @@ class EADNetFaceTrack(Node):
         mask: Tensor | None = None,
         face_landmarks: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
-        check_widgets(
-            cls,
-            detector=detector,
-            face=face,
-            order=order,
-            missing_frame_fallback=missing_frame_fallback,
-            smoothing=smoothing,
-            framing=framing,
-        )
-        marked = None if mask is None else mask.reshape(-1, *mask.shape[-2:])[0].cpu().numpy()
+        marked = None if mask is None else mask_of(mask)[0].cpu().numpy()
         choice = Choice(face, order, index, (point_x, point_y), marked)
         if model is not None:
             framing, resolution = model.info.framing, model.info.resolution
@@ -223,15 +216,19 @@ class EADNetFaceTrack(Node):
             )
             # Written in place: joining parts would hold everything twice.
             crops = torch.empty(footage.count, resolution, resolution, 3, device=host.result_device())
-            for at in torch.arange(footage.count).split(_CHUNK):
+            for at in torch.arange(footage.count).split(_together(footage)):
                 crops[at] = to_pictures(track.crop(footage.some(at.tolist()), at)).to(crops.device)
                 progress.update(footage.count + int(at[-1]) + 1)
         missing = as_ranges(track.missing())
-        if missing:
-            logger.warning("EAD-Net found no face in %d of %d frames: %s.", *_counts(track.valid), missing)
         valid = track.valid.float()[:, None, None].expand(-1, resolution, resolution)
         region = "face" if model is None else model.info.mask_region
-        return io.NodeOutput(TrackAndRegion(track, region), crops, valid, missing)
+        notes = []
+        if missing:
+            notes.append(
+                f"There is no face in {int((~track.valid).sum())} of {len(track)} frames, which stay unchanged: "
+                f"{missing}."
+            )
+        return with_notes(cls, TrackAndRegion(track, region), crops, valid, missing, notes=notes)
 
 
 class EADNetFaceComposite(Node):
@@ -287,6 +284,7 @@ class EADNetFaceComposite(Node):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         images: Any,
@@ -297,8 +295,7 @@ class EADNetFaceComposite(Node):
         colour_match: float,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        check_widgets(cls, mask_region=mask_region, feather=feather, colour_match=colour_match)
-        check_pictures(faces[:1])
+        check_frames(faces, "faces input")
         if faces.shape[1] != faces.shape[2]:
             raise InputError(
                 f"The faces are {faces.shape[2]} x {faces.shape[1]} pixels, not square: connect the decoded "
@@ -306,12 +303,12 @@ class EADNetFaceComposite(Node):
             )
         region: Any = track.mask_region if mask_region == AUTO else mask_region
         side = faces.shape[1]
-        masks = None if mask is None else mask.reshape(-1, *mask.shape[-2:])
+        masks = None if mask is None else mask_of(mask)
         progress = host.NodeProgress(len(faces), cls.hidden.unique_id)
         done: Tensor | None = None
         with opened(images) as footage:
             order = bounce(footage.count, len(faces))
-            for at in torch.arange(len(faces)).split(_CHUNK):
+            for at in torch.arange(len(faces)).split(_together(footage)):
                 source = order[at]
                 if masks is not None:
                     own = masks if len(masks) == 1 else masks[source.clamp(max=len(masks) - 1)]
@@ -361,6 +358,7 @@ class EADNetFaceTrackPreview(Node):
         )
 
     @classmethod
+    @checked
     def execute(cls, images: Any, track: TrackAndRegion, every: int) -> io.NodeOutput:
         with opened(images) as footage:
             shown = range(0, min(footage.count, len(track.track)), every)
@@ -374,8 +372,9 @@ class EADNetFaceTrackPreview(Node):
         return io.NodeOutput(pictures.to(host.result_device()))
 
 
-def _counts(valid: Tensor) -> tuple[int, int]:
-    return int((~valid).sum()), len(valid)
+def _together(footage: Footage) -> int:
+    height, width = footage.size
+    return max(1, min(_CHUNK, _CHUNK_PIXELS // (height * width)))
 
 
 def _images(tooltip: str) -> io.Input:

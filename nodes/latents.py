@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from comfy_api.latest import io
 from torch import Tensor
 
 from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import to_pictures
+from ..eadnet.rendering import Coder, FiniteVAE
+from . import host
+
+
+def finite_vae(vae: io.Vae.Type, scale: float, say: Callable[[str], None]) -> FiniteVAE:
+    """The VAE between crops and latents times ``scale``, with its results checked; ``say`` takes the sentence
+    that it goes on in float32.
+    """
+
+    def coder(vae: io.Vae.Type) -> Coder:
+        return Coder(
+            lambda crops: encode_crops(vae, crops) * scale,
+            lambda latents: decode_crops(vae, (latents / scale).cpu()),
+        )
+
+    def in_float32() -> Coder | None:
+        twin = host.vae_in_float32(vae)
+        return None if twin is None else coder(twin)
+
+    return FiniteVAE(coder(vae), in_float32, say)
 
 
 def encode_crops(vae: io.Vae.Type, crops: Tensor) -> Tensor:

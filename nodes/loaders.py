@@ -12,10 +12,12 @@ from ..eadnet.checkpoints import load_checkpoint, read_info
 from ..eadnet.errors import CheckpointError
 from ..eadnet.printable import get_logger
 from . import host
+from .checks import checked
 from .node import Node
 from .types import (
     AudioEncoder,
     DiffusionModel,
+    FileChoice,
     GraphSmoother,
     Model,
     ModelInfo,
@@ -58,7 +60,7 @@ class EADNetCheckpointLoader(Node):
             "SyncNet. The small 'mini' model comes with the node pack.",
             search_aliases=["talking head", "lip sync", "lipsync", "load eadnet", "EAD-Net loader"],
             inputs=[
-                io.Combo.Input(
+                FileChoice(
                     "checkpoint",
                     options=host.checkpoint_names(),
                     default=host.BUNDLED,
@@ -88,14 +90,15 @@ class EADNetCheckpointLoader(Node):
         )
 
     @classmethod
-    def validate_inputs(cls, checkpoint: str) -> bool | str:
-        return host.file_problem(checkpoint) or True
+    def validate_inputs(cls, checkpoint: str | None) -> bool | str:
+        return host.file_problem("checkpoint", checkpoint) or True
 
     @classmethod
     def fingerprint_inputs(cls, checkpoint: str) -> str:
         return host.fingerprint(checkpoint)
 
     @classmethod
+    @checked
     def execute(cls, checkpoint: str) -> io.NodeOutput:
         path = host.checkpoint_path(checkpoint)
         present = read_info(path)["components"].keys() & _ADVICE.keys()
@@ -135,19 +138,19 @@ class EADNetLatentSyncLoader(Node):
             "EAD-Net adapter for them.",
             search_aliases=["LatentSync", "lip sync", "lipsync", "wav2lip"],
             inputs=[
-                io.Combo.Input(
+                FileChoice(
                     "unet",
                     options=host.user_file_names("unet"),
                     tooltip="The U-Net of LatentSync 1.5 (256 pixels) or 1.6 (512), converted from "
                     "latentsync_unet.pt, in models/eadnet.",
                 ),
-                io.Combo.Input(
+                FileChoice(
                     "whisper",
                     options=host.user_file_names("whisper"),
                     tooltip="Whisper tiny, converted from tiny.pt, in models/eadnet. Larger Whisper models "
                     "do not fit.",
                 ),
-                io.Combo.Input(
+                FileChoice(
                     "adapter",
                     options=[host.NONE, *host.user_file_names("adapter")],
                     default=host.NONE,
@@ -164,14 +167,15 @@ class EADNetLatentSyncLoader(Node):
         )
 
     @classmethod
-    def validate_inputs(cls, unet: str) -> bool | str:
-        return host.file_problem(unet) or True
+    def validate_inputs(cls, unet: str | None) -> bool | str:
+        return host.file_problem("unet", unet) or True
 
     @classmethod
     def fingerprint_inputs(cls, unet: str, whisper: str, adapter: str) -> str:
         return " ".join(host.fingerprint(name) for name in (unet, whisper, adapter) if name != host.NONE)
 
     @classmethod
+    @checked
     def execute(cls, unet: str, whisper: str, adapter: str) -> io.NodeOutput:
         unet_path, whisper_path = host.checkpoint_path(unet), host.checkpoint_path(whisper)
         # Small files first: what does not fit together is found before gigabytes are read.

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import torch
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..eadnet.faces.crops import check_pictures, prepare_portrait, to_pictures
+from ..eadnet.faces.crops import check_frames, prepare_portrait, to_pictures
 from ..eadnet.faces.frames import bounce
 from ..eadnet.faces.masks import REGIONS, feathered, latent_mask, mask_image, masked_picture
-from ..eadnet.rendering import warn_of_photograph
+from ..eadnet.rendering import check_face_in_place, photograph_note
 from . import host
-from .latents import decode_crops, encode_crops
+from .checks import checked
+from .face_check import InstalledDetector, check_face_widget, crop_shown_on_refusal
+from .footage import FramesInMemory
+from .latents import finite_vae
 from .node import Node
+from .notes import with_notes
 from .types import MASK, MASKED_SAMPLES, DiffusionModel, Model, schema
 
 AUTO = "auto"
@@ -56,6 +62,7 @@ class EADNetPrepare(Node):
                     tooltip="The region to generate: face (with brows), lower_face or mouth. auto is the "
                     "region that the model was trained on, which works best.",
                 ),
+                check_face_widget(),
             ],
             outputs=[
                 io.Latent.Output(
@@ -75,13 +82,31 @@ class EADNetPrepare(Node):
         )
 
     @classmethod
+    @checked
     def execute(
-        cls, model: DiffusionModel, vae: io.Vae.Type, images: Tensor, frame_count: int, mask_region: str
+        cls,
+        model: DiffusionModel,
+        vae: io.Vae.Type,
+        images: Tensor,
+        frame_count: int,
+        mask_region: str,
+        check_face: bool = True,
     ) -> io.NodeOutput:
-        check_pictures(images[:1])
+        check_frames(images, "images input")
         order = bounce(len(images), frame_count)
         needed = images[: int(order.max()) + 1]
         resolution = model.info.resolution
+        if check_face:
+            with crop_shown_on_refusal(cls):
+                check_face_in_place(
+                    FramesInMemory(needed, Fraction(1)).picture,
+                    range(len(needed)),
+                    model.info.framing,
+                    resolution,
+                    InstalledDetector(),
+                )
+        notes: list[str] = []
+        coder = finite_vae(vae, 1.0, notes.append)
         region = mask_image(model.info.mask_region if mask_region == AUTO else mask_region, resolution)
         progress = host.NodeProgress(len(needed), cls.hidden.unique_id)
         crops: list[Tensor] = []
@@ -90,14 +115,21 @@ class EADNetPrepare(Node):
         for chunk in needed.split(_CHUNK):
             squares = prepare_portrait(chunk, resolution)
             crops.append(to_pictures(squares).to(host.result_device()))
-            whole.append(encode_crops(vae, squares))
-            masked.append(encode_crops(vae, masked_picture(squares, region)))
+            whole.append(coder.encode(squares))
+            masked.append(coder.encode(masked_picture(squares, region)))
             progress.update(sum(map(len, whole)))
         first = crops[0][:1].movedim(-1, 1) * 2 - 1
-        warn_of_photograph(model.info.preset, first, lambda _: decode_crops(vae, whole[0][:1]))
+        notes.append(photograph_note(model.info.preset, first, lambda _: coder.decode(whole[0][:1])))
         latents = {
             "samples": torch.cat(whole)[order],
             MASK: latent_mask(region).expand(frame_count, -1, -1, -1),
             MASKED_SAMPLES: torch.cat(masked)[order],
         }
-        return io.NodeOutput(latents, torch.cat(crops)[order], feathered(region, resolution // 32))
+        return with_notes(
+            cls,
+            latents,
+            torch.cat(crops)[order],
+            feathered(region, resolution // 32),
+            notes=notes,
+            shown=ui.PreviewImage(crops[0][:1], cls=cls),  # what will be animated
+        )

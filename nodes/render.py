@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import torch
 from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
 from ..eadnet.errors import InputError
-from ..eadnet.faces.crops import check_pictures, without_alpha
+from ..eadnet.faces.crops import to_pictures
 from ..eadnet.faces.masks import REGIONS, mask_image
 from ..eadnet.media.lengths import LENGTH_MODES
-from ..eadnet.media.reader import PicturesInMemory, VideoReader
-from ..eadnet.media.sound import SoundFile, SoundInMemory
 from ..eadnet.rendering import (
     Networks,
     RenderSettings,
     Sources,
+    photograph_note,
     render_to_file,
     speech_of,
-    warn_of_photograph,
 )
 from ..eadnet.rendering.memory import unet_memory
 from . import host
-from .latents import decode_crops, encode_crops
+from .checks import checked
+from .face_check import InstalledDetector, check_face_widget, crop_shown_on_refusal
+from .footage import opened
+from .latents import finite_vae
 from .node import Node
+from .notes import with_notes
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
+from .sockets import audio_of
 from .types import (
     AudioEncoder,
     DiffusionModel,
@@ -152,18 +157,25 @@ class EADNetRenderVideo(Node):
                     tooltip="From EAD-Net Track Face, for the same frames: the result has the full frames. "
                     "Unconnected: the centred square is cropped and is the result.",
                 ),
+                check_face_widget(),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished video. It is saved already.")
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
         )
 
     @classmethod
-    def validate_inputs(cls, window: int, overlap: int) -> bool | str:
+    def validate_inputs(cls, window: int | None, overlap: int | None) -> bool | str:
         return window_problem(window, overlap) or True
 
     @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> int:
+        """Changes when a finished video was moved or deleted: then it is made again."""
+        return host.vanished_results(inputs)
+
+    @classmethod
+    @checked
     def execute(
         cls,
         model: DiffusionModel,
@@ -186,11 +198,15 @@ class EADNetRenderVideo(Node):
         colour_match: float,
         resume: bool,
         filename_prefix: str,
-        audio: dict[str, Any] | None = None,
+        audio: Any = None,
         emotion: Any = None,
         tfrm: GraphSmoother | None = None,
         track: TrackAndRegion | None = None,
+        check_face: bool = True,
     ) -> io.NodeOutput:
+        if problem := window_problem(window, overlap):
+            raise InputError(problem)
+        host.check_prefix("filename_prefix", filename_prefix)
         info = model.info
         region = mask_image(info.mask_region if mask_region == AUTO else mask_region, info.resolution)
         feeling = None if emotion is None else EmotionTokens.of(emotion)
@@ -215,6 +231,7 @@ class EADNetRenderVideo(Node):
         )
         watcher = Watcher(info, cls.hidden.unique_id)
         with (
+            ExitStack() as stack,
             _opened(source, audio, fps) as sources,
             speech_of(sources.sound, host.temporary_folder()) as speech,
         ):
@@ -227,26 +244,37 @@ class EADNetRenderVideo(Node):
                 emotion=None if feeling is None else feeling.to_sample(),
                 null_emotion=None if feeling is None else feeling.null,
             )
-            networks = _networks(model, vae, audio_encoder, tfrm, window)
-            warn_of_photograph(
-                info.preset, scene.first_crop(), lambda crop: networks.decode(networks.encode(crop))
+            if check_face:
+                with crop_shown_on_refusal(cls):
+                    scene.check_face(info.framing, InstalledDetector())
+            notes: list[str] = []
+            networks = _networks(model, vae, audio_encoder, tfrm, window, notes.append)
+            stack.enter_context(host.cancellable(*networks.identity, networks.smoother))
+            first = scene.first_crop()
+            host.show_picture(_bytes(first), cls.hidden.unique_id)  # what will be animated
+            notes.append(
+                photograph_note(info.preset, first, lambda crop: networks.decode(networks.encode(crop)))
             )
-            size = sources.pictures.size
-            key = scene.fingerprint(networks, sampling, smoothing)
-            unfinished = host.unfinished_path(filename_prefix, key, *size)
-            render_to_file(
-                unfinished,
+            made = render_to_file(
+                host.output_place(filename_prefix, *sources.pictures.size),
                 networks,
                 scene,
                 sampling,
                 smoothing=smoothing,
                 resume=resume,
-                on_progress=lambda now: watcher(
-                    now.done, now.total, None if now.sampling is None else now.sampling.denoised
-                ),
+                unfinished=host.unfinished_folder(),
+                on_progress=watcher.stage,
+                check=host.check_cancelled,
             )
-            path, saved = host.save_video(unfinished, filename_prefix, *size)
-        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=ui.PreviewVideo([saved]))
+        host.note_result(cls, made.path)
+        shown = ui.PreviewVideo([host.saved_result(made.path)])
+        return with_notes(cls, InputImpl.VideoFromFile(str(made.path)), notes=notes, shown=shown)
+
+
+def _bytes(crop: Tensor) -> np.ndarray:
+    """A crop [1, 3, R, R] in [-1, 1] as uint8 [R, R, 3]."""
+    pixels: np.ndarray = (to_pictures(crop)[0] * 255).round().to(torch.uint8).cpu().numpy()
+    return pixels
 
 
 def _networks(
@@ -255,6 +283,7 @@ def _networks(
     audio_encoder: host.Network,
     tfrm: GraphSmoother | None,
     window: int,
+    say: Callable[[str], None],
 ) -> Networks:
     """The networks as a render uses them; each is loaded onto its device when it is called."""
     scale, side = model.info.latent_scale, model.info.resolution // 8
@@ -263,30 +292,30 @@ def _networks(
             "This TFRM is of another kind of model: connect the tfrm output of the model's own loader."
         )
 
+    coder = finite_vae(vae, scale, say)
     smoother: Any = None if tfrm is None else host.OnDemand(tfrm.network)
-    used = [model.network.use(), audio_encoder.use(), None if tfrm is None else tfrm.network.use()]
+    used = [model.network.use(), audio_encoder.use()]
     return Networks(
         unet=host.OnDemand(model.network, lambda module: unet_memory(module, window, side)),
         audio_encoder=audio_encoder.use(),
         tfrm=smoother,
-        encode=lambda crops: encode_crops(vae, crops) * scale,
-        decode=lambda latents: decode_crops(vae, (latents / scale).cpu()),
+        encode=coder.encode,
+        decode=coder.decode,
         identity=(*used, host.vae_network(vae), scale),
+        smoother=None if tfrm is None else tfrm.network.use(),
     )
 
 
 @contextmanager
-def _opened(source: Any, audio: dict[str, Any] | None, fps: float) -> Iterator[Sources]:
+def _opened(source: Any, audio: Any, fps: float) -> Iterator[Sources]:
     """The frames, and the audio: the connected one, or the video's own."""
-    given = None if audio is None else SoundInMemory(audio["waveform"], audio["sample_rate"])
-    if isinstance(source, Tensor):
-        check_pictures(source[:1])
-        if given is None:
+    given = None if audio is None else audio_of(audio)
+    with opened(source, "source", fps, sound=given is None) as footage:
+        sound = footage.sound if given is None else given.sound()
+        if sound is None:
             raise InputError("The audio input is empty: connect the speech.")
-        frames = source if source.shape[-1] == 3 else without_alpha(source.float().clamp(0, 1))[..., :3]
-        yield Sources(PicturesInMemory(frames, fps), given, (source, audio), len(source) == 1)
-        return
-    with host.video_part(source) as part, VideoReader(part.path, part.start, part.seconds) as reader:
-        sound = SoundFile(part.path, part.start, part.seconds) if given is None else given
-        identity = (part.identity, part.start, part.seconds, audio)
-        yield Sources(reader, sound, identity, is_portrait=False, is_own_sound=given is None)
+        heard = None if given is None else (given.waveform, given.rate)
+        still = isinstance(source, Tensor) and footage.count == 1
+        identity = (*footage.identity, heard)
+        read = Sources(footage.pictures, sound, identity, still, is_own_sound=given is None)
+        yield read.watched(host.check_cancelled)

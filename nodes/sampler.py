@@ -13,6 +13,7 @@ from ..eadnet.rendering import SMALLEST_WINDOW, RenderSettings
 from ..eadnet.rendering.memory import unet_memory
 from ..eadnet.sampling import Conditions, sample
 from . import host
+from .checks import checked
 from .node import Node
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
 from .types import (
@@ -63,10 +64,11 @@ class EADNetSampler(Node):
         )
 
     @classmethod
-    def validate_inputs(cls, window: int, overlap: int) -> bool | str:
+    def validate_inputs(cls, window: int | None, overlap: int | None) -> bool | str:
         return window_problem(window, overlap) or True
 
     @classmethod
+    @checked
     def execute(
         cls,
         model: DiffusionModel,
@@ -81,6 +83,8 @@ class EADNetSampler(Node):
         overlap: int,
         emotion: Any = None,
     ) -> io.NodeOutput:
+        if problem := window_problem(window, overlap):
+            raise InputError(problem)
         info = model.info
         feeling = None if emotion is None else EmotionTokens.of(emotion)
         conditions = _conditions(info, audio, latents, feeling)
@@ -107,7 +111,8 @@ class EADNetSampler(Node):
                 callback=lambda now: watcher(now.done, now.total, now.denoised),
             )
 
-        result = with_less(run, window, SMALLEST_WINDOW, "frames in a window")
+        with host.cancellable(unet):
+            result = with_less(run, window, SMALLEST_WINDOW, "frames in a window")
         return io.NodeOutput({"samples": (result / info.latent_scale).to(host.result_device())})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..eadnet.rendering import StageProgress
 from ..eadnet.sampling import SCHEDULERS
 from . import host
 from .types import EmotionTokens, ModelInfo
@@ -82,8 +83,12 @@ def sampling_widgets() -> list[Any]:
     ]
 
 
-def window_problem(window: int, overlap: int) -> str | None:
-    """Why frames cannot be denoised in such windows; None when they can."""
+def window_problem(window: int | None, overlap: int | None) -> str | None:
+    """Why frames cannot be denoised in such windows; None when they can, or when one of the numbers comes by
+    a link and is not known yet.
+    """
+    if window is None or overlap is None:
+        return None
     if not 1 <= window <= MOST_FRAMES:
         return f"window (context_length) is {window} frames: use 1 to {MOST_FRAMES}."
     if not 0 <= overlap < window:
@@ -113,3 +118,10 @@ class Watcher:
         if self._progress is None or done == 1:
             self._progress = host.NodeProgress(total, self._node_id)
         self._progress.update(done, None if denoised is None else self._preview(denoised))
+
+    def stage(self, now: StageProgress) -> None:
+        """The same of a whole render; what comes after the last window has no bar of its own."""
+        if now.sampling is None:
+            host.check_cancelled()
+        else:
+            self(now.done, now.total, now.sampling.denoised)

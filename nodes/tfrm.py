@@ -10,10 +10,13 @@ from comfy_api.latest import io
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..eadnet.errors import InputError
+from ..eadnet.finite import all_finite
 from ..eadnet.media.plots import band_picture, matrix_picture
 from ..eadnet.modules.tfrm import graph_of, smooth_stream
 from ..eadnet.rendering.memory import tfrm_memory
 from . import host
+from .checks import checked
 from .node import Node
 from .types import GraphSmoother, Smoother, schema
 
@@ -60,19 +63,26 @@ class EADNetTFRMSmoother(Node):
         )
 
     @classmethod
+    @checked
     def execute(
         cls, tfrm: GraphSmoother, samples: dict[str, Any], strength: float, top_k: int
     ) -> io.NodeOutput:
         latents = samples["samples"]
+        if not all_finite(latents):
+            raise InputError(
+                "The latents at samples contain values that are not finite: check the node that made them."
+            )
         network = tfrm.network.use(lambda module: tfrm_memory(module, latents.shape))
         parameter = next(network.parameters())
         scaled = (latents * tfrm.latent_scale).to(parameter.device, parameter.dtype)
         pieces, edges = [], []
-        for piece, learned in smooth_stream(
-            network, [scaled], len(scaled), strength=strength, top_k=top_k or None
-        ):
-            pieces.append((piece.float() / tfrm.latent_scale).to(host.result_device()))
-            edges.append(learned.float().cpu())
+        with host.cancellable(network):
+            for piece, learned in smooth_stream(
+                network, [scaled], len(scaled), strength=strength, top_k=top_k or None
+            ):
+                host.check_cancelled()
+                pieces.append((piece.float() / tfrm.latent_scale).to(host.result_device()))
+                edges.append(learned.float().cpu())
         picture = torch.from_numpy(_picture(torch.cat(edges)))
         return io.NodeOutput({**samples, "samples": torch.cat(pieces)}, picture[None])
 

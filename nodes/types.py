@@ -28,8 +28,15 @@ SyncNet = io.Custom("EADNET_SYNCNET")
 Audio = io.Custom("EADNET_AUDIO")
 Emotion = io.Custom("EADNET_EMOTION")
 FaceTrackSocket = io.Custom("EADNET_FACE_TRACK")
+FaceRig = io.Custom("EADNET_RIG")
+Expression = io.Custom("EADNET_EXPRESSION")
 # ComfyUI's own, in versions that have it; here it is only read.
 FaceLandmarks = io.Custom("FACE_LANDMARKS")
+
+
+class FileChoice(io.Combo.Input):
+    """A choice of files, which come and go while a page shows the list it once got."""
+
 
 # Keys of our own in a LATENT dictionary, beside ComfyUI's "samples".
 MASK = "eadnet_mask"

@@ -20,8 +20,9 @@ from PIL import Image
 from scipy.io import wavfile
 
 from eadnet.media.audio import load_audio, num_frames
-from eadnet.media.resumable_video import GROUP, count_groups, partial_path
+from eadnet.media.resumable_video import GROUP, count_groups
 from eadnet.media.video import read_video, write_video
+from eadnet.rendering.unfinished import FOLDER
 from tests.media_files import write_media
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
@@ -257,10 +258,16 @@ class Interrupted:
     """
 
     def __init__(self, checkpoint: Path, portrait: Path, folder: Path) -> None:
-        self.out, self.partial = folder / "out.mp4", partial_path(folder / "out.mp4")
+        self.out = folder / "out.mp4"
         sound = speech(folder / "long.wav", 20.0, channels=8)
         words = command(checkpoint, self.out, "--portrait", portrait, "--audio", sound)
         self.words = [*map(str, words), "--steps", "2", "--overlap", "4"]
+
+    @property
+    def partial(self) -> Path:
+        """The unfinished video; a path of nothing where there is none."""
+        folder = self.out.parent / FOLDER
+        return next(folder.glob("*.partial.mp4"), folder)
 
     def start(self, *before: str, more: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         launch = [sys.executable, *(before or ("-m", "eadnet"))]
@@ -309,6 +316,6 @@ def test_a_full_disk_is_one_sentence_and_resume_ends_with_the_same_pixels(
     _, said = child.communicate()
     assert child.returncode == 2, said
     last = said.strip().splitlines()[-1]
-    assert "cannot be written on" in last and "can be played: out.partial.mp4" in last
+    assert "cannot be written on" in last and f"can be played: {interrupted.partial.name}" in last
     assert len(read_video(interrupted.partial).frames) >= GROUP and not interrupted.out.exists()
     assert interrupted.resume() == interrupted.whole()

@@ -115,3 +115,20 @@ def test_comfyui_managers_list_holds_what_comfyui_does_not_bring() -> None:
         "torch"
     }
     assert listed == set(PROJECT["dependencies"]) - brought
+
+
+REQUIREMENTS = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(
+    "line", [*PROJECT["dependencies"], *(r for r in REQUIREMENTS if r and not r.startswith("#"))]
+)
+def test_nothing_is_pinned(line: str) -> None:
+    """A pack shares one Python with all others: a version asked for here is taken from somebody else."""
+    assert re.fullmatch(r"[a-z][a-z0-9-]*", line), f"{line} asks for more than a name"
+
+
+def test_the_registry_is_told_a_version_and_which_comfyui_it_needs() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert re.fullmatch(r"\d+\.\d+\.\d+", pyproject["project"]["version"])
+    assert re.fullmatch(r">=\d+\.\d+\.\d+", pyproject["tool"]["comfy"]["requires-comfyui"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import re
 import runpy
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+REQUIREMENTS = "docs/requirements.md"
 SUFFIXES = "py md json toml txt yml yaml svg png npz wav onnx safetensors".split()
 # Folders of the user's ComfyUI and of what training writes: no part of the repository.
 ELSEWHERE = ("ComfyUI/", "models/", ".work/", "custom_nodes/")
@@ -94,6 +96,23 @@ def test_links_of_a_page_lead_somewhere(page: str) -> None:
     own = [target for target in targets if target and not re.match(r"[a-z]+:", target)]
     missing = [target for target in own if not ((ROOT / page).parent / target).exists()]
     assert not missing, f"{page} links to what does not exist: {', '.join(missing)}"
+
+
+def test_every_requirement_names_a_test_that_exists_or_says_that_it_is_open() -> None:
+    rows = re.findall(r"^\| (\d+) \|.*\| (.*) \|$", (ROOT / REQUIREMENTS).read_text("utf-8"), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1)) and len(rows) == 45
+    for number, held in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", held)
+        assert named or held.startswith("open: "), f"row {number} is held by nothing"
+        for path, test in named:
+            source = (ROOT / path).read_text("utf-8") if (ROOT / path).is_file() else ""
+            assert re.search(rf"^def {test}\(", source, re.MULTILINE), f"row {number}: no {path}::{test}"
+
+
+def test_the_bundled_weights_are_those_of_the_model_card() -> None:
+    stated = re.findall(r"\b[0-9a-f]{64}\b", (ROOT / "docs" / "model-card.md").read_text("utf-8"))
+    weights = (ROOT / "eadnet" / "assets" / "mini.safetensors").read_bytes()
+    assert stated == [hashlib.sha256(weights).hexdigest()]
 
 
 COMMANDS = sorted({command for page in _pages() for command in _commands((ROOT / page).read_text("utf-8"))})

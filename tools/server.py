@@ -86,6 +86,12 @@ class Server:
     ) -> None:
         self._stop()
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        assert self._process is not None
+        return self._process.pid
+
     def is_alive(self) -> bool:
         """Whether the server's process runs."""
         return self._process is not None and self._process.poll() is None

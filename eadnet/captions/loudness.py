@@ -22,14 +22,24 @@ def speech_gain(waveform: Tensor, rate: int, frames: int, fps: float, amount: fl
     Args:
         waveform: [S] mono. Frames beyond its end are silent.
     """
-    from scipy.ndimage import gaussian_filter1d
-
     if not 0 <= amount <= 1:
         raise InputError(f"from_loudness is {amount:g}: use 0 (none) to 1.")
-    samples = waveform.detach().double().cpu().numpy().reshape(-1)
+    return gain_of_power(frame_power(waveform, rate, frames, fps), fps, amount)
+
+
+def frame_power(waveform: Tensor, rate: int, frames: int, fps: float) -> np.ndarray:
+    """Mean square of the samples of every frame, float64 [frames]; beyond the end 0."""
+    samples = waveform.detach().cpu().double().numpy().reshape(-1)
     edges = np.clip(np.round(np.arange(frames + 1) * rate / fps).astype(int), 0, len(samples))
     total = np.concatenate([[0.0], np.cumsum(samples * samples)])
-    power = (total[edges[1:]] - total[edges[:-1]]) / max(rate / fps, 1.0)
+    return (total[edges[1:]] - total[edges[:-1]]) / max(rate / fps, 1.0)
+
+
+def gain_of_power(power: np.ndarray, fps: float, amount: float = 1.0) -> np.ndarray:
+    """The gain of `speech_gain` from the power of every frame."""
+    from scipy.ndimage import gaussian_filter1d
+
+    frames = len(power)
     power = np.maximum(gaussian_filter1d(power, _SMOOTHING * fps, mode="nearest"), 0)
     level = 10 * np.log10(power + 1e-12)
     spoken = level[level > max(_SILENCE, level.max() - 40)] if frames else level

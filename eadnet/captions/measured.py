@@ -198,13 +198,13 @@ def from_face_landmarks(landmarks: Any, seed: int = 0) -> Captioned:
 
 
 class MeasuredCaptioner:
-    """Measures the frames with MediaPipe (see `eadnet.faces.landmarker`)."""
+    """Measures the frames with the face landmarker (see `eadnet.faces.landmarker`)."""
 
     def __init__(self, task: str | os.PathLike[str]) -> None:
         self.task = task
 
     def describe(self, frames: Sequence[np.ndarray], seed: int = 0) -> Captioned:
-        """See `Captioner`. Raises InputError when no face is found or the package is missing."""
+        """See `Captioner`. Raises InputError when no face is found, CheckpointError without the file."""
         check_frames(frames)
         return _captioned(blendshapes(frames, self.task), "measured with MediaPipe", seed)
 

@@ -23,9 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend", choices=("measured", "local", "endpoint", "template"), default="measured"
     )
-    parser.add_argument(
-        "--task", type=Path, metavar="FILE", help="measured: MediaPipe's face_landmarker .task"
-    )
+    parser.add_argument("--task", type=Path, metavar="FILE", help="measured: face_landmarker.task")
     parser.add_argument(
         "--model", default="", metavar="NAME", help="local: a folder; endpoint: the model's name"
     )
@@ -66,7 +64,8 @@ def _captioner(options: argparse.Namespace) -> Captioner:
 
     if options.task is None:
         raise InputError(
-            "The measured backend needs MediaPipe's face landmarker: set the .task file with --task."
+            "The measured backend needs the face landmarker: set face_landmarker.task with --task ('eadnet "
+            "fetch faces' downloads it)."
         )
     return MeasuredCaptioner(options.task)
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..printable import get_logger
 from .command import Command
 from .detector import face_detector
 from .progress import ProgressLine
 
 if TYPE_CHECKING:
-    from ..rendering import Model, RenderSettings
+    from ..rendering import Model, RenderSettings, StageProgress
+    from ..rig.rig import Rig
+
+logger = get_logger(__name__)
+
+METHODS = ("auto", "rig", "pixels")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +41,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--face-detector",
         type=Path,
         metavar="FILE",
-        help="YuNet's .onnx or MediaPipe's .task: finds the face in the video and writes whole frames",
+        help="face_landmarker.task or YuNet's .onnx: finds the face in the video and writes whole frames, or "
+        "(.task) the portrait's for the rig; default for a portrait: the one of 'eadnet fetch faces'",
     )
-    parser.add_argument("--face", metavar="NUMBERS", help="the video's face by hand: a box or five points")
+    parser.add_argument("--face", metavar="NUMBERS", help="the face by hand: a box or five points")
     parser.add_argument("--face-index", type=int, metavar="N", help="which face, from the left, from 0")
     parser.add_argument(
         "--colour-match",
@@ -51,6 +59,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=0.05,
         metavar="SHARE",
         help="with a tracked face: width of its soft mask edge, 0 to 0.25 of the crop",
+    )
+    parser.add_argument(
+        "--method",
+        choices=METHODS,
+        default=METHODS[0],
+        help="of a portrait: rig moves its own pixels, photographs too; pixels has the model draw the face; "
+        "auto is rig where a face is found and the model is mini",
+    )
+    parser.add_argument(
+        "--strength", type=float, default=1.0, metavar="TIMES", help="with rig: of the emotion, 0 to 2"
+    )
+    parser.add_argument(
+        "--blinks", type=float, default=18.0, metavar="PER_MINUTE", help="with rig: how often it blinks"
+    )
+    parser.add_argument(
+        "--head-motion", type=float, default=1.0, metavar="TIMES", help="with rig: 0 keeps the head still"
     )
     parser.add_argument("--audio", type=Path, required=True, help="the speech")
     parser.add_argument(
@@ -88,6 +112,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-silence-gate", action="store_true", help="do not close the mouth in pauses of the speech"
     )
+    parser.add_argument(
+        "--no-face-check",
+        action="store_true",
+        help="do not look whether a face sits where the model expects it in the centred square",
+    )
     parser.add_argument("--resume", action="store_true", help="continue an interrupted render")
     parser.add_argument("--device", default="cpu", help="for instance cuda")
     parser.add_argument("--half", action="store_true", help="denoise in float16 (GPU)")
@@ -96,7 +125,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from ..faces.choice import Choice
-    from ..rendering import StageProgress, open_scene, render_to_file
+    from ..rendering import open_scene, render_to_file
 
     logging.getLogger("eadnet.rendering").setLevel(logging.INFO)  # what the render will need
     line = ProgressLine(sys.stderr)
@@ -105,7 +134,10 @@ def run(options: argparse.Namespace) -> None:
         line(now.stage, now.done, now.total, now.seconds_left)
 
     settings = _settings(options)
-    detector = face_detector(options.face_detector, options.face) if options.video else None
+    if options.portrait and (rig := _rig(options)) is not None:
+        _animate(options, rig, settings, show)
+        return
+    detector = face_detector(options.face_detector, options.face)
     choice = None if options.face_index is None else Choice("index", "left-right", options.face_index)
     model = _model(options)
     with open_scene(
@@ -129,6 +161,55 @@ def run(options: argparse.Namespace) -> None:
             on_progress=show,
         )
         print(f"{options.out}: {made.frames} frames, {float(made.frames / scene.fps):.2f} s")
+    _sheet(options)
+
+
+def _rig(options: argparse.Namespace) -> Rig | None:
+    """The portrait's rig; None where the model is to draw the face."""
+    from ..downloads import FACE_LANDMARKER, models_folder
+    from ..pipeline import rig_portrait
+
+    if options.method == "pixels" or (options.method == "auto" and options.checkpoint != "mini"):
+        return None
+    file: Path | None = options.face_detector
+    if file is None:
+        fetched = models_folder() / FACE_LANDMARKER.folder / FACE_LANDMARKER.file
+        file = fetched if fetched.is_file() else None
+    try:
+        rig = rig_portrait(options.portrait, file, index=options.face_index or 0, device=options.device)
+    except InputError as error:
+        if options.method == "rig":
+            raise
+        logger.info("%s The model draws the face instead.", error)
+        return None
+    for note in rig.notes:
+        logger.warning("%s", note)
+    return rig
+
+
+def _animate(
+    options: argparse.Namespace, rig: Rig, settings: RenderSettings, show: Callable[[StageProgress], None]
+) -> None:
+    from ..driving.idle import Idle
+    from ..pipeline import animate_file
+
+    made = animate_file(
+        options.out,
+        rig,
+        options.audio,
+        options.emotion,
+        model=_model(options),
+        idle=Idle(options.blinks, head=options.head_motion),
+        strength=options.strength,
+        resume=options.resume,
+        on_progress=show,
+        **vars(settings),
+    )
+    print(f"{options.out}: {made.frames} frames")
+    _sheet(options)
+
+
+def _sheet(options: argparse.Namespace) -> None:
     if options.contact_sheet:
         from .contact_sheet import write_sheet
 
@@ -152,6 +233,7 @@ def _settings(options: argparse.Namespace) -> RenderSettings:
         silence_gate=not options.no_silence_gate,
         colour_match=options.colour_match,
         feather=options.feather,
+        check_face=not options.no_face_check,
     )
 
 

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import CheckpointError, InputError
 from ..printable import printable
-from . import caption, contact_sheet, convert, evaluate, export, generate, info, synth
+from . import caption, contact_sheet, convert, evaluate, export, fetch, generate, info, synth
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
     generate.COMMAND,
     info.COMMAND,
     convert.COMMAND,
+    fetch.COMMAND,
     contact_sheet.COMMAND,
     export.COMMAND,
     evaluate.COMMAND,

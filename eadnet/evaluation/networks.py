@@ -113,7 +113,7 @@ def _find_faces(networks: ScoringNetworks, models: Path | None, wanted: bool) ->
         return
     file = find_detector_file(_places(models))
     if file is None:
-        usual = next(kind.files[0] for kind in DETECTORS.values() if kind.files)
+        usual = DETECTORS["landmarks"].files[0]
         networks.missing[FACES] = f"file {usual} missing; the centred square of every frame was scored"
         return
     networks.files.append(file)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch import Tensor
 from ..errors import InputError
 
 GREY = 0.5
+_LOWEST, _HIGHEST = -0.5, 4.0  # farther than scaling, sharpening and highlights go
 
 
 def without_alpha(image: Tensor) -> Tensor:
@@ -36,19 +39,50 @@ def resize(image: Tensor, resolution: int) -> Tensor:
     return F.interpolate(image, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
 
 
-def check_pictures(image: Tensor) -> None:
-    """Raise InputError unless ``image`` is a non-empty float batch [B, H, W, 1..4] of finite numbers."""
+def check_pictures(image: Tensor, name: str = "image") -> None:
+    """Raise InputError, which says ``name``, unless ``image`` is a non-empty float batch [B, H, W, 1..4] of
+    finite numbers.
+    """
     if image.ndim != 4 or not 1 <= image.shape[-1] <= 4 or 0 in image.shape:
         raise InputError(
-            "An image must have the shape [batch, height, width, 1 to 4 channels] with at least one pixel, "
-            f"got {list(image.shape)}: connect an IMAGE."
+            f"The {name} must have the shape [batch, height, width, 1 to 4 channels] with at least one "
+            f"pixel, got {list(image.shape)}: connect an IMAGE."
         )
     if not image.is_floating_point():
         raise InputError(
-            f"An image must be floating point in 0 to 1, got {image.dtype}: divide by 255 first."
+            f"The {name} must be floating point in 0 to 1, got {image.dtype}: divide by 255 first."
         )
     if not torch.isfinite(image).all():
-        raise InputError("The image contains values that are not finite: check the node that made it.")
+        raise InputError(f"The {name} contains values that are not finite: check the node that made it.")
+
+
+def check_frames(images: Tensor, name: str = "images") -> None:
+    """Raise InputError, which says ``name``, unless all of a batch are pictures (see `check_pictures`) with values
+    around 0 to 1.
+
+    A little beyond the range is usual after scaling and sharpening, and clipped; far beyond it they are bytes,
+    or -1 to 1, and would come out white, or half black.
+    """
+    check_pictures(images[:1], name)
+    for number, image in enumerate(images):
+        low, high = float(image.amin()), float(image.amax())
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise InputError(
+                f"The {name} contains values that are not finite, in frame {number}: check the node that made it."
+            )
+        if low < _LOWEST or high > _HIGHEST:
+            raise InputError(
+                f"The {name} has values from {low:.4g} to {high:.4g} in frame {number}, and images go from 0 to "
+                f"1: {_remedy(low, high)}."
+            )
+
+
+def _remedy(low: float, high: float) -> str:
+    if low < _LOWEST and high <= 1.5 and low >= -1.5:
+        return "add 1 and divide by 2 first"
+    if low >= _LOWEST and high > 16:
+        return f"divide by {255 if high <= 256 else 65535} first" if high <= 65536 else "scale it first"
+    return "scale it, or map its tones, to 0 to 1 first"
 
 
 def prepare_portrait(image: Tensor, resolution: int) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..finite import all_finite
 from .affine import invert
 from .colour import ColourChange, colour_change, counted_step, ring
 from .crops import without_alpha
@@ -135,6 +136,11 @@ class FaceTrack:
         if len(crops) != len(pixels):
             raise InputError(
                 f"There are {len(crops)} faces and {len(pixels)} frames: use one face for each frame."
+            )
+        if not all_finite(crops):
+            raise InputError(
+                "The faces to put back contain values that are not finite: check the node that made them, for "
+                "instance the VAE."
             )
         weight = track.weights(region, feather).to(pixels.device)
         result = pixels.clone()

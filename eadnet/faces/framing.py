@@ -54,12 +54,10 @@ def frame_face(framing: str, points: np.ndarray, brows: np.ndarray, resolution: 
 
 def rescaled(matrices: Tensor, size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:
     """Matrices [..., 2, 3] into an image of ``size`` (width, height) -> into the same of ``new_size``."""
-    factor = torch.tensor(
-        [new_size[0] / size[0], new_size[1] / size[1]], dtype=torch.float64, device=matrices.device
-    )
-    scaled = matrices.double() * factor[:, None]
+    factor = torch.tensor([new_size[0] / size[0], new_size[1] / size[1]], dtype=torch.float64)
+    scaled = matrices.cpu().double() * factor[:, None]
     scaled[..., 2] += 0.5 * (factor - 1)  # the first pixel's centre is half a pixel from the edge
-    return scaled.to(matrices.dtype)
+    return scaled.float().to(matrices)
 
 
 def _similarity(points: np.ndarray, goal: np.ndarray) -> np.ndarray:

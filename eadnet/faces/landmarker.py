@@ -1,112 +1,191 @@
-"""MediaPipe's face landmarker: 478 points of every face in a picture, and its 52 blend shapes.
+"""The face landmarker: 478 points of every face in a picture, with depth, and its 52 blend shapes.
 
-The package is optional. Here is the only place that imports it, and it does so when a landmarker is made.
+MediaPipe's published networks and its way from a picture to points (task `face_landmarker`, mode IMAGE), in
+PyTorch: on any device, many frames at a time, without the mediapipe package.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
-from ..errors import CheckpointError, InputError
+from ..checkpoints import load_checkpoint, read_info
+from ..convert import detect
+from ..errors import CheckpointError
+from ..landmarker_task import GRAPHS, build_networks
+from ..modules.blazeface import BlazeFace
+from ..modules.blendshape_mixer import BLENDSHAPES, BlendshapeMixer
+from ..modules.face_mesh import SIDE, FaceMesh
+from .short_range import find_faces
+from .windows import cut, in_picture, is_usable, window_around, window_of_points
 
-FILES = ("face_landmarker_v2_with_blendshapes.task", "face_landmarker*.task")  # the usual name, then others
-SOURCE = "ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker (Models)"
+# The usual names, then others; `eadnet convert` makes the .safetensors of a .task.
+FILES = (
+    "face_landmarker.task",
+    "face_landmarker_v2_with_blendshapes.task",
+    "face_landmarker*.task",
+    "face_landmarker.safetensors",
+)
+PRESENT = 0.5  # the mesh's own score must be higher than this
+_TOGETHER = 8  # frames that go through the networks at once
 
 
 @dataclass(frozen=True, eq=False)
 class LandmarkedFace:
     """One face in one frame.
 
-    mesh: [478, 2] float32 in pixels, (0, 0) at the centre of the first one.
+    points: [478, 3] float32, x and y in pixels, (0, 0) at the centre of the first one; depth in pixels of the
+        same size, 0 near the middle of the head, less towards the camera.
+    score: how sure the mesh is that this is a face, 0..1.
     blendshapes: ARKit's 52 by name, 0..1; empty where they were not requested.
     """
 
-    mesh: np.ndarray
+    points: np.ndarray
+    score: float = 1.0
     blendshapes: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def mesh(self) -> np.ndarray:
+        """[478, 2]: the points without depth."""
+        return self.points[:, :2]
 
 
 class FaceLandmarker:
-    """Finds up to ``most`` faces in a frame. Close it, or use it in a ``with`` statement."""
+    """Finds up to ``most`` faces in a frame."""
 
     def __init__(
         self,
-        task: str | os.PathLike[str],
+        file: str | os.PathLike[str],
         most: int = 1,
         min_score: float = 0.5,
         blendshapes: bool = False,
-        instead: str = "choose another way to find the face",
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
     ) -> None:
-        """``instead``: what to do without MediaPipe, for the message.
+        """``file``: MediaPipe's `face_landmarker.task`, or what `eadnet convert` made of it.
 
-        Raises CheckpointError for a missing or foreign file, InputError where MediaPipe is not installed.
+        Raises CheckpointError for a missing, damaged or foreign file.
         """
-        try:
-            import mediapipe
-            from mediapipe.tasks.python import BaseOptions, vision
-        except ImportError as error:
-            raise InputError(
-                "Finding the face needs MediaPipe, which is not installed: run 'pip install mediapipe' in "
-                f"the Python that runs this, or {instead}."
-            ) from error
-        path = Path(task)
-        if not path.is_file():
-            raise CheckpointError(
-                f"The face landmarker's file {path.name} is missing: get it from {SOURCE}, and put it into "
-                f"{path.parent}."
-            )
-        self._package = mediapipe
-        options = vision.FaceLandmarkerOptions(
-            # As bytes: MediaPipe takes relative paths and some Windows paths for its own folder's.
-            base_options=BaseOptions(model_asset_buffer=path.read_bytes()),
-            num_faces=most,
-            min_face_detection_confidence=min_score,
-            output_face_blendshapes=blendshapes,
-        )
-        try:
-            self._landmarker = vision.FaceLandmarker.create_from_options(options)
-        except (RuntimeError, ValueError) as error:
-            raise CheckpointError(
-                f"{path.name} is no face landmarker that MediaPipe can read: get it again from {SOURCE}."
-            ) from error
+        self.most, self.min_score, self.device = most, min_score, torch.device(device)
+        networks = load_networks(file, dtype)
+        self._detector = cast(BlazeFace, self._placed(networks["detector"]))
+        self._mesh = cast(FaceMesh, self._placed(networks["mesh"]))
+        self._mixer = cast(BlendshapeMixer, networks["blendshapes"].to(device)) if blendshapes else None
 
-    def detect(self, frame: np.ndarray) -> list[LandmarkedFace]:
+    def _placed(self, network: nn.Module) -> nn.Module:
+        return network.to(self.device, memory_format=torch.channels_last)
+
+    def detect(self, frame: np.ndarray | Tensor) -> list[LandmarkedFace]:
         """The faces of a frame uint8 [H, W, 3], RGB; best first; an empty list where there is none."""
-        picture = self._package.Image(
-            image_format=self._package.ImageFormat.SRGB, data=np.ascontiguousarray(frame)
-        )
-        seen = self._landmarker.detect(picture)
-        size = np.array([frame.shape[1], frame.shape[0]], np.float32)
-        meshes = [
-            np.array([[point.x, point.y] for point in mesh], np.float32) * size - 0.5
-            for mesh in seen.face_landmarks
+        return self.detect_all(frame[None])[0]
+
+    def detect_all(self, frames: np.ndarray | Tensor) -> list[list[LandmarkedFace]]:
+        """The faces of each of the frames uint8 [n, H, W, 3], each looked at for itself."""
+        pictures = self._pixels(frames)
+        found: list[list[LandmarkedFace]] = []
+        for part in pictures.split(_TOGETHER):
+            detections = find_faces(self._detector, part, self.min_score)
+            windows = [
+                [window_around(face[:4], face[4:6], face[6:8]) for face in faces[: self.most]]
+                for faces in detections
+            ]
+            found += self._landmarks(part, windows)
+        return found
+
+    def follow(self, frames: Iterable[np.ndarray | Tensor]) -> Iterator[LandmarkedFace | None]:
+        """One face through a video: it is looked for where the frame before showed it, else everywhere.
+
+        Gives a face or None for each of the frames uint8 [H, W, 3]. Steadier than `detect`, and without the
+        detector's share of the time. Nothing is smoothed.
+        """
+        face: LandmarkedFace | None = None
+        for frame in frames:
+            picture = self._pixels(frame[None])
+            if face is not None:
+                window = window_of_points(face.points + 0.5)
+                face = next(iter(self._landmarks(picture, [[window]])[0]), None)
+            if face is None:
+                face = next(iter(self.detect_all(picture)[0]), None)
+            yield face
+
+    def _pixels(self, frames: np.ndarray | Tensor) -> Tensor:
+        if isinstance(frames, np.ndarray):
+            frames = np.ascontiguousarray(frames)
+            if not frames.flags.writeable:  # torch warns of memory that it could change and must not
+                frames = frames.copy()
+        return torch.as_tensor(frames).to(self.device)
+
+    @torch.inference_mode()
+    def _landmarks(
+        self, pictures: Tensor, windows: Sequence[Sequence[np.ndarray]]
+    ) -> list[list[LandmarkedFace]]:
+        """The faces that the windows of each picture [n, H, W, 3] show."""
+        places = [
+            (number, window) for number, own in enumerate(windows) for window in own if is_usable(window)
         ]
-        shapes = [{s.category_name: float(s.score) for s in face} for face in seen.face_blendshapes or ()]
-        return [
-            LandmarkedFace(mesh, shapes[place] if place < len(shapes) else {})
-            for place, mesh in enumerate(meshes)
-        ]
+        found: list[list[LandmarkedFace]] = [[] for _ in windows]
+        for start in range(0, len(places), _TOGETHER):
+            part = places[start : start + _TOGETHER]
+            crops = torch.stack([cut(pictures[number], window, SIDE) for number, window in part])
+            weight = self._mesh.first.weight
+            crops = crops.div_(255).to(weight.dtype, memory_format=torch.channels_last)
+            points, scores = self._mesh(crops)
+            shares = points.double().cpu().numpy() / SIDE
+            placed = [in_picture(face, window) for face, (_, window) in zip(shares, part, strict=True)]
+            shapes = self._blendshapes(np.stack(placed))
+            for (number, _), face, score, shape in zip(part, placed, scores.tolist(), shapes, strict=True):
+                if score > PRESENT and np.isfinite(face).all():
+                    points_in_pixels = (face - [0.5, 0.5, 0.0]).astype(np.float32)
+                    found[number].append(LandmarkedFace(points_in_pixels, score, shape))
+        return found
 
-    def __enter__(self) -> FaceLandmarker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._landmarker.close()
+    def _blendshapes(self, faces: np.ndarray) -> list[dict[str, float]]:
+        """Those of meshes [k, 478, 3] in pixels."""
+        if self._mixer is None:
+            return [{} for _ in faces]
+        weights = self._mixer(torch.from_numpy(faces[..., :2]).to(self.device, torch.float32))
+        return [dict(zip(BLENDSHAPES, row, strict=True)) for row in weights.float().cpu().tolist()]
 
 
-def blendshapes(frames: Iterable[np.ndarray], task: str | os.PathLike[str]) -> list[dict[str, float] | None]:
+def load_networks(file: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -> dict[str, nn.Module]:
+    """The landmarker's networks "detector", "mesh" and "blendshapes", on the CPU.
+
+    A `.task` is converted in memory, which takes about as long as reading what `eadnet convert` makes of it:
+    nothing is written beside a file that was only to be read. Raises CheckpointError.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise CheckpointError(missing(path))
+    if path.suffix != ".safetensors":
+        published = detect(path)
+        if published.kind != "face_landmarker":
+            raise CheckpointError(f"{path.name} is a {published.kind} file: choose face_landmarker.task.")
+        return build_networks(published.tensors, dtype)
+    if read_info(path)["components"].keys() != GRAPHS.keys():
+        raise CheckpointError(f"{path.name} is no face landmarker: choose face_landmarker.task.")
+    return load_checkpoint(path, dtype=dtype).components
+
+
+def missing(path: Path) -> str:
+    """The sentence for a landmarker's file that is not there."""
+    return (
+        f"The face landmarker's file {path.name} is missing: run 'eadnet fetch faces', or download "
+        f"face_landmarker.task, and put it into {path.parent}."
+    )
+
+
+def blendshapes(frames: Iterable[np.ndarray], file: str | os.PathLike[str]) -> list[dict[str, float] | None]:
     """ARKit's 52 blend shapes 0..1 of the best face in every frame uint8 [H, W, 3]; None without a face.
 
-    Raises InputError without the package, CheckpointError without a usable task file.
+    Raises CheckpointError without a usable file.
     """
-    instead = "measure ComfyUI's own face landmarks, or choose another backend"
-    with FaceLandmarker(task, blendshapes=True, instead=instead) as landmarker:
-        found = (landmarker.detect(frame) for frame in frames)
-        return [faces[0].blendshapes if faces and faces[0].blendshapes else None for faces in found]
+    landmarker = FaceLandmarker(file, blendshapes=True)
+    found = (landmarker.detect(frame) for frame in frames)
+    return [faces[0].blendshapes if faces else None for faces in found]

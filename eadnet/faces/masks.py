@@ -123,10 +123,11 @@ def _lowest(values: Tensor, radius: int, dim: int) -> Tensor:
 def _mean(values: Tensor, radius: int, dim: int) -> Tensor:
     """The mean within ``radius`` along ``dim``, -1 or -2; beyond the edge the edge is repeated."""
     count, window = values.shape[dim], 2 * radius + 1
-    sums = F.pad(values, _room(radius, dim), mode="replicate").double().cumsum(dim)
+    # On the processor, as MPS has no float64.
+    sums = F.pad(values.cpu(), _room(radius, dim), mode="replicate").double().cumsum(dim)
     sums = F.pad(sums, (1, 0) if dim == -1 else (0, 0, 1, 0))
     means = (sums.narrow(dim, window, count) - sums.narrow(dim, 0, count)) / window
-    return means.to(values)
+    return means.float().to(values)
 
 
 def composite(generated: Tensor, original: Tensor, weight: Tensor) -> Tensor:

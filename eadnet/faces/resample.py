@@ -44,7 +44,7 @@ def sample(
         [n, C, height / every, width / every] of the images' type. Bicubic values may overshoot. An image's
         result does not depend on the others.
     """
-    matrices = matrices.double().cpu()
+    matrices = matrices.cpu().double()
     densities = _densities(matrices, mode)
     if len(set(densities)) == 1:
         return _sample(images, matrices, size, densities[0], mode, padding, every)

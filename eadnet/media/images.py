@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..printable import get_logger
 
-# Pictures [H, W, C] turned upright, by the value of EXIF's Orientation. imageio's own `rotate` goes by the
-# axes of the pixels in the file, which is wrong for grey and palettes that it gives out as RGB.
+if TYPE_CHECKING:
+    from PIL import Image
+
+log = get_logger(__name__)
+
+# Pictures [H, W, C] turned upright, by the value of EXIF's Orientation.
+_ORIENTATION = 0x0112
 _UPRIGHT: Mapping[object, Callable[[np.ndarray], np.ndarray]] = {
     2: np.fliplr,
     3: lambda pixels: np.rot90(pixels, 2),
@@ -27,39 +34,90 @@ _UPRIGHT: Mapping[object, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def read_image(path: str | os.PathLike[str]) -> Tensor:
-    """A picture file as [H, W, C] float32 in [0, 1], C = 3, or 4 when it has transparency.
+    """A picture file as sRGB, [H, W, C] float32 in [0, 1], C = 3, or 4 when it has transparency.
 
-    The camera's rotation (EXIF) is applied; palettes, grey, 16 bit and CMYK are converted; of an animation
-    the first frame is taken. Raises InputError for a missing, broken or absurdly large file.
+    The camera's rotation and mirroring (EXIF) is applied, and the colour profile, or else the gamma of a PNG;
+    palettes, grey, 16 bit and CMYK are converted; of an animation the first frame is taken. Raises InputError
+    for a missing, broken or absurdly large file.
     """
-    import imageio.v3 as iio
     from PIL import Image
 
     path = Path(path)
     if not path.is_file():
         raise InputError(f"There is no image {path}: check the path.")
     try:
-        with iio.imopen(path, "r", plugin="pillow") as file:
-            about = file.metadata(index=0, exclude_applied=False)
-            pixels = _pixels(file, about)
+        with Image.open(path) as image:
+            image.load()
+            turn = image.getexif().get(_ORIENTATION)
+            pixels = srgb_pixels(image)
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path.name} has too many pixels: scale it down first.") from error
     except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error.__cause__, Image.DecompressionBombError):
-            raise InputError(f"{path.name} has too many pixels: scale it down first.") from error
         raise InputError(f"{path.name} cannot be read as an image: save it as PNG or JPEG again.") from error
-    upright = _UPRIGHT.get(about.get("Orientation"), np.asarray)(pixels)
+    upright = _UPRIGHT.get(turn, np.asarray)(pixels)
     return torch.from_numpy(np.ascontiguousarray(upright))
 
 
-def _pixels(file: Any, about: Mapping[str, Any]) -> np.ndarray:
-    """The first picture of an open file as float32 [H, W, 3 or 4] in [0, 1]; ``about`` is its metadata."""
-    mode = about["mode"]
+def srgb_pixels(image: Image.Image) -> np.ndarray:
+    """The picture that an open image shows now, as sRGB: float32 [H, W, 3 or 4] in [0, 1]."""
+    mode = image.mode
     if mode.startswith("I") or mode == "F":  # 16 or 32 bit grey: as RGB it would be clipped
-        grey = np.asarray(file.read(index=0), dtype=np.float32)
+        grey = np.asarray(image, dtype=np.float32)
         grey = grey / (1.0 if mode == "F" and grey.max() <= 1 else 65535.0)
-        return np.repeat(np.clip(grey, 0, 1)[..., None], 3, axis=2)
-    # imageio gives palettes and print colours as they are in the file: the pixel format is requested.
-    transparent = mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in about
-    return np.asarray(file.read(index=0, mode="RGBA" if transparent else "RGB"), dtype=np.float32) / 255
+        return _from_gamma(np.repeat(np.clip(grey, 0, 1)[..., None], 3, axis=2), image.info)
+    transparent = mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+    alpha = image.convert("RGBA").getchannel("A") if transparent else None
+    # A profile is made for the kind of pixels that are in the file; of palettes, for their colours.
+    plain = {"LA": "L", "La": "L", "RGBA": "RGB", "RGBa": "RGB", "P": "RGB", "PA": "RGB", "1": "L"}
+    opaque = image.convert(plain[mode]) if mode in plain else image
+    profiled = _by_profile(opaque, image.info.get("icc_profile"))
+    rgb = np.asarray(opaque.convert("RGB") if profiled is None else profiled, dtype=np.float32) / 255
+    if profiled is None:
+        rgb = _from_gamma(rgb, image.info)
+    if alpha is None:
+        return rgb
+    return np.concatenate([rgb, np.asarray(alpha, dtype=np.float32)[..., None] / 255], axis=2)
+
+
+def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image | None:
+    """An image of RGB, grey, CMYK or LAB as sRGB, by the profile embedded in its file; None where there is
+    none, or one that says nothing: sRGB already, or damaged, which others pass over, too.
+    """
+    if not profile and image.mode != "LAB":
+        return None
+    try:
+        from PIL import ImageCms
+    except ImportError:  # a Pillow built without colour management
+        return None
+    try:
+        source: Any = ImageCms.getOpenProfile(io.BytesIO(profile)) if profile else None
+        if source is None:
+            source = ImageCms.createProfile("LAB")
+        else:
+            name = ImageCms.getProfileDescription(source).lower()
+            if "srgb" in name and "linear" not in name and image.mode == "RGB":
+                return None
+        return ImageCms.profileToProfile(
+            image,
+            source,
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+        log.warning("The colour profile of an image is damaged and was passed over (%s).", error)
+        return None
+
+
+def _from_gamma(rgb: np.ndarray, about: Mapping[str, Any]) -> np.ndarray:
+    """Pixels whose PNG states a gamma other than what screens have (1/2.2, as sRGB), as sRGB."""
+    gamma = about.get("gamma")
+    usual = not isinstance(gamma, float) or "srgb" in about or not 0.1 < gamma < 2
+    if usual or abs(gamma - 1 / 2.2) < 0.02:
+        return rgb
+    light = rgb ** (1 / gamma)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
 def write_png(path: str | os.PathLike[str], pixels: np.ndarray) -> None:

@@ -7,9 +7,10 @@ play, and a video that was continued consists of the same groups as one made in 
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from .opening import media_name, open_media
+from .colour import ToFilm, declare_film
+from .opening import open_media
+from .places import Named, Place, move_to
 from .sound import PACKED, Sound, packed, unpacked
 from .video import AAC_RATES, even_sized
 
@@ -29,6 +32,8 @@ _TREE_FROM = 64
 _AAC_FRAME = 1024
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _BITS_PER_CHANNEL = 128_000
+# Of the finished file, which is of no use before it is whole: many packets with one write.
+_ORDINARY = {"movflags": "+faststart", "flush_packets": "0"}
 
 
 def most_waiting(width: int, height: int) -> int:
@@ -47,12 +52,25 @@ def _previous_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.previous.mp4")
 
 
+def _whole_path(path: Path) -> Path:
+    """Where the finished video is written before it gets its name."""
+    return path.with_name(f"{path.stem}.whole.mp4")
+
+
+def writer_identity(quality: int) -> tuple[Any, ...]:
+    """What decides how frames are written beside themselves: only a video of the same is continued."""
+    import av
+
+    return ("h264 aac mp4", 1, quality, GROUP, _BITS_PER_CHANNEL, av.__version__, av.library_versions)
+
+
 class ResumableVideo:
     """Writes frames uint8 [H, W, 3] with audio as MP4 (H.264, AAC).
 
-    Until `finish`, the video is in `partial_path`; then it appears whole at ``path``. `close` leaves the
-    partial video where it is. ``frames`` is how many frames the partial video held already, a multiple of
-    `GROUP`: the next frame to write is that one. The audio keeps its rate where AAC has it, and up to eight
+    Until `finish`, the video is in `partial_path`; then it appears whole at ``path``, or elsewhere. `close`
+    leaves the partial video where it is. Who removes it meanwhile, or its folder, does no harm: it is read
+    from the open file. ``frames`` is how many frames the partial video held already, a multiple of `GROUP`:
+    the next frame to write is that one. The audio keeps its rate where AAC has it, and up to eight
     channels; it ends with the recording or, where ``seconds`` is given, there (cut, or followed by silence).
     Raises InputError when the place cannot be written or is full.
     """
@@ -72,7 +90,10 @@ class ResumableVideo:
         self._codec: Any = None  # of the group that is being written
         self._packets: list[Any] = []
         self._pending = 0  # frames in it
+        self._given_up = False
         self._container: Any = None
+        self._to_film = ToFilm()
+        self._file: _Storage | None = None  # ours, so that no failure of the container leaves it open
         self._size: tuple[int, int] | None = None
         self.frames = 0
         try:
@@ -84,9 +105,13 @@ class ResumableVideo:
             else:
                 discard_partial(self.path)
         except OSError as error:
+            self.close()
             raise InputError(
                 f"The video {self.path} cannot be written ({error}): choose another place."
             ) from error
+        except BaseException:
+            self.close()
+            raise
 
     def write(self, pixels: np.ndarray) -> None:
         """Add one frame."""
@@ -105,15 +130,18 @@ class ResumableVideo:
         if self._codec is None:
             self._codec = av.CodecContext.create("libx264", "w")
             self._configure(self._codec, size)
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        frame = self._to_film(pixels)
         frame.pts, frame.time_base = number, 1 / self.fps
         self._packets += self._codec.encode(frame)
         self._pending += 1
         if self._pending == GROUP:
             self._write_group()
 
-    def finish(self) -> int:
-        """Write what is left, move the whole video to its place, and return the number of frames."""
+    def finish(self, place: Place | None = None, on_frame: Callable[[int], None] | None = None) -> int:
+        """Write what is left, move the whole video to its place (by default ``path``, which then is where it
+        lies), and return the number of frames. ``on_frame`` hears how many are in their place; what it raises
+        leaves the partial video as it is.
+        """
         if self._pending:
             self._write_group()
         if self.frames == 0:
@@ -121,26 +149,69 @@ class ResumableVideo:
             discard_partial(self.path)
             raise InputError("There are no frames to write: the clip is empty.")
         self._guarded(self._sound.finish)
-        self.close()
-        self._guarded(lambda: _rewrap(partial_path(self.path), self.path))
-        discard_partial(self.path)
+        self._guarded(self._close_container)
+        self._guarded(lambda: self._deliver(place or Named(self.path), on_frame))
         return self.frames
+
+    def give_up(self) -> None:
+        """From another thread: end the group that is being written, without it, as soon as may be. After that
+        there is nothing left to do but `close`.
+        """
+        self._given_up = True
 
     def close(self) -> None:
         """Stop writing. What was written stays, and plays."""
-        if self._container is not None:
-            container, self._container = self._container, None
+        try:
+            self._close_container()
+        finally:
+            if self._file is not None:
+                self._file.close()
+
+    def _close_container(self) -> None:
+        import av
+
+        container, self._container = self._container, None
+        if container is not None:
             try:
                 container.close()
-            except OSError:  # the disk is full: the fragments before are whole
+            except (OSError, av.FFmpegError):  # the disk is full: the fragments before are whole
                 pass
+
+    def _deliver(self, place: Place, on_frame: Callable[[int], None] | None) -> None:
+        assert self._file is not None
+        if self._file.failed:  # by the end of the container
+            raise self._file.failed
+        try:
+            delivered = self._delivered(place, on_frame)
+        except FileNotFoundError:  # somebody has removed the folder in this moment: not twice
+            delivered = self._delivered(place, on_frame)
+        self.close()  # before its file is removed, as Windows wants it
+        discard_partial(self.path)
+        self.path = delivered
+
+    def _delivered(self, place: Place, on_frame: Callable[[int], None] | None) -> Path:
+        assert self._file is not None
+        whole = _whole_path(self.path)
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if (count := _rewrap(self._file, whole, on_frame)) != self.frames:
+                raise InputError(
+                    f"The unfinished video has {count} of {self.frames} frames: somebody has changed "
+                    f"{partial_path(self.path)}; render it again."
+                )
+            return move_to(place, whole)
+        except BaseException:
+            whole.unlink(missing_ok=True)
+            raise
 
     def _open(self, size: tuple[int, int]) -> None:
         import av
 
         def open_container() -> None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have removed it
+            self._file = _Storage(partial_path(self.path), "w+b")
             self._container = av.open(
-                media_name(partial_path(self.path)),
+                self._file,
                 "w",
                 format="mp4",
                 options={"movflags": "+frag_keyframe+delay_moov+default_base_moof", "flush_packets": "1"},
@@ -155,7 +226,7 @@ class ResumableVideo:
     def _configure(self, codec: Any, size: tuple[int, int]) -> None:
         """The same for every group: without frames that refer forwards, across a group's end."""
         codec.width, codec.height = size
-        codec.pix_fmt = "yuv420p"
+        declare_film(codec)
         codec.time_base, codec.framerate = 1 / self.fps, self.fps
         codec.options = {
             "crf": str(self.quality),
@@ -171,7 +242,11 @@ class ResumableVideo:
         codec.flags |= 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER
 
     def _write_group(self) -> None:
-        packets = [*self._packets, *self._codec.encode(None)]
+        packets = self._packets
+        for packet in self._codec.encode_lazy(None):
+            packets.append(packet)
+            if self._given_up:
+                return
 
         def mux() -> None:
             for packet in packets:
@@ -184,13 +259,16 @@ class ResumableVideo:
         self._codec, self._packets, self._pending = None, [], 0
 
     def _guarded(self, action: Any) -> None:
-        """Do what writes; a disk that is full is one sentence."""
+        """Do what writes; a disk that is full is one sentence. After a failure nothing is open."""
         try:
             action()
-        except OSError as error:
+        except BaseException as error:
             self.close()
+            failed = error if isinstance(error, OSError) else self._file and self._file.failed
+            if not failed or not isinstance(error, Exception):
+                raise
             raise InputError(
-                f"The video {self.path.name} cannot be written on ({error.strerror or error}): make room in "
+                f"The video cannot be written on ({failed.strerror or failed}): make room in "
                 f"{self.path.parent}; the finished part can be played: {partial_path(self.path).name}."
             ) from error
 
@@ -231,8 +309,26 @@ def count_groups(path: Path) -> int:
 
 def discard_partial(path: Path) -> None:
     """Remove what an earlier attempt left."""
-    for rest in (partial_path(path), _previous_path(path)):
+    for rest in (partial_path(path), _previous_path(path), _whole_path(path)):
         rest.unlink(missing_ok=True)
+
+
+class _Storage(io.FileIO):
+    """A file whose every write goes to the system at once and whole: what is written outlives the program.
+    ``failed`` is why it could not be written: of what fails in a file of ours, FFmpeg says only that it did.
+    """
+
+    failed: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[super().write(view) :]
+        except OSError as error:
+            self.failed = error
+            raise
+        return len(data)
 
 
 def _packets(source: Any, stream: Any) -> Iterator[Any]:
@@ -268,27 +364,34 @@ def _copied(packet: Any, stream: Any, data: bytes | None = None) -> Any:
     return copy
 
 
-def _rewrap(partial: Path, path: Path) -> None:
-    """The same packets as an ordinary MP4 that starts playing while it loads; appears whole or not at all."""
+def _rewrap(partial: io.FileIO, path: Path, on_frame: Callable[[int], None] | None) -> int:
+    """The same packets as an ordinary MP4 that starts playing while it loads; how many frames it has."""
     import av
 
-    handle, part = tempfile.mkstemp(prefix=path.stem + ".", suffix=".part", dir=path.parent)
-    os.close(handle)
-    try:
-        with (
-            open_media(partial) as source,
-            av.open(media_name(part), "w", format="mp4", options={"movflags": "+faststart"}) as target,
-        ):
-            streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
-            for packet in source.demux():
-                if packet.size == 0:
-                    continue
-                target.mux_one(_copied(packet, streams[packet.stream.index]))
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    count = 0
+    partial.seek(0)
+    with _Storage(path, "w+b") as file:
+        try:
+            with av.open(partial, "r", format="mp4") as source:
+                ticks = source.streams.video[0].time_base.denominator
+                options = {**_ORDINARY, "video_track_timescale": str(ticks)}
+                with av.open(file, "w", format="mp4", options=options) as target:
+                    # As they are ("opaque"): PyAV 14 would open an encoder, and describe its packets.
+                    streams = {
+                        stream.index: target.add_stream_from_template(stream, opaque=True)
+                        for stream in source.streams
+                    }
+                    for packet in source.demux():
+                        if packet.size == 0:
+                            continue
+                        target.mux_one(_copied(packet, streams[packet.stream.index]))
+                        if packet.stream.type == "video":
+                            count += 1
+                            if on_frame is not None:
+                                on_frame(count)
+        except av.FFmpegError as error:
+            raise file.failed or error from error
+    return count
 
 
 class _AudioTrack:

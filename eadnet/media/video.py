@@ -17,8 +17,10 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from .limits import check_picture_size
-from .opening import media_name, open_media
+from .colour import ToFilm, declare_film
+from .display import Display
+from .opening import media_name
+from .streams import Decoder, decoded, open_video, picture_stream, stream_fps
 
 # Sampling rates AAC can carry; sound of any other rate is brought to 48 kHz.
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
@@ -33,71 +35,30 @@ class Video:
     fps: Fraction
 
 
-def open_video(path: Path) -> Any:
-    """An open container with a video stream; InputError where there is none."""
-    import av
-
-    if not path.is_file():
-        raise InputError(f"There is no video {path}: check the path.")
-    try:
-        container = open_media(path)
-    except InputError:
-        raise
-    except (av.FFmpegError, ValueError) as error:
-        raise InputError(f"{path.name} cannot be read as a video: convert it to MP4 first.") from error
-    if not container.streams.video:
-        container.close()
-        raise InputError(f"{path.name} has no video stream: choose a video with frames.")
-    try:
-        stream = container.streams.video[0]
-        if stream.width and stream.height:  # some are known only when a frame is decoded
-            check_picture_size((stream.width, stream.height), path.name)
-    except BaseException:
-        container.close()
-        raise
-    return container
-
-
 def video_fps(path: str | os.PathLike[str]) -> Fraction:
     """Frames per second of a video file. Raises InputError for an unreadable file."""
     with open_video(Path(path)) as container:
-        return stream_fps(container.streams.video[0])
-
-
-def stream_fps(stream: Any) -> Fraction:
-    """Frames per second, on average."""
-    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
-    return Fraction(rate) if rate else Fraction(25)
+        return stream_fps(picture_stream(container))
 
 
 def read_frames(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
-    """The frames of a video one after the other, uint8 [H, W, 3], turned as the camera says.
+    """The frames of a video one after the other, uint8 [H, W, 3], each as a player shows it (see `Display`),
+    without regard to their times.
 
     Raises InputError for a missing or broken file, or one without a single frame.
     """
-    import av
-
     path = Path(path)
     with open_video(path) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
+        stream = picture_stream(container)
+        decoder = Decoder(stream)
+        display = Display(path.name, stream, decoder, [])
         count = 0
-        try:
-            for frame in container.decode(stream):
-                yield upright(frame.to_ndarray(format="rgb24"), frame.rotation)
+        for frame in decoded(container, stream, decoder):
+            if count or not frame.is_corrupt:
+                yield display.pixels(frame)
                 count += 1
-        except (av.FFmpegError, ValueError) as error:
-            if count == 0:
-                raise InputError(
-                    f"{path.name} is damaged: no frame can be read, convert it again."
-                ) from error
         if count == 0:
-            raise InputError(f"{path.name} has no frames: choose another video.")
-
-
-def upright(pixels: np.ndarray, rotation: int) -> np.ndarray:
-    """Undo a rotation stored beside the image; degrees counter-clockwise, as FFmpeg's display matrix."""
-    return np.ascontiguousarray(np.rot90(pixels, round(rotation / 90) % 4))
+            raise InputError(f"{path.name} is damaged: no frame can be read, convert it again.")
 
 
 def read_video(path: str | os.PathLike[str], limit: int | None = None) -> Video:
@@ -126,9 +87,10 @@ def write_video(
 ) -> int:
     """Write uint8 frames [H, W, 3] with audio [C, S] in [-1, 1] as MP4 (H.264, AAC); returns the frame count.
 
-    Exactly the given frames are written, streamed, so memory does not grow with length. ``quality`` is x264's
-    constant rate factor. Sound of more than two channels is mixed to one. The file appears whole or not at
-    all. Raises InputError when there are no frames or the place cannot be written.
+    Exactly the given frames are written, streamed, so memory does not grow with length, as BT.709, which the
+    file says. ``quality`` is x264's constant rate factor. Sound of more than two channels is mixed to one.
+    The file appears whole or not at all. Raises InputError when there are no frames or the place cannot be
+    written.
     """
     path = Path(path)
     try:
@@ -160,15 +122,16 @@ def _write(
     with av.open(media_name(part), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         picture: Any = container.add_stream("libx264", rate=fps)
         sound = None if waveform is None or rate is None else _Sound(container, waveform, rate)
+        to_film = ToFilm()
         count = 0
         for pixels in frames:
             pixels = even_sized(pixels)
             if count == 0:
                 picture.height, picture.width = pixels.shape[:2]
-                picture.pix_fmt = "yuv420p"
+                declare_film(picture.codec_context)
                 picture.options = {"crf": str(quality), "preset": "medium"}
                 picture.time_base = 1 / fps
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+            frame = to_film(pixels)
             frame.pts, frame.time_base = count, 1 / fps
             container.mux(picture.encode(frame))
             count += 1

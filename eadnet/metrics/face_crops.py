@@ -103,7 +103,7 @@ def face_crops(frames: Frames, track: FaceTrack) -> LazyFrames:
 def in_frame(points: Tensor, track: FaceTrack) -> Tensor:
     """Points [T, P, 2] in shares of the crop -> pixels of the frame; NaN in frames without a face."""
     count = len(points)
-    pixels = points.double() * track.resolution - 0.5
+    pixels = points.cpu().double() * track.resolution - 0.5
     back = invert(track.matrices[:count].double())
     placed = pixels @ back[:, :, :2].transpose(1, 2) + back[:, None, :, 2]
     return placed.where(track.valid[:count, None, None], torch.nan).float()

@@ -29,7 +29,7 @@ def psnr(generated: Frames, reference: Frames) -> Tensor:
     """
 
     def compare(a: Tensor, b: Tensor) -> Tensor:
-        error = (a.double() - b.double()).square().mean((1, 2, 3))
+        error = (a.cpu().double() - b.cpu().double()).square().mean((1, 2, 3))
         return (-10 * error.clamp(min=1e-20).log10()).clamp(max=HIGHEST_PSNR).float()
 
     return frame_by_frame(compare, generated, reference)

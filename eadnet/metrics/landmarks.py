@@ -47,7 +47,7 @@ def landmark_distance(
             f"the faces have {generated.shape[1]} and {reference.shape[1]} points: use one detector for both."
         )
     count = min(len(generated), len(reference))
-    ours, truth = generated[:count].double().cpu(), reference[:count].double().cpu()
+    ours, truth = generated[:count].cpu().double(), reference[:count].cpu().double()
     size = (truth.amax(1) - truth.amin(1)).norm(dim=-1)
     if points is not None:
         rows = torch.as_tensor(points, dtype=torch.long)

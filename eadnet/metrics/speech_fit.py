@@ -43,7 +43,7 @@ def speech_features(waveform: Tensor, count: int, fps: float) -> Tensor:
     total = int((count + 1) / fps * RATE)
     power = mel_power(F.pad(waveform, (0, max(0, total - waveform.shape[-1]))), pad_mode="constant")
     loudest = power.mean(0).amax().clamp(min=1e-12)
-    log_mel = (power.unflatten(0, (BANDS, -1)).mean(1) / loudest).clamp(min=1e-6).log10().double()
+    log_mel = (power.unflatten(0, (BANDS, -1)).mean(1) / loudest).clamp(min=1e-6).log10().cpu().double()
     per_frame = 100.0 / fps
     edges = (torch.arange(count + 1) * per_frame).round().long()
     frames = torch.stack(

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
+from ..finite import check_result
 from ..media.audio import RATE
 from ..media.clips import Frames, picked, pieces
 from ..media.waveform import check_waveform
@@ -127,8 +128,10 @@ def sweep(
         silence_beyond_ends: see `distances`.
 
     Raises:
-        InputError: shapes that differ, or no embeddings.
+        InputError: shapes that differ, no embeddings, or some that are not finite.
     """
+    for embedded in (video, audio):
+        check_result(embedded, "SyncNet", "check images and audio, or download the SyncNet again")
     searched = range(-shifts, shifts + 1)
     total, compared = torch.zeros(len(searched), dtype=torch.float64), torch.zeros(len(searched))
     for piece in _distances(video, audio, searched, silence_beyond_ends):

@@ -100,7 +100,7 @@ def jitter(landmarks: Tensor) -> float:
         raise InputError(f"landmarks have shape {list(landmarks.shape)}; give [frames, points, 2].")
     if len(landmarks) < 3:
         return math.nan
-    points = landmarks.double().cpu()
+    points = landmarks.cpu().double()
     acceleration = (points[2:] - 2 * points[1:-1] + points[:-2]).norm(dim=-1).mean(1)
     size = (points.amax(1) - points.amin(1)).norm(dim=-1)[1:-1]
     values = acceleration / size.clamp(min=1e-9)

@@ -114,7 +114,8 @@ class Upsample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor, size: torch.Size) -> Tensor:
-        return self.conv(F.interpolate(x, size=size, mode="nearest"))
+        # In float32: in half precision MPS gives black frames. Copies of pixels are the same in either.
+        return self.conv(F.interpolate(x.float(), size=size, mode="nearest").to(x.dtype))
 
 
 class _Stage(nn.Module):

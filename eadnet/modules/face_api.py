@@ -139,7 +139,7 @@ def _read(path: Path, manifest: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path.name} or its manifest is larger than a network of face-api.js.")
     content, offset, weights = path.read_bytes(), 0, {}
     try:
-        groups = read_json(manifest.read_text("utf-8"), manifest.name)
+        groups = read_json(manifest.read_text(encoding="utf-8"), manifest.name)
         entries: list[dict[str, Any]] = [w for group in groups for w in group["weights"]]
         for entry in entries:
             count = math.prod(entry["shape"])

@@ -57,8 +57,8 @@ def speech_level(speech: Speech, frames: int) -> float:
     power = amplitude = 0.0
     for start in range(0, frames, 2 * _BLOCK_ROWS):
         loudness = mel_power_between(speech, start, min(start + 2 * _BLOCK_ROWS, frames)).mean(dim=0)
-        power += float(loudness.double().sum())
-        amplitude += float(loudness.clamp(min=1e-20).sqrt().double().sum())
+        power += float(loudness.cpu().double().sum())
+        amplitude += float(loudness.clamp(min=1e-20).sqrt().cpu().double().sum())
     return max((power / amplitude) ** 2 if amplitude else 0.0, QUIETEST_LEVEL)
 
 

@@ -11,10 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..finite import check_result
 from ..media.features import WHISPER_HOP
 from ..media.speech import Speech
 from ..media.waveform import check_waveform
 from .slices import first_row_needed, slice_features, slice_stream
+
+_ADVICE = "load it in float32, or download its weights again"
 
 
 class SpeechEncoder(nn.Module):
@@ -57,7 +60,8 @@ class SpeechEncoder(nn.Module):
         if waveform.ndim != 1:
             raise InputError(f"the audio has shape {list(waveform.shape)}: mix it down to one channel first.")
         missing = self.samples_needed(fps, num_frames) - waveform.numel()
-        return slice_features(self.all_rows(F.pad(waveform, (0, max(0, missing)))), fps, num_frames)
+        rows = self.all_rows(F.pad(waveform, (0, max(0, missing))))
+        return slice_features(check_result(rows, "audio encoder", _ADVICE), fps, num_frames)
 
     @torch.no_grad()
     def stream_speech(
@@ -76,4 +80,5 @@ class SpeechEncoder(nn.Module):
         samples = max(speech.samples, self.samples_needed(fps, num_frames))
         rows = samples // WHISPER_HOP // 2
         blocks, first_row = self.row_blocks(speech, samples, first_row_needed(rows, fps, first_frame))
-        return slice_stream(blocks, rows, fps, num_frames, first_frame, first_row)
+        checked = (check_result(block, "audio encoder", _ADVICE) for block in blocks)
+        return slice_stream(checked, rows, fps, num_frames, first_frame, first_row)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import InputError
+from ..finite import check_result
 
 # Frames of a clip that are refined together, counted from its start, so that every way through a clip meets
 # the same pieces and rounds alike.
@@ -230,6 +231,9 @@ def smooth_stream(
         (refined latents [n, C, h, w], edges [n, 2 reach + 1]) of consecutive stretches:
         ``edges[i, reach + d]`` is how much frame i learned from the frame d later. Without a reach,
         it counts as num_frames - 1.
+
+    Raises:
+        InputError: a result that is not finite, and what `TFRM.forward` refuses.
     """
     halo = num_frames if tfrm.halo is None else tfrm.halo
     reach = num_frames - 1 if tfrm.reach is None else tfrm.reach
@@ -248,6 +252,9 @@ def smooth_stream(
         held, begin = torch.cat(parts), left
         seen = rearrange(held[: right - left], "t c h w -> 1 c t h w")
         refined, graph = tfrm(seen, strength, top_k)
+        check_result(
+            refined, "TFRM", "set smoothing to 0 to go on without it, or download the checkpoint again"
+        )
         skip = max(0, first_frame - start)
         inside = slice(start + skip - left, stop - left)
         yield rearrange(refined, "1 c t h w -> t c h w")[inside], _band(graph[0], inside, reach)

@@ -9,24 +9,30 @@ from __future__ import annotations
 from .conditions import VAE_BATCH
 from .croppers import CentreCropper, Cropper, TrackCropper
 from .estimate import Estimate, estimate_render
-from .frames import render_frames
+from .face_check import NoFaceInPlace, centred_crop, check_face_in_place
+from .film import RenderedFile
+from .finite_vae import Coder, FiniteVAE
+from .frames import render_frames, render_latents
 from .inputs import Sources, open_scene, scene_in_memory, speech_of
 from .model import Model, load_model
 from .networks import Networks
-from .photograph import warn_of_photograph
+from .photograph import photograph_note
 from .progress import OnProgress, StageProgress
 from .scene import Scene
 from .settings import RenderSettings
-from .to_file import SMALLEST_WINDOW, RenderedFile, render_to_file
+from .to_file import SMALLEST_WINDOW, render_to_file
 
 __all__ = [
     "SMALLEST_WINDOW",
     "VAE_BATCH",
     "CentreCropper",
+    "Coder",
     "Cropper",
     "Estimate",
+    "FiniteVAE",
     "Model",
     "Networks",
+    "NoFaceInPlace",
     "OnProgress",
     "RenderSettings",
     "RenderedFile",
@@ -35,11 +41,14 @@ __all__ = [
     "StageProgress",
     "TrackCropper",
     "estimate_render",
+    "centred_crop",
+    "check_face_in_place",
     "load_model",
     "open_scene",
+    "photograph_note",
     "render_frames",
+    "render_latents",
     "render_to_file",
     "scene_in_memory",
     "speech_of",
-    "warn_of_photograph",
 ]

@@ -38,15 +38,45 @@ def render_frames(
     while pictures are encoded or decoded, fewer are from then on, and a message says so.
     Raises InputError for settings that cannot work at once, for sources when they are read.
     """
-    if first_frame % VAE_BATCH:
-        raise ValueError(f"a render starts at a multiple of {VAE_BATCH} frames, not at {first_frame}")
-    tfrm = networks.tfrm if smoothing > 0 else None
-    networks = replace(
+    networks = _in_small_batches(networks)
+    conditions = SceneConditions(networks, scene)
+    latents = _latents(networks, conditions, sampling, smoothing, first_frame, on_progress)
+    return _finished(networks, conditions, latents, first_frame)
+
+
+def render_latents(
+    networks: Networks,
+    scene: Scene,
+    sampling: Sampling,
+    *,
+    smoothing: float = 1.0,
+    on_progress: OnProgress | None = None,
+) -> Iterator[Tensor]:
+    """The latents [n, C, h, w] that `render_frames` would decode, in order, piece by piece."""
+    networks = _in_small_batches(networks)
+    return _latents(networks, SceneConditions(networks, scene), sampling, smoothing, 0, on_progress)
+
+
+def _in_small_batches(networks: Networks) -> Networks:
+    return replace(
         networks,
         encode=FewerAtATime(networks.encode, VAE_BATCH, "encoding"),
         decode=FewerAtATime(networks.decode, VAE_BATCH, "decoding"),
     )
-    conditions = SceneConditions(networks, scene)
+
+
+def _latents(
+    networks: Networks,
+    conditions: SceneConditions,
+    sampling: Sampling,
+    smoothing: float,
+    first_frame: int,
+    on_progress: OnProgress | None,
+) -> Iterator[Tensor]:
+    if first_frame % VAE_BATCH:
+        raise ValueError(f"a render starts at a multiple of {VAE_BATCH} frames, not at {first_frame}")
+    tfrm = networks.tfrm if smoothing > 0 else None
+    frames = conditions.scene.length.frames
     started = time.monotonic()
 
     def report(now: SamplingProgress) -> None:
@@ -57,17 +87,15 @@ def render_frames(
     latents = stream(
         networks.unet,
         conditions.from_frame,
-        scene.length.frames,
+        frames,
         sampling,
         first_frame=needed_from(tfrm, first_frame),
         callback=report,
     )
-    if tfrm is not None:
-        smooth = smooth_stream(
-            tfrm, latents, scene.length.frames, strength=smoothing, first_frame=first_frame
-        )
-        latents = (piece for piece, _ in smooth)
-    return _finished(networks, conditions, latents, first_frame)
+    if tfrm is None:
+        return latents
+    smooth = smooth_stream(tfrm, latents, frames, strength=smoothing, first_frame=first_frame)
+    return (piece for piece, _ in smooth)
 
 
 @torch.no_grad()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from ..faces.face import FaceDetector
 from ..faces.face_track import FaceTrack
 from ..faces.masks import mask_image
 from ..faces.tracking import detect_faces, track_face
-from ..media.animation import read_animation
+from ..media.animation import AnimatedImage
 from ..media.audio import RATE
 from ..media.images import read_image
 from ..media.lengths import Length, choose_length
@@ -31,11 +31,15 @@ from ..media.reader import Pictures, PicturesInMemory, VideoReader
 from ..media.sequence import ImageSequence
 from ..media.sound import Sound, SoundFile, SoundInMemory
 from ..media.speech import Speech, SpeechFile, SpeechInMemory, record_speech
+from ..media.watched import WatchedPictures, WatchedSound
+from ..printable import get_logger
 from .model import Model
-from .photograph import warn_of_photograph
+from .photograph import photograph_note
 from .progress import OnProgress, StageProgress
 from .scene import Scene
 from .settings import RenderSettings
+
+logger = get_logger(__name__)
 
 # Seconds by which the sound of a video may outlast its pictures without having anything to say.
 _PADDING = 0.15
@@ -63,6 +67,14 @@ class Sources:
             mode = "cut_off"
         available = None if self.is_portrait else self.pictures.count
         return choose_length(mode, seconds, self.pictures.fps, available)
+
+    def watched(self, check: Callable[[], None]) -> Sources:
+        """The same, with ``check`` called before every frame and every stretch of sound that is read: what it
+        raises ends whatever reads.
+        """
+        return replace(
+            self, pictures=WatchedPictures(self.pictures, check), sound=WatchedSound(self.sound, check)
+        )
 
     def scene(
         self,
@@ -117,8 +129,8 @@ def open_scene(
 ) -> Iterator[Scene]:
     """A scene from files, open until the end of the ``with``.
 
-    With a ``detector`` the face of a video is found and followed, the one of the ``choice``, and the result
-    shows the video's whole frames; without, the face must be in the middle, and the result is the centred
+    With a ``detector`` the face is found and followed, the one of the ``choice``, and the result shows the
+    whole frames, or the whole portrait; without, the face must be in the middle, and the result is the centred
     square. ``emotion`` is a text or ready tokens; ``on_progress`` reports the search for the face.
     Raises InputError, one sentence, for whatever cannot work.
     """
@@ -130,16 +142,19 @@ def open_scene(
         speech = stack.enter_context(speech_of(sources.sound))
         length = sources.length(settings.length, speech.seconds)
         track = None
-        if detector is not None and not sources.is_portrait:
+        if detector is not None:
             shown = _shown(sources.pictures, min(sources.pictures.count, length.frames), on_progress)
             track = track_face(detect_faces(shown, detector), info.framing, info.resolution, choice)
         region = mask_image(info.mask_region, info.resolution)
         scene = sources.scene(
             speech, length, region, settings, track=track, emotion=tokens, null_emotion=null
         )
-        warn_of_photograph(
+        if settings.check_face:
+            scene.check_face(info.framing, detector)
+        if note := photograph_note(
             info.preset, scene.first_crop(), lambda crop: networks.decode(networks.encode(crop))
-        )
+        ):
+            logger.warning(note)
         yield scene
 
 
@@ -165,7 +180,7 @@ def _open_files(
         # The images and not their folder, in which the result may be written, too.
         return Sources(frames, sound, (Path(audio), frames.files), is_portrait=False)
     if source.suffix.lower() == ".webp":  # FFmpeg reads no animated WebP
-        animation = PicturesInMemory(read_animation(source), fps)
+        animation = stack.enter_context(AnimatedImage(source, fps))
         return Sources(animation, sound, (Path(audio), source), is_portrait=False)
     reader = stack.enter_context(VideoReader(source))
     return Sources(reader, sound, (Path(audio), source), is_portrait=False)

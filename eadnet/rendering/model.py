@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from torch import Tensor, nn
 
 from ..checkpoints import Checkpoint, bundled_mini, load_checkpoint
 from ..errors import CheckpointError
+from ..finite import TEXT_ADVICE, check_result
 from ..modules.tfrm import TFRM
 from ..printable import get_logger
+from .finite_vae import Coder, FiniteVAE
 from .networks import Networks
 
 logger = get_logger(__name__)
@@ -43,18 +46,14 @@ class Model:
 
     def networks(self) -> Networks:
         """The networks as a render uses them."""
-        vae = self.vae
-
-        def on_device(run: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-            return lambda batch: run(batch.to(next(vae.parameters()).device)).float().cpu()
-
+        vae = FiniteVAE(_coder(self.vae), lambda: _in_float32(self.vae))
         return Networks(
             unet=self.unet,
             audio_encoder=self.audio_encoder,
             tfrm=self.tfrm,
-            encode=on_device(vae.encode),
-            decode=on_device(vae.decode),
-            identity=(self.unet, vae, self.audio_encoder, self.tfrm),
+            encode=vae.encode,
+            decode=vae.decode,
+            identity=(self.unet, self.vae, self.audio_encoder),
         )
 
     @torch.no_grad()
@@ -67,10 +66,32 @@ class Model:
             if not isinstance(emotion, str) or emotion.strip():
                 logger.warning("This model has no emotion attention: the emotion text is not used.")
             return None, None
-        null = encoder.encode([""])[0]
+        null = check_result(encoder.encode([""])[0], "text encoder", TEXT_ADVICE)
         if not isinstance(emotion, str):
             return emotion, null
-        return (encoder.encode([emotion])[0] if emotion.strip() else None), null
+        if not emotion.strip():
+            return None, null
+        return check_result(encoder.encode([emotion])[0], "text encoder", TEXT_ADVICE), null
+
+
+def _coder(vae: Any) -> Coder:
+    """Both ways through a VAE module, from and to float32 on the processor."""
+
+    def on_device(run: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        def way(batch: Tensor) -> Tensor:
+            weights = next(vae.parameters())
+            return run(batch.to(weights.device, weights.dtype)).float().cpu()
+
+        return way
+
+    return Coder(on_device(vae.encode), on_device(vae.decode))
+
+
+def _in_float32(vae: nn.Module) -> Coder | None:
+    """Through a copy of a VAE in float32; None where it computes in float32 already."""
+    if next(vae.parameters()).dtype == torch.float32:
+        return None
+    return _coder(copy.deepcopy(vae).float())
 
 
 def load_model(

@@ -19,6 +19,7 @@ class Networks:
     decode     the other way
     identity   what changes with the weights: the modules themselves, VAE included, and factors
                between them (for `Scene.fingerprint`)
+    smoother   the module behind ``tfrm``, where that is not it, for the same purpose
     """
 
     unet: nn.Module
@@ -27,3 +28,8 @@ class Networks:
     encode: Callable[[Tensor], Tensor]
     decode: Callable[[Tensor], Tensor]
     identity: tuple[Any, ...]
+    smoother: Any = None
+
+    @property
+    def smoother_identity(self) -> Any:
+        return self.tfrm if self.smoother is None else self.smoother

@@ -38,6 +38,7 @@ class RenderSettings:
     silence_gate   whether the mouth closes where the recording has a pause
     colour_match   of a face that is followed: how far it takes on the colours around it, 0 to 1
     feather        of a face that is followed: width of the soft edge, 0 to 0.25 of the crop's side
+    check_face     without a face that is followed: whether one must sit where the model expects it
 
     For the others see `Sampling`. Raises InputError for shares and frame rates out of range.
     """
@@ -55,6 +56,7 @@ class RenderSettings:
     silence_gate: bool = True
     colour_match: float = 0.5
     feather: float = 0.05
+    check_face: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.smoothing <= 1:

@@ -3,42 +3,31 @@
 from __future__ import annotations
 
 import os
-import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import InputError
-from ..media.background_writer import BackgroundWriter
-from ..media.resumable_video import ResumableVideo, discard_partial, most_waiting, partial_path
-from ..memory import with_less
+import numpy as np
+
+from .. import __version__
+from ..fingerprints import fingerprint
+from ..media.places import Place
+from ..media.resumable_video import writer_identity
 from ..printable import get_logger
 from ..sampling import Sampling
 from .estimate import estimate_render
+from .film import Film, RenderedFile, file_place, write_film
 from .frames import render_frames
 from .networks import Networks
 from .progress import OnProgress
 from .scene import Scene
-from .unfinished import Note
 
 logger = get_logger(__name__)
 
 SMALLEST_WINDOW = 4  # frames, to which a window shrinks when memory runs out
 
 
-@dataclass(frozen=True)
-class RenderedFile:
-    """What came out: ``frames`` of which ``continued`` were there from an earlier attempt, in ``seconds``;
-    the ``window`` that memory allowed.
-    """
-
-    frames: int
-    continued: int
-    seconds: float
-    window: int
-
-
 def render_to_file(
-    path: str | os.PathLike[str],
+    place: str | os.PathLike[str] | Place,
     networks: Networks,
     scene: Scene,
     sampling: Sampling,
@@ -46,73 +35,65 @@ def render_to_file(
     smoothing: float = 1.0,
     quality: int = 16,
     resume: bool = False,
+    unfinished: Path | None = None,
     on_progress: OnProgress | None = None,
+    check: Callable[[], object] = lambda: None,
 ) -> RenderedFile:
     """Render a scene into an MP4 file with its sound.
 
-    Until it is whole, the video lies beside ``path`` as NAME.partial.mp4 and plays; when rendering is broken
-    off, it stays there. With ``resume`` it is continued, with identical pixels, if the fingerprint of the
-    scene is that of the earlier attempt. When memory runs out while pictures are encoded or decoded, fewer
-    are at a time (see `render_frames`). When it runs out in the U-Net before the first frame is written,
-    the window is halved, and a message says so: another window gives a slightly different clip.
+    Until it is whole, the video lies in the folder ``unfinished`` (by default `FOLDER` beside the finished
+    one) and plays; when rendering is broken off, it stays there (see `unfinished_video`). With ``resume`` it
+    is continued, with identical pixels, by whatever render makes the same video, under whatever name. When
+    memory runs out while pictures are encoded or decoded, fewer are at a time (see `render_frames`). When it
+    runs out in the U-Net before the first frame is written, the window is halved, and a message says so:
+    another window gives a slightly different clip. To cancel, raise inside ``on_progress`` or ``check``,
+    which is called while there is nothing to report.
     Raises InputError for whatever cannot work, in one sentence.
     """
-    path = Path(path)
-    if not path.name or path.is_dir():
-        raise InputError(f"'{path}' is a folder: give the name of the video's file in it.")
-    started = time.monotonic()
     plan = estimate_render(networks, scene, sampling)
-    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+    place = file_place(place)
     logger.info("Rendering %s.", plan)
-    for warning in plan.warnings(folder):
+    for warning in plan.warnings(place.folder):
         logger.warning(warning)
-    note = Note(path, {"scene": scene.fingerprint(networks, sampling, smoothing), "quality": quality})
-    earlier = note.read() if resume else None
 
-    def attempt(window: int) -> RenderedFile:
-        video = ResumableVideo(
-            path, scene.fps, scene.sound, _sound_end(scene), quality, resume=window == earlier
+    def frames_from(first: int, window: int) -> Iterator[np.ndarray]:
+        return render_frames(
+            networks,
+            scene,
+            sampling.with_window(window),
+            smoothing=smoothing,
+            first_frame=first,
+            on_progress=on_progress,
         )
-        note.write(window)
-        continued = video.frames
-        try:
-            if continued < scene.length.frames:
-                frames = render_frames(
-                    networks,
-                    scene,
-                    sampling.with_window(window),
-                    smoothing=smoothing,
-                    first_frame=continued,
-                    on_progress=on_progress,
-                )
-                with BackgroundWriter(video.write, most_waiting(*scene.pictures.size)) as write:
-                    for frame in frames:
-                        write(frame)
-            count = video.finish()
-        except BaseException:  # Ctrl-C too: what is written is to play
-            video.close()
-            _leave(path, note, video)
-            raise
-        return RenderedFile(count, continued, time.monotonic() - started, window)
 
-    made = with_less(
-        attempt,
-        sampling.window if earlier is None else earlier,
+    return write_film(
+        place,
+        Film(
+            key=render_key(networks, scene, sampling, smoothing, quality),
+            frames=scene.length.frames,
+            fps=scene.fps,
+            size=scene.pictures.size,
+            sound=scene.sound,
+            seconds=_sound_end(scene),
+            quality=quality,
+        ),
+        frames_from,
+        sampling.window,
         SMALLEST_WINDOW,
-        "frames in a window; the result differs a little",
-        may_repeat=lambda: not partial_path(path).exists(),
+        resume=resume,
+        unfinished=unfinished,
+        on_progress=on_progress,
+        check=check,
     )
-    note.remove()
-    return made
 
 
-def _leave(path: Path, note: Note, video: ResumableVideo) -> None:
-    """After a failure: keep what plays and can be continued, remove what does neither."""
-    if video.frames == 0:
-        discard_partial(path)
-        note.remove()
-    else:
-        logger.warning("%d frames are finished in %s.", video.frames, partial_path(path).name)
+def render_key(
+    networks: Networks, scene: Scene, sampling: Sampling, smoothing: float = 1.0, quality: int = 16
+) -> str:
+    """The name of a render's unfinished video: it changes with whatever decides the finished one."""
+    return fingerprint(
+        scene.fingerprint(networks, sampling, smoothing), writer_identity(quality), __version__
+    )
 
 
 def _sound_end(scene: Scene) -> float | None:

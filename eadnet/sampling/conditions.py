@@ -11,6 +11,17 @@ from torch import Tensor
 
 from ..captions.mixed import MixedTokens
 from ..errors import InputError
+from ..finite import all_finite
+
+# Who made a part that is not finite.
+_ORIGIN = {
+    "masked_latents": "the VAE encoder (EAD-Net Prepare Face)",
+    "mask": "the mask region (EAD-Net Prepare Face)",
+    "reference_latents": "the VAE encoder (EAD-Net Prepare Face)",
+    "audio": "the audio encoder (EAD-Net Encode Audio)",
+    "emotion": "the text encoder (EAD-Net Encode Emotion)",
+    "null_emotion": "the text encoder (EAD-Net Encode Emotion)",
+}
 
 
 @dataclass(frozen=True)
@@ -60,9 +71,10 @@ class Conditions:
         for field in fields(self):
             value = getattr(self, field.name)
             parts = value.parts() if isinstance(value, MixedTokens) else (value,)
-            if value is not None and not all(torch.isfinite(part).all() for part in parts):
+            if value is not None and not all(all_finite(part) for part in parts if part is not None):
                 raise InputError(
-                    f"{field.name} contains values that are not finite: check the node that made it."
+                    f"{field.name} contains values that are not finite: they come from {_ORIGIN[field.name]}; "
+                    "check it and what goes into it."
                 )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Conditions:

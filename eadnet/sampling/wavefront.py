@@ -20,6 +20,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..finite import all_finite
 from .conditions import Conditions, Feed, joined
 from .guidance import Guidance
 from .noise import ClipNoise, step_generators
@@ -108,7 +109,7 @@ class Segment:
         if self.missing:
             return
         steps = len(self.timesteps)
-        if not torch.isfinite(self.output).all():
+        if not all_finite(self.output):
             raise InputError(
                 f"The U-Net's result is not finite at step {self.level + 1} of {steps}: load the model in "
                 "float32, lower the guidance, or download the checkpoint again."

@@ -300,7 +300,7 @@ class _Synthesiser:
         """The lines of a speaker's definition that begin with one of `keys`."""
         if not speaker:
             return ""
-        definition = Path(self._data, "voices", "!v", speaker).read_text(errors="ignore")
+        definition = Path(self._data, "voices", "!v", speaker).read_text(encoding="utf-8", errors="ignore")
         return "\n".join(line for line in definition.splitlines() if line.split(" ")[0] in keys)
 
     def synthesise(

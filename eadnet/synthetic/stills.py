@@ -37,7 +37,7 @@ def render_stills(
     (folder / "stills.npy.partial").rename(folder / "stills.npy")
 
 
-def _any_moment(rng: np.random.Generator) -> np.ndarray:
+def any_moment(rng: np.random.Generator) -> np.ndarray:
     """Mostly plausible mixtures, with single parameters pushed anywhere in their range."""
     params = expression.emotion_expression(
         str(rng.choice(sorted(expression.EMOTIONS))), float(rng.uniform(0, 1))
@@ -55,7 +55,7 @@ def _render_stills_of_one(job: tuple[int, int]) -> dict[str, np.ndarray]:
     seed, size = job
     rng = np.random.default_rng([seed, 991])
     renderer = Renderer(sample_identity(rng), size=size)
-    moments = np.stack([_any_moment(rng) for _ in range(MOMENTS_PER_STILL_PERSON)])
+    moments = np.stack([any_moment(rng) for _ in range(MOMENTS_PER_STILL_PERSON)])
     rendered = [renderer.render(moment) for moment in moments]
     return {
         "stills": np.stack([frame.image for frame in rendered]),

@@ -14,7 +14,7 @@ COLUMNS, WIDTH, HEIGHT, GAP = 3, 380, 240, 12
 
 def read_log(path: Path) -> dict[str, list[float]]:
     """The columns of a log by name; what is no number is NaN."""
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return {name: [_number(row[name]) for row in rows] for name in (rows[0] if rows else {})}
 

@@ -48,7 +48,7 @@ class CsvLog:
         self.path = path
         self.columns: list[str] | None = None
         if path.exists():
-            with path.open(newline="") as file:
+            with path.open(encoding="utf-8", newline="") as file:
                 self.columns = next(csv.reader(file), None)
 
     def drop_from(self, step: int) -> None:

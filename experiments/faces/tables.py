@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 from eadnet.errors import InputError
 from eadnet.faces import landmarker
 from eadnet.faces.choice import Choice
-from eadnet.faces.detectors import yunet
+from eadnet.faces.detectors import DETECTORS, yunet
 from eadnet.faces.tracking import FaceDetections, detect_faces, track_face
 from eadnet.media.images import read_image
 from eadnet.media.video import read_frames
@@ -52,8 +51,8 @@ def clips(media: Path) -> list[Path]:
 
 def found_and_jitter(report: Report, media: Path, models: Path, limit: int) -> None:
     report.say("", "## Found, still, and in line with a mesh", "")
-    task = models / landmarker.FILES[0]
-    meshes = landmarker.FaceLandmarker(task, most=8) if importlib.util.find_spec("mediapipe") else None
+    file = DETECTORS["landmarks"].find([models])
+    meshes = landmarker.FaceLandmarker(file, most=8) if file else None
     report.say(
         "| clip | size | frames | tracked | jitter detected | smoothed | ratio | corners off (median) "
         "| single detections | mesh's five | eyes for brows |",

@@ -43,12 +43,12 @@ def _measure(job: tuple[str, int, int]) -> tuple[float, float, float]:
 
 def forget_peak() -> None:
     """Reset the peak (Linux)."""
-    Path("/proc/self/clear_refs").write_text("5")
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
 def peak_and_now() -> tuple[float, float]:
     """(peak since `forget_peak`, current) resident memory in MB."""
-    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+    lines = (line.split() for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
     sizes = {line[0]: int(line[1]) / 1024 for line in lines if line and line[0] in ("VmHWM:", "VmRSS:")}
     return sizes["VmHWM:"], sizes["VmRSS:"]
 

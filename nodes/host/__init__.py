@@ -25,10 +25,26 @@ from .memory import (
     result_device,
     unet_dtype,
 )
-from .progress import NodeProgress, latent_previewer, sleep
+from .progress import (
+    NodeProgress,
+    cancellable,
+    check_cancelled,
+    latent_previewer,
+    show_picture,
+    show_text,
+    sleep,
+)
+from .results import (
+    check_prefix,
+    note_result,
+    output_place,
+    saved_result,
+    unfinished_folder,
+    vanished_results,
+)
 from .text import clip_reader, encode_texts, is_clip
-from .vae import HeldVAE, MissingVAE, vae_network
-from .videos import VideoPart, save_video, temporary_folder, unfinished_path, video_part
+from .vae import HeldVAE, MissingVAE, vae_in_float32, vae_network
+from .videos import VideoFrames, VideoPart, opened_video, temporary_folder
 
 __all__ = [
     "BUNDLED",
@@ -40,30 +56,40 @@ __all__ = [
     "Network",
     "NodeProgress",
     "OnDemand",
+    "VideoFrames",
     "VideoPart",
+    "cancellable",
     "captioner_fingerprint",
     "captioner_names",
     "captioner_path",
+    "check_prefix",
     "checkpoint_names",
     "checkpoint_path",
+    "check_cancelled",
     "clip_reader",
     "compute_device",
     "encode_texts",
     "face_folders",
     "face_task_path",
-    "unfinished_path",
     "fingerprint",
     "file_problem",
     "is_clip",
     "latent_previewer",
     "local_captioner",
-    "save_video",
+    "opened_video",
+    "saved_result",
+    "note_result",
+    "output_place",
     "register_model_folder",
     "result_device",
+    "show_picture",
+    "show_text",
     "sleep",
     "temporary_folder",
     "unet_dtype",
+    "unfinished_folder",
     "user_file_names",
+    "vae_in_float32",
     "vae_network",
-    "video_part",
+    "vanished_results",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import folder_paths
 
 from ...eadnet.checkpoints import bundled_mini, read_info
 from ...eadnet.errors import CheckpointError, InputError
 from ...eadnet.faces.detectors import DETECTORS
+from ...eadnet.faces.landmarker import missing
 
 FOLDER = "eadnet"
 FACES_SUBFOLDER = "faces"
@@ -60,18 +62,22 @@ def face_folders() -> list[Path]:
 
 
 def face_task_path() -> Path:
-    """The file of MediaPipe's face landmarker; InputError without one."""
-    folders, kind = face_folders(), DETECTORS["mediapipe"]
+    """The file of the face landmarker; InputError without one."""
+    folders, kind = face_folders(), DETECTORS["landmarks"]
     path = kind.find(folders)
     if path is None:
-        raise InputError(
-            f"There is no {kind.files[0]} in {folders[0]}: download MediaPipe's face landmarker there."
-        )
+        raise InputError(missing(folders[0] / kind.files[0]))
     return path
 
 
-def file_problem(name: str) -> str | None:
-    """Why the file cannot be an EAD-Net checkpoint, from its header alone; None when it can."""
+def file_problem(what: str, name: Any) -> str | None:
+    """Why the file chosen at the widget ``what`` cannot be an EAD-Net checkpoint, from its header alone; None
+    when it can, or when its name comes by a link and is not known yet.
+    """
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        return f"{what} is a {type(name).__name__}: choose a file."
     try:
         read_info(checkpoint_path(name))
     except CheckpointError as error:
@@ -79,8 +85,10 @@ def file_problem(name: str) -> str | None:
     return None
 
 
-def fingerprint(name: str) -> str:
+def fingerprint(name: Any) -> str:
     """Changes when another file takes this one's place under the same name."""
+    if not isinstance(name, str):
+        return "no name"
     try:
         path = checkpoint_path(name)
     except CheckpointError:

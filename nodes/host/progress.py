@@ -1,16 +1,44 @@
-"""Progress, previews of latents, Cancel."""
+"""Progress, previews of latents, texts in nodes, Cancel."""
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import comfy.latent_formats
 import comfy.utils
 import latent_preview
+import numpy as np
 from comfy import model_management
-from torch import Tensor
+from PIL import Image
+from torch import Tensor, nn
+
+
+def check_cancelled() -> None:
+    """Raises when the user has pressed Cancel."""
+    model_management.throw_exception_if_processing_interrupted()
+
+
+@contextmanager
+def cancellable(*networks: Any) -> Iterator[None]:
+    """Answers Cancel within networks, too: before each of their layers, where they run on the processor and
+    once through them takes seconds.
+    """
+    with ExitStack() as hooks:
+        for network in networks:
+            parameter = next(network.parameters(), None) if isinstance(network, nn.Module) else None
+            if parameter is not None and parameter.device.type == "cpu":
+                for layer in network.modules():
+                    if next(layer.children(), None) is None:
+                        hooks.callback(layer.register_forward_pre_hook(_check_before).remove)
+        yield
+
+
+def _check_before(layer: nn.Module, inputs: Any) -> None:
+    check_cancelled()
 
 
 class NodeProgress:
@@ -20,7 +48,7 @@ class NodeProgress:
         self._bar = comfy.utils.ProgressBar(total, node_id=node_id)
 
     def update(self, done: int, preview: Any = None) -> None:
-        model_management.throw_exception_if_processing_interrupted()
+        check_cancelled()
         self._bar.update_absolute(done, preview=preview)
 
 
@@ -51,5 +79,22 @@ def sleep(seconds: float) -> None:
     """Wait, but not when the user has pressed Cancel."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
-        model_management.throw_exception_if_processing_interrupted()
+        check_cancelled()
         time.sleep(min(left, 0.1))
+
+
+def show_picture(picture: np.ndarray, node_id: str | None) -> None:
+    """Show a picture uint8 [H, W, 3] in a node, as a preview of what it works on."""
+    comfy.utils.ProgressBar(1, node_id=node_id).update_absolute(
+        0, preview=("JPEG", Image.fromarray(picture), None)
+    )
+
+
+def show_text(text: str, node_id: str | None) -> None:
+    """Write a text into a node on the page of who queued the prompt, as core's Get Image Size does. Nothing
+    happens where there is no such page, or no server.
+    """
+    server = getattr(sys.modules.get("server"), "PromptServer", None)
+    instance = getattr(server, "instance", None)
+    if instance is not None and node_id is not None and hasattr(instance, "send_progress_text"):
+        instance.send_progress_text(text, node_id, instance.client_id)

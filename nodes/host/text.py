@@ -9,6 +9,7 @@ import comfy.sd
 import torch
 from torch import Tensor
 
+from ...eadnet.finite import TEXT_ADVICE, check_result
 from .memory import result_device
 
 
@@ -26,5 +27,8 @@ def clip_reader(clip: comfy.sd.CLIP) -> Callable[[Sequence[str]], Tensor]:
 def encode_texts(text_encoder: Any, texts: Sequence[str]) -> list[Tensor]:
     """Tokens [L, D] of each text, from one of our text encoders or ComfyUI's CLIP, ready to travel."""
     read = clip_reader(text_encoder) if is_clip(text_encoder) else text_encoder.use().encode
-    known = {text: read([text])[0].float().to(result_device()) for text in {text.strip() for text in texts}}
+    known = {
+        text: check_result(read([text])[0].float().to(result_device()), "text encoder", TEXT_ADVICE)
+        for text in {text.strip() for text in texts}
+    }
     return [known[text.strip()] for text in texts]

@@ -95,14 +95,14 @@ def test_the_face_detector_whose_file_is_there_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "faces").mkdir()
-    (tmp_path / "faces" / "face_landmarker.task").write_bytes(b"a task")
-    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    (tmp_path / "faces" / "face_detection_yunet_2023mar.onnx").write_bytes(b"a network")
+    monkeypatch.setitem(sys.modules, "cv2", None)
     without = find_networks(tmp_path)
-    assert without.faces is None and "pip install mediapipe" in without.missing["Looking for faces"]
+    assert without.faces is None and "pip install opencv" in without.missing["Looking for faces"]
     monkeypatch.setattr(
         "eadnet.evaluation.networks.detector_from_file",
         lambda file: ManualDetector(parse_face("8, 8, 40, 40")),
     )
     networks = find_networks(tmp_path)
-    assert networks.faces == tmp_path / "faces" / "face_landmarker.task"
+    assert networks.faces == tmp_path / "faces" / "face_detection_yunet_2023mar.onnx"
     assert isinstance(networks.detector(), ManualDetector) and "Looking for faces" not in networks.missing

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from eadnet.errors import InputError
-from eadnet.media.animation import read_animation, write_animation
+from eadnet.media.animation import AnimatedImage, read_animation, write_animation
 from eadnet.media.reader import VideoReader
 
 
@@ -37,6 +38,32 @@ def test_ffmpeg_sees_the_same_frames_at_the_same_rate(tmp_path: Path, ending: st
         assert (video.fps, video.count) == (fps, 6)
         shown = np.stack([video.picture(number) for number in range(video.count)])
     assert (shown == read_animation(path)).all()
+
+
+@pytest.mark.parametrize("ending", ["gif", "apng", "webp"])
+def test_each_frame_stays_as_long_as_the_file_says(tmp_path: Path, ending: str) -> None:
+    """Also read in any order."""
+    frames = [Image.fromarray(frame) for frame in clip(4)]
+    path = tmp_path / f"a.{ending}"
+    options: dict[str, Any] = {"lossless": True} if ending == "webp" else {}
+    lasts = [40, 200, 40, 120]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=lasts, loop=0, **options)
+    with AnimatedImage(path, 12) as animation:
+        assert float(animation.count / animation.fps) == pytest.approx(0.4, abs=0.06)
+        ends = np.cumsum(lasts)
+        for number in [*range(animation.count), *reversed(range(animation.count))]:
+            at = float(number / animation.fps) * 1000 + 1.5
+            shown = animation.picture(number)
+            assert abs(shown.astype(int) - clip(4)[int((ends <= at).sum())]).mean() < 12
+
+
+@pytest.mark.parametrize("fps", [10, 25])
+def test_an_animated_webp_has_its_own_rate(tmp_path: Path, fps: int) -> None:
+    write_animation(tmp_path / "a.webp", clip(), fps)
+    with AnimatedImage(tmp_path / "a.webp", 12) as animation:
+        assert (animation.fps, animation.count, animation.size) == (fps, 6, (48, 64))
+        shown = np.stack([animation.picture(number) for number in range(6)])
+    assert (shown == read_animation(tmp_path / "a.webp")).all()
 
 
 def test_a_single_frame_and_transparency(tmp_path: Path) -> None:

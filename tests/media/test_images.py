@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from eadnet.errors import InputError
 from eadnet.media.images import contact_sheet, read_image, write_png
+from tests.icc import ADOBE_RGB, DISPLAY_P3, SRGB, grey_profile, rgb_profile, to_srgb
 
 RED, HALF = (255, 0, 0), 128
 
@@ -58,6 +60,66 @@ def test_the_cameras_rotation_is_applied(tmp_path: Path, orientation: int, corne
     image = read_image(saved(tmp_path / "a.jpg", Image.fromarray(pixels), exif=exif.tobytes(), quality=95))
     assert image.shape[:2] == ((32, 48) if orientation in (1, 3) else (48, 32))
     assert image[corner].min() > 0.9 and image.mean() < 0.3
+
+
+PROFILES = {"Adobe RGB": (ADOBE_RGB, 2.19921875), "Display P3": (DISPLAY_P3, 2.19921875)}
+COLOURS = np.array([[190, 120, 90], [60, 120, 70], [80, 90, 150], [200, 200, 200], [16, 16, 16]], np.uint8)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif"])
+@pytest.mark.parametrize("alpha", [None, 128])
+def test_colours_of_a_profile_are_the_same_in_srgb(
+    tmp_path: Path, name: str, ending: str, alpha: int | None
+) -> None:
+    primaries, gamma = PROFILES[name]
+    pixels = COLOURS[:, None].repeat(16, 0).repeat(16, 1)
+    image = Image.fromarray(pixels)
+    if alpha is not None:
+        if ending == "jpg":
+            pytest.skip("JPEG has no transparency")
+        image.putalpha(alpha)
+    options: dict[str, object] = {"icc_profile": rgb_profile(primaries, gamma, name)}
+    options |= {"jpg": {"quality": 100, "subsampling": 0}, "webp": {"lossless": True}}.get(ending, {})
+    got = read_image(saved(tmp_path / f"a.{ending}", image, **options)).numpy()
+    expected = to_srgb(COLOURS.astype(float), primaries, gamma)
+    assert got.shape == (80, 16, 3 if alpha is None else 4)
+    assert abs(got[8::16, 8, :3] * 255 - expected).max() <= 2.5
+    if alpha is not None:
+        assert abs(got[..., 3] * 255 - alpha).max() < 0.5
+
+
+def test_the_profile_of_a_palette_is_that_of_its_colours(tmp_path: Path) -> None:
+    image = Image.fromarray(COLOURS[:, None].repeat(4, 1)).quantize(8)
+    got = read_image(saved(tmp_path / "a.png", image, icc_profile=rgb_profile(ADOBE_RGB, 2.2)))
+    assert abs(got[:, 0].numpy() * 255 - to_srgb(COLOURS.astype(float), ADOBE_RGB, 2.2)).max() <= 3
+
+
+def test_grey_with_a_profile_is_as_bright(tmp_path: Path) -> None:
+    image = Image.new("L", (4, 4), 100)
+    got = read_image(saved(tmp_path / "a.png", image, icc_profile=grey_profile(1.0)))
+    assert got.shape == (4, 4, 3)
+    assert abs(got[0, 0].numpy() * 255 - to_srgb(np.full(3, 100.0), SRGB, 1.0)).max() <= 2
+
+
+@pytest.mark.parametrize("profile", [rgb_profile(SRGB, 2.2, "sRGB IEC61966-2.1"), b"damaged", b""])
+def test_srgb_and_damaged_profiles_change_nothing(tmp_path: Path, profile: bytes) -> None:
+    grain = np.random.default_rng(0).integers(0, 255, (16, 16, 3), np.uint8)
+    got = read_image(saved(tmp_path / "a.png", Image.fromarray(grain), icc_profile=profile))
+    assert torch.equal(got, torch.from_numpy(grain.astype(np.float32) / 255))
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1 / 1.8])
+def test_a_png_that_states_another_gamma_is_as_bright(tmp_path: Path, gamma: float) -> None:
+    chunk = PngImagePlugin.PngInfo()
+    chunk.add(b"gAMA", struct.pack(">I", round(gamma * 100_000)))
+    path = saved(tmp_path / "a.png", Image.fromarray(COLOURS[:, None]), pnginfo=chunk)
+    expected = to_srgb(COLOURS.astype(float), SRGB, 1 / gamma)
+    assert abs(read_image(path)[:, 0].numpy() * 255 - expected).max() <= 1
+    usual = PngImagePlugin.PngInfo()
+    usual.add(b"gAMA", struct.pack(">I", 45455))
+    path = saved(tmp_path / "b.png", Image.fromarray(COLOURS[:, None]), pnginfo=usual)
+    assert torch.equal(read_image(path)[:, 0], torch.from_numpy(COLOURS.astype(np.float32) / 255))
 
 
 @pytest.mark.parametrize("orientation", range(10))  # 0 and 9 mean nothing

@@ -13,7 +13,7 @@ import torch
 
 from eadnet.errors import InputError
 from eadnet.media.audio import load_audio
-from eadnet.media.video import even_sized, read_frames, read_video, upright, video_fps, write_video
+from eadnet.media.video import even_sized, read_frames, read_video, video_fps, write_video
 from tests.media_files import Track, write_media
 
 
@@ -117,17 +117,6 @@ def test_names_with_spaces_and_other_letters_work(tmp_path: Path) -> None:
     path = tmp_path / "größer & 'schöner' $HOME 顔.mp4"
     write_video(path, grey_frames(2), 25)
     assert len(read_video(path).frames) == 2
-
-
-@pytest.mark.parametrize(
-    ("rotation", "corner"), [(0, (0, 0)), (90, (-1, 0)), (-90, (0, -1)), (180, (-1, -1)), (270, (0, -1))]
-)
-def test_a_stored_rotation_is_undone(rotation: int, corner: tuple[int, int]) -> None:
-    pixels = np.zeros((4, 6, 3), dtype=np.uint8)
-    pixels[0, 0] = 255
-    turned = upright(pixels, rotation)
-    assert turned.shape == ((4, 6, 3) if rotation % 180 == 0 else (6, 4, 3))
-    assert turned[corner].min() == 255
 
 
 def test_files_that_are_no_video_are_named(tmp_path: Path) -> None:

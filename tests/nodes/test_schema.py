@@ -26,6 +26,11 @@ NAMES = [
     "EADNetFaceComposite",
     "EADNetFaceTrackPreview",
     "EADNetRenderVideo",
+    "EADNetFaceRig",
+    "EADNetExpressionFromSpeech",
+    "EADNetExpressionFromVideo",
+    "EADNetEditExpression",
+    "EADNetRenderRig",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -18,10 +19,11 @@ from scipy.io import wavfile
 
 from eadnet.errors import InputError
 from eadnet.faces.detectors.manual import ManualDetector, parse_face
-from eadnet.media.resumable_video import GROUP, partial_path
+from eadnet.media.resumable_video import GROUP
 from eadnet.media.video import read_video, write_video
 from eadnet.pipeline import generate, generate_file
 from eadnet.rendering import Model, RenderSettings, load_model, open_scene, render_frames
+from eadnet.rendering.unfinished import FOLDER
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
 
@@ -104,6 +106,11 @@ class Stopped(Exception):
     pass
 
 
+def partials(folder: Path) -> list[Path]:
+    """The unfinished videos beside those of a folder."""
+    return sorted((folder / FOLDER).glob("*.partial.mp4"))
+
+
 def stop_after(count: int) -> Callable[[Any], None]:
     def report(now: Any) -> None:
         if now.done == count:
@@ -122,28 +129,87 @@ def test_a_render_that_was_broken_off_continues_to_the_same_video(
     generate_file(tmp_path / "whole.mp4", recording, **given)
     with pytest.raises(Stopped):
         generate_file(tmp_path / "a.mp4", recording, **given, on_progress=stop_after(at))
-    partial = partial_path(tmp_path / "a.mp4")
-    assert partial.exists() == (at > 3), "without a finished frame nothing is left behind"
-    if partial.exists():
-        assert len(read_video(partial).frames) >= GROUP
+    assert bool(partials(tmp_path)) == (at > 3), "without a finished frame nothing is left behind"
+    assert all(len(read_video(partial).frames) >= GROUP for partial in partials(tmp_path))
     made = generate_file(tmp_path / "a.mp4", recording, **given, resume=True)
     assert made.continued == {3: 0, 22: GROUP}[at]
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
-    assert not list(tmp_path.glob("*partial*"))
+    assert not (tmp_path / FOLDER).exists()
 
 
-def test_other_settings_start_anew_and_say_so(
+@pytest.mark.slow
+def test_a_render_of_another_seed_in_between_and_another_name_cost_nothing(
+    model: Model, portrait: Path, sound: Sounds, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {"portrait": portrait, "model": model, "steps": 1, "resume": True}
+    recording = sound(120)
+    generate_file(tmp_path / "whole.mp4", recording, **given)
+    with pytest.raises(Stopped):
+        generate_file(tmp_path / "a.mp4", recording, **given, on_progress=stop_after(9))
+    assert generate_file(tmp_path / "a.mp4", recording, **given, seed=9).continued == 0
+    assert len(partials(tmp_path)) == 1, "of the first seed"
+    made = generate_file(tmp_path / "at 12:31.mp4", recording, **given)
+    assert made.continued == GROUP and made.path == tmp_path / "at 12:31.mp4"
+    assert made.path.read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+    assert not (tmp_path / FOLDER).exists()
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_removed_meanwhile_costs_nothing(
+    model: Model, portrait: Path, sound: Sounds, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {"portrait": portrait, "model": model, "steps": 1}
+    out, recording = tmp_path / "out" / "a.mp4", sound(120)
+    generate_file(tmp_path / "whole.mp4", recording, **given)
+
+    left = {"render", "finish"}
+
+    def remove(now: Any) -> None:
+        if now.done == 9 and now.stage in left:
+            left.remove(now.stage)
+            shutil.rmtree(out.parent)
+
+    assert generate_file(out, recording, **given, on_progress=remove).frames == 120
+    assert not left
+    assert out.read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+    assert [path.name for path in out.parent.iterdir()] == ["a.mp4"]
+
+
+@pytest.mark.slow
+def test_a_video_that_another_process_renders_is_left_to_it(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Here the other one is a render within a render, as far as files are concerned."""
+    given: dict[str, Any] = {"portrait": portrait, "model": model, "steps": 1, "resume": True}
+    recording = sound(120)
+    inner: list[Any] = []
+
+    def render_too(now: Any) -> None:
+        if now.done == 9:
+            inner.append(generate_file(tmp_path / "inner.mp4", recording, **given))
+
+    outer = generate_file(tmp_path / "outer.mp4", recording, **given, on_progress=render_too)
+    assert "Somebody else renders the same video" in caplog.text
+    assert outer.frames == inner[0].frames == 120 and inner[0].continued == 0
+    assert outer.path.read_bytes() == inner[0].path.read_bytes()
+    assert not (tmp_path / FOLDER).exists()
+
+
+@pytest.mark.slow
+def test_a_cancelled_finish_keeps_every_whole_group(
+    model: Model, portrait: Path, sound: Sounds, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {"portrait": portrait, "model": model, "steps": 1}
+
+    def stop_finish(now: Any) -> None:
+        if now.stage == "finish" and now.done == 30:
+            raise Stopped
+
     recording = sound(120)
     with pytest.raises(Stopped):
-        generate_file(
-            tmp_path / "a.mp4", recording, portrait=portrait, model=model, steps=1, on_progress=stop_after(9)
-        )
-    made = generate_file(
-        tmp_path / "a.mp4", recording, portrait=portrait, model=model, steps=1, seed=9, resume=True
-    )
-    assert made.continued == 0 and "made with other settings: starting from the beginning" in caplog.text
+        generate_file(tmp_path / "a.mp4", recording, **given, on_progress=stop_finish)
+    assert [path.name for path in tmp_path.glob("*.mp4")] == []
+    assert generate_file(tmp_path / "a.mp4", recording, **given, resume=True).continued == 2 * GROUP
 
 
 def test_memory_that_runs_out_is_answered_with_a_smaller_window(
@@ -204,14 +270,14 @@ def test_a_place_that_cannot_be_written_costs_no_unfinished_video(
     recording = sound(120)
     with pytest.raises(Stopped):
         generate_file(tmp_path / "a.mp4", recording, **given, on_progress=stop_after(9))
-    partial = partial_path(tmp_path / "a.mp4")
+    (partial,) = partials(tmp_path)
     before = partial.read_bytes()
 
     def full(*_: object, **__: object) -> None:
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("eadnet.media.resumable_video.tempfile.TemporaryFile", full)
+        patch.setattr("tempfile.TemporaryFile", full)
         with pytest.raises(InputError, match="cannot be written"):
             generate_file(tmp_path / "a.mp4", recording, **given, resume=True)
     assert partial.read_bytes() == before

@@ -37,14 +37,16 @@ def _kinds() -> dict[str, DetectorKind]:
 
 
 DETECTORS: dict[str, DetectorKind] = _kinds()
+FORMER: dict[str, DetectorKind] = {name: kind for kind in DETECTORS.values() for name in kind.former}
+_EASIEST = "landmarks"  # to set up: a file and no package
 
 
 def make_detector(name: str, folders: Sequence[Path], by_hand: str = "") -> FaceDetector:
     """A new detector by name.
 
     Args:
-        name: one of `DETECTORS`, or `AUTO`: the face given by hand, if there is one; else the first detector
-            whose file is in the folders.
+        name: one of `DETECTORS` or `FORMER`, or `AUTO`: the face given by hand, if there is one; else the
+            first detector whose file is in the folders and whose package is installed.
         folders: where the files are looked for; a message names the first as the place to put them.
         by_hand: a face in numbers, see `manual.parse_face`.
 
@@ -52,7 +54,7 @@ def make_detector(name: str, folders: Sequence[Path], by_hand: str = "") -> Face
         InputError: an unknown name, no usable face by hand, or a package that is not installed.
         CheckpointError: a missing or foreign file.
     """
-    kind = _automatic(folders, by_hand) if name == AUTO else DETECTORS.get(name)
+    kind = _automatic(folders, by_hand) if name == AUTO else DETECTORS.get(name) or FORMER.get(name)
     if kind is None:
         raise InputError(no_such("face detector", name, [AUTO, *DETECTORS]))
     if not kind.files:
@@ -63,13 +65,19 @@ def make_detector(name: str, folders: Sequence[Path], by_hand: str = "") -> Face
 def _automatic(folders: Sequence[Path], by_hand: str) -> DetectorKind:
     if by_hand.strip():
         return next(kind for kind in DETECTORS.values() if not kind.files)
-    with_files = [kind for kind in DETECTORS.values() if kind.files]
-    return next((kind for kind in with_files if kind.find(folders)), with_files[0])
+    return _first_there(folders) or DETECTORS[_EASIEST]
+
+
+def _first_there(folders: Sequence[Path]) -> DetectorKind | None:
+    """The first kind whose file is in the folders; one whose package is missing comes after all others."""
+    there = [kind for kind in DETECTORS.values() if kind.find(folders)]
+    return next((kind for kind in there if kind.installed), there[0] if there else None)
 
 
 def find_detector_file(folders: Sequence[Path]) -> Path | None:
     """The file from which `AUTO` makes a detector; None where none is in the folders."""
-    return next((file for kind in DETECTORS.values() if (file := kind.find(folders))), None)
+    kind = _first_there(folders)
+    return None if kind is None else kind.find(folders)
 
 
 def detector_from_file(file: str | os.PathLike[str]) -> FaceDetector:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ class DetectorKind:
     summary: what it is good for and what it needs, to be read after its name.
     make: a new detector from its file, a path; or, without ``files``, from the text that is given by hand.
     files: what its file may be called, as glob patterns; the first is the usual name, without wildcards.
+    package: what must be installed for it, by the name it is imported by.
+    former: names that it had once, which saved settings still use.
     """
 
     name: str
@@ -27,6 +30,13 @@ class DetectorKind:
     summary: str
     make: Callable[[Any], FaceDetector]
     files: tuple[str, ...] = ()
+    package: str | None = None
+    former: tuple[str, ...] = ()
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package is there."""
+        return self.package is None or find_spec(self.package) is not None
 
     @property
     def suffixes(self) -> set[str]:

@@ -23,6 +23,14 @@ def face_in_box(box: np.ndarray) -> Face:
     return Face(box, box[:2] + _IN_BOX * (box[2:] - box[:2]))
 
 
+def box_around(points: np.ndarray) -> np.ndarray:
+    """The box [4] in which `face_in_box` puts five upright points [5, 2]."""
+    eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
+    size = np.array([points[1, 0] - points[0, 0], mouth[1] - eyes[1]]) / (_IN_BOX[1, 0] - _IN_BOX[0, 0], 0.38)
+    first = np.array([eyes[0] - size[0] / 2, eyes[1] - size[1] * _IN_BOX[0, 1]])
+    return np.concatenate([first, first + size])
+
+
 def face_at_points(points: np.ndarray) -> Face:
     """A face with these five points [5, 2] and a box around them."""
     eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)

@@ -246,4 +246,5 @@ KIND = DetectorKind(
     summary="fast, needs OpenCV and its file in models/eadnet/faces",
     make=YuNet,
     files=(FILE,),
+    package="cv2",
 )

@@ -1,7 +1,7 @@
 """Speech measured for training data: where somebody speaks, how loudly and how high (with librosa).
 
-For preparing recordings of people, which no recipe does yet: synthetic speech has its pauses, loudness and
-pitch known. Not for rendering, as importing librosa takes seconds of processor time. A render measures
+For recordings of people (`experiments/voices.py` measures how they differ from the synthetic voices). Not for
+rendering, as importing librosa takes seconds of processor time. A render measures
 loudness with `eadnet.captions.loudness` and pauses with `eadnet.media.silence`, which the tests hold against
 librosa. Read files with `eadnet.media.audio.load_audio`: librosa reads neither .m4a nor videos.
 """

@@ -1,7 +1,8 @@
 """Train `mini`: `python -m eadnet.training all --folder .work/mini`, or stage by stage.
 
 `--config FILE` reads sizes, minutes, schedule and losses (see `configs/`); options given beside it win.
-`online` trains a checkpoint further on a GPU, on clips that are rendered meanwhile.
+`online` trains a checkpoint further on a GPU, on clips that are rendered meanwhile; `reader` trains the small
+network that reads facial parameters from mini's latents.
 """
 
 from __future__ import annotations
@@ -73,6 +74,10 @@ def main(arguments: list[str] | None = None) -> int:
             from .online import main as online
 
             online(given[1:])
+        elif given[:1] == ["reader"]:
+            from .reader import main as reader
+
+            reader(given[1:])
         else:
             _train(_parser().parse_args(given))
     except (InputError, FloatingPointError) as error:

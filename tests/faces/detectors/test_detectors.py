@@ -22,10 +22,17 @@ from eadnet.faces.detectors import (
     make_detector,
 )
 from eadnet.faces.detectors.manual import ManualDetector
-from tests.faces.conftest import Answers
+from tests.landmarker_files import random_networks, write_task
 
 YUNET, TASK = "face_detection_yunet_2023mar.onnx", "face_landmarker_v2_with_blendshapes.task"
 FRAME = np.zeros((60, 60, 3), np.uint8)
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Path:
+    """A landmarker's file, alone in its folder; its weights are random."""
+    (tmp_path / "task").mkdir()
+    return write_task(tmp_path / "task" / TASK, random_networks())
 
 
 def put(folder: Path, *names: str, content: bytes = b"a good file") -> list[Path]:
@@ -36,7 +43,7 @@ def put(folder: Path, *names: str, content: bytes = b"a good file") -> list[Path
 
 
 def test_every_file_in_the_folder_is_a_detector_and_their_order_is_that_of_the_node() -> None:
-    assert list(DETECTORS) == ["yunet", "mediapipe", "manual"]
+    assert list(DETECTORS) == ["yunet", "landmarks", "manual"]
     files = [m.name for m in pkgutil.iter_modules(eadnet.faces.detectors.__path__)]
     assert {name for name in files if not name.startswith("_")} == set(DETECTORS)
 
@@ -58,10 +65,26 @@ def test_a_face_by_hand_comes_before_every_file(tmp_path: Path) -> None:
     assert detector.detect(FRAME)[0].box.tolist() == [10, 10, 40, 40]
 
 
-def test_auto_takes_the_detector_whose_file_is_there(answers: Answers, tmp_path: Path) -> None:
-    folders = put(tmp_path / "a", TASK)
-    assert find_detector_file(folders) == tmp_path / "a" / TASK
-    assert type(make_detector(AUTO, folders)).__name__ == "MediaPipe"
+def test_auto_takes_the_detector_whose_file_is_there(task: Path) -> None:
+    assert find_detector_file([task.parent]) == task
+    assert type(make_detector(AUTO, [task.parent])).__name__ == "Landmarks"
+
+
+def test_saved_workflows_that_name_mediapipe_get_the_landmarks(task: Path) -> None:
+    assert type(make_detector("mediapipe", [task.parent])).__name__ == "Landmarks"
+
+
+def test_auto_passes_over_a_file_whose_package_is_missing(
+    task: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(task.parent, YUNET)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert find_detector_file([task.parent]) == task
+    assert type(make_detector(AUTO, [task.parent])).__name__ == "Landmarks"
+    task.unlink()
+    assert find_detector_file([task.parent]) == task.parent / YUNET
+    with pytest.raises(InputError, match="pip install opencv-python-headless"):
+        make_detector(AUTO, [task.parent])
 
 
 def test_auto_takes_the_first_in_the_list_where_several_are_there(tmp_path: Path) -> None:
@@ -73,17 +96,19 @@ def test_auto_takes_the_first_in_the_list_where_several_are_there(tmp_path: Path
 
 
 def test_without_any_file_auto_says_what_to_get_and_where_to_put_it(tmp_path: Path) -> None:
-    pytest.importorskip("cv2")
     assert find_detector_file([tmp_path]) is None
-    with pytest.raises(CheckpointError, match=f"{YUNET} is missing: get it from .* put it into .*first"):
+    message = "face_landmarker.task is missing: run 'eadnet fetch faces'.* put it into .*first"
+    with pytest.raises(CheckpointError, match=message):
         make_detector(AUTO, [tmp_path / "first", tmp_path])
 
 
 def test_earlier_folders_come_first_and_other_names_of_the_same_file_are_known(tmp_path: Path) -> None:
-    folders = [*put(tmp_path / "a", "face_landmarker.task"), *put(tmp_path / "b", TASK)]
-    assert DETECTORS["mediapipe"].find(folders) == tmp_path / "a" / "face_landmarker.task"
-    put(tmp_path / "a", TASK)
-    assert DETECTORS["mediapipe"].find(folders) == tmp_path / "a" / TASK
+    folders = [*put(tmp_path / "a", TASK), *put(tmp_path / "b", "face_landmarker.task")]
+    assert DETECTORS["landmarks"].find(folders) == tmp_path / "a" / TASK
+    put(tmp_path / "a", "face_landmarker.task")
+    assert DETECTORS["landmarks"].find(folders) == tmp_path / "a" / "face_landmarker.task"
+    (converted,) = put(tmp_path / "c", "face_landmarker.safetensors")
+    assert DETECTORS["landmarks"].find([converted]) == converted / "face_landmarker.safetensors"
     assert DETECTORS["yunet"].find([*folders, tmp_path / "nowhere"]) is None
 
 
@@ -93,7 +118,7 @@ def test_a_folder_of_that_name_is_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "nearest"), [("yunett", "yunet"), ("MediaPipe", "mediapipe"), ("hand", "manual"), ("", "")]
+    ("name", "nearest"), [("yunett", "yunet"), ("Landmark", "landmarks"), ("manually", "manual"), ("", "")]
 )
 def test_an_unknown_detector_is_answered_with_the_nearest(tmp_path: Path, name: str, nearest: str) -> None:
     with pytest.raises(InputError, match=f"no face detector '{name}': did you mean {nearest}.*auto, yunet"):
@@ -105,9 +130,9 @@ def test_a_face_by_hand_that_is_none_is_refused(tmp_path: Path) -> None:
         make_detector("manual", [tmp_path])
 
 
-def test_a_detector_is_known_by_the_suffix_of_its_file(answers: Answers, tmp_path: Path) -> None:
-    put(tmp_path, "renamed.TASK")
-    assert type(detector_from_file(tmp_path / "renamed.TASK")).__name__ == "MediaPipe"
+def test_a_detector_is_known_by_the_suffix_of_its_file(task: Path) -> None:
+    renamed = task.rename(task.with_name("renamed.TASK"))
+    assert type(detector_from_file(renamed)).__name__ == "Landmarks"
 
 
 NEW_DETECTOR = """
@@ -151,7 +176,7 @@ def test_a_new_file_is_all_that_a_new_detector_needs_and_a_broken_one_takes_noth
     )
     assert done.returncode == 0, done.stderr
     found = Path("w", "scrfd_10g.onnx")
-    assert done.stdout.strip() == f"['yunet', 'mediapipe', 'manual', 'scrfd'] Answer {found}"
+    assert done.stdout.strip() == f"['yunet', 'landmarks', 'manual', 'scrfd'] Answer {found}"
     assert "The face detector in broken.py cannot be loaded: it is left out." in done.stderr
 
 
@@ -159,8 +184,8 @@ def test_a_new_file_is_all_that_a_new_detector_needs_and_a_broken_one_takes_noth
     ("file", "nearest"),
     [
         ("yunet", YUNET),
-        ("mediapipe.bin", TASK),
-        ("face_landmarker.tsk", TASK),
+        ("landmarks.bin", "face_landmarker.task"),
+        ("face_landmarker.tsk", "face_landmarker.task"),
         ("face_detection_yunet", YUNET),
     ],
 )

@@ -1,0 +1,152 @@
+"""Files of others that a user may download: where each lies, and that what came is what was published.
+
+Only the command line asks for them (`eadnet fetch`); no node and no render touches the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import __version__
+from .errors import InputError
+
+Progress = Callable[[int, int], None]  # bytes so far, bytes in all
+
+_BLOCK = 1 << 16
+_TIMEOUT = 30.0  # seconds without any byte
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file.
+
+    file: its name on disk.
+    folder: where it belongs below `models/eadnet`.
+    url: where its publisher keeps it.
+    size: in bytes.
+    sha256: of its contents, in hexadecimal digits.
+    licence: of the file.
+    """
+
+    file: str
+    folder: str
+    url: str
+    size: int
+    sha256: str
+    licence: str
+
+
+FACE_LANDMARKER = Download(
+    file="face_landmarker.task",
+    folder="faces",
+    url="https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/"
+    "face_landmarker.task",
+    size=3_758_596,
+    sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+    licence="Apache-2.0",
+)
+
+# What `eadnet fetch NAME` gets.
+SETS: dict[str, tuple[Download, ...]] = {"faces": (FACE_LANDMARKER,)}
+
+
+def models_folder() -> Path:
+    """`models/eadnet` of the ComfyUI this package is installed in; elsewhere, below the current folder."""
+    above = Path(__file__).absolute().parents[1].parent  # of the folder that holds the package
+    base = above.parent if above.name == "custom_nodes" else Path()
+    return base / "models" / "eadnet"
+
+
+def fetch(
+    download: Download, folder: Path, url: str | None = None, on_progress: Progress | None = None
+) -> Path:
+    """The file in ``folder``, downloaded unless it is there; an interrupted download is continued.
+
+    ``url``: another place that has the same file. Raises InputError, one sentence, for whatever goes wrong;
+    what came so far then stays beside it as `.part`.
+    """
+    url = url or download.url
+    if not url.startswith(("https://", "http://")):
+        raise InputError(f"'{url}' is no web address: give one that starts with https://.")
+    target = folder / download.file
+    if target.exists():
+        if target.is_file() and _digest(target) == download.sha256:
+            return target
+        raise InputError(
+            f"There is another file {target} already: move or delete it, then fetch {download.file} again."
+        )
+    part = target.with_name(target.name + ".part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _receive(download, part, url, on_progress)
+        if _digest(part) != download.sha256:
+            part.unlink()
+            raise InputError(
+                f"What {url} sent is not the published {download.file} (its SHA-256 differs): try again "
+                "later, or from another address with --url."
+            )
+        os.replace(part, target)
+    except urllib.error.HTTPError as error:
+        raise InputError(
+            f"The server answers {error.code} ({error.reason}) for {url}: try again later, or download "
+            f"{download.file} by hand into {folder}."
+        ) from error
+    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise InputError(
+            f"{download.file} could not be downloaded from {url} ({reason}): check the network and fetch "
+            f"again, which continues it, or download it by hand into {folder}."
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{target} cannot be written ({error.strerror or error}): free space or choose another folder "
+            "with --into."
+        ) from error
+    return target
+
+
+def _receive(download: Download, part: Path, url: str, on_progress: Progress | None) -> None:
+    """Append to ``part`` what is missing of the file. A server that knows no ranges sends all of it."""
+    there = part.stat().st_size if part.is_file() else 0
+    if there > download.size:
+        there = 0
+    if there < download.size:
+        request = urllib.request.Request(url, headers={"User-Agent": f"eadnet/{__version__}"})
+        if there:
+            request.add_header("Range", f"bytes={there}-")
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+            continued = answer.status == 206 and _starts_at(answer.headers.get("Content-Range"), there)
+            there = there if continued else 0
+            if not continued and answer.status == 206:
+                raise http.client.HTTPException("it sent another part than the one asked for")
+            with part.open("ab" if there else "wb") as file:
+                while block := answer.read(_BLOCK):
+                    there += len(block)
+                    if there > download.size:
+                        break  # another file; its digest says so
+                    file.write(block)
+                    if on_progress:
+                        on_progress(there, download.size)
+        if there < download.size:
+            raise http.client.HTTPException(f"it ended after {there} of {download.size} bytes")
+    elif on_progress:
+        on_progress(there, download.size)
+
+
+def _starts_at(content_range: str | None, place: int) -> bool:
+    return (content_range or "").replace("=", " ").startswith(f"bytes {place}-")
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

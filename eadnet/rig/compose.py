@@ -1,0 +1,305 @@
+"""From amplitudes to pixels: the upper sheet, the lower one below the slits, light, then what shows in the holes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .curves import Graphs, covered
+from .eyes import GAZE, Eyeball, eye_span, lid_graphs, looking
+from .mouth import Inside, lip_tables, look_inside
+from .patch import Box, Upright, box_around
+from .shading import Shading
+from .sheets import Sheets
+from .topology import CORNER, EYES, LOWER_INNER, LOWER_OUTER, UPPER_INNER
+from .units.ground import smooth
+from .warp import inverse, pixels, upsampled
+
+MOVED = (0.004, 0.022)  # eye distances that a slit must open by before, and until, its hole is painted
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """All that stays the same from frame to frame. Pictures are [C, H, W] float32 in 0..255.
+
+    picture: the whole. points: [468, 2] pixels. displaced: [K, 468, 2] pixels, of the units on the mesh. names: of the
+    units. head: [K], 1 for the units that move the whole head.
+    """
+
+    picture: Tensor
+    points: Tensor
+    displaced: Tensor
+    names: tuple[str, ...]
+    head: Tensor
+    sheets: Sheets
+    upright: Upright
+    eyeballs: tuple[Eyeball, ...]
+    inside: Inside
+    shading: Shading
+    scale: float
+    rest_gap: float
+
+    def to(self, device: torch.device) -> Stage:
+        return replace(
+            self,
+            **{
+                name: getattr(self, name).to(device)
+                for name in ("picture", "points", "displaced", "head", "sheets", "upright", "inside", "shading")
+            },
+            eyeballs=tuple(ball.to(device) for ball in self.eyeballs),
+        )
+
+    def placed(self, amounts: Tensor) -> Tensor:
+        """The mesh under amplitudes [T, K] -> [T, 468, 2] pixels."""
+        return self.points + torch.einsum("tk,knc->tnc", amounts, self.displaced)
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """Frames on their way: what every part of the picture needs to know of them."""
+
+    amounts: Tensor  # [T, K]
+    values: dict[str, Tensor]  # parameters [T] by name, for what is no unit
+    placed: Tensor  # [T, 468, 2]
+    head: Tensor  # [T, 468, 2] pixels, of the head's motion alone
+    lower: Tensor  # [T, gh, gw, 2], where the lower sheet comes from
+
+
+def compose(stage: Stage, amounts: Tensor, values: dict[str, Tensor]) -> Tensor:
+    """Amplitudes [T, K] -> the moving region [T, C, h, w] in 0..255, float32."""
+    sheets = stage.sheets
+    x0, y0, x1, y1 = sheets.region
+    fields = [torch.einsum("tk,khwc->thwc", amounts, field) for field in (sheets.upper, sheets.lower)]
+    upper, lower = (inverse(field, sheets.steps) for field in fields)
+    moment = Moment(
+        amounts,
+        values,
+        stage.placed(amounts),
+        torch.einsum("tk,knc->tnc", amounts * stage.head, stage.displaced),
+        lower,
+    )
+    frames = _sampled(stage, upsampled(upper.permute(0, 3, 1, 2), (y1 - y0, x1 - x0)), sheets.region)
+    _lower_lip(stage, moment, frames)
+    for ball in stage.eyeballs:
+        _lower_lid(stage, moment, frames, ball)
+    _light(stage, moment, frames, upper)
+    _mouth(stage, moment, frames)
+    for ball in stage.eyeballs:
+        _eye(stage, moment, frames, ball)
+    return frames
+
+
+def _sampled(stage: Stage, moves: Tensor, box: Box) -> Tensor:
+    """The picture in a box, from where `moves` [T, 2, h, w] pixels say: [T, C, h, w]."""
+    _, height, width = stage.picture.shape
+    x, y = pixels(box, moves.device)
+    grid = torch.empty(len(moves), *moves.shape[2:], 2, device=moves.device)
+    torch.add(moves[:, 0] * (2 / width), (2 * x + 1) / width - 1, out=grid[..., 0])
+    torch.add(moves[:, 1] * (2 / height), (2 * y + 1) / height - 1, out=grid[..., 1])
+    source = stage.picture[None].expand(len(grid), -1, -1, -1)
+    return F.grid_sample(source, grid, "bicubic", "border", align_corners=False)
+
+
+def _within(stage: Stage, field: Tensor, box: Box) -> Tensor:
+    """A field [T, gh, gw, 2] of the region's grid at the pixels of a box: [T, 2, h, w]."""
+    x0, y0, x1, y1 = stage.sheets.region
+    x, y = pixels(box, field.device)
+    height, width = box[3] - box[1], box[2] - box[0]
+    grid = torch.stack(
+        [
+            ((x - x0) * (2 / (x1 - 1 - x0)) - 1).expand(height, width),
+            ((y - y0) * (2 / (y1 - 1 - y0)) - 1).expand(height, width),
+        ],
+        -1,
+    )
+    return F.grid_sample(
+        field.permute(0, 3, 1, 2), grid[None].expand(len(field), -1, -1, -1), "bilinear", "border", align_corners=True
+    )
+
+
+def _cut(frames: Tensor, stage: Stage, box: Box) -> Tensor:
+    """The part of the region's frames that a box covers; writing to it writes to the frames."""
+    x0, y0 = stage.sheets.region[:2]
+    return frames[:, :, box[1] - y0 : box[3] - y0, box[0] - x0 : box[2] - x0]
+
+
+def _blend(target: Tensor, over: Tensor, mask: Tensor) -> None:
+    """target += (over - target) · mask, in place, on as many channels as `over` has."""
+    part = target[:, : over.shape[1]]
+    part += (over - part) * mask
+
+
+def _lower_lip(stage: Stage, moment: Moment, frames: Tensor) -> None:
+    """Below the inner edge of the lower lip the lower sheet shows, and blends into the upper one around the lip."""
+    scale, rows = stage.scale, [*LOWER_INNER, *LOWER_OUTER]
+    box = box_around(moment.placed[:, rows], 0.30 * scale, stage.sheets.region)
+    if box is None or not _opens(stage, moment).any():
+        return
+    lower = _sampled(stage, _within(stage, moment.lower, box), box)
+    a, b = stage.upright.over(box)
+    graphs = Graphs(float(a.min()), float(a.max()))
+    places = graphs.places(a)
+    inner = graphs.read(graphs.table(stage.upright.coordinates(moment.placed[:, list(LOWER_INNER)])), places)
+    outer = graphs.read(graphs.table(stage.upright.coordinates(moment.placed[:, list(LOWER_OUTER)])), places)
+    corners = stage.upright.coordinates(moment.placed[:, list(CORNER.values())])[..., 0]  # left, right
+    middle, half = corners.mean(1)[:, None, None], (corners[:, 0] - corners[:, 1]).abs()[:, None, None] / 2
+    aside = 1 - smooth(0.90, 1.30, (a - middle).abs() / half)
+    below = 1 - smooth(0.04 * scale, 0.26 * scale, b - outer)
+    mask = covered(b - inner) * aside * below
+    _blend(_cut(frames, stage, box), lower, mask[:, None])
+
+
+def _lower_lid(stage: Stage, moment: Moment, frames: Tensor, ball: Eyeball) -> None:
+    scale, eye = stage.scale, EYES[ball.side]
+    box = box_around(moment.placed[:, [*eye.lower, *eye.below]], 0.10 * scale, stage.sheets.region)
+    if box is None or not _lids_move(stage, moment, ball).any():
+        return
+    lower = _sampled(stage, _within(stage, moment.lower, box), box)
+    a, b = stage.upright.over(box)
+    graphs = eye_span(stage.points, eye, stage.upright)
+    moved = _shifted(moment, ball)
+    table = graphs.table(stage.upright.coordinates(moment.placed[:, list(eye.lower)] - moved[:, None]))
+    shift = torch.stack([moved @ stage.upright.across, moved @ stage.upright.down], -1)
+    edge = _moved_read(graphs, table, a, shift)
+    ends = stage.upright.coordinates(moment.placed[:, list(eye.corners)])[..., 0]
+    middle, half = ends.mean(1)[:, None, None], (ends[:, 0] - ends[:, 1]).abs()[:, None, None] / 2
+    aside = 1 - smooth(0.85, 1.15, (a - middle).abs() / half)
+    below = 1 - smooth(0.04 * scale, 0.13 * scale, b - edge)
+    _blend(_cut(frames, stage, box), lower, (covered(b - edge) * aside * below)[:, None])
+
+
+def _moved_read(graphs: Graphs, table: Tensor, a: Tensor, shift: Tensor) -> Tensor:
+    """A table of T frames at pixels with these a [h, w], of a face shifted by (a, b) [T, 2]: [T, h, w]."""
+    at = ((a - shift[:, :1, None] - graphs.low) / (graphs.high - graphs.low) * (graphs.samples - 1)).clamp(
+        0, graphs.samples - 1 - 1e-3
+    )
+    index = at.long()
+    share = at - index
+    flat = index.flatten(1)
+    low, high = table.gather(1, flat), table.gather(1, flat + 1)
+    return torch.lerp(low, high, share.flatten(1)).reshape(at.shape) + shift[:, 1:, None]
+
+
+def _shifted(moment: Moment, ball: Eyeball) -> Tensor:
+    """How far the head moves an eye, [T, 2] pixels."""
+    return moment.head[:, list(EYES[ball.side].corners)].mean(1)
+
+
+def _light(stage: Stage, moment: Moment, frames: Tensor, upper: Tensor) -> None:
+    """Multiply by the change of light, looked up where each pixel comes from."""
+    shading = stage.shading
+    columns = [stage.names.index(name) for name in shading.names if name in stage.names]
+    amounts = moment.amounts[:, columns].clamp(0, 1.2)
+    if not bool((amounts > 1e-3).any()):
+        return
+    maps = shading.maps(amounts)
+    left, top, right, bottom = shading.box
+    reach = 0.20 * stage.scale
+    corners = torch.tensor([[left, top], [right, bottom]])
+    box = box_around(corners, reach, stage.sheets.region)
+    if box is None:
+        return
+    height, width = maps.shape[2:]
+    rows = max(2, round((box[3] - box[1]) * height / (bottom - top)))
+    columns_ = max(2, round((box[2] - box[0]) * width / (right - left)))
+    rows, columns_ = min(rows, box[3] - box[1]), min(columns_, box[2] - box[0])
+    device = maps.device
+    x = box[0] + (torch.arange(columns_, device=device) + 0.5) * (box[2] - box[0]) / columns_ - 0.5
+    y = box[1] + (torch.arange(rows, device=device) + 0.5) * (box[3] - box[1]) / rows - 0.5
+    x0, y0, x1, y1 = stage.sheets.region
+    at = torch.stack(
+        torch.meshgrid((x - x0) * (2 / (x1 - 1 - x0)) - 1, (y - y0) * (2 / (y1 - 1 - y0)) - 1, indexing="xy"), -1
+    )
+    moves = F.grid_sample(
+        upper.permute(0, 3, 1, 2), at[None].expand(len(maps), -1, -1, -1), "bilinear", "border", align_corners=True
+    )
+    grid = torch.stack(
+        [
+            2 * (x[None, None] + moves[:, 0] + 0.5 - left) / (right - left) - 1,
+            2 * (y[None, :, None] + moves[:, 1] + 0.5 - top) / (bottom - top) - 1,
+        ],
+        -1,
+    )
+    small = F.grid_sample(maps, grid, "bilinear", "zeros", align_corners=False)
+    size = (box[3] - box[1], box[2] - box[0])
+    log = small if small.shape[2:] == size else F.interpolate(small, size, mode="bilinear", align_corners=False)
+    part = _cut(frames, stage, box)[:, :3]
+    # Dark loses red last, as blood does; bright stops short of white.
+    for channel, share in enumerate((0.86, 1.0, 1.05)):
+        factor = torch.exp(log[:, 0] * share)
+        value = part[:, channel]
+        part[:, channel] = torch.where(factor > 1, value + (factor - 1) * value * (1 - value / 265).clamp(min=0), value * factor)
+
+
+def _opens(stage: Stage, moment: Moment) -> Tensor:
+    """By how many eye distances the lips have parted from where they are in the picture, [T]."""
+    gap = moment.placed[:, [13, 312, 82]] - moment.placed[:, [14, 317, 87]]
+    rest = stage.points[[13, 312, 82]] - stage.points[[14, 317, 87]]
+    down = stage.upright.down
+    return ((rest - gap) @ down).mean(1) / stage.scale
+
+
+def _lids_move(stage: Stage, moment: Moment, ball: Eyeball) -> Tensor:
+    """By how many eye distances the lids of an eye have moved, [T]."""
+    eye = EYES[ball.side]
+    rows = [*eye.upper, *eye.lower]
+    moved = moment.placed[:, rows] - stage.points[rows] - _shifted(moment, ball)[:, None]
+    return moved.norm(dim=-1).amax(1) / stage.scale
+
+
+def _mouth(stage: Stage, moment: Moment, frames: Tensor) -> None:
+    scale = stage.scale
+    opened = _opens(stage, moment)
+    shown = smooth(*MOVED, opened.abs())
+    box = box_around(moment.placed[:, [*UPPER_INNER, *LOWER_INNER]], 0.02 * scale + 2, stage.sheets.region)
+    if box is None or not bool((shown > 0).any()):
+        return
+    a, b = stage.upright.over(box)
+    top, bottom, gap = lip_tables(moment.placed, stage.upright, a)
+    soft = max(1.0, 0.006 * scale)
+    hole = covered(b - top, soft) * covered(bottom - b, soft) * ((bottom - top) / (0.008 * scale)).clamp(0, 1)
+    shift = moment.head[:, [13, 14]].mean(1)
+    jaw = moment.amounts[:, stage.names.index("jaw_open")]
+    seen = look_inside(
+        stage.inside, box, top, bottom, b, shift, jaw, moment.values["tongue_up"], opened, scale
+    )
+    _blend(_cut(frames, stage, box), seen, (hole * shown[:, None, None])[:, None])
+    if frames.shape[1] == 4:
+        alpha = _cut(frames, stage, box)[:, 3:]
+        _blend(alpha, torch.full_like(alpha, 255.0), (hole * shown[:, None, None])[:, None])
+
+
+def _eye(stage: Stage, moment: Moment, frames: Tensor, ball: Eyeball) -> None:
+    scale, eye = stage.scale, EYES[ball.side]
+    shift = _shifted(moment, ball)
+    gaze = torch.stack([moment.values["gaze_x"] * GAZE[0], moment.values["gaze_y"] * GAZE[1]], 1) * scale
+    # Gaze is along the face's axes.
+    gaze = gaze[:, :1] * stage.upright.across + gaze[:, 1:] * stage.upright.down
+    moved = _lids_move(stage, moment, ball)
+    shown = smooth(*MOVED, moved + gaze.norm(dim=1) / scale)
+    rows = [*eye.upper, *eye.lower]
+    box = box_around(moment.placed[:, rows], 0.03 * scale + 2, stage.sheets.region)
+    if box is None or not bool((shown > 0).any()):
+        return
+    a, b = stage.upright.over(box)
+    graphs = eye_span(stage.points, eye, stage.upright)
+    upper, lower = lid_graphs(moment.placed - shift[:, None], eye, stage.upright, graphs)
+    turn = torch.stack([shift @ stage.upright.across, shift @ stage.upright.down], -1)
+    top, bottom = (_moved_read(graphs, table, a, turn) for table in (upper, lower))
+    soft = max(1.0, 0.010 * scale)
+    opening = covered(b - top, soft) * covered(bottom - b, soft)
+    seen = looking(ball, box, shift, gaze)
+    lowered = smooth(0.01, 0.06, moved)[:, None, None]
+    shade = 1 - 0.38 * lowered * torch.exp(-(b - top).clamp(min=0) / (0.022 * scale))
+    part = _cut(frames, stage, box)
+    _blend(part, seen * shade[:, None], (opening * shown[:, None, None])[:, None])
+    # Where the lids meet there is a line of lashes.
+    meets = (1 - (bottom - top) / (0.05 * scale)).clamp(0, 1)
+    rest_upper = stage.upright.coordinates(stage.points[list(eye.corners)])[:, 0]
+    middle, half = rest_upper.mean(), (rest_upper[1] - rest_upper[0]).abs() / 2
+    inside = 1 - smooth(0.80, 1.02, ((a - turn[:, :1, None]) - middle).abs() / half)
+    line = torch.exp(-(((b - bottom) / (0.011 * scale)) ** 2)) * meets * inside * lowered * 0.55
+    _blend(part, (stage.inside.colours.skin * 0.25)[None, :, None, None], line[:, None])

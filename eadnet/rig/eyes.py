@@ -1,0 +1,159 @@
+"""Eyes: the eyeball behind the lids, looked at through the opening that the lids leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .blur import blurred, diffused
+from .curves import Graphs, covered
+from .patch import Box, Upright
+from .topology import EYES, Eye
+
+GAZE = (0.13, 0.075)  # eye distances that gaze_x and gaze_y of 1 shift the iris by
+_SPREAD = (2.0, 6.0, 14.0, 30.0)  # pixels, on an eye distance of 130
+_BINS = 14
+
+
+@dataclass(frozen=True, eq=False)
+class Eyeball:
+    """One eye of the picture with its lids painted away.
+
+    seen: [3, h, w], the picture's own pixels where they show, else `whole`. whole: the completed eyeball, for gaze.
+    box: where both lie in the picture. centre: [2] pixels, radius: of the iris.
+    """
+
+    side: str
+    seen: Tensor
+    whole: Tensor
+    box: Box
+    centre: Tensor
+    radius: float
+
+    def to(self, device: torch.device) -> Eyeball:
+        return Eyeball(
+            self.side, self.seen.to(device), self.whole.to(device), self.box, self.centre.to(device), self.radius
+        )
+
+
+def iris_of(points: Tensor, eye: Eye) -> tuple[Tensor, float]:
+    """Centre [2] and radius in pixels of an iris; without iris points the middle of the eye stands in."""
+    if len(points) > eye.iris[0]:
+        centre = points[eye.iris[0], :2]
+        return centre, float((points[list(eye.iris[1:]), :2] - centre).norm(dim=1).mean())
+    corners = points[list(eye.corners), :2]
+    middle = (points[eye.upper[4], :2] + points[eye.lower[4], :2]) / 2
+    return middle, 0.21 * float((corners[1] - corners[0]).norm())
+
+
+def lid_graphs(points: Tensor, eye: Eye, upright: Upright, graphs: Graphs) -> tuple[Tensor, Tensor]:
+    """Margins of both lids of T frames: landmarks [T, 468, 2] -> tables [T, samples], the lower one never above."""
+    upper = graphs.table(upright.coordinates(points[:, list(eye.upper)]))
+    lower = graphs.table(upright.coordinates(points[:, list(eye.lower)]))
+    return upper, torch.maximum(lower, upper)
+
+
+def eye_span(points: Tensor, eye: Eye, upright: Upright) -> Graphs:
+    """A table over the width of an eye [468, 2] at rest."""
+    a = upright.coordinates(points[list(eye.corners), :2])[:, 0]
+    room = 0.25 * float((a[1] - a[0]).abs())
+    return Graphs(float(a.min()) - room, float(a.max()) + room)
+
+
+def sclera_pixels(picture: Tensor, points: Tensor, upright: Upright, box: Box, side: str) -> Tensor:
+    """Pixels [n, 3] of the white of an eye, well inside the lids and outside the iris."""
+    eye = EYES[side]
+    inside, beyond = _zones(points, upright, box, eye, inset=1.5)
+    x0, y0, x1, y1 = box
+    return picture[:, y0:y1, x0:x1][:, (inside > 0.5) & (beyond > 1.12)].T
+
+
+def _zones(points: Tensor, upright: Upright, box: Box, eye: Eye, inset: float) -> tuple[Tensor, Tensor]:
+    """(inside the lids 0..1, distance from the iris' middle in its radii), each [h, w]."""
+    a, b = upright.over(box)
+    graphs = eye_span(points, eye, upright)
+    upper, lower = lid_graphs(points[None, :, :2], eye, upright, graphs)
+    places = graphs.places(a)
+    top, bottom = graphs.read(upper, places)[0], graphs.read(lower, places)[0]
+    inside = covered(b - top - inset) * covered(bottom - b - inset)
+    centre, radius = iris_of(points, eye)
+    middle = upright.coordinates(centre)
+    return inside, torch.hypot(a - middle[0], b - middle[1]) / max(radius, 1.0)
+
+
+def eyeball(
+    picture: Tensor, points: Tensor, upright: Upright, box: Box, side: str, sclera: Tensor, scale: float
+) -> Eyeball:
+    """Complete an eyeball from a picture [3, H, W]: the white by diffusion, the iris by its radial profile."""
+    eye = EYES[side]
+    x0, y0, x1, y1 = box
+    tile = picture[:, y0:y1, x0:x1]
+    inside, radii = _zones(points, upright, box, eye, inset=max(1.0, 0.012 * scale))
+    white, _ = diffused(
+        tile, inside * (radii > 1.08), tuple(max(0.5, s * scale / 130) for s in _SPREAD)
+    )
+    share = blurred((inside * (radii > 1.08))[None, None], 30 * scale / 130)[0, 0]
+    white = torch.where((share > 1e-3)[None], white, sclera[:, None, None])
+    # The rim of the opening is in the lids' shadow, so what diffuses from it is darker than the eye's middle.
+    disc = _iris(tile, inside, radii, sclera)
+    centre, radius = iris_of(points, eye)
+    edge = ((1.06 - radii) * radius / max(1.0, 0.09 * radius) + 0.5).clamp(0, 1)
+    whole = white * (1 - edge) + disc * edge
+    keep = blurred(inside[None, None], max(0.6, 0.01 * scale))[0]
+    return Eyeball(side, tile * keep + whole * (1 - keep), whole, box, centre, radius)
+
+
+def _iris(tile: Tensor, inside: Tensor, radii: Tensor, sclera: Tensor) -> Tensor:
+    """The iris where it is seen, and its median colour at each radius where it is not; [3, h, w]."""
+    seen = (inside > 0.5) & (radii < 1.08)
+    bins = (radii * (_BINS - 2)).long().clamp(0, _BINS - 1)
+    last, profile = sclera * 0.3, []
+    for ring in range(_BINS):
+        chosen = seen & (bins == ring)
+        if int(chosen.sum()) > 2:
+            last = tile[:, chosen].median(1).values
+        profile.append(last)
+    radial = torch.stack(profile, 1)[:, bins]
+    soft = blurred(seen[None, None].float(), 0.8)[0]
+    return tile * soft + radial * (1 - soft)
+
+
+def looking(ball: Eyeball, box: Box, shift: Tensor, gaze: Tensor) -> Tensor:
+    """What an eye shows in the pixels of a box: [T, 3, h, w].
+
+    shift: [T, 2] pixels that the head moves the eye by. gaze: [T, 2] pixels that the iris moves by; around it the
+    eyeball follows, w = exp(-(dx / 2.3 r)⁴ - (dy / 2.2 r)⁴).
+    """
+    x0, y0, x1, y1 = box
+    device = ball.seen.device
+    x = torch.arange(x0, x1, dtype=torch.float32, device=device)[None, None] - shift[:, 0, None, None]
+    y = torch.arange(y0, y1, dtype=torch.float32, device=device)[None, :, None] - shift[:, 1, None, None]
+    away = gaze.norm(dim=1)
+    still = (1 - away / (0.35 * ball.radius)).clamp(0, 1)[:, None, None, None]
+    result = _read(ball.seen, ball.box, x, y)
+    if bool((away > 0.05).any()):
+        dx = (x - ball.centre[0] - gaze[:, 0, None, None]) / (2.3 * ball.radius)
+        dy = (y - ball.centre[1] - gaze[:, 1, None, None]) / (2.2 * ball.radius)
+        follow = torch.exp(-(dx**4) - dy**4)
+        turned = _read(
+            ball.whole, ball.box, x - gaze[:, 0, None, None] * follow, y - gaze[:, 1, None, None] * follow
+        )
+        result = result * still + turned * (1 - still)
+    return result
+
+
+def _read(tile: Tensor, box: Box, x: Tensor, y: Tensor) -> Tensor:
+    """A tile [C, h, w] that lies at `box`, at positions x [T, 1 or h, w] and y in the picture -> [T, C, h, w]."""
+    height, width = tile.shape[1:]
+    x, y = torch.broadcast_tensors(x, y)
+    grid = torch.stack([(2 * (x - box[0]) + 1) / width - 1, (2 * (y - box[1]) + 1) / height - 1], -1)
+    source = tile[None].expand(len(grid), -1, -1, -1)
+    return F.grid_sample(source, grid.to(tile.dtype), "bilinear", "border", align_corners=False)
+
+
+def read_tile(tile: Tensor, box: Box, x: Tensor, y: Tensor) -> Tensor:
+    """See `_read`; for the mouth."""
+    return _read(tile, box, x, y)

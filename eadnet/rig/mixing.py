@@ -1,0 +1,104 @@
+"""From parameters to amplitudes of the units: how actions work together, and where a face must stop.
+
+Units add up; faces do not. Lips that close take the jaw's gap back, a blink outweighs every other lid, a smile
+narrows the eyes and lifts the lip off the teeth, and a mouth that is wide open cannot grin as wide as a closed one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from .expression import INDEX, RANGES
+from .units.mouth import DROP, FUNNEL_DOWN, FUNNEL_UP, LIP_LIFT, LOWER_DEPRESS, UPPER_RAISE
+
+JAW_GAP = DROP + LIP_LIFT  # opening of the lips in eye distances with the jaw wide open
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What the picture's own face does already.
+
+    gap: how far its lips are apart, in eye distances. taken: what is taken back of which parameter where the face is
+    calmed, by name. closes: how much of the gap is closed at rest.
+    """
+
+    gap: float = 0.0
+    taken: dict[str, float] = field(default_factory=dict)
+    closes: float = 0.0
+
+
+def mix(parameters: Tensor, rest: Rest, names: tuple[str, ...]) -> Tensor:
+    """Parameters [T, P] -> amplitudes [T, K] of the units called `names`.
+
+    Parameters beyond their range count as its end.
+    """
+    low, high = torch.from_numpy(RANGES).to(parameters).unbind(1)
+    rows = torch.minimum(torch.maximum(parameters.float(), low.float()), high.float())
+    v = {name: rows[:, column] for name, column in INDEX.items()}
+    for name, amount in rest.taken.items():
+        v[name] = v[name] - amount * (1 - v[name].clamp(0, 1))
+    _together(v)
+    _lids(v)
+    _mouth(v, rest)
+    return torch.stack([v[name] for name in names], dim=1)
+
+
+def _together(v: dict[str, Tensor]) -> None:
+    """What comes along when an action is strong, as muscles that lie together pull together."""
+    scowl = 0.5 * (v["brow_lower_l"].clamp(0, 1) ** 2 + v["brow_lower_r"].clamp(0, 1) ** 2)
+    # Brows that are pressed down drag on the root of the nose (procerus), and clench the mouth's corners.
+    v["nose_wrinkle"] = (v["nose_wrinkle"] + 0.40 * scowl).clamp(max=1.1)
+    stretch = v["lip_stretch"].clamp(0, 1) ** 2
+    # A mouth stretched by fear bares the teeth (platysma): a square, not a slit.
+    v["upper_lip_raise"] = v["upper_lip_raise"] + 0.40 * stretch
+    v["lower_lip_depress"] = v["lower_lip_depress"] + 0.30 * stretch
+    for side in "lr":
+        v[f"frown_{side}"] = v[f"frown_{side}"] + 0.22 * scowl + 0.30 * stretch
+        # Both ends of a brow together lift its middle by little more than one of them.
+        inner, outer = v[f"inner_brow_up_{side}"].clamp(min=0), v[f"outer_brow_up_{side}"].clamp(min=0)
+        v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] * (1 - 0.18 * outer)
+        v[f"outer_brow_up_{side}"] = v[f"outer_brow_up_{side}"] * (1 - 0.18 * inner)
+
+
+def _lids(v: dict[str, Tensor]) -> None:
+    for side in "lr":
+        smile, cheek = v[f"smile_{side}"].clamp(min=0), v[f"cheek_raise_{side}"]
+        wrinkle = v["nose_wrinkle"].clamp(0, 1) ** 2
+        narrow = v[f"lid_tighten_{side}"] + 0.20 * smile + 0.42 * smile * cheek + 0.50 * wrinkle
+        frown = v[f"brow_lower_{side}"]
+        # A brow that comes down hard presses on the lid: anger narrows, it does not only stare.
+        widen = v[f"upper_lid_raise_{side}"] * (1 - 0.35 * frown)
+        open_ = 1 - v[f"blink_{side}"]
+        v[f"lid_tighten_{side}"] = narrow.clamp(max=1.15) * open_
+        v[f"upper_lid_raise_{side}"] = widen * open_
+
+
+def _mouth(v: dict[str, Tensor], rest: Rest) -> None:
+    jaw, close = v["jaw_open"], v["lip_close"]
+    smile = 0.5 * (v["smile_l"] + v["smile_r"]).clamp(min=0)
+    wide = jaw.clamp(max=0.8)
+    for name in ("smile_l", "smile_r"):
+        v[name] = v[name] * (1 - 0.30 * wide)
+    v["lip_stretch"] = v["lip_stretch"] * (1 - 0.35 * wide)
+    pressed = v["lip_press"] * (1 - (2 * jaw).clamp(max=1))
+    apart = (1 - close) * (1 - 0.85 * pressed)  # share of the gap that stays
+    lift = 0.70 * smile * (4 * jaw).clamp(max=1)
+    v["upper_lip_raise"] = v["upper_lip_raise"] + lift * apart
+    # A closing jaw keeps part of its drop.
+    kept = jaw * (1 - 0.25 * close)
+    gap = (
+        JAW_GAP * kept
+        + LOWER_DEPRESS * v["lower_lip_depress"]
+        + UPPER_RAISE * v["upper_lip_raise"]
+        + (FUNNEL_UP + FUNNEL_DOWN) * v["lip_funnel"]
+    )
+    own = rest.gap * (1 - rest.closes)
+    # In disgust the lower lip follows the upper one: little shows between them.
+    follows = 0.55 * v["nose_wrinkle"].clamp(0, 1) * UPPER_RAISE * v["upper_lip_raise"] * apart
+    v["close"] = (
+        (1 - apart) * (gap + own) + follows + 0.55 * v["lip_bite"] * gap + rest.gap * rest.closes
+    )
+    v["jaw_open"] = kept

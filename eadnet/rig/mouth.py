@@ -1,0 +1,244 @@
+"""The inside of the mouth: dark, with a tongue, gums and two rows of teeth, or the picture's own teeth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from .blur import blurred
+from .canonical import Canonical
+from .colours import Colours, luminance
+from .curves import Graphs, covered
+from .eyes import read_tile
+from .patch import Box, Upright
+from .teeth import LOWER, UPPER, RowPicture, render_row
+from .topology import LOWER_INNER, UPPER_INNER
+from .units.mouth import DROP
+
+OPEN_AT_REST = 0.035  # eye distances between the lips from which a picture shows its own teeth
+_CAVITY, _TONGUE = (44.0, 15.0, 15.0), (172.0, 92.0, 88.0)
+EDGE = 0.045  # of the upper teeth below the line of the lips at rest
+
+
+@dataclass(frozen=True, eq=False)
+class Own:
+    """What the picture itself shows between the lips.
+
+    tile: [3, h, w] at `box`. opening: [1, h, w], between the lips at rest. teeth: [1, h, w], the upper row alone.
+    """
+
+    tile: Tensor
+    opening: Tensor
+    teeth: Tensor
+    box: Box
+
+    def to(self, device: torch.device) -> Own:
+        return replace(
+            self,
+            tile=self.tile.to(device),
+            opening=self.opening.to(device),
+            teeth=self.teeth.to(device),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Inside:
+    """All that one mouth needs to be looked into.
+
+    middle: [2] pixels, of the line of the lips. across, down: [2] pixels to an eye distance along the face's x and y.
+    """
+
+    upper: RowPicture
+    lower: RowPicture
+    own: Own | None
+    colours: Colours
+    middle: Tensor
+    across: Tensor
+    down: Tensor
+
+    def to(self, device: torch.device) -> Inside:
+        palette = replace(
+            self.colours,
+            **{
+                name: getattr(self.colours, name).to(device)
+                for name in ("skin", "lip", "sclera", "tint", "tooth")
+            },
+        )
+        return replace(
+            self,
+            upper=self.upper.to(device),
+            lower=self.lower.to(device),
+            own=self.own and self.own.to(device),
+            colours=palette,
+            middle=self.middle.to(device),
+            across=self.across.to(device),
+            down=self.down.to(device),
+        )
+
+
+def inside_of(
+    picture: Tensor,
+    points: Tensor,
+    face: Canonical,
+    upright: Upright,
+    box: Box,
+    palette: Colours,
+    light: Tensor,
+    gap: float,
+) -> Inside:
+    """Render what is in the mouth of a picture [3, H, W] with mesh [468, 2]."""
+    own = own_teeth(picture, points, upright, box, palette, face.scale) if gap > OPEN_AT_REST else None
+    if own is not None:
+        found = own.tile[:, own.teeth[0] > 0.6]
+        if found.shape[1] > 8:
+            palette = replace(palette, tooth=found.median(1).values)
+    corners = face.points[[78, 308]].mean(0)
+    line = face.points[[13, 14], 1].mean() if gap <= OPEN_AT_REST else face.points[13, 1]
+    front = float(face.points[[13, 14], 2].mean()) + 0.05
+    x = float(0.7 * corners[0] + 0.3 * face.points[13, 0])
+    teeth = torch.tensor([x, float(line) + EDGE, front])
+    upper = render_row(UPPER, face, teeth, palette, light, 3)
+    lower = render_row(LOWER, face, teeth + torch.tensor([0.0, -EDGE - 0.010, 0.030]), palette, light, 5)
+    axes = [face.project(torch.tensor(axis)) for axis in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))]
+    middle = face.place(torch.tensor([x, float(line), front]))
+    return Inside(upper, lower, own, palette, middle, *axes)
+
+
+def own_teeth(
+    picture: Tensor, points: Tensor, upright: Upright, box: Box, palette: Colours, scale: float
+) -> Own | None:
+    """The opening of a mouth that is open in the picture, and the upper row of teeth in it; None without teeth.
+
+    Teeth are the bright, pale pixels of the opening; the upper row is their first run below the upper lip in each
+    column.
+    """
+    x0, y0, x1, y1 = box
+    tile = picture[:, y0:y1, x0:x1]
+    a, b = upright.over(box)
+    top, bottom, _ = lip_tables(points[None, :, :2], upright, a)
+    top, bottom = top[0], bottom[0]
+    opening = covered(b - top) * covered(bottom - b) * (bottom - top > 1)
+    light = luminance(tile.permute(1, 2, 0))
+    if float(opening.sum()) < 12:
+        return None
+    colour = (tile.amax(0) - tile.amin(0)) / tile.amax(0).clamp(min=1)
+    reference = light[opening > 0.5].quantile(0.92)
+    skin_colour = (palette.skin.max() - palette.skin.min()) / palette.skin.max().clamp(min=1)
+    none = torch.zeros_like(opening)
+    teeth = none
+    if float(reference) > 0.8 * float(luminance(palette.skin)):
+        bright = ((light / reference - 0.48) / 0.24).clamp(0, 1)
+        pale = ((0.55 * skin_colour + 0.17 - colour) / 0.13).clamp(0, 1)
+        teeth = _first_run(bright * pale * opening > 0.3, b - top, 0.09 * scale).float()
+        covered_columns = (teeth.sum(0) > 0).sum() / max(1.0, float((opening.sum(0) > 0.5).sum()))
+        teeth = blurred(teeth[None, None], max(0.6, 0.010 * scale))[0, 0] if covered_columns > 0.35 else none
+    return Own(tile, opening[None], teeth[None], box)
+
+
+def _first_run(bright: Tensor, below_lip: Tensor, slack: float) -> Tensor:
+    """Of each column, the first unbroken run of bright pixels that starts near the lip, and what is above it."""
+    seen = bright.float()
+    started = seen.cumsum(0) > 0
+    ended = ((seen == 0) & started).float().cumsum(0) > 0
+    run = started & ~ended
+    first = torch.where(bright, below_lip, below_lip.new_tensor(1e9)).amin(0)
+    above = (below_lip > -0.03 * slack / 0.09) & ~started
+    return (run | above) & (first < slack)
+
+
+def lip_tables(points: Tensor, upright: Upright, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Inner edges of the lips of T frames [T, 468, 2] over pixels with these a [h, w].
+
+    Returns (upper [T, h, w], lower, largest gap [T] in pixels); the lower edge is never above the upper one.
+    """
+    upper = upright.coordinates(points[:, list(UPPER_INNER)])
+    lower = upright.coordinates(points[:, list(LOWER_INNER)])
+    graphs = Graphs(float(a.min()), float(a.max()))
+    places = graphs.places(a)
+    top, bottom = graphs.table(upper), graphs.table(lower)
+    bottom = torch.maximum(bottom, top)
+    gap = (bottom - top).amax(1)
+    return graphs.read(top, places), graphs.read(bottom, places), gap
+
+
+def look_inside(
+    inside: Inside,
+    box: Box,
+    top: Tensor,
+    bottom: Tensor,
+    b: Tensor,
+    shift: Tensor,
+    jaw: Tensor,
+    tongue: Tensor,
+    opened: Tensor,
+    scale: float,
+) -> Tensor:
+    """What shows between the lips in the pixels of a box, [T, 3, h, w].
+
+    top, bottom: [T, h, w], the lips' edges; b: [h, w] of the pixels. shift: [T, 2] pixels, of the head. jaw, tongue:
+    [T], parameters. opened: [T], by how many eye distances the lips have parted from where they are in the picture.
+    """
+    x0, y0, x1, y1 = box
+    device = b.device
+    palette = inside.colours
+    x = torch.arange(x0, x1, dtype=torch.float32, device=device)[None, None] - shift[:, 0, None, None]
+    y = torch.arange(y0, y1, dtype=torch.float32, device=device)[None, :, None] - shift[:, 1, None, None]
+    drop = (jaw * DROP * 0.96)[:, None, None]
+    # Along the face's own axes, from the middle of the mouth, in eye distances.
+    size = scale * scale
+    dx, dy = x - inside.middle[0], y - inside.middle[1]
+    u = (dx * inside.across[0] + dy * inside.across[1]) / size
+    v = (dx * inside.down[0] + dy * inside.down[1]) / size
+    tone = (palette.tint * palette.level)[None, :, None, None]
+    cavity = b.new_tensor(_CAVITY)[None, :, None, None] * tone
+    deep = (1 - 0.35 * torch.exp(-((u / 0.30) ** 2) - ((v - 0.10) / 0.16) ** 2))[:, None]
+    picture = cavity * deep
+    # Tongue: a flattened dome that moves with the jaw, and whose tip rises behind the upper teeth.
+    rise = (0.15 * tongue * (jaw * DROP / 0.1).clamp(max=1))[:, None, None]
+    tu, tv = u / 0.25, (v - (0.070 + 0.90 * drop - rise)) / 0.125
+    radius = tu * tu + tv * tv
+    dome = ((1 - radius) * 3.0).clamp(0, 1)
+    groove = 1 - 0.16 * torch.exp(-((tu / 0.12) ** 2)) * (tv > -0.7)
+    gloss = 0.16 * torch.exp(-(((tu.abs() - 0.28) / 0.16) ** 2) - ((tv + 0.55) / 0.22) ** 2)
+    lit = (0.60 + 0.40 * (1 - radius).clamp(0, 1)) * groove * (0.80 + 0.20 * (-tv).clamp(-1, 1))
+    tongue_colour = b.new_tensor(_TONGUE)[None, :, None, None] * tone * lit[:, None] + 255 * gloss[:, None] * palette.level
+    picture = torch.lerp(picture, tongue_colour, dome[:, None])
+    # Teeth: the lower row goes with the jaw, the upper one is fixed to the skull.
+    move = drop * inside.down[:, None, None, None]  # [2, T, 1, 1]
+    for row, dx_, dy_ in ((inside.lower, move[0], move[1]), (inside.upper, 0.0, 0.0)):
+        layers = torch.cat([row.colour * row.alpha, row.alpha])
+        seen = read_zero(layers, row.box, x - dx_, y - dy_)
+        picture = picture * (1 - seen[:, 3:]) + seen[:, :3]
+    if inside.own is not None:
+        own = inside.own
+        seen = read_zero(torch.cat([own.tile, own.opening, own.teeth]), own.box, x, y)
+        fresh = (1 - (opened.abs() / 0.05)).clamp(0, 1)[:, None, None, None]
+        alpha = torch.maximum(seen[:, 4:5], seen[:, 3:4] * fresh)
+        picture = picture * (1 - alpha) + seen[:, :3] * alpha
+    else:
+        fresh = torch.zeros_like(opened)[:, None, None, None]
+    # Light falls off towards the lips, above all under the upper one.
+    height = (bottom - top).clamp(min=1e-3)
+    below, over = (b - top).clamp(min=0), (bottom - b).clamp(min=0)
+    under = torch.exp(-below / (0.035 * scale))
+    near = torch.exp(-over / (0.03 * scale))
+    narrow = (height / (0.10 * scale)).clamp(max=1)
+    shade = (1 - 0.50 * under) * (1 - 0.22 * near) * (0.62 + 0.38 * narrow)
+    shade = torch.lerp(shade[:, None], torch.ones_like(shade[:, None]), fresh)
+    return picture * shade
+
+
+def read_zero(tile: Tensor, box: Box, x: Tensor, y: Tensor) -> Tensor:
+    """As `read_tile`, but nothing outside of the tile."""
+    import torch.nn.functional as F
+
+    height, width = tile.shape[1:]
+    x, y = torch.broadcast_tensors(x, y)
+    grid = torch.stack([(2 * (x - box[0]) + 1) / width - 1, (2 * (y - box[1]) + 1) / height - 1], -1)
+    source = tile[None].expand(len(grid), -1, -1, -1)
+    return F.grid_sample(source, grid.to(tile.dtype), "bilinear", "zeros", align_corners=False)
+
+
+__all__ = ["Inside", "Own", "inside_of", "lip_tables", "look_inside", "read_tile"]

@@ -1,0 +1,154 @@
+"""Relighting: how bright each place of the skin becomes when its surface tilts.
+
+The light is read off the picture (least squares of its brightness on the mesh's normals), the surface is the mesh's
+own relief, and the change is a ratio, so the picture's own colours and texture stay:
+out = in · (a + n₁·l) / (a + n₀·l) · e^hollow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .canonical import Canonical
+from .colours import luminance, sampled
+from .relief import Relief, relief
+from .topology import SKIN
+
+FINEST = 72.0  # pixels of the maps to an eye distance
+AMBIENT = 0.55
+_REACH = ((-1.35, -1.35), (1.35, 2.0))
+_DEEPEST, _BRIGHTEST = -0.75, 0.32
+_PLAIN_LIGHT = (0.0, -0.45, -0.89)
+
+
+def light_of(picture: Tensor, points: Tensor, face: Canonical) -> Tensor:
+    """The direction to the light in the face's canonical axes, [3], unit length.
+
+    Brightness at the mesh's points is taken for c + l·n; the answer is drawn towards a light from above and in front,
+    by as much as the picture says little.
+    """
+    normals, _ = mesh_normals(face)
+    bright = luminance(sampled(picture, points[:SKIN, :2]))
+    facing = normals[:, 2] < -0.35
+    value = bright / bright[facing].mean().clamp(min=1)
+    # The middle half: brows, eyes, lips, highlights and hair say nothing of the light.
+    low, high = value[facing].quantile(0.2), value[facing].quantile(0.95)
+    use = facing & (value >= low) & (value <= high)
+    basis = torch.cat([normals[use], torch.ones(int(use.sum()), 1)], 1)
+    prior = torch.tensor([*_PLAIN_LIGHT, 0.0]) * 0.45
+    weight = 0.10 * len(basis) * torch.diag(torch.tensor([1.0, 1.0, 1.0, 0.01]))
+    found = torch.linalg.solve(
+        basis.T @ basis + weight, basis.T @ value[use] + weight @ prior
+    )[:3]
+    found[2] = found[2].clamp(max=-0.15)
+    return found / found.norm().clamp(min=1e-6)
+
+
+def mesh_normals(face: Canonical) -> tuple[Tensor, Tensor]:
+    """(unit normals [468, 3], points [468, 3]) of the skin, from a plane through each point's neighbours."""
+    points = face.points[:SKIN]
+    near = torch.cdist(points, points).topk(9, largest=False).indices
+    around = points[near] - points[near].mean(1, keepdim=True)
+    _, vectors = torch.linalg.eigh(around.transpose(1, 2) @ around)
+    normals = vectors[:, :, 0]
+    away = points - torch.tensor([0.0, 0.6, 1.2])
+    normals = normals * torch.sign((normals * away).sum(1, keepdim=True))
+    return normals, points
+
+
+@dataclass(frozen=True, eq=False)
+class Shading:
+    """Maps over a box of the picture, in the picture's own place (they are warped with the skin).
+
+    names: of the actions. slopes: [K, 2, h, w], change of the surface's gradient. hollow: [K, h, w]. gradient:
+    [2, h, w], of the surface at rest. box: (x0, y0, x1, y1) pixels. light: [3].
+    """
+
+    names: tuple[str, ...]
+    slopes: Tensor
+    hollow: Tensor
+    gradient: Tensor
+    cover: Tensor
+    box: tuple[float, float, float, float]
+    light: Tensor
+
+    def to(self, device: torch.device) -> Shading:
+        moved = {
+            name: getattr(self, name).to(device)
+            for name in ("slopes", "hollow", "gradient", "cover", "light")
+        }
+        return replace(self, **moved)
+
+    def maps(self, amounts: Tensor, slopes: Tensor | None = None) -> Tensor:
+        """log of the brightness' ratio, [T, 1, h, w], for amounts [T, K] of the actions.
+
+        slopes: [T, 2, h, w], further change of the gradient, from the mesh's own depth.
+        """
+        frames, (height, width) = len(amounts), self.gradient.shape[1:]
+        change = (amounts @ self.slopes.flatten(1)).reshape(frames, 2, height, width)
+        if slopes is not None:
+            change = change + slopes
+        hollow = (amounts @ self.hollow.flatten(1)).reshape(frames, height, width)
+        ratio = torch.log(self._lit(self.gradient[None] + change) / self._lit(self.gradient[None]))
+        result = (ratio + hollow).clamp(_DEEPEST, _BRIGHTEST) * self.cover
+        return result[:, None]
+
+    def _lit(self, gradient: Tensor) -> Tensor:
+        """a + (1 - a) n·l of a surface with gradient [T, 2, h, w] of its height towards the viewer."""
+        length = torch.sqrt(1 + gradient.square().sum(1))
+        facing = (-gradient[:, 0] * self.light[0] - gradient[:, 1] * self.light[1] - self.light[2]) / length
+        # Soft at the terminator: skin scatters light into its own shadow.
+        return AMBIENT + (1 - AMBIENT) * F.softplus(facing, beta=6.0)
+
+
+def shading(face: Canonical, picture: Tensor, points: Tensor, relief_at: Tensor | None = None) -> Shading:
+    """The maps of a face in a picture [3, H, W] with mesh [468, 2 or 3]."""
+    (left, top), (right, bottom) = _REACH
+    per = min(FINEST, face.scale)
+    # Boxes in the picture's plane: the face is turned in it, so take what its corners reach.
+    corners = torch.tensor([(x, y, 0.0) for x in (left, right) for y in (top, bottom)])
+    placed = face.project(corners) / face.scale
+    low, high = placed.amin(0), placed.amax(0)
+    width, height = (max(8, int((h - l) * per)) for l, h in zip(low.tolist(), high.tolist(), strict=True))
+    xs = low[0] + (torch.arange(width) + 0.5) * (high[0] - low[0]) / width
+    ys = low[1] + (torch.arange(height) + 0.5) * (high[1] - low[1]) / height
+    places = torch.stack(torch.meshgrid(xs, ys, indexing="xy"), -1)
+    drawn: Relief = relief(face, places)
+    step = (float((high[0] - low[0]) / width), float((high[1] - low[1]) / height))
+    slopes = torch.stack([_gradient(h, step) for h in drawn.height])
+    rest = _rest_height(face, places)
+    gradient = _gradient(rest, step)
+    steep = gradient.square().sum(0).sqrt()
+    cover = (1.6 - steep).clamp(0, 1)  # near the outline the surface is seen edge-on, and maps end
+    edge = torch.minimum(
+        torch.minimum(xs - low[0], high[0] - xs)[None], torch.minimum(ys - low[1], high[1] - ys)[:, None]
+    )
+    cover = cover * (edge / 0.15).clamp(0, 1)
+    centre = face.centre[:2]
+    box = (
+        float(centre[0] + face.scale * low[0]),
+        float(centre[1] + face.scale * low[1]),
+        float(centre[0] + face.scale * high[0]),
+        float(centre[1] + face.scale * high[1]),
+    )
+    light = face.axes @ light_of(picture, points, face)  # in the picture's axes, like the maps
+    return Shading(drawn.names, slopes, drawn.hollow, gradient, cover, box, light)
+
+
+def _rest_height(face: Canonical, places: Tensor) -> Tensor:
+    """Height of the face towards the viewer, over places in eye distances, [h, w]."""
+    from .spline import thin_plate
+
+    placed = (face.points[:SKIN] @ face.axes.T)
+    height = -placed[:, 2:]
+    return thin_plate(placed[:, :2], height, places.reshape(-1, 2), 5e-3).reshape(places.shape[:2])
+
+
+def _gradient(height: Tensor, step: tuple[float, float]) -> Tensor:
+    """[2, h, w], along x and y."""
+    dy, dx = torch.gradient(height)
+    return torch.stack([dx / step[0], dy / step[1]])

@@ -1,0 +1,421 @@
+"""A rigged portrait: any face, photograph or painting, moved by tracks of facial parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from comfy_api.latest import io, ui
+from torch import Tensor
+
+from ..eadnet.driving.curves import track_picture
+from ..eadnet.driving.idle import Idle
+from ..eadnet.driving.portrait import MOST_FACES, find_portrait_face
+from ..eadnet.driving.speech import (
+    FPS,
+    bundled_reader,
+    check_preset,
+    performance_scene,
+    read_performance,
+    with_idle_motion,
+)
+from ..eadnet.driving.video import track_from_video
+from ..eadnet.errors import InputError
+from ..eadnet.faces.crops import check_pictures
+from ..eadnet.faces.detectors import DETECTORS
+from ..eadnet.faces.landmarker import FaceLandmarker
+from ..eadnet.media.audio import RATE, num_frames, to_mono_16k
+from ..eadnet.media.speech import SpeechInMemory
+from ..eadnet.rendering import Networks, RenderSettings
+from ..eadnet.rig.preview import preview
+from ..eadnet.rig.rig import Rig
+from ..eadnet.rig.track import Track
+from . import host
+from .checks import checked
+from .footage import opened
+from .latents import decode_crops, encode_crops
+from .node import Node
+from .notes import with_notes
+from .sampling import Watcher
+from .sockets import audio_of
+from .types import (
+    AudioEncoder,
+    DiffusionModel,
+    Emotion,
+    EmotionTokens,
+    Expression,
+    FaceRig,
+    GraphSmoother,
+    Model,
+    Smoother,
+    schema,
+)
+
+
+class EADNetFaceRig(Node):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="EADNetFaceRig",
+            display_name="EAD-Net Face Rig",
+            description="Finds the face of a portrait (photograph, painting, render or drawing) and makes it "
+            "movable: brows, lids, eyes, mouth and head, at the picture's own resolution.",
+            search_aliases=[
+                "portrait",
+                "photo",
+                "talking head",
+                "face rig",
+                "animate photo",
+                "live portrait",
+            ],
+            inputs=[
+                io.Image.Input("image", tooltip="The portrait. Of several images the first is used."),
+                io.Int.Input(
+                    "index",
+                    default=0,
+                    min=0,
+                    max=MOST_FACES - 1,
+                    tooltip="Which of several faces: 0 is the largest, 1 the second largest.",
+                ),
+                io.Float.Input(
+                    "calm",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How far the portrait's own expression is taken back: raise it for a portrait "
+                    "that smiles or whose mouth is open.",
+                ),
+            ],
+            outputs=[
+                FaceRig.Output(display_name="rig", tooltip="For EAD-Net Render Rig."),
+                io.Image.Output(
+                    display_name="preview", tooltip="The portrait with the face mesh that was found."
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    @checked
+    def execute(cls, image: Tensor, index: int, calm: float) -> io.NodeOutput:
+        check_pictures(image[:1])
+        picture = (image[0].float().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
+        colour = picture[..., :3] if picture.shape[-1] >= 3 else picture[..., :1].expand(-1, -1, 3)
+        folders = host.face_folders()
+        face = find_portrait_face(colour.numpy(), DETECTORS["landmarks"].find(folders), folders, index)
+        points = torch.from_numpy(face.points)
+        rig = Rig.build(picture, points, shapes=face.blendshapes, calm=calm, device=host.compute_device())
+        drawn = preview(colour, points)[None].float() / 255
+        return with_notes(cls, rig, drawn, notes=rig.notes, shown=ui.PreviewImage(drawn, cls=cls))
+
+
+class EADNetExpressionFromSpeech(Node):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="EADNetExpressionFromSpeech",
+            display_name="EAD-Net Expression from Speech",
+            description="Generates what a face does while it says the audio with the emotion: the expression "
+            "of every frame, for EAD-Net Render Rig. Blinks, glances and head motion are added.",
+            search_aliases=["talking head", "lip sync", "audio to expression", "speech to face", "emotion"],
+            inputs=[
+                Model.Input("model", tooltip="The bundled mini, from EAD-Net Load Checkpoint."),
+                io.Vae.Input("vae", tooltip="From the same loader."),
+                AudioEncoder.Input("audio_encoder", tooltip="From the same loader."),
+                io.Audio.Input("audio", tooltip="The speech, of any length and sample rate."),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="Random seed of the expression, the blinks and the head motion.",
+                ),
+                io.Float.Input(
+                    "blinks",
+                    default=18.0,
+                    min=0.0,
+                    max=120.0,
+                    step=1.0,
+                    tooltip="Blinks per minute. People blink about 10 to 30 times.",
+                ),
+                io.Float.Input(
+                    "gaze",
+                    default=1.0,
+                    min=0.0,
+                    max=3.0,
+                    step=0.1,
+                    tooltip="How far the eyes wander. 0 keeps them straight.",
+                ),
+                io.Float.Input(
+                    "head_motion",
+                    default=1.0,
+                    min=0.0,
+                    max=3.0,
+                    step=0.1,
+                    tooltip="How far the head sways and nods. 0 keeps it still.",
+                ),
+                io.MultiType.Input(
+                    "emotion",
+                    types=[Emotion, io.Conditioning],
+                    optional=True,
+                    tooltip="From EAD-Net Encode Emotion or EAD-Net Emotion Timeline.",
+                ),
+                Smoother.Input("tfrm", optional=True, tooltip="Temporal smoother, from the same loader."),
+            ],
+            outputs=[
+                Expression.Output(display_name="expression", tooltip="For EAD-Net Render Rig."),
+                io.Image.Output(
+                    display_name="curves", tooltip="The expression over time, for Preview Image."
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    @checked
+    def execute(
+        cls,
+        model: DiffusionModel,
+        vae: io.Vae.Type,
+        audio_encoder: host.Network,
+        audio: dict[str, Any],
+        seed: int,
+        blinks: float,
+        gaze: float,
+        head_motion: float,
+        emotion: Any = None,
+        tfrm: GraphSmoother | None = None,
+    ) -> io.NodeOutput:
+        info = model.info
+        check_preset(info.preset)
+        heard = audio_of(audio)
+        speech = SpeechInMemory(to_mono_16k(heard.waveform, heard.rate))
+        frames = num_frames(speech.samples / RATE, FPS)
+        if frames == 0:
+            raise InputError("The audio is shorter than half a frame: use longer audio.")
+        feeling = None if emotion is None else EmotionTokens.of(emotion)
+        settings = RenderSettings(seed=seed)
+        reader = bundled_reader()
+        scene = performance_scene(
+            reader,
+            speech,
+            frames,
+            info.mask_region,
+            settings,
+            None if feeling is None else feeling.tokens,
+            None if feeling is None else feeling.null,
+        )
+        smoother: Any = None if tfrm is None else host.OnDemand(tfrm.network)
+        networks = Networks(
+            unet=host.OnDemand(model.network),
+            audio_encoder=audio_encoder.use(),
+            tfrm=smoother,
+            encode=lambda crops: encode_crops(vae, crops),
+            decode=lambda latents: decode_crops(vae, latents),
+            identity=(),
+        )
+        watcher = Watcher(info, cls.hidden.unique_id)
+        track = read_performance(
+            networks,
+            scene,
+            settings.sampling(info),
+            reader,
+            on_progress=lambda now: watcher(
+                now.done, now.total, None if now.sampling is None else now.sampling.denoised
+            ),
+        )
+        track = with_idle_motion(track, seed, Idle(blinks, gaze, head_motion), speech)
+        return _with_curves(cls, track)
+
+
+class EADNetExpressionFromVideo(Node):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="EADNetExpressionFromVideo",
+            display_name="EAD-Net Expression from Video",
+            description="Reads the expression of a face in a video, frame by frame, so that it moves another "
+            "portrait.",
+            search_aliases=["driving video", "face capture", "motion capture", "live portrait", "puppet"],
+            inputs=[
+                io.MultiType.Input(
+                    "images",
+                    types=[io.Image, io.Video],
+                    tooltip="The driving video: a VIDEO (Load Video), or an IMAGE with its frames.",
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=25.0,
+                    min=1.0,
+                    max=120.0,
+                    step=0.01,
+                    tooltip="Frames per second of an IMAGE. A VIDEO keeps its own frame rate.",
+                ),
+                io.Float.Input(
+                    "head_motion",
+                    default=1.0,
+                    min=0.0,
+                    max=3.0,
+                    step=0.1,
+                    tooltip="How far the head's turns are taken over. 0 keeps the head still.",
+                ),
+            ],
+            outputs=[
+                Expression.Output(display_name="expression", tooltip="For EAD-Net Render Rig."),
+                io.Image.Output(
+                    display_name="curves", tooltip="The expression over time, for Preview Image."
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    @checked
+    def execute(cls, images: Any, fps: float, head_motion: float) -> io.NodeOutput:
+        landmarker = FaceLandmarker(host.face_task_path(), blendshapes=True, device=host.compute_device())
+        with opened(images) as footage:
+            progress = host.NodeProgress(footage.count, cls.hidden.unique_id)
+
+            def frames() -> Any:
+                for number in range(footage.count):
+                    yield footage.one(number)
+                    progress.update(number + 1)
+
+            rate = float(getattr(footage.source, "fps", fps))
+            track = track_from_video(frames(), rate, landmarker, head_motion)
+        return _with_curves(cls, track)
+
+
+_EDITS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("mouth", ("mouth",), "Mouth and jaw: how far they open and move."),
+    ("smile", ("smile",), "Smile and its opposite."),
+    ("brows", ("brows",), "Brows, up and down."),
+    ("lids", ("lids",), "Lids, wider and narrower. Blinks are apart."),
+    ("blink", ("blink",), "How far blinks close the eyes. 0 is none."),
+    ("gaze", ("gaze",), "Eye movements."),
+    ("head", ("head",), "Head motion."),
+    ("emotion", ("emotion",), "Everything that speech does not use: the strength of the emotion."),
+)
+
+
+class EADNetEditExpression(Node):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="EADNetEditExpression",
+            display_name="EAD-Net Edit Expression",
+            description="Strengthens or weakens parts of an expression, and adds constants by name.",
+            search_aliases=["expression editor", "emotion strength", "mouth openness", "blink rate"],
+            inputs=[
+                Expression.Input("expression", tooltip="From EAD-Net Expression from Speech or from Video."),
+                *(
+                    io.Float.Input(
+                        name, default=1.0, min=0.0, max=3.0, step=0.05, tooltip=f"{help} 1 is as it is."
+                    )
+                    for name, _, help in _EDITS
+                ),
+                io.String.Input(
+                    "add",
+                    default="",
+                    multiline=True,
+                    placeholder="smile 0.2\ngaze_x -0.1",
+                    tooltip="Constants to add, one a line: a parameter or group, and a number.",
+                ),
+                Expression.Input(
+                    "mouth_from",
+                    optional=True,
+                    tooltip="Takes mouth and jaw from this expression instead, for instance from speech.",
+                ),
+            ],
+            outputs=[
+                Expression.Output(display_name="expression", tooltip="For EAD-Net Render Rig."),
+                io.Image.Output(
+                    display_name="curves", tooltip="The expression over time, for Preview Image."
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    @checked
+    def execute(
+        cls, expression: Track, add: str, mouth_from: Track | None = None, **amounts: float
+    ) -> io.NodeOutput:
+        track = expression
+        if mouth_from is not None:
+            track = track.replaced(mouth_from.resampled(track.fps), groups=("mouth",))
+        multiply = {name: amount for name, amount in amounts.items() if amount != 1}
+        return _with_curves(cls, track.edited(multiply=multiply, add=_constants(add)))
+
+
+class EADNetRenderRig(Node):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="EADNetRenderRig",
+            display_name="EAD-Net Render Rig",
+            description="Renders the portrait with an expression, at its own resolution: the frames of a "
+            "talking video. What does not move stays as it is.",
+            search_aliases=["animate portrait", "talking photo", "warp", "render face"],
+            inputs=[
+                FaceRig.Input("rig", tooltip="From EAD-Net Face Rig."),
+                Expression.Input(
+                    "expression", tooltip="From EAD-Net Expression from Speech, from Video, or edited."
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=25.0,
+                    min=1.0,
+                    max=120.0,
+                    step=0.01,
+                    tooltip="Frames per second of the result. Use the same value in Create Video.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="images", tooltip="The frames, for Create Video."),
+                io.Float.Output(display_name="fps", tooltip="Frames per second, for Create Video."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    @checked
+    def execute(cls, rig: Rig, expression: Track, fps: float) -> io.NodeOutput:
+        track = expression.resampled(fps)
+        if not len(track):
+            raise InputError("The expression has no frames: connect one from EAD-Net Expression from Speech.")
+        progress = host.NodeProgress(len(track), cls.hidden.unique_id)
+        height, width = rig.size
+        images: Tensor | None = None
+        done = 0
+        for piece in rig.render(track):
+            if images is None:  # written in place: joining parts would hold everything twice
+                images = torch.empty(len(track), height, width, piece.shape[-1], device=host.result_device())
+            images[done : done + len(piece)] = piece.to(images.device).float() / 255
+            done += len(piece)
+            progress.update(done)
+        return with_notes(cls, images, fps, notes=rig.notes)
+
+
+def _constants(text: str) -> dict[str, float]:
+    """Lines of a name and a number."""
+    added: dict[str, float] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.replace(":", " ").replace("=", " ").split()
+        if not words:
+            continue
+        try:
+            (name, value), amount = words, float(words[-1])
+        except ValueError:
+            raise InputError(f"add, line {number}: write a name and a number, like 'smile 0.2'.") from None
+        if not -1 <= amount <= 1:
+            raise InputError(f"add, line {number}: {name} is {value}; use a number from -1 to 1.")
+        added[name] = added.get(name, 0.0) + amount
+    return added
+
+
+def _with_curves(node: type[io.ComfyNode], track: Track) -> io.NodeOutput:
+    curves = torch.from_numpy(track_picture(track))[None]
+    return io.NodeOutput(track, curves, ui=ui.PreviewImage(curves, cls=node))
