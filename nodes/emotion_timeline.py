@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..eadnet.media.audio import RATE, to_mono_16k
 from ..eadnet.media.curves import curve_picture
 from . import host
 from .checks import checked
+from .notes import with_notes
 from .sockets import audio_of
 from .types import Emotion, EmotionTokens, TextEncoder, schema
 
@@ -113,6 +115,7 @@ class EADNetEmotionTimeline(io.ComfyNode):
                     tooltip="Plot of each text's weight over time and, in white, the strength.",
                 ),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -131,20 +134,24 @@ class EADNetEmotionTimeline(io.ComfyNode):
         keys = parse_timeline(timeline, frame_count / fps)
         texts = [key.text for key in keys]
         weights = key_weights(keys, frame_count, fps, cross_fade, ease)
-        gain = _loudness(audio, frame_count, fps, from_loudness)
+        gain, notes = _loudness(audio, frame_count, fps, from_loudness)
         null, *encoded = same_length(host.encode_texts(text_encoder, ["", *texts]))
         tokens = timeline_tokens(keys, weights, torch.stack(encoded), null, gain)
         strength = frame_strength(keys, weights) * (1 if gain is None else gain)
         picture = torch.from_numpy(curve_picture(weights, strength, texts, fps))
-        return io.NodeOutput(EmotionTokens(tokens, null), picture[None])
+        return with_notes(cls, EmotionTokens(tokens, null), picture[None], notes=notes)
 
 
-def _loudness(audio: Any, frame_count: int, fps: float, amount: float) -> np.ndarray | None:
-    """The gain of the emotion from the loudness of every frame [T]; None where loudness is not used."""
+def _loudness(
+    audio: Any, frame_count: int, fps: float, amount: float
+) -> tuple[np.ndarray | None, Sequence[str]]:
+    """The gain of the emotion from the loudness of every frame [T], None where loudness is not used; notes on
+    the recording.
+    """
     if amount == 0:
-        return None
+        return None, ()
     recording = audio_of(
         audio, advice="from_loudness needs the speech: connect audio, or set from_loudness to 0"
     )
     speech = to_mono_16k(recording.waveform, recording.rate)
-    return speech_gain(speech, RATE, frame_count, fps, amount)
+    return speech_gain(speech, RATE, frame_count, fps, amount), recording.notes

@@ -26,6 +26,7 @@ from . import host
 from .checks import checked
 from .footage import opened
 from .latents import decode_crops, encode_crops
+from .notes import with_notes
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
 from .sockets import audio_of
 from .types import (
@@ -249,7 +250,9 @@ class EADNetRenderVideo(io.ComfyNode):
                 ),
             )
             path, saved = host.save_video(unfinished, filename_prefix, *size)
-        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=ui.PreviewVideo([saved]))
+            notes = sources.notes(speech)
+        film = InputImpl.VideoFromFile(str(path))
+        return with_notes(cls, film, notes=notes, shown=ui.PreviewVideo([saved]))
 
 
 def _networks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
@@ -28,6 +29,7 @@ from ..media.images import read_image
 from ..media.lengths import Length, choose_length
 from ..media.reader import Pictures, PicturesInMemory, VideoReader
 from ..media.sequence import ImageSequence
+from ..media.silence import speech_notes
 from ..media.sound import Sound, SoundFile, SoundInMemory
 from ..media.speech import Speech, SpeechFile, SpeechInMemory, record_speech
 from .model import Model
@@ -35,6 +37,8 @@ from .photograph import warn_of_photograph
 from .progress import OnProgress, StageProgress
 from .scene import Scene
 from .settings import RenderSettings
+
+logger = logging.getLogger(__name__)
 
 # Seconds by which the sound of a video may outlast its pictures without having anything to say.
 _PADDING = 0.15
@@ -62,6 +66,12 @@ class Sources:
             mode = "cut_off"
         available = None if self.is_portrait else self.pictures.count
         return choose_length(mode, seconds, self.pictures.fps, available)
+
+    def notes(self, speech: SpeechFile) -> list[str]:
+        """What the user should know about the pictures, the recording and its speech; it grows while pictures
+        are read.
+        """
+        return [*self.pictures.notes, *self.sound.notes, *speech.notes]
 
     def scene(
         self,
@@ -95,10 +105,12 @@ class Sources:
 @contextmanager
 def speech_of(sound: Sound, folder: str | os.PathLike[str] | None = None) -> Iterator[SpeechFile]:
     """The speech at 16 kHz, kept in a temporary file meanwhile (64 kB per second), by default in the
-    system's folder for such files.
+    system's folder for such files. It is listened to: where there is none, its notes say so.
     """
     with tempfile.TemporaryDirectory(prefix="eadnet-", dir=folder) as place:
-        yield record_speech(sound, Path(place) / "speech.f32")
+        speech = record_speech(sound, Path(place) / "speech.f32")
+        speech.notes.extend(speech_notes(speech))
+        yield speech
 
 
 @contextmanager
@@ -127,6 +139,8 @@ def open_scene(
     with ExitStack() as stack:
         sources = _open_files(stack, audio, portrait, video, settings.fps or info.fps)
         speech = stack.enter_context(speech_of(sources.sound))
+        for note in sources.notes(speech):
+            logger.warning(note)
         length = sources.length(settings.length, speech.seconds)
         track = None
         if detector is not None and not sources.is_portrait:
