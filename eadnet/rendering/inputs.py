@@ -29,6 +29,7 @@ from ..media.images import read_image
 from ..media.lengths import Length, choose_length
 from ..media.reader import Pictures, PicturesInMemory, VideoReader
 from ..media.sequence import ImageSequence
+from ..media.silence import speech_notes
 from ..media.sound import Sound, SoundFile, SoundInMemory
 from ..media.speech import Speech, SpeechFile, SpeechInMemory, record_speech
 from ..media.watched import WatchedPictures, WatchedSound
@@ -76,6 +77,12 @@ class Sources:
             self, pictures=WatchedPictures(self.pictures, check), sound=WatchedSound(self.sound, check)
         )
 
+    def notes(self, speech: SpeechFile) -> list[str]:
+        """What the user should know about the pictures, the recording and its speech; it grows while pictures
+        are read.
+        """
+        return [*self.pictures.notes, *self.sound.notes, *speech.notes]
+
     def scene(
         self,
         speech: Speech,
@@ -108,10 +115,12 @@ class Sources:
 @contextmanager
 def speech_of(sound: Sound, folder: str | os.PathLike[str] | None = None) -> Iterator[SpeechFile]:
     """The speech at 16 kHz, kept in a temporary file meanwhile (64 kB per second), by default in the
-    system's folder for such files.
+    system's folder for such files. It is listened to: where there is none, its notes say so.
     """
     with tempfile.TemporaryDirectory(prefix="eadnet-", dir=folder) as place:
-        yield record_speech(sound, Path(place) / "speech.f32")
+        speech = record_speech(sound, Path(place) / "speech.f32")
+        speech.notes.extend(speech_notes(speech))
+        yield speech
 
 
 @contextmanager
@@ -140,6 +149,8 @@ def open_scene(
     with ExitStack() as stack:
         sources = _open_files(stack, audio, portrait, video, settings.fps, info.fps)
         speech = stack.enter_context(speech_of(sources.sound))
+        for note in sources.notes(speech):
+            logger.warning(note)
         length = sources.length(settings.length, speech.seconds)
         track = None
         if detector is not None:

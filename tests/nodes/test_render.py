@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,54 @@ def test_a_video_is_read_by_frames_and_speaks_with_its_own_sound(
     assert len(video.get_components().images) == 10
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_video_in_memory_is_rendered_as_its_frames_are(
+    render: Any, before_encoding: list[np.ndarray], speech: Any, channels: int
+) -> None:
+    """Create Video's frames go to no encoder first, whose 4:2:0 has no odd sides; beside the generated part
+    they are the very pixels."""
+    from comfy_api.latest import InputImpl, Types
+
+    images = (
+        torch.rand(10, 41, 41, channels, generator=torch.Generator().manual_seed(1)).mul(255).round() / 255
+    )
+    if channels == 4:
+        images[..., 3] = 1
+    parts = Types.VideoComponents(images=images, frame_rate=Fraction(25), audio=speech(0.4))
+    made = render(source=InputImpl.VideoFromComponents(parts))
+    given = list(before_encoding)
+    before_encoding.clear()
+    render(source=images[..., :3], audio=speech(0.4))
+    assert len(given) == 10 and np.array_equal(np.stack(given), np.stack(before_encoding))
+    assert made.get_components().audio is not None
+
+
+def test_a_video_in_memory_without_sound_asks_for_it(
+    render: Any, picture: Any, input_error: type[Exception]
+) -> None:
+    from comfy_api.latest import InputImpl, Types
+
+    silent = InputImpl.VideoFromComponents(Types.VideoComponents(images=picture, frame_rate=Fraction(25)))
+    with pytest.raises(input_error, match="audio input is empty: connect the speech"):
+        render(source=silent)
+
+
+@pytest.mark.parametrize("rate", [16000.0, np.int64(16000), torch.tensor(16000)], ids=repr)
+def test_a_rate_of_any_kind_of_number_renders(render: Any, picture: Any, speech: Any, rate: Any) -> None:
+    waveform = speech(0.08)["waveform"].requires_grad_()
+    assert saved(render(source=picture, audio={"waveform": waveform, "sample_rate": rate})).is_file()
+
+
+def test_a_recording_without_speech_is_said_in_the_node(nodes: Any, loaded: Any, picture: Any) -> None:
+    parts = {"model": loaded.model, "vae": loaded.vae, "audio_encoder": loaded.audio_encoder}
+    silence = {"waveform": torch.zeros(1, 1, 3200), "sample_rate": 16000}
+    node = nodes.EADNetRenderVideo.PREPARE_CLASS_CLONE({})
+    output = node.EXECUTE_NORMALIZED(**{**SETTINGS, **parts, "source": picture, "audio": silence})
+    assert "No speech was found in the recording" in output.ui["text"][0]
+    assert output.ui["images"][0]["filename"].endswith(".mp4")
+
+
 class Cut:
     """A VIDEO of newer ComfyUI versions that stands for a part of its file."""
 
@@ -300,6 +349,13 @@ def test_a_broken_off_video_continues(
 
 
 class TestInput:
+    @pytest.mark.parametrize("prefix", ["../out", "a/../../out", "/etc/out", "x" * 300])
+    def test_a_place_that_cannot_be_is_refused_before_anything_starts(
+        self, render: Any, input_error: type[Exception], prefix: str
+    ) -> None:
+        with pytest.raises(input_error, match="filename_prefix"):
+            render(source=None, filename_prefix=prefix)
+
     def test_no_sound_is_named(self, render: Any, picture: Any, input_error: type[Exception]) -> None:
         with pytest.raises(input_error, match="audio input is empty: connect the speech"):
             render(source=picture)
