@@ -31,9 +31,7 @@ from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackA
 
 logger = logging.getLogger(__name__)
 
-_CHUNK = (
-    16  # frames that are cropped or composited between two looks at Cancel; fewer of large ones
-)
+_CHUNK = 16  # frames that are cropped or composited between two looks at Cancel; fewer of large ones
 _CHUNK_PIXELS = 40_000_000
 
 
