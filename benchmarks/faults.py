@@ -4,9 +4,9 @@
     python -m benchmarks.faults --only library
 
 A case is "right" when in the end the video has the bytes of an undisturbed render, "lost" when finished
-groups of frames were rendered again, "wrong" when it has other bytes or success was said without a video, and
-"left over" when files beside the videos remain. Of a case that is cancelled on a server, the seconds until the
-prompt ended count, too. The library's cases run in forks of this process, the servers' on real servers.
+groups of frames were rendered again, "wrong" when it has other bytes or success was said without a video,
+and "left over" when files beside the videos remain. Of a case that is cancelled on a server, the seconds
+until the prompt ended count, too. The library's cases run in forks of this process, the others on servers.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from ..eadnet.media.audio import num_frames, to_mono_16k
 from ..eadnet.media.silence import fade_to_silence, silence_tokens, speech_gate
 from ..eadnet.media.speech import SpeechInMemory
 from . import host
-from .checks import check_widgets
+from .checks import checked
+from .sockets import audio_of
 from .types import Audio, AudioEncoder, AudioTokens, schema
 
 logger = logging.getLogger(__name__)
@@ -65,25 +66,21 @@ class EADNetAudioEncode(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         audio_encoder: host.Network,
-        audio: dict[str, Any] | None,
+        audio: Any,
         fps: float,
         silence_gate: bool = True,
     ) -> io.NodeOutput:
-        check_widgets(cls, fps=fps)
-        if audio is None:
-            raise InputError(
-                "The audio input is empty: the loaded file has no audio track. Choose one that has."
-            )
-        waveform, rate = audio["waveform"], audio["sample_rate"]
-        speech = to_mono_16k(waveform, rate)
-        seconds = waveform.shape[-1] / rate
-        frames = num_frames(seconds, fps)
+        recording = audio_of(audio, "audio", "the loaded file has no audio track, choose one that has")
+        speech = to_mono_16k(recording.waveform, recording.rate)
+        frames = num_frames(recording.seconds, fps)
         if frames == 0:
             raise InputError(
-                f"The audio lasts {seconds:.3f} s, less than half a frame at {fps:g} fps: use longer audio."
+                f"The audio lasts {recording.seconds:.3f} s, less than half a frame at {fps:g} fps: use "
+                "longer audio."
             )
         if float(speech.abs().max()) < _SILENCE:
             logger.warning("The audio is silent: there is no speech for the lips to follow.")

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..eadnet.captions.timeline import same_length
 from . import host
-from .checks import check_widgets
+from .checks import checked
 from .types import Emotion, EmotionTokens, TextEncoder, schema
 
 
@@ -61,8 +61,8 @@ class EADNetEmotionEncode(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, text_encoder: Any, text: str, strength: float = 1.0) -> io.NodeOutput:
-        check_widgets(cls, strength=strength)
         null, tokens = same_length(host.encode_texts(text_encoder, ["", text]))
         emotion = EmotionTokens(tokens if strength == 1 else torch.lerp(null, tokens, strength), null)
         return io.NodeOutput(emotion, emotion.conditioning())

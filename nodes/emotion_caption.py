@@ -19,8 +19,8 @@ from ..eadnet.captions.schema import EMOTIONS
 from ..eadnet.captions.words import sentence
 from ..eadnet.errors import InputError
 from . import host
-from .checks import check_widgets
-from .types import FaceLandmarks, schema
+from .checks import checked
+from .types import FaceLandmarks, FileChoice, schema
 
 BACKENDS = ["template", "measured", "local model", "endpoint"]
 PHRASINGS = ["written anew", "as it came"]
@@ -96,7 +96,7 @@ class EADNetEmotionCaption(io.ComfyNode):
                     tooltip="Number of frames, evenly spaced over the clip, that are analysed. Each costs a "
                     "language model memory and time.",
                 ),
-                io.Combo.Input(
+                FileChoice(
                     "model",
                     options=host.captioner_names(),
                     default=host.NONE,
@@ -161,6 +161,7 @@ class EADNetEmotionCaption(io.ComfyNode):
         return "" if model == host.NONE else host.captioner_fingerprint(model)
 
     @classmethod
+    @checked
     def execute(
         cls,
         backend: str,
@@ -177,9 +178,6 @@ class EADNetEmotionCaption(io.ComfyNode):
         images: torch.Tensor | None = None,
         face_landmarks: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
-        check_widgets(
-            cls, backend=backend, emotion=emotion, intensity=intensity, phrasing=phrasing, timeout=timeout
-        )
         if backend == "template":
             made = Captioned(template.describe(emotion, intensity, seed, features), "template")
         elif backend == "measured" and face_landmarks is not None:

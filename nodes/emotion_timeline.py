@@ -17,11 +17,11 @@ from ..eadnet.captions.timeline import (
     same_length,
     timeline_tokens,
 )
-from ..eadnet.errors import InputError
 from ..eadnet.media.audio import RATE, to_mono_16k
 from ..eadnet.media.curves import curve_picture
 from . import host
-from .checks import check_widgets
+from .checks import checked
+from .sockets import audio_of
 from .types import Emotion, EmotionTokens, TextEncoder, schema
 
 EXAMPLE = "0.0 calm\n1.5 happy, a broad smile, 0.7\n3.0 furious, brows pulled down, lips pressed"
@@ -116,6 +116,7 @@ class EADNetEmotionTimeline(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         text_encoder: Any,
@@ -125,9 +126,8 @@ class EADNetEmotionTimeline(io.ComfyNode):
         cross_fade: float,
         ease: str,
         from_loudness: float,
-        audio: dict[str, Any] | None = None,
+        audio: Any = None,
     ) -> io.NodeOutput:
-        check_widgets(cls, fps=fps, cross_fade=cross_fade, ease=ease, from_loudness=from_loudness)
         keys = parse_timeline(timeline, frame_count / fps)
         texts = [key.text for key in keys]
         weights = key_weights(keys, frame_count, fps, cross_fade, ease)
@@ -139,11 +139,12 @@ class EADNetEmotionTimeline(io.ComfyNode):
         return io.NodeOutput(EmotionTokens(tokens, null), picture[None])
 
 
-def _loudness(audio: dict[str, Any] | None, frame_count: int, fps: float, amount: float) -> np.ndarray | None:
+def _loudness(audio: Any, frame_count: int, fps: float, amount: float) -> np.ndarray | None:
     """The gain of the emotion from the loudness of every frame [T]; None where loudness is not used."""
     if amount == 0:
         return None
-    if audio is None:
-        raise InputError("from_loudness needs the speech: connect audio, or set from_loudness to 0.")
-    speech = to_mono_16k(audio["waveform"], audio["sample_rate"])
+    recording = audio_of(
+        audio, advice="from_loudness needs the speech: connect audio, or set from_loudness to 0"
+    )
+    speech = to_mono_16k(recording.waveform, recording.rate)
     return speech_gain(speech, RATE, frame_count, fps, amount)

@@ -25,8 +25,9 @@ from ..eadnet.faces.masks import REGIONS
 from ..eadnet.faces.tracking import FALLBACKS, detect_faces, track_face
 from ..eadnet.media.images import unit_range
 from . import host
-from .checks import check_widgets
+from .checks import checked
 from .footage import Footage, opened
+from .sockets import mask_of
 from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegion, schema
 
 logger = logging.getLogger(__name__)
@@ -173,15 +174,16 @@ class EADNetFaceTrack(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, manual: str) -> bool | str:
+    def validate_inputs(cls, manual: str | None) -> bool | str:
         try:
-            if manual.strip():
+            if manual and manual.strip():
                 parse_face(manual)
         except InputError as error:
             return str(error)
         return True
 
     @classmethod
+    @checked
     def execute(
         cls,
         images: Any,
@@ -201,16 +203,7 @@ class EADNetFaceTrack(io.ComfyNode):
         mask: Tensor | None = None,
         face_landmarks: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
-        check_widgets(
-            cls,
-            detector=detector,
-            face=face,
-            order=order,
-            missing_frame_fallback=missing_frame_fallback,
-            smoothing=smoothing,
-            framing=framing,
-        )
-        marked = None if mask is None else mask.reshape(-1, *mask.shape[-2:])[0].cpu().numpy()
+        marked = None if mask is None else mask_of(mask)[0].cpu().numpy()
         choice = Choice(face, order, index, (point_x, point_y), marked)
         if model is not None:
             framing, resolution = model.info.framing, model.info.resolution
@@ -287,6 +280,7 @@ class EADNetFaceComposite(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         images: Any,
@@ -297,8 +291,7 @@ class EADNetFaceComposite(io.ComfyNode):
         colour_match: float,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        check_widgets(cls, mask_region=mask_region, feather=feather, colour_match=colour_match)
-        check_pictures(faces[:1])
+        check_pictures(faces[:1], "faces input")
         if faces.shape[1] != faces.shape[2]:
             raise InputError(
                 f"The faces are {faces.shape[2]} x {faces.shape[1]} pixels, not square: connect the decoded "
@@ -306,7 +299,7 @@ class EADNetFaceComposite(io.ComfyNode):
             )
         region: Any = track.mask_region if mask_region == AUTO else mask_region
         side = faces.shape[1]
-        masks = None if mask is None else mask.reshape(-1, *mask.shape[-2:])
+        masks = None if mask is None else mask_of(mask)
         progress = host.NodeProgress(len(faces), cls.hidden.unique_id)
         done: Tensor | None = None
         with opened(images) as footage:
@@ -361,6 +354,7 @@ class EADNetFaceTrackPreview(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, images: Any, track: TrackAndRegion, every: int) -> io.NodeOutput:
         with opened(images) as footage:
             shown = range(0, min(footage.count, len(track.track)), every)

@@ -12,9 +12,11 @@ from ..eadnet.adapters import apply_adapter, read_adapter_info
 from ..eadnet.checkpoints import load_checkpoint, read_info
 from ..eadnet.errors import CheckpointError
 from . import host
+from .checks import checked
 from .types import (
     AudioEncoder,
     DiffusionModel,
+    FileChoice,
     GraphSmoother,
     Model,
     ModelInfo,
@@ -57,7 +59,7 @@ class EADNetCheckpointLoader(io.ComfyNode):
             "SyncNet. The small 'mini' model comes with the node pack.",
             search_aliases=["talking head", "lip sync", "lipsync", "load eadnet", "EAD-Net loader"],
             inputs=[
-                io.Combo.Input(
+                FileChoice(
                     "checkpoint",
                     options=host.checkpoint_names(),
                     default=host.BUNDLED,
@@ -87,14 +89,15 @@ class EADNetCheckpointLoader(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, checkpoint: str) -> bool | str:
-        return host.file_problem(checkpoint) or True
+    def validate_inputs(cls, checkpoint: str | None) -> bool | str:
+        return host.file_problem("checkpoint", checkpoint) or True
 
     @classmethod
     def fingerprint_inputs(cls, checkpoint: str) -> str:
         return host.fingerprint(checkpoint)
 
     @classmethod
+    @checked
     def execute(cls, checkpoint: str) -> io.NodeOutput:
         path = host.checkpoint_path(checkpoint)
         present = read_info(path)["components"].keys() & _ADVICE.keys()
@@ -134,19 +137,19 @@ class EADNetLatentSyncLoader(io.ComfyNode):
             "EAD-Net adapter for them.",
             search_aliases=["LatentSync", "lip sync", "lipsync", "wav2lip"],
             inputs=[
-                io.Combo.Input(
+                FileChoice(
                     "unet",
                     options=host.user_file_names("unet"),
                     tooltip="The U-Net of LatentSync 1.5 (256 pixels) or 1.6 (512), converted from "
                     "latentsync_unet.pt, in models/eadnet.",
                 ),
-                io.Combo.Input(
+                FileChoice(
                     "whisper",
                     options=host.user_file_names("whisper"),
                     tooltip="Whisper tiny, converted from tiny.pt, in models/eadnet. Larger Whisper models "
                     "do not fit.",
                 ),
-                io.Combo.Input(
+                FileChoice(
                     "adapter",
                     options=[host.NONE, *host.user_file_names("adapter")],
                     default=host.NONE,
@@ -163,14 +166,15 @@ class EADNetLatentSyncLoader(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, unet: str) -> bool | str:
-        return host.file_problem(unet) or True
+    def validate_inputs(cls, unet: str | None) -> bool | str:
+        return host.file_problem("unet", unet) or True
 
     @classmethod
     def fingerprint_inputs(cls, unet: str, whisper: str, adapter: str) -> str:
         return " ".join(host.fingerprint(name) for name in (unet, whisper, adapter) if name != host.NONE)
 
     @classmethod
+    @checked
     def execute(cls, unet: str, whisper: str, adapter: str) -> io.NodeOutput:
         unet_path, whisper_path = host.checkpoint_path(unet), host.checkpoint_path(whisper)
         # Small files first: what does not fit together is found before gigabytes are read.

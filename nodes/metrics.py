@@ -8,7 +8,6 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import centre_square, check_pictures, without_alpha
 from ..eadnet.media.audio import moved, to_mono_16k
 from ..eadnet.media.clips import Frames
@@ -16,16 +15,17 @@ from ..eadnet.metrics.clip_scores import clip_picture, clip_scores
 from ..eadnet.metrics.face_crops import face_crops, syncnet_track
 from ..eadnet.metrics.sync import FPS, measure_sync
 from ..eadnet.metrics.sync_picture import sync_picture
-from .checks import check_widgets
+from .checks import checked
+from .sockets import audio_of
 from .types import FaceTrackSocket, SyncNet, TrackAndRegion, schema
 
 THEMES = ["dark", "light"]
 _THEME = "Colours of the plot, to match ComfyUI's dark or light theme."
 
 
-def _clip(images: Tensor) -> Tensor:
-    """IMAGE [T, H, W, C] as [T, 3, H, W] in 0..1."""
-    check_pictures(images)
+def _clip(images: Tensor, name: str) -> Tensor:
+    """The IMAGE [T, H, W, C] at the input ``name`` as [T, 3, H, W] in 0..1."""
+    check_pictures(images, f"{name} input")
     return without_alpha(images.float().clamp(0, 1)).movedim(-1, 1)
 
 
@@ -100,24 +100,23 @@ class EADNetSyncScore(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         syncnet: Any,
         images: Tensor,
-        audio: dict[str, Any],
+        audio: Any,
         fps: float,
         min_confidence: float,
         theme: str,
         track: TrackAndRegion | None = None,
     ) -> io.NodeOutput:
-        check_widgets(cls, fps=fps, min_confidence=min_confidence, theme=theme)
-        if not audio or "waveform" not in audio:
-            raise InputError("The audio input is empty: connect the audio of the frames.")
-        waveform, rate = audio["waveform"], int(audio["sample_rate"])
-        sound, network = to_mono_16k(waveform, rate), syncnet.use()
-        frames: Frames = centre_square(_clip(images))
+        recording = audio_of(audio, advice="connect the audio of the frames")
+        clip = _clip(images, "images")
+        sound, network = to_mono_16k(recording.waveform, recording.rate), syncnet.use()
+        frames: Frames = centre_square(clip)
         if track is not None:
-            frames = face_crops(_clip(images), syncnet_track(track.track, network.name))
+            frames = face_crops(clip, syncnet_track(track.track, network.name))
         measured = measure_sync(network, frames, sound.to(next(network.parameters()).device), fps)
         sure = measured.score.confidence > min_confidence if min_confidence else measured.sure
         shift = measured.score.offset / FPS if sure else 0.0
@@ -132,7 +131,10 @@ class EADNetSyncScore(io.ComfyNode):
             measured.score.offset,
             torch.from_numpy(sync_picture(measured, theme))[None],
             report,
-            {**audio, "waveform": moved(waveform, rate, shift)},
+            {
+                "waveform": moved(recording.waveform, recording.rate, shift)[None],
+                "sample_rate": recording.rate,
+            },
         )
 
 
@@ -170,9 +172,9 @@ class EADNetVideoMetrics(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, generated: Tensor, reference: Tensor, fps: float, theme: str) -> io.NodeOutput:
-        check_widgets(cls, fps=fps, theme=theme)
-        scores = clip_scores(_clip(generated), _clip(reference))
+        scores = clip_scores(_clip(generated, "generated"), _clip(reference, "reference"))
         return io.NodeOutput(
             scores.report(),
             torch.from_numpy(clip_picture(scores, fps, theme))[None],

@@ -11,6 +11,7 @@ from ..eadnet.faces.frames import bounce
 from ..eadnet.faces.masks import REGIONS, feathered, latent_mask, mask_image, masked_picture
 from ..eadnet.rendering import warn_of_photograph
 from . import host
+from .checks import checked
 from .latents import decode_crops, encode_crops
 from .types import MASK, MASKED_SAMPLES, DiffusionModel, Model, schema
 
@@ -74,10 +75,11 @@ class EADNetPrepare(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls, model: DiffusionModel, vae: io.Vae.Type, images: Tensor, frame_count: int, mask_region: str
     ) -> io.NodeOutput:
-        check_pictures(images[:1])
+        check_pictures(images[:1], "images input")
         order = bounce(len(images), frame_count)
         needed = images[: int(order.max()) + 1]
         resolution = model.info.resolution

@@ -11,11 +11,8 @@ from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
 from ..eadnet.errors import InputError
-from ..eadnet.faces.crops import check_pictures, without_alpha
 from ..eadnet.faces.masks import REGIONS, mask_image
 from ..eadnet.media.lengths import LENGTH_MODES
-from ..eadnet.media.reader import PicturesInMemory, VideoReader
-from ..eadnet.media.sound import SoundFile, SoundInMemory
 from ..eadnet.rendering import (
     Networks,
     RenderSettings,
@@ -26,8 +23,11 @@ from ..eadnet.rendering import (
 )
 from ..eadnet.rendering.memory import unet_memory
 from . import host
+from .checks import checked
+from .footage import opened
 from .latents import decode_crops, encode_crops
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
+from .sockets import audio_of
 from .types import (
     AudioEncoder,
     DiffusionModel,
@@ -159,7 +159,7 @@ class EADNetRenderVideo(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, window: int, overlap: int) -> bool | str:
+    def validate_inputs(cls, window: int | None, overlap: int | None) -> bool | str:
         return window_problem(window, overlap) or True
 
     @classmethod
@@ -168,6 +168,7 @@ class EADNetRenderVideo(io.ComfyNode):
         return host.vanished_results(inputs)
 
     @classmethod
+    @checked
     def execute(
         cls,
         model: DiffusionModel,
@@ -190,11 +191,14 @@ class EADNetRenderVideo(io.ComfyNode):
         colour_match: float,
         resume: bool,
         filename_prefix: str,
-        audio: dict[str, Any] | None = None,
+        audio: Any = None,
         emotion: Any = None,
         tfrm: GraphSmoother | None = None,
         track: TrackAndRegion | None = None,
     ) -> io.NodeOutput:
+        if problem := window_problem(window, overlap):
+            raise InputError(problem)
+        host.check_prefix("filename_prefix", filename_prefix)
         info = model.info
         region = mask_image(info.mask_region if mask_region == AUTO else mask_region, info.resolution)
         feeling = None if emotion is None else EmotionTokens.of(emotion)
@@ -281,21 +285,15 @@ def _networks(
 
 
 @contextmanager
-def _opened(source: Any, audio: dict[str, Any] | None, fps: float) -> Iterator[Sources]:
+def _opened(source: Any, audio: Any, fps: float) -> Iterator[Sources]:
     """The frames, and the audio: the connected one, or the video's own."""
-    given = None if audio is None else SoundInMemory(audio["waveform"], audio["sample_rate"])
-    if isinstance(source, Tensor):
-        check_pictures(source[:1])
-        if given is None:
+    given = None if audio is None else audio_of(audio)
+    with opened(source, "source", fps, sound=given is None) as footage:
+        sound = footage.sound if given is None else given.sound()
+        if sound is None:
             raise InputError("The audio input is empty: connect the speech.")
-        frames = source if source.shape[-1] == 3 else without_alpha(source.float().clamp(0, 1))[..., :3]
-        known = (frames, given.waveform, given.rate)
-        in_memory = Sources(PicturesInMemory(frames, fps), given, known, len(source) == 1)
-        yield in_memory.watched(host.check_cancelled)
-        return
-    with host.video_part(source) as part, VideoReader(part.path, part.start, part.seconds) as reader:
-        sound = SoundFile(part.path, part.start, part.seconds) if given is None else given
         heard = None if given is None else (given.waveform, given.rate)
-        identity = (part.identity, part.start, part.seconds, heard)
-        read = Sources(reader, sound, identity, is_portrait=False, is_own_sound=given is None)
+        still = isinstance(source, Tensor) and footage.count == 1
+        identity = (*footage.identity, heard)
+        read = Sources(footage.pictures, sound, identity, still, is_own_sound=given is None)
         yield read.watched(host.check_cancelled)

@@ -13,6 +13,7 @@ from ..eadnet.rendering import SMALLEST_WINDOW, RenderSettings
 from ..eadnet.rendering.memory import unet_memory
 from ..eadnet.sampling import Conditions, sample
 from . import host
+from .checks import checked
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
 from .types import (
     MASK,
@@ -62,10 +63,11 @@ class EADNetSampler(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, window: int, overlap: int) -> bool | str:
+    def validate_inputs(cls, window: int | None, overlap: int | None) -> bool | str:
         return window_problem(window, overlap) or True
 
     @classmethod
+    @checked
     def execute(
         cls,
         model: DiffusionModel,
@@ -80,6 +82,8 @@ class EADNetSampler(io.ComfyNode):
         overlap: int,
         emotion: Any = None,
     ) -> io.NodeOutput:
+        if problem := window_problem(window, overlap):
+            raise InputError(problem)
         info = model.info
         feeling = None if emotion is None else EmotionTokens.of(emotion)
         conditions = _conditions(info, audio, latents, feeling)

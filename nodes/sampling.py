@@ -83,8 +83,12 @@ def sampling_widgets() -> list[Any]:
     ]
 
 
-def window_problem(window: int, overlap: int) -> str | None:
-    """Why frames cannot be denoised in such windows; None when they can."""
+def window_problem(window: int | None, overlap: int | None) -> str | None:
+    """Why frames cannot be denoised in such windows; None when they can, or when one of the numbers comes by
+    a link and is not known yet.
+    """
+    if window is None or overlap is None:
+        return None
     if not 1 <= window <= MOST_FRAMES:
         return f"window (context_length) is {window} frames: use 1 to {MOST_FRAMES}."
     if not 0 <= overlap < window:

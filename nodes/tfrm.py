@@ -14,6 +14,7 @@ from ..eadnet.media.plots import band_picture, matrix_picture
 from ..eadnet.modules.tfrm import graph_of, smooth_stream
 from ..eadnet.rendering.memory import tfrm_memory
 from . import host
+from .checks import checked
 from .types import GraphSmoother, Smoother, schema
 
 _WHOLE = 200  # frames up to which the graph is shown whole
@@ -59,6 +60,7 @@ class EADNetTFRMSmoother(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls, tfrm: GraphSmoother, samples: dict[str, Any], strength: float, top_k: int
     ) -> io.NodeOutput:

@@ -30,6 +30,11 @@ FaceTrackSocket = io.Custom("EADNET_FACE_TRACK")
 # ComfyUI's own, in versions that have it; here it is only read.
 FaceLandmarks = io.Custom("FACE_LANDMARKS")
 
+
+class FileChoice(io.Combo.Input):
+    """A choice of files, which come and go while a page shows the list it once got."""
+
+
 # Keys of our own in a LATENT dictionary, beside ComfyUI's "samples".
 MASK = "eadnet_mask"
 MASKED_SAMPLES = "eadnet_masked_samples"

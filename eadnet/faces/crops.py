@@ -36,19 +36,21 @@ def resize(image: Tensor, resolution: int) -> Tensor:
     return F.interpolate(image, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
 
 
-def check_pictures(image: Tensor) -> None:
-    """Raise InputError unless ``image`` is a non-empty float batch [B, H, W, 1..4] of finite numbers."""
+def check_pictures(image: Tensor, name: str = "image") -> None:
+    """Raise InputError, which says ``name``, unless ``image`` is a non-empty float batch [B, H, W, 1..4] of
+    finite numbers.
+    """
     if image.ndim != 4 or not 1 <= image.shape[-1] <= 4 or 0 in image.shape:
         raise InputError(
-            "An image must have the shape [batch, height, width, 1 to 4 channels] with at least one pixel, "
-            f"got {list(image.shape)}: connect an IMAGE."
+            f"The {name} must have the shape [batch, height, width, 1 to 4 channels] with at least one "
+            f"pixel, got {list(image.shape)}: connect an IMAGE."
         )
     if not image.is_floating_point():
         raise InputError(
-            f"An image must be floating point in 0 to 1, got {image.dtype}: divide by 255 first."
+            f"The {name} must be floating point in 0 to 1, got {image.dtype}: divide by 255 first."
         )
     if not torch.isfinite(image).all():
-        raise InputError("The image contains values that are not finite: check the node that made it.")
+        raise InputError(f"The {name} contains values that are not finite: check the node that made it.")
 
 
 def prepare_portrait(image: Tensor, resolution: int) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from .sound import SoundFile
 from .waveform import check_waveform
 
 RATE = 16000
+_PIECE = 1 << 20  # samples looked at together
+# A mix with less than this share of what unrelated channels would give is cancelled out; channels that are so
+# much alike are the same sound.
+_CANCELLED, _ALIKE = 0.25, 0.5
 
 # How loudly each channel speaks in a mono mix (ITU-R BS.775): fronts and surrounds are attenuated, the
 # centre carries the dialogue, the subwoofer carries none. Order as FFmpeg and WAVE_FORMAT_EXTENSIBLE.
@@ -25,8 +30,70 @@ _SURROUND_WEIGHTS = {
 }
 
 
+class ChannelStatistics:
+    """How the channels of a recording belong together, from its pieces [C, n] one after the other."""
+
+    def __init__(self, channels: int) -> None:
+        self.count = 0
+        self.sums = torch.zeros(channels, dtype=torch.float64)
+        self.products = torch.zeros(channels, channels, dtype=torch.float64)
+
+    def add(self, piece: Tensor) -> None:
+        if len(self.sums) > 1:
+            piece = piece.detach().to("cpu", torch.float64)
+            self.count += piece.shape[1]
+            self.sums += piece.sum(dim=1)
+            self.products += piece @ piece.T
+
+    def inverted(self) -> list[int]:
+        """The channels that have to be turned over so that the mix does not cancel out, numbered from 0.
+
+        None where the mix is about as loud as channels that have nothing to do with each other would be, as
+        it is of every recording but those with a cable or a plug the wrong way round.
+        """
+        weights = _weights(len(self.sums)).double()
+        mean = self.sums / max(1, self.count)
+        covariance = self.products / max(1, self.count) - torch.outer(mean, mean)
+        power = covariance.diagonal().clamp(min=0)
+        apart = weights.square() * power
+        if float(weights @ covariance @ weights) >= _CANCELLED * float(apart.sum()):
+            return []
+        loudest = int(apart.argmax())
+        alike = covariance[loudest] / (power * power[loudest]).sqrt().clamp(min=1e-12)
+        return [channel for channel, value in enumerate(alike.tolist()) if value < -_ALIKE]
+
+    def notes(self) -> list[str]:
+        """What the user should know about the channels."""
+        return [
+            f"Channel {channel + 1} of the recording is inverted and would cancel the others out: it was "
+            "turned over for the lips."
+            for channel in self.inverted()
+        ]
+
+
+def _weights(channels: int) -> Tensor:
+    weights = torch.tensor(_SURROUND_WEIGHTS.get(channels, (1.0,) * channels))
+    return weights / weights.sum()
+
+
+def mixed(waveform: Tensor, inverted: Sequence[int] = ()) -> Tensor:
+    """[C, S] -> [S], with some channels turned over; 5.1 and 7.1 by the ITU weights, else the mean."""
+    weights = _weights(len(waveform)).to(waveform)
+    weights[list(inverted)] *= -1
+    return weights @ waveform
+
+
+def channel_statistics(waveform: Tensor) -> ChannelStatistics:
+    """Those of a whole recording [C, S]."""
+    statistics = ChannelStatistics(len(waveform))
+    for piece in waveform.split(_PIECE, dim=1):
+        statistics.add(piece)
+    return statistics
+
+
 def mono(waveform: Tensor) -> Tensor:
     """One channel from many: [..., C, S] or [S] -> [S]; 5.1 and 7.1 by the ITU weights, else the mean.
+    Channels that would cancel the mix out are turned over.
 
     Raises:
         InputError: empty or not finite; a batch of several recordings.
@@ -39,8 +106,7 @@ def mono(waveform: Tensor) -> Tensor:
         batch = waveform.numel() // (channels * samples)
         raise InputError(f"the audio is a batch of {batch} clips: use one at a time.")
     waveform = waveform.reshape(channels, samples)
-    weights = torch.tensor(_SURROUND_WEIGHTS.get(channels, (1.0,) * channels), device=waveform.device)
-    return (weights / weights.sum()) @ waveform
+    return mixed(waveform, channel_statistics(waveform).inverted())
 
 
 def to_mono_16k(waveform: Tensor, rate: int) -> Tensor:

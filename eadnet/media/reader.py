@@ -32,6 +32,7 @@ class Pictures(Protocol):
     fps: Fraction
     count: int
     size: tuple[int, int]  # width, height
+    notes: list[str]  # what the user should know about them, each a plain sentence; grows while reading
 
     def picture(self, number: int) -> np.ndarray:
         """uint8 [H, W, 3]."""
@@ -45,6 +46,7 @@ class PicturesInMemory:
         self.frames = frames
         self.fps = Fraction(fps).limit_denominator(1001)
         self.count = len(frames)
+        self.notes: list[str] = []
         self.size = (int(frames.shape[2]), int(frames.shape[1]))
 
     def picture(self, number: int) -> np.ndarray:
@@ -67,6 +69,7 @@ class VideoReader:
 
     def __init__(self, path: str | os.PathLike[str], start: float = 0.0, seconds: float = 0.0) -> None:
         self.path = Path(path)
+        self.notes: list[str] = []
         self._times, self._keys, self.fps = _index(self.path)
         self._first, self._last = self._part(start, seconds)
         self.count = max(1, round(self._duration() * self.fps))

@@ -27,6 +27,7 @@ class ImageSequence:
 
     def __init__(self, folder: str | os.PathLike[str], fps: Fraction | float) -> None:
         self.folder = Path(folder)
+        self.notes: list[str] = []
         self.files = sorted(
             (file for file in self.folder.iterdir() if file.suffix.lower() in SUFFIXES), key=_by_numbers
         )

@@ -33,6 +33,7 @@ class Sound(Protocol):
 
     rate: int
     channels: int
+    notes: list[str]  # what the user should know about it, each a plain sentence; grows while reading
 
     def pieces(self) -> Iterator[Tensor]:
         """Consecutive stretches [C, n], float32, each of any length."""
@@ -49,6 +50,7 @@ class SoundInMemory:
             raise InputError("The audio is a batch of several clips: use one at a time.")
         self.waveform = waveform.reshape(channels, -1)
         self.rate, self.channels = rate, channels
+        self.notes: list[str] = []
 
     def pieces(self) -> Iterator[Tensor]:
         yield from self.waveform.split(_PIECE, dim=1)
@@ -67,6 +69,7 @@ class SoundFile:
 
     def __init__(self, path: str | os.PathLike[str], start: float = 0.0, seconds: float = 0.0) -> None:
         self.path = Path(path)
+        self.notes: list[str] = []
         first = next(self._decoded(), None)
         if first is None:
             raise InputError(

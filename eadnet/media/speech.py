@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from .audio import RATE, mono
+from .audio import RATE, ChannelStatistics, mixed
 from .sound import Sound
+from .waveform import check_waveform
 
 _BLOCK = 1 << 18  # input samples that are resampled together
 
@@ -42,10 +43,12 @@ class SpeechInMemory:
 
 
 class SpeechFile:
-    """Speech that was recorded with `record_speech`; ``seconds`` is how long the audio really was."""
+    """Speech that was recorded with `record_speech`; ``seconds`` is how long the audio really was; ``notes``
+    are about the recording.
+    """
 
-    def __init__(self, path: Path, samples: int, seconds: float) -> None:
-        self.path, self.samples, self.seconds = path, samples, seconds
+    def __init__(self, path: Path, samples: int, seconds: float, notes: Sequence[str] = ()) -> None:
+        self.path, self.samples, self.seconds, self.notes = path, samples, seconds, list(notes)
 
     def read(self, start: int, stop: int) -> Tensor:
         first, last = max(0, start), min(self.samples, stop)
@@ -71,21 +74,34 @@ def record_speech(sound: Sound, path: str | os.PathLike[str]) -> SpeechFile:
     Equals `eadnet.media.audio.to_mono_16k` of the whole. Raises InputError when there is no audio or no room.
     """
     path = Path(path)
-    convert = _Resampler(sound.rate)
-    total = written = 0
+    statistics = ChannelStatistics(sound.channels)
     try:
-        with path.open("wb") as file:
-            for piece in sound.pieces():
-                total += piece.shape[-1]
-                written += _write(file, convert.push(mono(piece).cpu().numpy()))
-            written += _write(file, convert.finish())
+        total, written = _record(sound, path, (), statistics)
+        if inverted := statistics.inverted():
+            total, written = _record(sound, path, inverted)
     except OSError as error:
         raise InputError(
             f"The audio cannot be saved in {path.parent} ({error}): free some space or choose another folder."
         ) from error
     if total == 0:
         raise InputError("The audio has no samples: use longer audio.")
-    return SpeechFile(path, written, total / sound.rate)
+    return SpeechFile(path, written, total / sound.rate, statistics.notes())
+
+
+def _record(
+    sound: Sound, path: Path, inverted: Sequence[int], statistics: ChannelStatistics | None = None
+) -> tuple[int, int]:
+    """Samples of the recording, and of the speech in the file."""
+    convert = _Resampler(sound.rate)
+    total = written = 0
+    with path.open("wb") as file:
+        for piece in sound.pieces():
+            total += piece.shape[-1]
+            if statistics is not None:
+                statistics.add(piece)
+            written += _write(file, convert.push(mixed(check_waveform(piece), inverted).cpu().numpy()))
+        written += _write(file, convert.finish())
+    return total, written
 
 
 def _write(file: BinaryIO, pieces: Iterator[np.ndarray]) -> int:

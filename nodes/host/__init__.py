@@ -25,11 +25,11 @@ from .memory import (
     result_device,
     unet_dtype,
 )
-from .progress import NodeProgress, cancellable, check_cancelled, latent_previewer, sleep
+from .progress import NodeProgress, cancellable, check_cancelled, latent_previewer, show_text, sleep
 from .results import note_result, output_place, saved_result, unfinished_folder, vanished_results
 from .text import clip_reader, encode_texts, is_clip
 from .vae import HeldVAE, MissingVAE, vae_network
-from .videos import VideoPart, temporary_folder, video_part
+from .videos import VideoFrames, VideoPart, check_prefix, opened_video, temporary_folder
 
 __all__ = [
     "BUNDLED",
@@ -41,11 +41,13 @@ __all__ = [
     "Network",
     "NodeProgress",
     "OnDemand",
+    "VideoFrames",
     "VideoPart",
     "cancellable",
     "captioner_fingerprint",
     "captioner_names",
     "captioner_path",
+    "check_prefix",
     "checkpoint_names",
     "checkpoint_path",
     "check_cancelled",
@@ -59,11 +61,13 @@ __all__ = [
     "is_clip",
     "latent_previewer",
     "local_captioner",
-    "saved_result",
     "note_result",
+    "opened_video",
     "output_place",
     "register_model_folder",
     "result_device",
+    "saved_result",
+    "show_text",
     "sleep",
     "temporary_folder",
     "unet_dtype",
@@ -71,5 +75,4 @@ __all__ = [
     "user_file_names",
     "vae_network",
     "vanished_results",
-    "video_part",
 ]

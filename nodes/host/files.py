@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import folder_paths
 
@@ -70,8 +71,14 @@ def face_task_path() -> Path:
     return path
 
 
-def file_problem(name: str) -> str | None:
-    """Why the file cannot be an EAD-Net checkpoint, from its header alone; None when it can."""
+def file_problem(what: str, name: Any) -> str | None:
+    """Why the file chosen at the widget ``what`` cannot be an EAD-Net checkpoint, from its header alone; None
+    when it can, or when its name comes by a link and is not known yet.
+    """
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        return f"{what} is a {type(name).__name__}: choose a file."
     try:
         read_info(checkpoint_path(name))
     except CheckpointError as error:
@@ -79,8 +86,10 @@ def file_problem(name: str) -> str | None:
     return None
 
 
-def fingerprint(name: str) -> str:
+def fingerprint(name: Any) -> str:
     """Changes when another file takes this one's place under the same name."""
+    if not isinstance(name, str):
+        return "no name"
     try:
         path = checkpoint_path(name)
     except CheckpointError:

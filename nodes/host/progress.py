@@ -1,7 +1,8 @@
-"""Progress, previews of latents, Cancel."""
+"""Progress, previews of latents, texts in nodes, Cancel."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -78,3 +79,13 @@ def sleep(seconds: float) -> None:
     while (left := end - time.monotonic()) > 0:
         check_cancelled()
         time.sleep(min(left, 0.1))
+
+
+def show_text(text: str, node_id: str | None) -> None:
+    """Write a text into a node on the page of who queued the prompt, as core's Get Image Size does. Nothing
+    happens where there is no such page, or no server.
+    """
+    server = getattr(sys.modules.get("server"), "PromptServer", None)
+    instance = getattr(server, "instance", None)
+    if instance is not None and node_id is not None and hasattr(instance, "send_progress_text"):
+        instance.send_progress_text(text, node_id, instance.client_id)

@@ -1,8 +1,10 @@
-"""Videos: the file behind a VIDEO."""
+"""Videos: what is behind a VIDEO."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import folder_paths
+import torch
+from comfy import model_management
+from comfy_api.latest import Input, InputImpl
+from comfy_api.latest._input_impl import video_types
+
+from ...eadnet.errors import InputError
+
+# Several files as one, in newer versions; its stream is encoded when it is asked for.
+_LISTS: tuple[type, ...] = (video_types.VideoFromList,) if hasattr(video_types, "VideoFromList") else ()
+_LONGEST_NAME = 200  # bytes; file systems allow 255, and the key and the number follow
+_SHORTEST = 1e-3  # seconds that are a part
 
 
 @dataclass(frozen=True)
@@ -25,26 +38,118 @@ class VideoPart:
     identity: Path | str
 
 
-@contextmanager
-def video_part(video: Any) -> Iterator[VideoPart]:
-    """The file behind a VIDEO, for reading it frame by frame; one in memory, or one with edits that its file
-    does not show (a crop), is written to ComfyUI's temporary folder meanwhile.
+@dataclass(frozen=True)
+class VideoFrames:
+    """A VIDEO in memory: ``images`` [T, H, W, C], ``alpha`` [T, H, W] or None, an AUDIO or None, frames per
+    second. As the VIDEO holds them, and so unchecked.
     """
+
+    images: Any
+    alpha: Any
+    audio: Any
+    fps: Any
+
+
+@contextmanager
+def opened_video(video: Any, name: str) -> Iterator[VideoPart | VideoFrames]:
+    """What is behind the VIDEO at the input ``name``: the part of a file, for reading it frame by frame, or
+    the frames themselves where it has no file or changes what is in it (a crop). Frames are never encoded
+    anew on the way.
+
+    Raises InputError for what is no VIDEO, and for a VIDEO that cannot be opened.
+    """
+    if not (hasattr(video, "get_components") or hasattr(video, "get_stream_source")):
+        raise InputError(f"The {name} input is a {type(video).__name__}, no VIDEO: connect Load Video.")
     with tempfile.TemporaryDirectory(dir=temporary_folder()) as folder:
-        copy = Path(folder) / "source.mp4"
-        start = seconds = 0.0
-        if _is_edited(video):
-            video.save_to(str(copy))
+        try:
+            found = _found(video, name, Path(folder) / "source.mp4")
+        except (InputError, model_management.InterruptProcessingException):
+            raise
+        except Exception as error:  # other packs' classes, and core's, raise whatever they meet
+            raise InputError(
+                f"The VIDEO at {name} cannot be opened ({error}): save it and load the file."
+            ) from error
+        yield found
+
+
+def _found(video: Any, name: str, copy: Path) -> VideoPart | VideoFrames:
+    if _has_file(video):
+        return _part(video, copy)
+    if hasattr(video, "get_components"):
+        return _frames(video, name)
+    video.save_to(str(copy))
+    return VideoPart(copy, 0.0, 0.0, _content(copy))
+
+
+def _has_file(video: Any) -> bool:
+    """Whether a VIDEO is a file, or a part of one, as it is."""
+    stream = getattr(video, "get_stream_source", None)
+    if stream is None or getattr(stream, "__func__", stream) is Input.Video.get_stream_source:
+        return False  # the default encodes the frames
+    return not isinstance(video, _LISTS) and not _is_edited(video)
+
+
+def _is_edited(video: Any) -> bool:
+    """Whether a VIDEO is more than a part of its file. Versions of ComfyUI differ in what they can do (cut,
+    crop, scale) and in what they tell of it; the first ones can do nothing.
+    """
+    if hasattr(video, "has_pending_frame_edits") and video.has_pending_frame_edits():
+        return True
+    if not hasattr(video, "as_trimmed"):
+        return False
+    if not hasattr(video, "get_active_trim_window"):  # it may be cut: a part is shorter than its file
+        return not hasattr(video, "get_duration") or video.get_duration() < _stream(video)[2] - _SHORTEST
+    if isinstance(video, InputImpl.VideoFromFile) and not hasattr(video, "has_pending_frame_edits"):
+        return tuple(video.get_dimensions()) != _stream(video)[:2]  # it may be cropped
+    return False
+
+
+def _stream(video: Any) -> tuple[int, int, float]:
+    """Width and height of the pictures in a VIDEO's file as they are coded, and its seconds (0: unknown)."""
+    import av
+
+    with av.open(video.get_stream_source()) as container:
+        stream = container.streams.video[0]
+        return stream.width, stream.height, (container.duration or 0) / av.time_base
+
+
+def _frames(video: Any, name: str) -> VideoFrames:
+    _check_room(video, name)
+    parts = video.get_components()
+    return VideoFrames(parts.images, getattr(parts, "alpha", None), parts.audio, parts.frame_rate)
+
+
+def _check_room(video: Any, name: str) -> None:
+    """InputError where the frames of a file would fill the memory: core decodes them all."""
+    if not isinstance(video, (InputImpl.VideoFromFile, *_LISTS)):
+        return
+    width, height = video.get_dimensions()
+    frames = video.get_duration() * float(video.get_frame_rate())
+    needed = 2 * 12 * width * height * frames  # one by one, and joined
+    free = model_management.get_free_memory(torch.device("cpu"))
+    if needed > free:
+        raise InputError(
+            f"The VIDEO at {name} was cropped, scaled or joined in the graph: its frames need "
+            f"{needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free. Save it with Save Video and "
+            "load that file."
+        )
+
+
+def _part(video: Any, copy: Path) -> VideoPart:
+    source = video.get_stream_source()
+    start = seconds = 0.0
+    if hasattr(video, "get_active_trim_window"):
+        start, seconds = video.get_active_trim_window()
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        return VideoPart(path, start, seconds, path)
+    with copy.open("wb") as file:
+        if isinstance(source, bytes | bytearray | memoryview):
+            file.write(source)
         else:
-            file = video.get_stream_source()
-            if not isinstance(file, str):
-                copy.write_bytes(file.getbuffer())
-            if hasattr(video, "get_active_trim_window"):
-                start, seconds = video.get_active_trim_window()
-            if isinstance(file, str):
-                yield VideoPart(Path(file), start, seconds, Path(file))
-                return
-        yield VideoPart(copy, start, seconds, _content(copy))
+            source.seek(0)
+            shutil.copyfileobj(source, file, 1 << 20)
+    return VideoPart(copy, start, seconds, _content(copy))
 
 
 def _content(path: Path) -> str:
@@ -56,17 +161,21 @@ def _content(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _is_edited(video: Any) -> bool:
-    """Whether a VIDEO is more than a part of its file. Old versions of ComfyUI know neither parts nor edits;
-    some know parts (`as_trimmed`) and do not say which.
-    """
-    if hasattr(video, "has_pending_frame_edits"):
-        return bool(video.has_pending_frame_edits())
-    return hasattr(video, "as_trimmed") and not hasattr(video, "get_active_trim_window")
-
-
 def temporary_folder() -> Path:
     """ComfyUI's folder for temporary files."""
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def check_prefix(what: str, prefix: str) -> None:
+    """InputError, which says ``what``, for a path and name that lead out of the output folder, or that no
+    file can have. Nothing is made yet: this is for the time before a render.
+    """
+    parts = prefix.replace("\\", "/").split("/")
+    # Links are not followed: a subfolder may be one to another disk, as core allows.
+    root = Path(os.path.abspath(folder_paths.get_output_directory()))
+    if not Path(os.path.abspath(root / "/".join(parts))).is_relative_to(root):
+        raise InputError(f"{what} is '{prefix}', outside the output folder: use a path and name inside it.")
+    if max(len(part.encode("utf-8", "replace")) for part in parts) > _LONGEST_NAME:
+        raise InputError(f"{what} has a name of more than {_LONGEST_NAME} bytes: use a shorter one.")

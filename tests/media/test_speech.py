@@ -19,6 +19,7 @@ class Cut:
 
     def __init__(self, waveform: torch.Tensor, rate: int, sizes: list[int]) -> None:
         self.waveform, self.rate, self.channels, self.sizes = waveform, rate, len(waveform), sizes
+        self.notes: list[str] = []
 
     def pieces(self) -> Iterator[torch.Tensor]:
         start = turn = 0

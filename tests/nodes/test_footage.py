@@ -1,0 +1,211 @@
+"""Frames from every VIDEO that ComfyUI and other packs make: those in memory bit for bit."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+COUNT, HEIGHT, WIDTH = 5, 41, 47  # odd: H.264 could not even hold them
+
+
+@pytest.fixture
+def frames() -> torch.Tensor:
+    """Values that bytes do not hold."""
+    return torch.rand(COUNT, HEIGHT, WIDTH, 3, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.fixture
+def sound() -> dict[str, Any]:
+    noise = 0.1 * torch.randn(1, 2, 8000, generator=torch.Generator().manual_seed(3))
+    return {"waveform": noise, "sample_rate": 16000}
+
+
+@pytest.fixture
+def opened(submodule: Callable[[str], Any]) -> Any:
+    return submodule("nodes.footage").opened
+
+
+@pytest.fixture
+def created(pack: Any) -> Callable[..., Any]:
+    """A VIDEO as core's Create Video makes it."""
+
+    def make(images: torch.Tensor, fps: Any = Fraction(25), audio: Any = None) -> Any:
+        from comfy_api.latest import InputImpl, Types
+
+        return InputImpl.VideoFromComponents(
+            Types.VideoComponents(images=images, frame_rate=fps, audio=audio)
+        )
+
+    return make
+
+
+def everything(footage: Any) -> torch.Tensor:
+    return footage.some(list(range(footage.count)))
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_the_frames_of_create_video_are_its_very_numbers(
+    opened: Any, created: Any, frames: torch.Tensor, sound: Any, channels: int
+) -> None:
+    images = torch.cat([frames, frames[..., :1]], dim=-1)[..., :channels]
+    with opened(created(images, audio=sound), "source", sound=True) as footage:
+        assert torch.equal(everything(footage), images)
+        assert footage.size == (HEIGHT, WIDTH) and footage.pictures.fps == 25
+        assert torch.equal(torch.cat(list(footage.sound.pieces()), dim=1), sound["waveform"][0])
+
+
+@pytest.mark.parametrize(
+    ("fps", "expected"),
+    [(Fraction(30000, 1001), Fraction(30000, 1001)), (29.97, Fraction(2997, 100)), (24, Fraction(24)),
+     (np.float32(12.5), Fraction(25, 2)), (torch.tensor(25.0), Fraction(25))],
+)  # fmt: skip
+def test_a_rate_may_be_any_number(
+    opened: Any, created: Any, frames: torch.Tensor, fps: Any, expected: Fraction
+) -> None:
+    with opened(created(frames, fps)) as footage:
+        assert footage.pictures.fps == expected
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf"), None, "fast", 10**400])
+def test_what_is_no_rate_is_refused_by_name(
+    opened: Any, created: Any, frames: torch.Tensor, input_error: type[Exception], fps: Any
+) -> None:
+    with (
+        pytest.raises(input_error, match="VIDEO at source says .* frames per second"),
+        opened(created(frames, fps), "source"),
+    ):
+        pass
+
+
+class OtherPacks:
+    """A VIDEO of somebody's own class."""
+
+    def __init__(self, **can: Any) -> None:
+        for name, value in can.items():
+            setattr(self, name, lambda *a, value=value, **k: value)
+
+
+def test_other_packs_videos_are_taken_by_what_they_can_do(
+    opened: Any, frames: torch.Tensor, film: Path
+) -> None:
+    parts = SimpleNamespace(images=frames, frame_rate=25.0, audio=None, alpha=None)
+    with opened(OtherPacks(get_components=parts)) as footage:
+        assert torch.equal(everything(footage), frames)
+    for source in (str(film), film, io.BytesIO(film.read_bytes()), film.read_bytes(), film.open("rb")):
+        with opened(OtherPacks(get_stream_source=source)) as footage:
+            assert footage.count == 20
+
+
+def test_transparency_beside_the_frames_shows_grey(opened: Any, frames: torch.Tensor) -> None:
+    """Newer cores hold it apart."""
+    parts = SimpleNamespace(
+        images=frames, frame_rate=25, audio=None, alpha=torch.zeros(COUNT, HEIGHT, WIDTH, 1)
+    )
+    with opened(OtherPacks(get_components=parts)) as footage:
+        assert torch.equal(everything(footage), torch.full_like(frames, 0.5))
+        assert (footage.one(0) == 128).all()
+
+
+@pytest.fixture
+def film(submodule: Any, tmp_path: Path) -> Path:
+    """20 plain frames, each of its own level, with 0.8 s of sound."""
+    levels = [np.full((48, 48, 3), 30 + 6 * number, np.uint8) for number in range(20)]
+    noise = 0.1 * torch.randn(1, 12800, generator=torch.Generator().manual_seed(0))
+    submodule("eadnet.media.video").write_video(tmp_path / "v.mp4", levels, 25, noise, 16000)
+    return tmp_path / "v.mp4"
+
+
+class FromFile:
+    """Core's VIDEO of a file, version after version: each tells other things of what was done to it."""
+
+    def __init__(self, base: type, film: Path, **more: Any) -> None:
+        def method(value: Any) -> Any:
+            return lambda self, *a, **k: value() if callable(value) else value
+
+        self.video = type("Newer", (base,), {name: method(value) for name, value in more.items()})(str(film))
+
+
+@pytest.mark.parametrize(
+    ("version", "changes", "from_file"),
+    [
+        ("0.3.75: no edits", {}, True),
+        ("cuts, not cut", {"as_trimmed": None, "get_duration": 0.8}, True),
+        ("cuts, cut", {"as_trimmed": None, "get_duration": 0.4}, False),
+        ("tells cuts", {"as_trimmed": None, "get_active_trim_window": (0.2, 0.4)}, True),
+        ("crops, cropped",
+         {"as_trimmed": None, "get_active_trim_window": (0.0, 0.0), "get_dimensions": (24, 48)}, False),
+        ("tells edits, none", {"has_pending_frame_edits": False, "get_active_trim_window": (0.2, 0.4)}, True),
+        ("tells edits", {"has_pending_frame_edits": True, "get_dimensions": (24, 48)}, False),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_file_is_read_unless_it_does_not_show_what_was_done(
+    opened: Any,
+    pack: Any,
+    frames: torch.Tensor,
+    film: Path,
+    version: str,
+    changes: dict[str, Any],
+    from_file: bool,
+) -> None:
+    from comfy_api.latest import InputImpl
+
+    parts = SimpleNamespace(images=frames, frame_rate=Fraction(25), audio=None, alpha=None)
+    video = FromFile(InputImpl.VideoFromFile, film, get_components=lambda: parts, **changes).video
+    with opened(video) as footage:
+        if from_file:
+            assert footage.count == (10 if "get_active_trim_window" in changes else 20)
+        else:
+            assert torch.equal(everything(footage), frames)
+
+
+def test_an_edited_file_too_long_for_the_memory_is_refused_before_it_is_decoded(
+    opened: Any, pack: Any, film: Path, input_error: type[Exception]
+) -> None:
+    from comfy_api.latest import InputImpl
+
+    changes = {"has_pending_frame_edits": True, "get_duration": 1e6, "get_components": lambda: 1 / 0}
+    video = FromFile(InputImpl.VideoFromFile, film, **changes).video
+    with (
+        pytest.raises(input_error, match="VIDEO at source was cropped.*GB of memory"),
+        opened(video, "source"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "source input is empty"),
+        ("/etc/passwd", "source input is a str, no VIDEO"),
+        ({"frames": []}, "source input is a dict, no VIDEO"),
+        (torch.rand(3, 4), "source input must have the shape"),
+        (torch.zeros(1, 4, 4, 3, dtype=torch.uint8), "source input must be floating point"),
+        (OtherPacks(get_components=None), "VIDEO at source cannot be opened"),
+        (OtherPacks(get_stream_source=None), "VIDEO at source cannot be opened"),
+    ],
+    ids=["nothing", "a path", "a dict", "no picture", "bytes", "no parts", "no stream"],
+)
+def test_what_is_no_video_is_refused_by_name(
+    opened: Any, input_error: type[Exception], value: Any, message: str
+) -> None:
+    with pytest.raises(input_error, match=message), opened(value, "source"):
+        pass
+
+
+def test_a_video_without_frames_is_refused_by_name(
+    opened: Any, created: Any, input_error: type[Exception]
+) -> None:
+    with (
+        pytest.raises(input_error, match="VIDEO at images has no frames"),
+        opened(created(torch.zeros(0, 8, 8, 3))),
+    ):
+        pass

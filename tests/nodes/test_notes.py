@@ -1,0 +1,52 @@
+"""What a node has to say is in the node, in the history and in the log."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The texts that a page would show, with the ids of their nodes; there is no server in these tests."""
+    shown: list[tuple[str, str]] = []
+    instance = SimpleNamespace(
+        client_id="page", send_progress_text=lambda text, node, _: shown.append((text, node))
+    )
+    monkeypatch.setitem(
+        sys.modules, "server", SimpleNamespace(PromptServer=SimpleNamespace(instance=instance))
+    )
+    return shown
+
+
+@pytest.fixture
+def node(nodes: Any) -> Any:
+    from comfy_api.latest import io
+
+    return nodes.EADNetRenderVideo.PREPARE_CLASS_CLONE({io.Hidden.unique_id: "7"})
+
+
+def test_notes_are_shown_in_the_node_and_logged(
+    submodule: Any, node: Any, page: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    output = submodule("nodes.notes").with_notes(node, 1, 2, notes=["Too dark.", "Too loud.", "Too dark."])
+    assert output.args == (1, 2)
+    assert output.ui == {"text": ("Too dark.\nToo loud.",)}
+    assert page == [("Too dark.\nToo loud.", "7")]
+    assert caplog.text.count("Too dark.") == 1 and "EAD-Net Render Video" in caplog.text
+
+
+def test_a_preview_stays_beside_them(submodule: Any, node: Any) -> None:
+    from comfy_api.latest import ui
+
+    film = ui.PreviewVideo([{"filename": "a.mp4"}])
+    output = submodule("nodes.notes").with_notes(node, notes=["Too dark."], shown=film)
+    assert output.ui["images"] == [{"filename": "a.mp4"}] and output.ui["text"] == ("Too dark.",)
+
+
+def test_without_notes_nothing_is_shown(submodule: Any, node: Any, page: list[tuple[str, str]]) -> None:
+    output = submodule("nodes.notes").with_notes(node, 1)
+    assert output.ui is None and page == []
