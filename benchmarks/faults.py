@@ -340,13 +340,15 @@ def judged(tally: Tally, bench: Bench, path: Path, whole: bytes, lost: bool = Fa
 def cancelled_node(bench: Bench, runs: int, rng: random.Random) -> Iterator[Tally]:
     """Cancel at any moment of Render Video, and the same again: under a prefix with the time in it."""
     whole = film(bench, render(SECONDS, 7)).read_bytes()
-    started = time.monotonic()
-    film(bench, render(SECONDS, 8))
-    lasts = time.monotonic() - started
     tally = Tally("server: cancel Render Video, %second% in its prefix")
     for _ in range(runs):
         workflow = render(SECONDS, 7, "late/%hour%-%minute%-%second%")
-        press = Press(bench, lambda event: event[0] == "progress", rng.uniform(0, lasts))
+        share = rng.random()  # of the windows, before it is pressed
+
+        def reached(event: Event, share: float = share) -> bool:
+            return event[0] == "progress" and event[1]["value"] >= share * event[1]["max"]
+
+        press = Press(bench, reached, rng.uniform(0, 0.3))
         took = press.run(workflow)
         tally.slowest = max(tally.slowest, took or 0.0)
         judged(tally, bench, film(bench, workflow), whole)

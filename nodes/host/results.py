@@ -72,7 +72,9 @@ def vanished_results(inputs: Mapping[str, Any]) -> int:
         lines = _record(inputs).read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0
-    return sum(not Path(json.loads(line)).is_file() for line in lines)
+    # A name may have been given again after its first video was gone.
+    names = [json.loads(line) for line in lines]
+    return len(names) - sum(Path(name).is_file() for name in set(names))
 
 
 def _record(inputs: Mapping[str, Any]) -> Path:
