@@ -12,10 +12,10 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..eadnet.captions.mixed import MixedTokens
 from ..eadnet.checkpoints import Checkpoint
 from ..eadnet.errors import InputError
 from ..eadnet.faces.face_track import FaceTrack
+from ..eadnet.mixed_tokens import MixedTokens
 from .host import Network
 
 CATEGORY = "EAD-Net"

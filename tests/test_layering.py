@@ -26,6 +26,7 @@ LAYERS = (
     "eadnet.dataset_format",
     "eadnet.fingerprints",
     "eadnet.memory",
+    "eadnet.mixed_tokens",
     "eadnet.downloads",
     "eadnet.tflite",
     "eadnet.weights",

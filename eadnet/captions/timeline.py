@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from .mixed import MixedTokens
+from ..mixed_tokens import MixedTokens
 
 EASES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "smooth": lambda x: x * x * (3 - 2 * x),

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..captions.mixed import MixedTokens
 from ..faces.masks import latent_mask, masked_picture
 from ..media.silence import fade_to_silence, silence_tokens, speech_gate
+from ..mixed_tokens import MixedTokens
 from ..sampling import Conditions
 from .networks import Networks
 from .scene import Scene

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..captions.mixed import MixedTokens
 from ..errors import InputError
 from ..faces.choice import Choice
 from ..faces.crops import without_alpha
@@ -33,6 +32,7 @@ from ..media.silence import speech_notes
 from ..media.sound import Sound, SoundFile, SoundInMemory
 from ..media.speech import Speech, SpeechFile, SpeechInMemory, record_speech
 from ..media.watched import WatchedPictures, WatchedSound
+from ..mixed_tokens import MixedTokens
 from ..printable import get_logger
 from .model import Model
 from .photograph import photograph_note

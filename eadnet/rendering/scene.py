@@ -8,13 +8,13 @@ from typing import Any
 
 from torch import Tensor
 
-from ..captions.mixed import MixedTokens
 from ..faces.face import FaceDetector
 from ..fingerprints import fingerprint
 from ..media.lengths import Length
 from ..media.reader import Pictures
 from ..media.sound import Sound
 from ..media.speech import Speech
+from ..mixed_tokens import MixedTokens
 from ..sampling import Sampling
 from .croppers import CentreCropper, Cropper
 from .face_check import check_face_in_place

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..captions.mixed import MixedTokens
 from ..errors import InputError
 from ..finite import all_finite
+from ..mixed_tokens import MixedTokens
 
 # Who made a part that is not finite.
 _ORIGIN = {
