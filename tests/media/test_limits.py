@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 import math
 import os
 import struct
 import time
 import tracemalloc
 import wave
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
