@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -24,6 +25,7 @@ from eadnet.media.resumable_video import GROUP, count_groups
 from eadnet.media.video import read_video, write_video
 from eadnet.rendering.unfinished import FOLDER
 from tests.media_files import write_media
+from tests.players import Stream, film
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
 pytestmark = pytest.mark.slow
@@ -138,6 +140,42 @@ def test_any_video_speaks(
     shift = 5 if corner == 40 else 0
     expected = [corner + shift * i for i in range(8)]
     assert abs(frames[:, -1, -1].mean(axis=1) - expected).max() < 6
+
+
+SQUARE = (96, 96)
+TAGGED = {"colorspace": 1, "color_primaries": 1, "color_trc": 1}
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        Stream("bt709", meant=1, tags=TAGGED, size=SQUARE),
+        Stream("full_range", meant=1, full=True, tags={**TAGGED, "color_range": 2}, size=SQUARE),
+        Stream("mirrored", matrix=(-1, 0, 0, 1), size=SQUARE),
+        Stream("wide_pixels", aspect=Fraction(2), size=(48, 96)),
+        Stream(
+            "see_through",
+            "libvpx-vp9",
+            "yuva420p",
+            "webm",
+            alpha=51,
+            size=SQUARE,
+            options={"auto-alt-ref": "0", "lossless": "1"},
+        ),
+    ],
+    ids=lambda stream: stream.name,
+)
+def test_around_the_mouth_the_film_looks_as_a_player_shows_the_source(
+    generate: Generate, tmp_path: Path, stream: Stream
+) -> None:
+    status, _ = generate("--video", stream.write(tmp_path), "--audio", speech(tmp_path / "a.wav", 4 / 25))
+    frame = film(tmp_path / "out.mp4")[1]
+    assert status == 0 and frame.shape == (32, 32, 3)  # the centred square in the size of the model
+    corners = np.array([[frame[y, x].mean((0, 1)) for x in ENDS] for y in ENDS])
+    assert abs(corners - stream.shown()).max() <= 4
+
+
+ENDS = (slice(1, 4), slice(-4, -1))
 
 
 def test_a_phones_video_speaks_upright(generate: Generate, tmp_path: Path) -> None:

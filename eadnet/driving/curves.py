@@ -51,7 +51,7 @@ def track_picture(track: Track, size: tuple[int, int] = (768, 440)) -> NDArray[n
             points = list(zip(xs.tolist(), ys.tolist(), strict=True))
             if len(points) > 1:
                 draw.line(points, colour, round(1.5 * _FINER), joint="curve")
-        place = right - 6 * _FINER
+        place = float(right - 6 * _FINER)
         for name, colour in reversed(list(zip(names, _COLOURS, strict=False))):
             draw.text((place, top + 3 * _FINER), name.replace("_", " "), colour, font, anchor="ra")
             place -= draw.textlength(name.replace("_", " "), font) + 10 * _FINER

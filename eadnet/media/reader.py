@@ -23,6 +23,7 @@ from .streams import (
     FASTEST,
     Decoder,
     decoded,
+    demuxed,
     first_good,
     is_broken,
     open_video,
@@ -395,7 +396,7 @@ def _index(path: Path) -> _Index:
         stretches = [_Stretch()]
         before: int | None = None
         try:
-            for packet in container.demux(stream):
+            for packet in demuxed(container, stream):
                 if packet.size == 0 or packet.is_discard or _is_hidden(stream, packet):
                     continue
                 count += 1

@@ -18,7 +18,7 @@ from ..printable import get_logger
 from .limits import check_channels, check_rate, check_seconds
 from .notes import add_note
 from .opening import open_media
-from .streams import first_picture_time, is_broken, sound_stream, told_end
+from .streams import demuxed, first_picture_time, is_broken, sound_stream, told_end
 from .waveform import check_waveform
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class SoundFile:
         resampler: av.AudioResampler | None = None
         rate = 0
         ends = told_end(container)
-        for packet in container.demux(track):
+        for packet in demuxed(container, track):
             try:
                 frames = packet.decode()
             except av.InvalidDataError as error:

@@ -34,13 +34,15 @@ def open_video(path: Path) -> Any:
         raise InputError(f"{path.name} cannot be read as a video: convert it to MP4 first.") from error
     picture = picture_stream(container)
     if picture is None:
-        others = list(container.streams.video)
-        covered = any(map(_is_cover, others))
+        there = list(container.streams.video)
+        covered = bool(there) and all(_is_cover(stream) for stream in there)
         container.close()
-        if others and not covered:
-            raise InputError(f"{path.name} has no video stream that can be decoded: convert it to MP4 first.")
         if covered:
             raise InputError(f"{path.name} has a cover picture and no video: choose a video with frames.")
+        if there:
+            raise InputError(
+                f"{path.name} has a video that FFmpeg has no decoder for: convert it to H.264 first."
+            )
         raise InputError(f"{path.name} has no video stream: choose a video with frames.")
     try:
         if picture.width and picture.height:  # some are known only when a frame is decoded
@@ -53,22 +55,21 @@ def open_video(path: Path) -> Any:
 
 def picture_stream(container: Any) -> Any:
     """The video stream a player shows: the default one of those that can be decoded, never the cover of a
-    recording; None without one.
+    recording; None where there is none.
     """
-    films = [stream for stream in container.streams.video if not _is_cover(stream)]
-    return _preferred(films, lambda stream: stream.codec_context is not None)
+    return _preferred([stream for stream in container.streams.video if not _is_cover(stream)])
 
 
 def sound_stream(container: Any) -> Any:
     """The audio stream a player plays: the default one of those that can be decoded; None where none is."""
-    # Of some tracks (spatial sound of phones) FFmpeg has no decoder: decoding them would crash.
-    return _preferred(list(container.streams.audio), lambda stream: stream.codec_context is not None)
+    return _preferred(list(container.streams.audio))
 
 
-def _preferred(streams: list[Any], fits: Any) -> Any:
+def _preferred(streams: list[Any]) -> Any:
     import av
 
-    usable = [stream for stream in streams if fits(stream)]
+    # Of some streams (spatial sound of phones) FFmpeg has no decoder: decoding them would crash.
+    usable = [stream for stream in streams if stream.codec_context is not None]
     default = av.stream.Disposition.default
     return next((s for s in usable if s.disposition & default), usable[0] if usable else None)
 
@@ -130,11 +131,22 @@ class Decoder:
             self.codec.flush_buffers()
 
 
+def demuxed(container: Any, stream: Any) -> Iterator[Any]:
+    """The packets of a stream, and an empty one at the end. Raises PyAV's errors for what cannot be read."""
+    while True:
+        try:
+            yield from container.demux(stream)
+            return
+        except IndexError:
+            # A packet of a stream that began after the file was opened, which PyAV does not know.
+            continue
+
+
 def decoded(container: Any, stream: Any, decoder: Decoder) -> Iterator[Any]:
     """Frames in the order they are shown; what is damaged is left out."""
     import av
 
-    packets = container.demux(stream)
+    packets = demuxed(container, stream)
     while True:
         try:
             packet = next(packets, None)

@@ -309,6 +309,25 @@ def test_of_several_pictures_the_video_is_shown(tmp_path: Path, kind: str) -> No
     assert near(shown(path), range(5))
 
 
+def test_a_stream_that_begins_in_the_middle_of_a_file_disturbs_nothing(tmp_path: Path) -> None:
+    """As subtitles of a broadcast do: here, a sound track that the first part does not have."""
+    one = mux(tmp_path / "1.ts", packets(LEVELS[:40], options={"bf": "0"})).read_bytes()
+    sound = [(1.6 + at, samples) for at, samples in beeps([0.4], 1.4)]
+    second = packets(LEVELS[40:], first=1600, options={"bf": "0"})
+    two = mux(tmp_path / "2.ts", second, **_mp2(sound)).read_bytes()
+    # So much before it that the track is not seen when the file is opened.
+    filler = (b"\x47\x1f\xff\x10" + b"\xff" * 184) * 40_000
+    (tmp_path / "a.ts").write_bytes(one + filler + two)
+    assert near(shown(tmp_path / "a.ts"), range(COUNT))
+
+
+def test_a_video_without_a_decoder_is_one_sentence(tmp_path: Path) -> None:
+    path = mux(tmp_path / "a.mp4", packets(LEVELS[:5]))
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    with pytest.raises(InputError, match="a video that FFmpeg has no decoder for: convert it to H.264"):
+        VideoReader(path)
+
+
 def test_a_rate_no_recording_has_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = write_media(tmp_path / "a.wav", tracks=[Track(np.zeros((1, 1600)), 16000)])
     data = bytearray(path.read_bytes())
