@@ -14,7 +14,7 @@ from torch import Tensor
 from ..eadnet.errors import InputError
 from ..eadnet.faces.choice import CHOICES, ORDERS, Choice
 from ..eadnet.faces.comfy_landmarks import GivenLandmarks
-from ..eadnet.faces.crops import check_pictures, to_pictures, without_alpha
+from ..eadnet.faces.crops import to_pictures, without_alpha
 from ..eadnet.faces.detectors import AUTO, DETECTORS, make_detector
 from ..eadnet.faces.detectors.manual import parse_face
 from ..eadnet.faces.drawing import draw_track, strip_height
@@ -27,7 +27,7 @@ from ..eadnet.media.images import unit_range
 from . import host
 from .checks import checked
 from .footage import Footage, opened
-from .sockets import mask_of
+from .sockets import image_of, mask_of
 from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegion, schema
 
 logger = logging.getLogger(__name__)
@@ -207,6 +207,8 @@ class EADNetFaceTrack(io.ComfyNode):
         if model is not None:
             framing, resolution = model.info.framing, model.info.resolution
         with opened(images) as footage:
+            if face == "mask" and marked is not None and marked.shape != footage.size:
+                raise InputError(_unlike("mask", marked.shape, footage.size))
             finder = _finder(detector, manual, face_landmarks, footage)
             progress = host.NodeProgress(2 * footage.count, cls.hidden.unique_id)
             detections = detect_faces(_frames(footage, progress), finder)
@@ -290,7 +292,7 @@ class EADNetFaceComposite(io.ComfyNode):
         colour_match: float,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        check_pictures(faces[:1], "faces input")
+        faces = image_of(faces, "faces")
         if faces.shape[1] != faces.shape[2]:
             raise InputError(
                 f"The faces are {faces.shape[2]} x {faces.shape[1]} pixels, not square: connect the decoded "
@@ -302,6 +304,8 @@ class EADNetFaceComposite(io.ComfyNode):
         progress = host.NodeProgress(len(faces), cls.hidden.unique_id)
         done: Tensor | None = None
         with opened(images) as footage:
+            if masks is not None and tuple(masks.shape[1:]) != footage.size:
+                raise InputError(_unlike("mask", tuple(masks.shape[1:]), footage.size))
             order = bounce(footage.count, len(faces))
             for at in torch.arange(len(faces)).split(_CHUNK):
                 source = order[at]
@@ -365,6 +369,14 @@ class EADNetFaceTrackPreview(io.ComfyNode):
                 pictures[place] = torch.from_numpy(drawn.copy()) / 255
                 progress.update(place + 1)
         return io.NodeOutput(pictures.to(host.result_device()))
+
+
+def _unlike(name: str, size: tuple[int, ...], frames: tuple[int, int]) -> str:
+    """The sentence for a mask (height, width) that is not of the frames' size."""
+    return (
+        f"The {name} input is {size[1]} x {size[0]} pixels and the frames are {frames[1]} x {frames[0]}: "
+        "connect a mask of their size."
+    )
 
 
 def _counts(valid: Tensor) -> tuple[int, int]:

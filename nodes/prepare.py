@@ -6,13 +6,14 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..eadnet.faces.crops import check_pictures, prepare_portrait, to_pictures
+from ..eadnet.faces.crops import prepare_portrait, to_pictures
 from ..eadnet.faces.frames import bounce
 from ..eadnet.faces.masks import REGIONS, feathered, latent_mask, mask_image, masked_picture
 from ..eadnet.rendering import warn_of_photograph
 from . import host
 from .checks import checked
 from .latents import decode_crops, encode_crops
+from .sockets import image_of
 from .types import MASK, MASKED_SAMPLES, DiffusionModel, Model, schema
 
 AUTO = "auto"
@@ -79,7 +80,7 @@ class EADNetPrepare(io.ComfyNode):
     def execute(
         cls, model: DiffusionModel, vae: io.Vae.Type, images: Tensor, frame_count: int, mask_region: str
     ) -> io.NodeOutput:
-        check_pictures(images[:1], "images input")
+        images = image_of(images)
         order = bounce(len(images), frame_count)
         needed = images[: int(order.max()) + 1]
         resolution = model.info.resolution
