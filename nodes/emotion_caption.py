@@ -21,6 +21,7 @@ from ..eadnet.errors import InputError
 from . import host
 from .checks import checked
 from .node import Node
+from .sockets import image_of
 from .types import FaceLandmarks, FileChoice, schema
 
 BACKENDS = ["template", "measured", "local model", "endpoint"]
@@ -209,6 +210,7 @@ def _frames(images: torch.Tensor | None, count: int, backend: str) -> list[np.nd
         raise InputError(
             f"The backend '{backend}' needs a face: connect an image or the frames of a video to images."
         )
+    images = image_of(images)
     chosen = images[spread(len(images), count)][..., :3].float().nan_to_num(0).clamp(0, 1)
     chosen = chosen.expand(*chosen.shape[:3], 3)
     return list((chosen * 255).round().to(torch.uint8).cpu().numpy())

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..eadnet.errors import InputError
 from ..eadnet.faces.choice import CHOICES, ORDERS, Choice
 from ..eadnet.faces.comfy_landmarks import GivenLandmarks
-from ..eadnet.faces.crops import check_frames, to_pictures, without_alpha
+from ..eadnet.faces.crops import to_pictures, without_alpha
 from ..eadnet.faces.detectors import AUTO, DETECTORS, FORMER, make_detector
 from ..eadnet.faces.detectors.manual import parse_face
 from ..eadnet.faces.drawing import draw_track, strip_height
@@ -28,7 +28,7 @@ from .checks import checked
 from .footage import Footage, opened
 from .node import Node
 from .notes import with_notes
-from .sockets import mask_of
+from .sockets import image_of, mask_of
 from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegion, schema
 
 # Frames that are cropped or composited between two looks at Cancel; fewer of large ones.
@@ -208,6 +208,8 @@ class EADNetFaceTrack(Node):
         if model is not None:
             framing, resolution = model.info.framing, model.info.resolution
         with opened(images) as footage:
+            if face == "mask" and marked is not None and marked.shape != footage.size:
+                raise InputError(_unlike("mask", marked.shape, footage.size))
             finder = _finder(detector, manual, face_landmarks, footage)
             progress = host.NodeProgress(2 * footage.count, cls.hidden.unique_id)
             detections = detect_faces(_frames(footage, progress), finder)
@@ -295,7 +297,7 @@ class EADNetFaceComposite(Node):
         colour_match: float,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        check_frames(faces, "faces input")
+        faces = image_of(faces, "faces")
         if faces.shape[1] != faces.shape[2]:
             raise InputError(
                 f"The faces are {faces.shape[2]} x {faces.shape[1]} pixels, not square: connect the decoded "
@@ -307,6 +309,8 @@ class EADNetFaceComposite(Node):
         progress = host.NodeProgress(len(faces), cls.hidden.unique_id)
         done: Tensor | None = None
         with opened(images) as footage:
+            if masks is not None and tuple(masks.shape[1:]) != footage.size:
+                raise InputError(_unlike("mask", tuple(masks.shape[1:]), footage.size))
             order = bounce(footage.count, len(faces))
             for at in torch.arange(len(faces)).split(_together(footage)):
                 source = order[at]
@@ -375,6 +379,14 @@ class EADNetFaceTrackPreview(Node):
 def _together(footage: Footage) -> int:
     height, width = footage.size
     return max(1, min(_CHUNK, _CHUNK_PIXELS // (height * width)))
+
+
+def _unlike(name: str, size: tuple[int, ...], frames: tuple[int, int]) -> str:
+    """The sentence for a mask (height, width) that is not of the frames' size."""
+    return (
+        f"The {name} input is {size[1]} x {size[0]} pixels and the frames are {frames[1]} x {frames[0]}: "
+        "connect a mask of their size."
+    )
 
 
 def _images(tooltip: str) -> io.Input:

@@ -17,7 +17,7 @@ from ..eadnet.faces.crops import GREY, check_frames, without_alpha
 from ..eadnet.media.reader import Pictures, VideoReader
 from ..eadnet.media.sound import Sound, SoundFile
 from . import host
-from .sockets import audio_of
+from .sockets import audio_of, image_of
 
 _FASTEST = 1000  # frames per second
 
@@ -94,8 +94,8 @@ def opened(
 
     Raises InputError, which names the input, for what is neither, and for a video that cannot be read.
     """
-    if isinstance(value, Tensor):
-        check_frames(value, f"{name} input")
+    if isinstance(value, (Tensor, np.ndarray)):
+        value = image_of(value, name)
         yield Footage(FramesInMemory(value, Fraction(fps).limit_denominator(1001)), None, (value,))
         return
     if value is None:

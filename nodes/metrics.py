@@ -17,7 +17,7 @@ from ..eadnet.metrics.sync import FPS, measure_sync
 from ..eadnet.metrics.sync_picture import sync_picture
 from .checks import checked
 from .node import Node
-from .sockets import audio_of
+from .sockets import audio_of, image_of
 from .types import FaceTrackSocket, SyncNet, TrackAndRegion, schema
 
 THEMES = ["dark", "light"]
@@ -26,6 +26,7 @@ _THEME = "Colours of the plot, to match ComfyUI's dark or light theme."
 
 def _clip(images: Tensor, name: str) -> Tensor:
     """The IMAGE [T, H, W, C] at the input ``name`` as [T, 3, H, W] in 0..1."""
+    images = image_of(images, name)
     check_pictures(images, f"{name} input")
     return without_alpha(images.float().clamp(0, 1)).movedim(-1, 1)
 

@@ -8,7 +8,7 @@ import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..eadnet.faces.crops import check_frames, prepare_portrait, to_pictures
+from ..eadnet.faces.crops import prepare_portrait, to_pictures
 from ..eadnet.faces.frames import bounce
 from ..eadnet.faces.masks import REGIONS, feathered, latent_mask, mask_image, masked_picture
 from ..eadnet.rendering import check_face_in_place, photograph_note
@@ -19,6 +19,7 @@ from .footage import FramesInMemory
 from .latents import finite_vae
 from .node import Node
 from .notes import with_notes
+from .sockets import image_of
 from .types import MASK, MASKED_SAMPLES, DiffusionModel, Model, schema
 
 AUTO = "auto"
@@ -92,7 +93,7 @@ class EADNetPrepare(Node):
         mask_region: str,
         check_face: bool = True,
     ) -> io.NodeOutput:
-        check_frames(images, "images input")
+        images = image_of(images)
         order = bounce(len(images), frame_count)
         needed = images[: int(order.max()) + 1]
         resolution = model.info.resolution

@@ -21,7 +21,6 @@ from ..eadnet.driving.speech import (
 )
 from ..eadnet.driving.video import track_from_video
 from ..eadnet.errors import InputError
-from ..eadnet.faces.crops import check_pictures
 from ..eadnet.faces.detectors import DETECTORS
 from ..eadnet.faces.landmarker import FaceLandmarker
 from ..eadnet.media.audio import RATE, num_frames, to_mono_16k
@@ -37,7 +36,7 @@ from .latents import decode_crops, encode_crops
 from .node import Node
 from .notes import with_notes
 from .sampling import Watcher
-from .sockets import audio_of
+from .sockets import audio_of, image_of
 from .types import (
     AudioEncoder,
     DiffusionModel,
@@ -99,8 +98,7 @@ class EADNetFaceRig(Node):
     @classmethod
     @checked
     def execute(cls, image: Tensor, index: int, calm: float) -> io.NodeOutput:
-        check_pictures(image[:1])
-        picture = (image[0].float().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
+        picture = (image_of(image, "image")[0].float().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
         colour = picture[..., :3] if picture.shape[-1] >= 3 else picture[..., :1].expand(-1, -1, 3)
         folders = host.face_folders()
         face = find_portrait_face(colour.numpy(), DETECTORS["landmarks"].find(folders), folders, index)

@@ -1,5 +1,5 @@
-"""The one door for AUDIO and for MASK: whatever other packs send, as we use it, or a sentence that names the
-input. Frames have theirs in `footage.py`, widgets in `checks.py`.
+"""The one door for AUDIO, for IMAGE and for MASK: whatever other packs send, as we use it, or a sentence that
+names the input. Frames that may be a VIDEO have theirs in `footage.py`, widgets in `checks.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..eadnet.errors import InputError
+from ..eadnet.faces.crops import check_frames
 from ..eadnet.media.recording import Recording, recording_of
 
 
@@ -19,11 +20,29 @@ def audio_of(value: Any, name: str = "audio", advice: str = "connect the speech"
     return recording_of(value, name, advice)
 
 
+def image_of(value: Any, name: str = "images") -> Tensor:
+    """An IMAGE [B, H, W, 1..4], all of its pictures checked; one picture without a batch is a batch of one."""
+    if value is None:
+        raise InputError(f"The {name} input is empty: connect an IMAGE.")
+    try:
+        image = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"The {name} input is a {type(value).__name__} and no IMAGE: connect one."
+        ) from error
+    image = image[None] if image.ndim == 3 and image.shape[-1] <= 4 else image
+    check_frames(image, f"{name} input")
+    return image
+
+
 def mask_of(value: Any, name: str = "mask") -> Tensor:
     """A MASK as [B, H, W] floating point in 0..1, from [H, W], [B, H, W], [B, 1, H, W] or [B, H, W, 1] of any
     type of number: bytes are 0 to 255, other integers and truth values 0 and 1.
     """
-    mask = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    try:
+        mask = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The {name} input is a {type(value).__name__} and no MASK: connect one.") from error
     if mask.ndim == 4 and mask.shape[-1] == 1 and mask.shape[1] != 1:
         mask = mask[..., 0]
     if mask.ndim == 4 and mask.shape[1] == 1:

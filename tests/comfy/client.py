@@ -46,6 +46,7 @@ def write_speech(
     return path
 
 
+TEXT = b"\0\0\0\x03"  # the kind of a binary message
 ENDS = ("execution_success", "execution_error", "execution_interrupted")
 Event = tuple[str, dict]
 
@@ -103,6 +104,13 @@ class Client:
         kind = ""
         while kind not in ENDS:
             message = socket.recv()
+            if isinstance(message, bytes) and message[:4] == TEXT:  # what a node has to say
+                length = int.from_bytes(message[4:8], "big")
+                yield (
+                    "text",
+                    {"node": message[8 : 8 + length].decode(), "text": message[8 + length :].decode()},
+                )
+                continue
             if isinstance(message, bytes):  # a picture after two words of 32 bits
                 yield "preview", {"image": message[8:]}
                 continue
