@@ -310,7 +310,8 @@ def _eye(stage: Stage, moment: Moment, frames: Tensor, ball: Eyeball) -> None:
     turn = torch.stack([shift @ stage.upright.across, shift @ stage.upright.down], -1)
     top, bottom = (_moved_read(graphs, table, a, turn) for table in (upper, lower))
     soft = max(1.0, 0.010 * scale)
-    opening = covered(b - top, soft) * covered(bottom - b, soft)
+    # Beyond the corners both margins go on as one line, which is no opening.
+    opening = covered(b - top, soft) * covered(bottom - b, soft) * ((bottom - top) / soft).clamp(0, 1)
     seen = looking(ball, box, shift, gaze)
     lowered = smooth(0.01, 0.06, moved)[:, None, None]
     shade = 1 - 0.38 * lowered * torch.exp(-(b - top).clamp(min=0) / (0.022 * scale))
