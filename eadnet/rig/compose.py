@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from .curves import Graphs, covered
 from .eyes import GAZE, Eyeball, eye_span, lid_graphs, looking
-from .mouth import Inside, lip_tables, look_inside
+from .mouth import Inside, lip_graphs, lip_tables, look_inside
 from .patch import Box, Upright, box_around
 from .shading import Shading
 from .sheets import Sheets
@@ -60,6 +61,10 @@ class Stage:
             },
             eyeballs=tuple(ball.to(device) for ball in self.eyeballs),
         )
+
+    @cached_property
+    def lips(self) -> Graphs:
+        return lip_graphs(self.points, self.upright, self.scale)
 
     def placed(self, amounts: Tensor) -> Tensor:
         """The mesh under amplitudes [T, K] -> [T, 468, 2] pixels."""
@@ -153,8 +158,7 @@ def _lower_lip(stage: Stage, moment: Moment, frames: Tensor) -> None:
         return
     lower = _sampled(stage, _within(stage, moment.lower, box), box)
     a, b = stage.upright.over(box)
-    graphs = Graphs(float(a.min()), float(a.max()))
-    places = graphs.places(a)
+    graphs, places = stage.lips, stage.lips.places(a)
     inner = graphs.read(graphs.table(stage.upright.coordinates(moment.placed[:, list(LOWER_INNER)])), places)
     outer = graphs.read(graphs.table(stage.upright.coordinates(moment.placed[:, list(LOWER_OUTER)])), places)
     corners = stage.upright.coordinates(moment.placed[:, list(CORNER.values())])[..., 0]  # left, right
@@ -274,7 +278,7 @@ def _mouth(stage: Stage, moment: Moment, frames: Tensor) -> None:
     if box is None or not bool((shown > 0).any()):
         return
     a, b = stage.upright.over(box)
-    top, bottom, gap = lip_tables(moment.placed, stage.upright, a)
+    top, bottom, gap = lip_tables(moment.placed, stage.upright, stage.lips, a)
     soft = max(1.0, 0.006 * scale)
     hole = covered(b - top, soft) * covered(bottom - b, soft) * ((bottom - top) / (0.008 * scale)).clamp(0, 1)
     shift = moment.head[:, [13, 14]].mean(1)
@@ -306,7 +310,8 @@ def _eye(stage: Stage, moment: Moment, frames: Tensor, ball: Eyeball) -> None:
     turn = torch.stack([shift @ stage.upright.across, shift @ stage.upright.down], -1)
     top, bottom = (_moved_read(graphs, table, a, turn) for table in (upper, lower))
     soft = max(1.0, 0.010 * scale)
-    opening = covered(b - top, soft) * covered(bottom - b, soft)
+    # Beyond the corners both margins go on as one line, which is no opening.
+    opening = covered(b - top, soft) * covered(bottom - b, soft) * ((bottom - top) / soft).clamp(0, 1)
     seen = looking(ball, box, shift, gaze)
     lowered = smooth(0.01, 0.06, moved)[:, None, None]
     shade = 1 - 0.38 * lowered * torch.exp(-(b - top).clamp(min=0) / (0.022 * scale))

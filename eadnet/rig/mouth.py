@@ -120,7 +120,7 @@ def own_teeth(
     x0, y0, x1, y1 = box
     tile = picture[:, y0:y1, x0:x1]
     a, b = upright.over(box)
-    top, bottom, _ = lip_tables(points[None, :, :2], upright, a)
+    top, bottom, _ = lip_tables(points[None, :, :2], upright, lip_graphs(points[:, :2], upright, scale), a)
     top, bottom = top[0], bottom[0]
     opening = covered(b - top) * covered(bottom - b) * (bottom - top > 1)
     light = luminance(tile.permute(1, 2, 0))
@@ -151,14 +151,19 @@ def _first_run(bright: Tensor, below_lip: Tensor, slack: float) -> Tensor:
     return (run | above) & (first < slack)
 
 
-def lip_tables(points: Tensor, upright: Upright, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def lip_graphs(points: Tensor, upright: Upright, scale: float) -> Graphs:
+    """A table wide enough for the mouth of a mesh at rest [468, 2], wherever its head sways."""
+    middle = float(upright.coordinates(points[list(UPPER_INNER)])[:, 0].mean())
+    return Graphs(middle - 1.5 * scale, middle + 1.5 * scale, 288)
+
+
+def lip_tables(points: Tensor, upright: Upright, graphs: Graphs, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Inner edges of the lips of T frames [T, 468, 2] over pixels with these a [h, w].
 
     Returns (upper [T, h, w], lower, largest gap [T] in pixels); the lower edge is never above the upper one.
     """
     upper = upright.coordinates(points[:, list(UPPER_INNER)])
     lower = upright.coordinates(points[:, list(LOWER_INNER)])
-    graphs = Graphs(float(a.min()), float(a.max()))
     places = graphs.places(a)
     top, bottom = graphs.table(upper), graphs.table(lower)
     bottom = torch.maximum(bottom, top)

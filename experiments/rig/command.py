@@ -5,8 +5,9 @@
     python -m experiments rig ... --sheets DIR                       also draw contact sheets there
 
 DIR of --media holds folders `portraits`, `talking`, `emotion` and `virtual`; that of --models the face
-landmarker and `face-api/face_expression_model.bin`, which reads expressions and which the rig does not use.
-Neither is part of the project. The environment variables EADNET_MEDIA and EADNET_MODELS stand in for the options.
+landmarker and `face-api/face_expression_model.bin`, which reads expressions and which the rig does not
+use. Neither is part of the project. The environment variables EADNET_MEDIA and EADNET_MODELS stand in for the
+options.
 """
 
 from __future__ import annotations

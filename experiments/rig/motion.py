@@ -64,8 +64,8 @@ def lips(faces: Sequence[Still], landmarker: FaceLandmarker) -> list[str]:
     own, asked_, closed = np.mean(openings, 0)
     return [
         f"Lips of {len(faces)} people, {len(track)} frames each: opening found against the rig's r = "
-        f"{own:.3f} (least {min(o[0] for o in openings):.3f}), against jaw_open (1 - lip_close) r = {asked_:.3f}; "
-        f"{closed:.3f} of the frames with closed lips are closed."
+        f"{own:.3f} (least {min(o[0] for o in openings):.3f}), against jaw_open (1 - lip_close) r = "
+        f"{asked_:.3f}; {closed:.3f} of the frames with closed lips are closed."
     ]
 
 

@@ -70,8 +70,8 @@ def mesh_of(marks: np.ndarray) -> Tensor:
         put(eye.upper, _through(upper, 9))
         put(eye.lower, _through(lower, 9))
         high, low = mesh[list(eye.upper)][1:-1], mesh[list(eye.lower)][1:-1]
-        put(eye.crease, high - [0, 0.06 * scale])
-        put(eye.above, high - [0, 0.13 * scale])
+        put(eye.crease, high - [0, 0.09 * scale])
+        put(eye.above, high - [0, 0.16 * scale])
         put(eye.below, low + [0, 0.06 * scale])
         put(eye.bag, low + [0, 0.14 * scale])
         line = _through(marks[17:22] if side == "r" else marks[26:21:-1], 5)

@@ -10,7 +10,7 @@ from .ground import Ground
 RAISE = 0.175
 LOWER = 0.30
 # Of the space between lid and brow, what a lowered brow may take. More would fold the lid over itself.
-MOST_OF_SPACE = 0.92
+MOST_OF_SPACE = 0.86
 
 
 def brows(ground: Ground) -> dict[str, Tensor]:
