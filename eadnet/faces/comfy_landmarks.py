@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,28 @@ import numpy as np
 from ..errors import InputError
 from .dense import MESH, face_from_mesh
 from .face import Face, is_sound
+
+_FOREIGN = "The face landmarks contain no frames: connect the output of a face landmarker node."
+
+
+def faces_of_frames(landmarks: Any) -> Sequence[Sequence[Mapping[str, Any]]]:
+    """The faces of every frame; InputError for what is no FACE_LANDMARKS."""
+    frames = landmarks.get("frames") if isinstance(landmarks, Mapping) else None
+    if not isinstance(frames, (list, tuple)):
+        raise InputError(_FOREIGN)
+    for faces in frames:
+        if not isinstance(faces, (list, tuple)) or not all(isinstance(face, Mapping) for face in faces):
+            raise InputError(_FOREIGN)
+    return frames
+
+
+def _size(given: Any) -> tuple[int, int]:
+    """Height and width of the frames."""
+    try:
+        height, width = given
+        return int(height), int(width)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(_FOREIGN) from None
 
 
 class GivenLandmarks:
@@ -20,12 +42,8 @@ class GivenLandmarks:
 
         Raises InputError when they do not, or when this is no FACE_LANDMARKS.
         """
-        frames, given = landmarks.get("frames"), landmarks.get("image_size")
-        if not isinstance(frames, (list, tuple)) or given is None:
-            raise InputError(
-                "The face landmarks contain no frames: connect the output of a face landmarker node."
-            )
-        if len(frames) != count or (int(given[0]), int(given[1])) != size:
+        frames, given = faces_of_frames(landmarks), _size(landmarks.get("image_size"))
+        if len(frames) != count or given != size:
             raise InputError(
                 f"The face landmarks belong to {len(frames)} frames of {given[1]} x {given[0]} pixels, and "
                 f"the images are {count} of {size[1]} x {size[0]}: connect the same frames to both nodes."
@@ -42,10 +60,18 @@ class GivenLandmarks:
 
 def _face(entry: Mapping[str, Any]) -> Face | None:
     """One entry of a frame; None where it has no usable mesh."""
-    mesh = entry.get("landmarks_xy")
-    points = None if mesh is None else np.asarray(mesh, dtype=np.float32)
-    if points is None or points.ndim != 2 or len(points) < MESH or not np.isfinite(points[:, :2]).all():
+    mesh, score = entry.get("landmarks_xy"), entry.get("score", entry.get("presence"))
+    try:
+        points = np.asarray(mesh, dtype=np.float32)
+        sure = 1.0 if score is None else float(score)
+    except (TypeError, ValueError, OverflowError):
         return None
-    score = entry.get("score", entry.get("presence"))
-    face = face_from_mesh(points[:, :2], 1.0 if score is None else float(score))
+    if (
+        points.ndim != 2
+        or points.shape[0] < MESH
+        or points.shape[1] < 2
+        or not np.isfinite(points[:, :2]).all()
+    ):
+        return None
+    face = face_from_mesh(points[:, :2], sure)
     return face if is_sound(face) else None
