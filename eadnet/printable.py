@@ -50,7 +50,7 @@ def printable(text: object, longest: int = LONGEST, lines: bool = False) -> str:
     if text.isprintable():
         return text
     if lines:
-        return "\n".join(printable(line, longest) for line in text.splitlines())
+        return "\n".join("".join(map(_shown, line.expandtabs(4))) for line in text.splitlines())
     return "".join(map(_shown, _BREAK.sub(" ", text).strip()))
 
 

@@ -199,7 +199,7 @@ def _captioner(
     if backend == "measured":
         return MeasuredCaptioner(host.face_task_path())
     if backend == "endpoint":
-        return EndpointCaptioner(url, url_model, timeout=timeout, pause=host.sleep)
+        return EndpointCaptioner(url, url_model, timeout=timeout, pause=host.sleep, waiting=host.sleep)
     return LocalCaptioner(host.local_captioner(model), on_token=progress.update)
 
 

@@ -8,7 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
+from ..printable import printable
 from .schema import Description
+
+_LONGEST_REPLY = 20_000
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,11 @@ class Captioned:
     raw: str = ""
     prompt: str = ""
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # Replies are anybody's text: what is handed on can be shown, saved and written.
+        object.__setattr__(self, "raw", printable(self.raw, _LONGEST_REPLY, lines=True))
+        object.__setattr__(self, "notes", tuple(printable(note) for note in self.notes))
 
     def report(self) -> str:
         """All of it for a person to read."""

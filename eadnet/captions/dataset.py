@@ -19,6 +19,9 @@ from .schema import Description
 
 logger = get_logger(__name__)
 
+# Names of files are bytes; those that are no UTF-8 come back as they are.
+_NAMES = ("utf-8", "surrogateescape")
+
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".m4v")
 
 
@@ -39,7 +42,7 @@ class Shard:
 
     def holds(self, name: str) -> bool:
         """By the file's name alone, so that a clip stays in its shard when others are added."""
-        return zlib.crc32(name.encode()) % self.count == self.index - 1
+        return zlib.crc32(name.encode(*_NAMES)) % self.count == self.index - 1
 
 
 def clips(folder: Path) -> list[str]:
@@ -85,7 +88,7 @@ def caption_folder(
     left = [name for name in wanted if name not in have]
     out.parent.mkdir(parents=True, exist_ok=True)
     done, skipped = 0, []
-    with out.open("a", encoding="utf-8") as file:
+    with out.open("a", encoding=_NAMES[0], errors=_NAMES[1]) as file:
         for number, name in enumerate(left, 1):
             try:
                 captioned = captioner.describe(from_video(folder / name, frames), seed)
@@ -101,7 +104,7 @@ def caption_folder(
                 on_clip(number, len(left))
     listed = skip_list(out)
     if skipped:
-        listed.write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in skipped), "utf-8")
+        listed.write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in skipped), *_NAMES)
     else:
         listed.unlink(missing_ok=True)
     if left and not done:
@@ -137,7 +140,7 @@ def _drop_torn_line(out: Path) -> None:
 def _lines(out: Path) -> Iterator[dict]:
     if not out.exists():
         return
-    for number, line in enumerate(out.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(out.read_text(*_NAMES).splitlines(), 1):
         try:
             entry = json.loads(line)
             entry["file"], entry["description"]

@@ -8,16 +8,13 @@ followed; only http and https are spoken.
 from __future__ import annotations
 
 import base64
-import http.client
-import ipaddress
 import json
 import os
+import re
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import numpy as np
 
@@ -25,49 +22,91 @@ from ..errors import InputError
 from . import prompts
 from .base import Captioned
 from .frames import check_frames, jpeg
+from .http_call import NoReply, Reply, post
 from .parse import clean, excerpt, parse_reply
+from .secrets import Secrets, secrets_of, without_secrets
 
 URL_VARIABLE = "EADNET_CAPTION_URL"
 KEY_VARIABLE = "EADNET_CAPTION_KEY"
 
-_LARGEST_REPLY = 1 << 20
 _LONGEST_WAIT = 20.0
+_LONGEST_ADDRESS = 2000
+_LONGEST_CONTENT = 40_000
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
+_CONTROLS = {chr(code) for code in (*range(33), 127)}
+_EXAMPLE = "use one like http://localhost:11434/v1"
+# What may stand in a path and a query without being written in percent.
+_PATH, _QUERY = "/%:@!$&'()*+,;=~-._", "/%:@!$&'()*+,;=~-._?[]"
 
 
 def endpoint_url(given: str = "") -> str:
     """The address of chat completions from what the user typed, or from the environment when that is empty.
 
-    Raises InputError for what is no http(s) address, and for addresses with a password in them.
+    Raises InputError for what is no http(s) address, and for addresses with a password in them. Nothing of an
+    address from the environment is ever quoted, of others neither user nor query.
     """
-    text = given.strip() or os.environ.get(URL_VARIABLE, "").strip()
+    typed = given.strip()
+    text = typed or os.environ.get(URL_VARIABLE, "").strip()
     if not text:
         raise InputError(
             f"url is empty: enter the address (Ollama: http://localhost:11434/v1) or set {URL_VARIABLE}."
         )
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError as error:
-        raise InputError(
-            f"'{excerpt(text, 80)}' is not an address ({error}): use http://host:port/v1."
-        ) from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or _CONTROLS & set(text):
-        raise InputError(
-            f"'{excerpt(text, 80)}' is not an http address: use one like http://localhost:11434/v1."
-        )
+    what = f"url '{excerpt(without_secrets(text), 80)}'" if typed else f"The variable {URL_VARIABLE}"
+    parts, why = _split(text)
+    if parts is None:
+        raise InputError(f"{what} is not an address ({why}): {_EXAMPLE}.")
+    if why or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InputError(f"{what} is not an http address{f' ({why})' if why else ''}: {_EXAMPLE}.")
     if parts.username or parts.password:
+        place = "would be saved in the workflow" if typed else "would be shown"
         raise InputError(
-            "url contains a password, which would be saved in the workflow: set the environment variable "
+            f"{'url' if typed else what} contains a password, which {place}: set the environment variable "
             f"{KEY_VARIABLE} instead."
         )
     path = parts.path.rstrip("/")
     if not path.endswith("/chat/completions"):
         path = f"{path or '/v1'}/chat/completions"
-    return parts._replace(path=path, fragment="").geturl()
+    return parts._replace(
+        netloc=_ascii_host(parts), path=quote(path, _PATH), query=quote(parts.query, _QUERY), fragment=""
+    ).geturl()
 
 
-_CONTROLS = {chr(code) for code in (*range(33), 127)}
+def _split(text: str) -> tuple[SplitResult | None, str]:
+    """The parts of an address and what is wrong with it; no parts for what cannot be taken apart.
+
+    The words are our own: those of the standard library quote the address.
+    """
+    if len(text) > _LONGEST_ADDRESS:
+        return None, f"longer than {_LONGEST_ADDRESS} characters"
+    try:
+        text.encode()
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+    except ValueError:
+        return None, "halves of characters, or brackets that do not close"
+    try:
+        port = parts.port
+    except ValueError:
+        return None, "the port must be a number up to 65535"
+    if port == 0:
+        return parts, "the port must be a number from 1"
+    if _CONTROLS & set(text):
+        return (None, "line breaks") if "\n" in text or "\r" in text else (parts, "spaces")
+    if ":" not in host:
+        try:
+            name = host.encode("idna").decode()
+        except UnicodeError:
+            return parts, "no computer can have this name"
+        if len(name) > 253 or not re.fullmatch(r"[A-Za-z0-9._-]*", name):
+            return parts, "no computer can have this name"
+    return parts, ""
+
+
+def _ascii_host(parts: SplitResult) -> str:
+    """Host and port as they are sent: names in other scripts in IDNA."""
+    host = parts.hostname or ""
+    name = f"[{host}]" if ":" in host else host.encode("idna").decode()
+    return name if parts.port is None else f"{name}:{parts.port}"
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
@@ -79,25 +118,19 @@ def key_for(url: str, environment: Mapping[str, str] = os.environ) -> str:
     """The key to send to ``url``: the environment's, when the environment also names that server; else none.
 
     A workflow can name any address, so an address alone must not be enough to be sent a key.
+    Raises InputError for a key that no header can carry.
     """
-    key, trusted = environment.get(KEY_VARIABLE, ""), environment.get(URL_VARIABLE, "")
-    return key if key and trusted and _origin(url) == _origin(trusted) else ""
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        return None
-
-
-def _opener(url: str) -> urllib.request.OpenerDirector:
-    """Without redirects, and for this very computer without a proxy."""
-    host = urlsplit(url).hostname or ""
-    try:
-        local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = host == "localhost"
-    proxies = [urllib.request.ProxyHandler({})] if local else []
-    return urllib.request.build_opener(_NoRedirect, *proxies)
+    key, trusted = environment.get(KEY_VARIABLE, "").strip(), environment.get(URL_VARIABLE, "").strip()
+    if not key or not trusted:
+        return ""
+    parts, why = _split(trusted)
+    if parts is None or why or _origin(parts._replace(netloc=_ascii_host(parts)).geturl()) != _origin(url):
+        return ""
+    if not all(" " <= letter <= "~" for letter in key):
+        raise InputError(
+            f"The variable {KEY_VARIABLE} holds line breaks or letters that a key cannot have: set it again."
+        )
+    return key
 
 
 class _Retry(Exception):
@@ -109,7 +142,9 @@ class _Retry(Exception):
 
 
 class EndpointCaptioner:
-    """Asks a server about frames. `pause` sleeps between attempts; to cancel, raise inside it."""
+    """Asks a server about frames. `pause` sleeps between attempts, and `waiting` is called while an answer is
+    awaited; to cancel, raise inside them.
+    """
 
     def __init__(
         self,
@@ -121,6 +156,7 @@ class EndpointCaptioner:
         prompt: str = prompts.LATEST,
         side: int = 448,
         pause: Callable[[float], None] = time.sleep,
+        waiting: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         """``timeout`` is for one attempt as a whole, in seconds. Raises InputError for settings that cannot
         work."""
@@ -129,7 +165,13 @@ class EndpointCaptioner:
         if not 0 <= retries <= 10:
             raise InputError(f"The number of retries is {retries}: use 0 to 10.")
         self.url, self.model = endpoint_url(url), clean(model)
-        self.timeout, self.retries, self.side, self.pause = timeout, retries, side, pause
+        self.timeout, self.retries, self.side = timeout, retries, side
+        self.pause, self.waiting = pause, waiting
+        # The server as it is called in messages and reports.
+        self.server = without_secrets(self.url)
+        if not url.strip():
+            parts = urlsplit(self.url)
+            self.server = f"{parts.scheme}://{parts.netloc} of {URL_VARIABLE}"
         self.prompt, self.text = prompt, prompts.load(prompt)
 
     def describe(self, frames: Sequence[np.ndarray], seed: int = 0) -> Captioned:
@@ -140,7 +182,7 @@ class EndpointCaptioner:
         raw = self._ask(self._request(frames, seed))
         description, notes = parse_reply(raw)
         return Captioned(
-            description, f"{self.model or 'default model'} at {self.url}", raw, self.prompt, notes
+            description, f"{self.model or 'default model'} at {self.server}", raw, self.prompt, notes
         )
 
     def _request(self, frames: Sequence[np.ndarray], seed: int) -> bytes:
@@ -163,110 +205,100 @@ class EndpointCaptioner:
     def _ask(self, body: bytes) -> str:
         wait = 0.5
         for attempt in range(self.retries + 1):
-            try:
-                return self._attempt(body)
-            except _Retry as trouble:
-                if attempt == self.retries:
-                    raise trouble.error from trouble
-                self.pause(min(wait if trouble.wait is None else trouble.wait, _LONGEST_WAIT))
-                wait *= 2
+            trouble = self._attempt(body)
+            if isinstance(trouble, str):
+                return trouble
+            if attempt == self.retries:
+                raise trouble.error
+            self.pause(min(wait if trouble.wait is None else trouble.wait, _LONGEST_WAIT))
+            wait *= 2
         raise AssertionError("unreachable")
 
-    def _attempt(self, body: bytes) -> str:
+    def _attempt(self, body: bytes) -> str | _Retry:
+        """The message, or why to try again. Raises InputError for what will not get better."""
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "ead-net"}
         if key := key_for(self.url):
             headers["Authorization"] = f"Bearer {key}"
-        request = urllib.request.Request(self.url, body, headers)
-        deadline = time.monotonic() + self.timeout
+        trouble: NoReply | None = None
         try:
-            with _opener(self.url).open(request, timeout=self.timeout) as response:
-                return self._content(_read(response, deadline))
-        except urllib.error.HTTPError as error:
-            with error:
-                raise self._refused(error, deadline) from error
-        except (TimeoutError, urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            reason = getattr(error, "reason", error)
-            if isinstance(reason, TimeoutError):
-                raise _Retry(
-                    InputError(
-                        f"{self.url} gave no answer within {self.timeout:g} s: raise timeout or use a "
-                        "smaller model."
-                    )
-                ) from error
-            raise _Retry(
-                InputError(
-                    f"{self.url} cannot be reached ({excerpt(str(reason), 80)}): is the server running?"
-                )
-            ) from error
+            reply = post(self.url, body, headers, self.timeout, self.waiting)
+        except NoReply as error:
+            trouble = error
+        # Outside the handler, so that nothing of the request hangs on what is raised.
+        if trouble is not None:
+            if trouble.late:
+                what = f"gave no answer within {self.timeout:g} s: raise timeout or use a smaller model."
+            else:
+                reason = excerpt(self._hidden(str(trouble)), 80)
+                what = f"cannot be reached ({reason}): is the server running?"
+            return _Retry(InputError(f"{self.server} {what}"))
+        return self._content(reply) if reply.status == 200 else self._refused(reply)
 
-    def _refused(self, error: urllib.error.HTTPError, deadline: float) -> Exception:
-        """What to raise for a status other than 200."""
-        if error.code in (301, 302, 303, 307, 308):
-            return InputError(
-                f"{self.url} redirects elsewhere, which is not followed: enter the final address."
+    def _hidden(self, said: str) -> str:
+        """What a server said, without the secrets it may have repeated."""
+        addresses = (self.url, os.environ.get(URL_VARIABLE, ""))
+        secrets: Secrets = secrets_of(os.environ.get(KEY_VARIABLE, ""), *addresses)
+        return secrets.hide(said)
+
+    def _refused(self, reply: Reply) -> _Retry:
+        """Why to try again after a status other than 200; raises InputError where that is no use."""
+        if reply.status in (301, 302, 303, 307, 308):
+            raise InputError(
+                f"{self.server} redirects elsewhere, which is not followed: enter the final address."
             )
-        try:
-            said = _message(_read(error, deadline))
-        except (OSError, http.client.HTTPException):
-            said = ""
+        said = self._said(reply.data)
         hints = {
             401: f"set {KEY_VARIABLE} and {URL_VARIABLE}",
             403: "check the key",
             404: "check the address and the model's name",
         }
-        hint = hints.get(error.code, "see the server's log")
+        hint = hints.get(reply.status, "see the server's log")
         problem = InputError(
-            f"{self.url} answered with error {error.code}{f' ({said})' if said else ''}: {hint}."
+            f"{self.server} answered with error {reply.status}{f' ({said})' if said else ''}: {hint}."
         )
-        if error.code not in _AGAIN:
-            return problem
-        after = (error.headers.get("Retry-After") or "").strip()
-        return _Retry(problem, float(after) if after.isdigit() else None)
+        if reply.status not in _AGAIN:
+            raise problem
+        after = reply.retry_after
+        return _Retry(problem, float(after) if re.fullmatch(r"[0-9]{1,9}", after) else None)
 
-    def _content(self, data: bytes) -> str:
+    def _content(self, reply: Reply) -> str:
         """The text of a reply in OpenAI's form."""
-        text = data.decode("utf-8", "replace")
-        try:
-            reply = json.loads(text)
-        except (ValueError, RecursionError):
+        text = reply.data.decode("utf-8", "replace")
+        found = _json(text) if reply.whole else None
+        if found is None:
             page = text.lstrip()[:200].lower()
             what = "a web page" if page.startswith(("<!doctype", "<html", "<")) else "something else"
+            what = what if reply.whole else "more than a megabyte"
             raise InputError(
-                f"{self.url} answered with {what} instead of JSON: is it an OpenAI-compatible API?"
-            ) from None
-        try:
-            content = reply["choices"][0]["message"]["content"]
-        except (KeyError, IndexError, TypeError):
-            said = _message(data)
-            raise InputError(
-                f"{self.url} answered without a message{f' ({said})' if said else ''}: is it an "
-                "OpenAI-compatible API?"
-            ) from None
+                f"{self.server} answered with {what} instead of JSON: is it an OpenAI-compatible API?"
+            )
+        content: Any = found
+        for step in ("choices", 0, "message", "content"):
+            fits = isinstance(content, list) and content if step == 0 else isinstance(content, dict)
+            if not fits or (step != 0 and step not in content):
+                said = self._said(reply.data)
+                raise InputError(
+                    f"{self.server} answered without a message{f' ({said})' if said else ''}: is it an "
+                    "OpenAI-compatible API?"
+                )
+            content = content[step]
         if isinstance(content, list):  # some servers answer in parts
-            content = "".join(part.get("text", "") for part in content if isinstance(part, Mapping))
-        return str(content or "")
+            texts = [part.get("text") for part in content if isinstance(part, dict)]
+            content = "".join(text for text in texts if isinstance(text, str))
+        return self._hidden(content[:_LONGEST_CONTENT]) if isinstance(content, str) else ""
+
+    def _said(self, data: bytes) -> str:
+        """The error message inside a JSON reply, shortened; empty for anything else."""
+        reply = _json(data.decode("utf-8", "replace"))
+        error = reply.get("error", reply.get("message", "")) if isinstance(reply, dict) else ""
+        if isinstance(error, dict):
+            error = error.get("message", "")
+        return excerpt(self._hidden(error[:4000]), 120) if isinstance(error, str) else ""
 
 
-def _read(response: Any, deadline: float) -> bytes:
-    """The body, at most a megabyte, before the deadline: a server that drips bytes is slow, too."""
-    data = b""
-    while len(data) < _LARGEST_REPLY:
-        if time.monotonic() > deadline:
-            raise TimeoutError("the answer came too slowly")
-        part = response.read1(min(65536, _LARGEST_REPLY - len(data)))
-        if not part:
-            break
-        data += part
-    return data
-
-
-def _message(data: bytes) -> str:
-    """The error message inside a JSON reply, shortened; empty for anything else."""
+def _json(text: str) -> Any:
+    """JSON of any kind; None for what is none, too deep, or has numbers of thousands of digits."""
     try:
-        reply = json.loads(data.decode("utf-8", "replace"))
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return ""
-    error = reply.get("error", reply.get("message", "")) if isinstance(reply, Mapping) else ""
-    if isinstance(error, Mapping):
-        error = error.get("message", "")
-    return excerpt(str(error), 120) if error else ""
+        return None

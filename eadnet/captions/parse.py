@@ -7,16 +7,17 @@ reply is ever run or followed.
 
 from __future__ import annotations
 
-import ast
 import json
 import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import resources
+from itertools import islice
 from typing import Any
 
 from ..errors import InputError
+from ..printable import is_printable
 from .schema import (
     EMOTIONS,
     GAZES,
@@ -31,6 +32,7 @@ from .schema import (
 
 _LONGEST_REPLY = 20_000
 _MOST_UNITS = 24
+_MOST_OBJECTS = 32
 
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _REFUSAL = re.compile(
@@ -39,7 +41,11 @@ _REFUSAL = re.compile(
     r"es tut mir leid|ich kann (?:nicht|leider)|lo siento|no puedo)|抱歉|对不起|無法|无法|申し訳|извините",
     re.IGNORECASE,
 )
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
+# Controls, invisible signs, and halves of characters that were cut in two.
+_CONTROL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]+"
+)
 _LEVELS = {
     "none": 0.0, "absent": 0.0, "very low": 0.2, "slight": 0.3, "weak": 0.3, "low": 0.35, "mild": 0.35,
     "moderate": 0.6, "medium": 0.6, "clear": 0.7, "strong": 0.9, "high": 0.9, "intense": 1.0, "very high":
@@ -62,7 +68,7 @@ def parse_reply(reply: str) -> tuple[Description, tuple[str, ...]]:
         notes.append(f"only the first {_LONGEST_REPLY} of {len(reply)} characters were read")
     if not text:
         raise InputError("The language model's reply is empty: try again or choose another model.")
-    for candidate in _objects(text):
+    for candidate in islice(_objects(text), _MOST_OBJECTS):
         fields = _loaded(candidate, notes)
         if fields is not None and (description := _described(fields, notes)) is not None:
             return description, tuple(dict.fromkeys(notes))
@@ -90,7 +96,8 @@ def excerpt(text: str, length: int = 100) -> str:
 
 def clean(text: str) -> str:
     """One line without control characters, not longer than a caption may be."""
-    line = re.sub(r"\s+", " ", _CONTROL.sub(" ", text)).strip()
+    line = "".join(letter if is_printable(letter) else " " for letter in _CONTROL.sub(" ", text))
+    line = re.sub(r"\s+", " ", line).strip()
     return line if len(line) <= LONGEST_CAPTION else line[:LONGEST_CAPTION].rsplit(" ", 1)[0]
 
 
@@ -107,6 +114,8 @@ def find_emotion(text: str) -> str | None:
     text = text.lower()
     best: tuple[int, str] | None = None
     for word, emotion in _synonyms():
+        if word not in text:
+            continue
         edge = r"\b" if word.isascii() or word[0].isalpha() and ord(word[0]) < 0x2E80 else ""
         for match in re.finditer(f"{edge}{re.escape(word)}{edge}", text):
             negated = _NEGATION.search(text[max(0, match.start() - 20) : match.start()])
@@ -153,62 +162,128 @@ def _closing(text: str, start: int) -> int | None:
 
 def _loaded(candidate: str, notes: list[str]) -> Mapping[str, Any] | None:
     """A JSON object, repaired where needed; None when it is beyond repair."""
-    for mend in (lambda text: text, _mended, lambda text: _finished(_mended(text))):
-        text = mend(candidate)
-        for read in (json.loads, ast.literal_eval):  # literal_eval: single quotes, True, None; runs nothing
-            try:
-                fields = read(text)
-            except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-                continue
-            if isinstance(fields, Mapping):
-                if text is not candidate or read is not json.loads:
-                    notes.append("the JSON was broken and was repaired")
-                return fields
-    return None
+    reader = _TolerantReader(candidate.translate(_PLAIN))
+    try:
+        fields = reader.value()
+    except _NoJson:
+        return None
+    try:
+        return json.loads(candidate, parse_int=_whole)
+    except ValueError:
+        notes.append("the JSON was broken and was repaired")
+    return fields if isinstance(fields, Mapping) else None
 
 
-def _mended(text: str) -> str:
-    """Typographic quotes, comments, names without quotes, commas too many."""
-    text = text.translate(_PLAIN)
-    text = re.sub(r"(?m)(^|[\s,{\[])//[^\n]*", r"\1", text)
-    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    text = re.sub(r"([{,]\s*)([A-Za-z_]\w*)(\s*:)", r'\1"\2"\3', text)
-    return re.sub(r",(\s*[}\]])", r"\1", text)
+def _whole(digits: str) -> float:
+    return int(digits) if len(digits) <= 18 else float(digits)
 
 
-def _finished(text: str) -> str:
-    """An object that breaks off, closed after its last whole value."""
-    for cut in range(len(text), 0, -1):
-        if cut < len(text) and text[cut] not in ",}]":
-            continue
-        head = text[:cut]
-        closers = _open_brackets(head)
-        if closers is None:
-            continue
-        whole = head.rstrip().rstrip(",") + closers
+class _NoJson(Exception):
+    pass
+
+
+_UNFINISHED = object()
+_SPACE = re.compile(r"(?:\s+|//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/|\Z))+")
+_STRING = {
+    '"': re.compile(r'"((?:[^"\\]|\\.)*)("?)', re.DOTALL),
+    "'": re.compile(r"'((?:[^'\\]|\\.)*)('?)", re.DOTALL),
+}
+_NAME = re.compile(r"[A-Za-z_][\w-]*")
+_BARE = re.compile(r"[^\s,:{}\[\]\"'][^,:{}\[\]\"\n]*")
+_CONSTANTS = {"true": True, "false": False, "null": None, "none": None}
+_DEEPEST = 32
+
+
+class _TolerantReader:
+    """Reads a value of JSON as people and models write it: comments, single quotes or none, Python's words,
+    commas too many or too few, an end too early. Each letter is looked at once.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text, self.at = text, 0
+
+    def value(self, depth: int = 0) -> Any:
+        """The value that begins here; `_UNFINISHED` where the text ends before it does."""
+        if depth > _DEEPEST:
+            raise _NoJson
+        letter = self._next()
+        if letter == "{":
+            return self._object(depth)
+        if letter == "[":
+            return self._list(depth)
+        if letter in ('"', "'"):
+            return self._string(letter)
+        match = _BARE.match(self.text, self.at)
+        if match is None:
+            if not letter:
+                return _UNFINISHED
+            raise _NoJson
+        self.at = match.end()
+        word = match[0].strip()
         try:
-            json.loads(whole)
-        except (ValueError, RecursionError):
-            continue
-        return whole
-    return text
+            return float(word) if not word.lstrip("-").isdecimal() else _whole(word)
+        except ValueError:
+            return _CONSTANTS.get(word.lower(), word)
 
+    def _next(self) -> str:
+        """The letter at the next place that is no space or comment; empty at the end."""
+        match = _SPACE.match(self.text, self.at)
+        if match is not None:
+            self.at = match.end()
+        return self.text[self.at : self.at + 1]
 
-def _open_brackets(text: str) -> str | None:
-    """What closes the brackets left open; None inside a string."""
-    stack, quoted, escaped = [], False, False
-    for letter in text:
-        if escaped:
-            escaped = False
-        elif letter == "\\":
-            escaped = True
-        elif letter == '"':
-            quoted = not quoted
-        elif not quoted and letter in "{[":
-            stack.append("}" if letter == "{" else "]")
-        elif not quoted and letter in "}]" and stack:
-            stack.pop()
-    return None if quoted else "".join(reversed(stack))
+    def _after_commas(self) -> str:
+        while (letter := self._next()) == ",":
+            self.at += 1
+        return letter
+
+    def _object(self, depth: int) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        self.at += 1
+        while (letter := self._after_commas()) not in ("}", ""):
+            key = self._key(letter)
+            if key is _UNFINISHED or not (letter := self._next()):
+                break
+            if letter != ":":
+                raise _NoJson
+            self.at += 1
+            value = self.value(depth + 1)
+            if value is _UNFINISHED:
+                break
+            fields[str(key)] = value
+        self.at += 1
+        return fields
+
+    def _list(self, depth: int) -> list[Any]:
+        values: list[Any] = []
+        self.at += 1
+        while self._after_commas() not in ("]", ""):
+            value = self.value(depth + 1)
+            if value is _UNFINISHED:
+                break
+            values.append(value)
+        self.at += 1
+        return values
+
+    def _key(self, letter: str) -> Any:
+        if letter in ('"', "'"):
+            return self._string(letter)
+        match = _NAME.match(self.text, self.at)
+        if match is None:
+            raise _NoJson
+        self.at = match.end()
+        return match[0]
+
+    def _string(self, quote: str) -> Any:
+        match = _STRING[quote].match(self.text, self.at)
+        assert match is not None
+        self.at = match.end()
+        if not match[2]:
+            return _UNFINISHED
+        try:
+            return json.loads(f'"{match[1]}"', strict=False)
+        except ValueError:  # its escapes are none of JSON's
+            return match[1]
 
 
 # --- from fields of any kind to a description
@@ -254,7 +329,7 @@ def _number(value: Any, low: float, what: str, notes: list[str]) -> float | None
         return None
     number: float | None = None
     if isinstance(value, (int, float)):
-        number = float(value)
+        number = float(value) if -1e300 < value < 1e300 else None
     elif isinstance(value, str):
         text = value.strip().lower().replace(",", ".")
         if text in _LEVELS:

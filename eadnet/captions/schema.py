@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -11,6 +10,7 @@ from importlib import resources
 from typing import Any
 
 from ..errors import InputError
+from ..printable import is_printable
 
 SIDES = ("both", "left", "right")
 """The person's own left and right."""
@@ -57,9 +57,9 @@ class ActionUnit:
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.number not in UNITS:
+        if isinstance(self.number, bool) or self.number not in UNITS:
             raise InputError(
-                f"There is no action unit {self.number}: use one of {', '.join(map(str, UNITS))}."
+                f"There is no action unit {_shown(self.number)}: use one of {', '.join(map(str, UNITS))}."
             )
         if self.side not in SIDES:
             raise InputError(f"The side of action unit {self.number} is '{self.side}': use {_either(SIDES)}.")
@@ -95,6 +95,11 @@ class Description:
         _check_number("The intensity", self.intensity, 0, 1)
         _check_number("The valence", self.valence, -1, 1)
         _check_number("The arousal", self.arousal, -1, 1)
+        if not is_printable(self.caption):
+            raise InputError(
+                "The caption contains control characters or halves of characters: write it as one line of "
+                "text."
+            )
         if len(self.caption) > LONGEST_CAPTION:
             raise InputError(
                 f"The caption has {len(self.caption)} characters: shorten it to {LONGEST_CAPTION} or fewer."
@@ -153,14 +158,21 @@ class Description:
 
 def _unit(fields: Any) -> ActionUnit:
     if not isinstance(fields, Mapping) or not isinstance(fields.get("number"), int):
-        raise InputError(f"The action unit {fields!r:.60} has no number: write {{'number': 4, ...}}.")
+        raise InputError(f"The action unit {_shown(fields)} has no number: write {{'number': 4, ...}}.")
     return ActionUnit(fields["number"], fields.get("side", "both"), fields.get("strength", 1.0))
 
 
 def _check_number(what: str, value: Any, low: float, high: float) -> None:
-    fits = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not fits or not low <= value <= high:
-        raise InputError(f"{what} is {value!r:.40}: give a number from {low} to {high}.")
+    # Compared, not converted: hundreds of digits have no float, NaN is in no range.
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value <= high:
+        raise InputError(f"{what} is {_shown(value)}: give a number from {low} to {high}.")
+
+
+def _shown(value: Any) -> str:
+    try:
+        return f"{value!r:.40}"
+    except (ValueError, RecursionError):  # thousands of digits, thousands of brackets
+        return f"an absurd {type(value).__name__}"
 
 
 def _either(words: tuple[str, ...]) -> str:

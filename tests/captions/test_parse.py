@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -166,3 +169,66 @@ def test_any_reply_is_a_description_or_an_input_error(reply: str) -> None:
     except InputError:
         return
     assert Description.from_json(description.to_json()).emotion == description.emotion
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "{}" * 10_000,
+        "{" * 20_000,
+        '{"a":' * 4_000,
+        '{"a": 1' + "/*" * 9_000,
+        '{"a": [' + "1," * 9_000,
+        '{"a": "' + '\\"' * 9_000,
+        '{"emotion": "' + "a b " * 4_900 + '"}',
+        "not happy " * 2_000,
+        '{"e":"a"}' * 2_200,
+        "{'a': " + "-" * 19_000 + "1}",
+        '{"a"' + " " * 19_000 + "b",
+        "x" * 5_000_000,
+    ],
+    ids=lambda reply: reply[:12],
+)
+def test_long_replies_take_no_time(reply: str) -> None:
+    parse_reply('{"emotion": "sad"}')  # what is read once is read now
+    started = time.process_time()
+    with contextlib.suppress(InputError):
+        parse_reply(reply)
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    "number", ["9" * 400, "9" * 6000, "-" + "9" * 400, "1e400", "NaN", "-Infinity", "0x" + "f" * 9000]
+)
+def test_numbers_of_any_length_are_borne(number: str) -> None:
+    reply = f'{{"emotion": "sad", "intensity": {number}, "action_units": {{"4": {number}, "{number}": 1}}}}'
+    description, _ = parse_reply(reply)
+    assert description.emotion == "sad" and 0 <= description.intensity <= 1
+
+
+def test_half_a_character_ends_in_no_description() -> None:
+    description, _ = parse_reply('{"emotion": "sad", "caption": "sad \\ud83d face\\u202e"}')
+    assert description.caption == "sad face"
+    description.to_json().encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"emotion": "sad", "intensity": 10**400},
+        {"emotion": "sad", "valence": -(10**5000)},
+        {"emotion": "sad", "action_units": [{"number": 10**5000}]},
+        {"emotion": "sad", "action_units": [{"number": True}]},
+        {"emotion": "sad", "action_units": [{"number": 4, "strength": 10**400}]},
+        {"emotion": "sad", "caption": "half \ud83d"},
+        {"emotion": "\ud83d"},
+        {"emotion": "sad", "\ud83d": 1},
+    ],
+)
+def test_a_description_with_numbers_or_letters_that_are_none_is_refused(fields: dict) -> None:
+    sys.set_int_max_str_digits(0)
+    text = json.dumps(fields)
+    sys.set_int_max_str_digits(4300)
+    with pytest.raises(InputError) as caught:
+        Description.from_json(text)
+    str(caught.value).encode("utf-8")

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from eadnet.captions import endpoint
 from eadnet.captions.endpoint import EndpointCaptioner, endpoint_url
+from eadnet.captions.http_call import Reply
 from eadnet.captions.measured import from_face_landmarks
 from eadnet.captions.parse import parse_reply
 from eadnet.captions.schema import Description
@@ -50,7 +52,7 @@ class Subject:
     """A description, a reply, a server's answer, an address, or landmarks."""
 
     def __init__(self, folder: Path) -> None:
-        self.server = EndpointCaptioner("http://localhost:1/v1", "model")
+        self.server = EndpointCaptioner("http://localhost:1/v1", "model", pause=lambda seconds: None)
         whole = {"frames": [[_FACE], [_FACE]], "image_size": [64, 64]}
         for kind, given in (("reply", json.dumps(_FIELDS)), ("landmarks", _LANDMARKS), ("mesh", whole)):
             self.attempt((kind, given))
@@ -69,7 +71,8 @@ class Subject:
                 "error": {"message": text(random)},
             }
             data = json.dumps(changed(whole, random)).encode("utf-8", "surrogatepass")
-            return kind, data if random.random() < 0.7 else damaged(data, random)
+            status = random.choice((200, 200, 200, 302, 401, 404, 429, 500))
+            return kind, (status, data if random.random() < 0.7 else damaged(data, random), text(random)[:50])
         if kind == "address":
             parts = (
                 "http://",
@@ -109,8 +112,8 @@ class Subject:
             described, notes = parse_reply(what)
             return f"{described.to_json()} {sentence(described, 1, 10)} {described.caption} {' '.join(notes)}"
         if kind == "answer":
-            described, notes = parse_reply(self.server._content(what))
-            return f"{described.to_json()} {' '.join(notes)}"
+            endpoint.post = lambda *request: Reply(*what)  # type: ignore[assignment]
+            return self.server.describe([np.zeros((8, 8, 3), np.uint8)]).report()
         if kind == "address":
             url = endpoint_url(what)
             EndpointCaptioner(what, what)

@@ -11,14 +11,17 @@ import pytest
 
 def test_every_node_has_the_border(nodes: Any, submodule: Callable[[str], Any]) -> None:
     assert all(issubclass(node, submodule("nodes.node").Node) for node in vars(nodes).values())
+    # Also around a method that something else has wrapped before.
+    assert all(hasattr(node.execute.__func__, "guards") for node in vars(nodes).values())
 
 
-def test_comfyui_can_clone_and_lock_every_node(nodes: Any) -> None:
-    """As its server does before every prompt: attributes of a locked class cannot be set."""
-    from comfy_api.internal import lock_class
+def test_comfyui_can_copy_and_lock_a_node(nodes: Any) -> None:
+    """As its executor does before it calls a method."""
+    from comfy_api.internal import make_locked_method_func
 
     for node in vars(nodes).values():
-        assert lock_class(node.PREPARE_CLASS_CLONE({})).execute.__wrapped__ is node.execute.__wrapped__
+        clone = node.PREPARE_CLASS_CLONE({})
+        assert callable(make_locked_method_func(node, "execute", clone)), node
 
 
 def test_an_error_from_below_can_be_logged_as_comfyui_logs_it(
