@@ -1,4 +1,6 @@
-"""Runs the benchmarks in turn: `python -m benchmarks [NAME ...] [--write]`, by default all of them."""
+"""Runs the benchmarks in turn: `python -m benchmarks [NAME ...] [--write]`, by default all of them; a single
+one with options of its own, as `python -m benchmarks soak --prompts 300`.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of {', '.join(NAMES)}")
     parser.add_argument("--write", action="store_true", help="record the tables in benchmarks/results")
-    options = parser.parse_args()
+    options, own = parser.parse_known_args()
     unknown = sorted(set(options.names) - set(NAMES))
     if unknown:
         parser.error(f"there is no benchmark {', '.join(unknown)}: choose from {', '.join(NAMES)}")
+    if own and len(options.names) != 1:
+        parser.error(f"{' '.join(own)}: options of its own need one benchmark's name before them")
     for name in options.names or NAMES:
         print(f"== {name}", flush=True)
-        sys.argv = [name, *(["--write"] if options.write else [])]
+        sys.argv = [name, *own, *(["--write"] if options.write else [])]
         runpy.run_module(f"benchmarks.{name}", run_name="__main__")
 
 

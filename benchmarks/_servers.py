@@ -57,7 +57,7 @@ def servers(folder: Path, count: int = 1) -> Iterator[list[Bench]]:
             make_base(base)
             write_tiny_checkpoint(base / "models" / "eadnet" / "tiny.safetensors")
             write_portrait(base / "input" / "portrait.png", (64, 64))
-            for seconds in (0.2, 0.4, 6.0, 40.0):
+            for seconds in (0.2, 0.4, 4.0, 40.0):
                 write_speech(base / "input" / f"{seconds:g}.wav", seconds)
             comfy = ComfyUI(TREE, Path(sys.executable), base)
             link_pack(ROOT, comfy.custom_nodes, ours=True)

@@ -29,7 +29,7 @@ def soak(bench: Bench, prompts: int) -> list[tuple[float, int]]:
         seconds = (0.2, 0.4)[number % 2]
         make, prefix = (graph if number % 3 == 2 else render), f"soak/{number % 7}/take {number}"
         cancel = number % 10 == 9
-        made = _run(bench, make(6.0 if cancel else seconds, number, prefix, text), cancel)
+        made = _run(bench, make(4.0 if cancel else seconds, number, prefix, text), cancel)
         if made != (0 if cancel else 1):
             raise SystemExit(f"prompt {number} made {made} videos")
         found.append((bench.megabytes(), bench.handles()))

@@ -1,4 +1,4 @@
-"""Results that are no numbers (NaN, infinities), found where they arise and named after the part that gave them.
+"""Results that are no numbers (NaN, infinities), found where they arise and named after what gave them.
 
 One reduction and one answer from the device for a piece of many frames.
 """
@@ -20,7 +20,7 @@ def all_finite(values: Tensor) -> bool:
 
 
 def check_result(values: Tensor, part: str, advice: str) -> Tensor:
-    """The values; InputError that names the ``part`` that gave them, and what to do, unless all are finite."""
+    """The values; InputError with the ``part`` that gave them and what to do, unless all are finite."""
     if not all_finite(values):
         raise InputError(f"The {part}'s result is not finite (NaN or infinite): {advice}.")
     return values

@@ -11,7 +11,7 @@ import math
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,10 @@ OPERATORS = {
     **{0: "add", 2: "concatenation", 3: "conv", 4: "depthwise_conv", 6: "dequantize"},
     **{9: "fully_connected", 18: "mul", 54: "prelu"},
 }
-_TYPES = {0: np.dtype("<f4"), 1: np.dtype("<f2")}  # all that weights are stored in here
+_TYPES: dict[int, np.dtype[Any]] = {
+    0: np.dtype("<f4"),
+    1: np.dtype("<f2"),
+}  # all that weights are stored in here
 _Item = TypeVar("_Item")
 
 _MOST = 20_000  # tables of a kind; the largest published graph of a face has 727 tensors

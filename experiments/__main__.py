@@ -17,6 +17,8 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
     "captions": ("experiments.captions", "measured captions against the labels of acted clips"),
     "photographs": ("experiments.photographs", "how well photographs are distinguished from drawings"),
     "faces": ("experiments.faces.command", "finding, tracking, cropping and pasting faces in recordings"),
+    "landmarks": ("experiments.landmarks", "our face landmarker against MediaPipe itself; the mean face"),
+    "rig": ("experiments.rig.command", "emotions, lips and speed of rigged pictures"),
     "sync": ("experiments.sync.command", "sync scores against known offsets"),
     "voices": ("experiments.voices", "people's speech against the synthetic voices: pitch, level, pauses"),
     "seams": ("experiments.seams.command", "seams, drift and the silence gate in long clips"),

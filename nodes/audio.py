@@ -7,20 +7,15 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..eadnet.errors import InputError
-from ..eadnet.media.audio import num_frames, to_mono_16k
-from ..eadnet.media.silence import fade_to_silence, silence_tokens, speech_gate
+from ..eadnet.media.audio import channel_statistics, num_frames, to_mono_16k
+from ..eadnet.media.silence import fade_to_silence, silence_tokens, speech_gate, speech_notes
 from ..eadnet.media.speech import SpeechInMemory
-from ..eadnet.printable import get_logger
 from . import host
 from .checks import checked
 from .node import Node
+from .notes import with_notes
 from .sockets import audio_of
 from .types import Audio, AudioEncoder, AudioTokens, schema
-
-logger = get_logger(__name__)
-
-# Below -60 dBFS nothing in a recording is speech.
-_SILENCE = 1e-3
 
 
 class EADNetAudioEncode(Node):
@@ -64,6 +59,7 @@ class EADNetAudioEncode(Node):
                     tooltip="Length of the audio in frames, rounded, for EAD-Net Prepare Face.",
                 ),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -83,13 +79,16 @@ class EADNetAudioEncode(Node):
                 f"The audio lasts {recording.seconds:.3f} s, less than half a frame at {fps:g} fps: use "
                 "longer audio."
             )
-        if float(speech.abs().max()) < _SILENCE:
-            logger.warning("The audio is silent: there is no speech for the lips to follow.")
+        heard = SpeechInMemory(speech)
         encoder = audio_encoder.use()
         with host.cancellable(encoder):
             tokens = encoder.encode_speech(speech, fps, frames)
         if silence_gate:
-            tokens = fade_to_silence(
-                tokens, speech_gate(SpeechInMemory(speech), fps, frames), silence_tokens(encoder)
-            )
-        return io.NodeOutput(AudioTokens(tokens.float().to(host.result_device()), fps), frames)
+            tokens = fade_to_silence(tokens, speech_gate(heard, fps, frames), silence_tokens(encoder))
+        encoded = AudioTokens(tokens.float().to(host.result_device()), fps)
+        notes = [
+            *recording.notes,
+            *channel_statistics(recording.waveform).notes(),
+            *speech_notes(heard),
+        ]
+        return with_notes(cls, encoded, frames, notes=notes)

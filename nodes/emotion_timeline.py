@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from ..eadnet.media.curves import curve_picture
 from . import host
 from .checks import checked
 from .node import Node
+from .notes import with_notes
 from .sockets import audio_of
 from .types import Emotion, EmotionTimeline, TextEncoder, schema
 
@@ -114,6 +116,7 @@ class EADNetEmotionTimeline(Node):
                     tooltip="Plot of each text's weight over time and, in white, the strength.",
                 ),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -132,20 +135,24 @@ class EADNetEmotionTimeline(Node):
         keys = parse_timeline(timeline, frame_count / fps)
         texts = [key.text for key in keys]
         weights = key_weights(keys, frame_count, fps, cross_fade, ease)
-        gain = _loudness(audio, frame_count, fps, from_loudness)
+        gain, notes = _loudness(audio, frame_count, fps, from_loudness)
         null, *encoded = same_length(host.encode_texts(text_encoder, ["", *texts]))
         tokens = timeline_tokens(keys, weights, encoded, null, gain)
         strength = frame_strength(keys, weights) * (1 if gain is None else gain)
         picture = torch.from_numpy(curve_picture(weights, strength, texts, fps))
-        return io.NodeOutput(EmotionTimeline(tokens), picture[None])
+        return with_notes(cls, EmotionTimeline(tokens), picture[None], notes=notes)
 
 
-def _loudness(audio: Any, frame_count: int, fps: float, amount: float) -> np.ndarray | None:
-    """The gain of the emotion from the loudness of every frame [T]; None where loudness is not used."""
+def _loudness(
+    audio: Any, frame_count: int, fps: float, amount: float
+) -> tuple[np.ndarray | None, Sequence[str]]:
+    """The gain of the emotion from the loudness of every frame [T], None where loudness is not used; notes on
+    the recording.
+    """
     if amount == 0:
-        return None
+        return None, ()
     recording = audio_of(
         audio, advice="from_loudness needs the speech: connect audio, or set from_loudness to 0"
     )
     speech = to_mono_16k(recording.waveform, recording.rate)
-    return speech_gain(speech, RATE, frame_count, fps, amount)
+    return speech_gain(speech, RATE, frame_count, fps, amount), recording.notes

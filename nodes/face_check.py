@@ -24,8 +24,8 @@ def check_face_widget() -> io.Input:
         "check_face",
         default=True,
         optional=True,
-        tooltip="Refuse images without a face where the model expects it. Switch it off for faces that nothing "
-        "recognises, for instance unusual drawings, if the crop is right all the same.",
+        tooltip="Refuse images without a face where the model expects it. Switch it off for faces that "
+        "nothing recognises, for instance unusual drawings, if the crop is right all the same.",
     )
 
 

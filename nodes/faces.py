@@ -225,8 +225,8 @@ class EADNetFaceTrack(Node):
         notes = []
         if missing:
             notes.append(
-                f"There is no face in {int((~track.valid).sum())} of {len(track)} frames, which stay unchanged: "
-                f"{missing}."
+                f"There is no face in {int((~track.valid).sum())} of {len(track)} frames, which stay "
+                f"unchanged: {missing}."
             )
         return with_notes(cls, TrackAndRegion(track, region), crops, valid, missing, notes=notes)
 

@@ -104,7 +104,8 @@ def opened(
         if isinstance(video, host.VideoFrames):
             heard = video.audio if sound else None
             own = None if heard is None else audio_of(heard, f"the VIDEO at {name}").sound()
-            yield Footage(_in_memory(video, name), own, (video.images, video.alpha, video.fps, heard))
+            known = None if own is None else (own.waveform, own.rate)
+            yield Footage(_in_memory(video, name), own, (video.images, video.alpha, video.fps, known))
             return
         with VideoReader(video.path, video.start, video.seconds) as reader:
             track = SoundFile(video.path, video.start, video.seconds) if sound else None

@@ -121,7 +121,7 @@ class EADNetSyncScore(Node):
         measured = measure_sync(network, frames, sound.to(next(network.parameters()).device), fps)
         sure = measured.score.confidence > min_confidence if min_confidence else measured.sure
         shift = measured.score.offset / FPS if sure else 0.0
-        report = measured.text()
+        report = "\n".join([measured.text(), *recording.notes])
         if measured.score.offset:
             report += (
                 f"\nThe audio was shifted by {shift:+.2f} s." if shift else "\nThe audio was not shifted."

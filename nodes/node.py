@@ -19,9 +19,10 @@ class Node(io.ComfyNode):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        execute = getattr(vars(cls).get("execute"), "__func__", None)
-        # ComfyUI runs a copy of the class, which takes the method as it is and cannot be changed.
-        if execute is None or hasattr(execute, "guards"):
+        if "execute" not in vars(cls):
+            return
+        execute = vars(cls)["execute"].__func__
+        if hasattr(execute, "guards"):  # a clone of ComfyUI's, whose attributes cannot be set
             return
 
         @wraps(execute)

@@ -266,6 +266,7 @@ class EADNetRenderVideo(Node):
                 on_progress=watcher.stage,
                 check=host.check_cancelled,
             )
+            notes += sources.notes(speech)
         host.note_result(cls, made.path)
         shown = ui.PreviewVideo([host.saved_result(made.path)])
         return with_notes(cls, InputImpl.VideoFromFile(str(made.path)), notes=notes, shown=shown)

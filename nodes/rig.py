@@ -290,7 +290,7 @@ class EADNetExpressionFromVideo(Node):
 
 _EDITS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("mouth", ("mouth",), "Mouth and jaw: how far they open and move."),
-    ("smile", ("smile",), "Smile and its opposite."),
+    ("smile", ("smile", "dimple", "frown"), "Corners of the mouth, up and down."),
     ("brows", ("brows",), "Brows, up and down."),
     ("lids", ("lids",), "Lids, wider and narrower. Blinks are apart."),
     ("blink", ("blink",), "How far blinks close the eyes. 0 is none."),
@@ -346,7 +346,7 @@ class EADNetEditExpression(Node):
         track = expression
         if mouth_from is not None:
             track = track.replaced(mouth_from.resampled(track.fps), groups=("mouth",))
-        multiply = {name: amount for name, amount in amounts.items() if amount != 1}
+        multiply = {part: amounts[name] for name, parts, _ in _EDITS for part in parts if amounts[name] != 1}
         return _with_curves(cls, track.edited(multiply=multiply, add=_constants(add)))
 
 

@@ -209,7 +209,9 @@ def film(path: Path) -> list[np.ndarray]:
         for frame in container.decode(stream):
             assert frame.format.name == "yuv420p" and frame.rotation == 0
             luma, *chroma = (
-                np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+                np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[
+                    : plane.height, : plane.width
+                ]
                 for plane in frame.planes
             )
             full = [plane.repeat(2, 0).repeat(2, 1)[: frame.height, : frame.width] for plane in chroma]

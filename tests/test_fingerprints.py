@@ -78,3 +78,33 @@ def test_a_path_stands_for_the_file(tmp_path: Path) -> None:
     file.write_text("two")
     os.utime(file, (2, 2))
     assert fingerprint(file) != before and fingerprint(tmp_path) != folder
+
+
+@pytest.mark.parametrize("size", [10, (16 << 20) + 7])
+def test_neither_name_nor_place_of_a_file_count_but_all_that_is_in_it(tmp_path: Path, size: int) -> None:
+    (tmp_path / "a").write_bytes(bytes(size))
+    (tmp_path / "deep").mkdir()
+    before = fingerprint(tmp_path / "a")
+    moved = (tmp_path / "a").rename(tmp_path / "deep" / "b")
+    assert fingerprint(moved) == before
+    at = moved.stat()
+    moved.write_bytes(bytes(size - 1) + b"x")
+    os.utime(moved, ns=(at.st_atime_ns, at.st_mtime_ns))
+    assert fingerprint(moved) != before
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.uint8]
+)
+def test_any_number_of_any_weight_counts_and_so_does_its_place(dtype: torch.dtype) -> None:
+    network = torch.nn.Module()
+    network.register_buffer("weight", (torch.arange(3 * 9001) % 251).to(dtype).reshape(9001, 3))
+    before = fingerprint(network)
+    flat = network.weight.view(-1)
+    for place in (0, 8191, 12345, 27002):
+        held = flat[place].clone()
+        flat[place] = 77
+        assert fingerprint(network) != before
+        flat[place] = held
+    flat[[5, 6]] = flat[[6, 5]]
+    assert fingerprint(network) != before

@@ -42,6 +42,7 @@ LAYERS = (
     "eadnet.rig",
     "eadnet.captions",
     "eadnet.metrics",
+    "eadnet.rig",
     "eadnet.rendering",
     "eadnet.driving",
     "eadnet.pipeline",

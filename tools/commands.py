@@ -19,12 +19,17 @@ from .console import StatusLine, say
 from .display import RunDisplay
 from .environment import Environment
 from .errors import ServerError, SetupError
+from .landmarker import provide_landmarker
 from .process import Command, run_in_foreground, run_quietly, signals_unwind
 from .server import Server, free_port
 from .workflow import load_workflow, with_inputs
 
 ROOT = Path(__file__).resolve().parent.parent
-WORKFLOW = ROOT / "workflows" / "talking_portrait_api.json"
+# Of a portrait: "rig" moves its own pixels, "pixels" has mini draw the face.
+WORKFLOWS = {
+    "rig": ROOT / "workflows" / "photo_with_emotion_api.json",
+    "pixels": ROOT / "workflows" / "talking_portrait_api.json",
+}
 PORTRAIT = ROOT / "eadnet" / "assets" / "portrait.png"
 SPEECH = ROOT / "eadnet" / "assets" / "speech.wav"
 # Tests run in as many processes as there are cores, up to four, as each takes a gigabyte or two. Those of a
@@ -72,13 +77,27 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     demo_parser = command("demo", demo, "make a talking portrait in a real ComfyUI: prints where the mp4 is")
-    demo_parser.add_argument("--portrait", type=Path, default=PORTRAIT, help="a picture of a face")
+    demo_parser.add_argument(
+        "--portrait", type=Path, default=PORTRAIT, help="a face: photograph, painting, render or drawing"
+    )
+    demo_parser.add_argument(
+        "--landmarker",
+        type=Path,
+        metavar="FILE",
+        help="MediaPipe's face_landmarker.task, which finds the face; without it, a download is offered",
+    )
+    demo_parser.add_argument(
+        "--method",
+        choices=tuple(WORKFLOWS),
+        default="rig",
+        help="rig moves the portrait's own pixels; pixels has mini draw the face of a drawn head",
+    )
     demo_parser.add_argument(
         "--audio", type=Path, default=SPEECH, help="a recording of speech, of any length"
     )
     demo_parser.add_argument("--emotion", metavar="TEXT", help="a sentence, such as 'calm, a faint smile'")
     demo_parser.add_argument("--seed", type=int, help="another seed gives another video")
-    demo_parser.add_argument("--steps", type=int, help="denoising steps: fewer are faster")
+    demo_parser.add_argument("--steps", type=int, help="with --method pixels: denoising steps")
     comfy_parser = command(
         "comfy", comfy, "start ComfyUI with the pack, to use in a browser; -- passes options on to it"
     )
@@ -102,10 +121,12 @@ def demo(options: argparse.Namespace) -> int:
             raise SetupError(f"{path} is not a file. Check {flag}.")
     target = _unused(ROOT / "output", f"{options.portrait.stem}-{options.audio.stem}")
     installation, cli = _installation(options), ComfyCli(ROOT)
+    if options.method == "rig" and not _is_bundled(options.portrait):
+        provide_landmarker(installation, options.landmarker)
     cli.prepare()
     with tempfile.TemporaryDirectory(prefix="ead-net-") as temporary:
         folder = Path(temporary)
-        workflow = folder / WORKFLOW.name
+        workflow = folder / WORKFLOWS[options.method].name
         workflow.write_text(json.dumps(_demo_workflow(options, folder / "input")), encoding="utf-8")
         # Folders of the demo's own: nothing is uploaded, nothing is left in the user's ComfyUI.
         folders = ("--input-directory", str(folder / "input"), "--output-directory", str(folder / "output"))
@@ -133,9 +154,18 @@ def _demo_workflow(options: argparse.Namespace, folder: Path) -> dict:
     inputs: dict[str, dict] = {"LoadImage": {"image": portrait}, "LoadAudio": {"audio": audio}}
     if options.emotion is not None:
         inputs["EADNetEmotionEncode"] = {"text": options.emotion}
-    sampler = {name: getattr(options, name) for name in ("seed", "steps")}
-    inputs["EADNetSampler"] = {name: value for name, value in sampler.items() if value is not None}
-    return with_inputs(load_workflow(WORKFLOW), inputs)
+    seeded = "EADNetSampler" if options.method == "pixels" else "EADNetExpressionFromSpeech"
+    chosen = {"seed": options.seed}
+    if options.steps is not None:
+        if options.method != "pixels":
+            raise SetupError("--steps is for --method pixels: the rig has none.")
+        chosen["steps"] = options.steps
+    inputs[seeded] = {name: value for name, value in chosen.items() if value is not None}
+    return with_inputs(load_workflow(WORKFLOWS[options.method]), inputs)
+
+
+def _is_bundled(portrait: Path) -> bool:
+    return portrait.read_bytes() == PORTRAIT.read_bytes()
 
 
 def _run(cli: ComfyCli, workflow: Path, server: Server) -> list[dict]:

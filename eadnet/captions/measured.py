@@ -9,7 +9,6 @@ from).
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..faces.comfy_landmarks import faces_of_frames
+from ..faces.comfy_landmarks import blend_shapes, faces_of_frames
 from ..faces.landmarker import blendshapes
 from .base import Captioned
 from .frames import check_frames
@@ -189,28 +188,12 @@ def from_face_landmarks(landmarks: Any, seed: int = 0) -> Captioned:
     shapes.
     """
     frames = faces_of_frames(landmarks)
-    shapes = [_shapes(faces[0]) if faces else None for faces in frames]
+    shapes = [blend_shapes(faces[0]) if faces else None for faces in frames]
     if any(frames) and not any(shapes):
         raise InputError(
             "The face landmarks contain no blend shapes: use a landmark model that outputs them."
         )
     return _captioned(shapes, "measured on ComfyUI's face landmarks", seed)
-
-
-def _shapes(face: Mapping[str, Any]) -> dict[str, float] | None:
-    """The blend shapes of a face; None where it has none."""
-    given = face.get("blendshapes")
-    if not given:
-        return None
-    try:
-        shapes = {str(name): float(value) for name, value in given.items()}
-    except (AttributeError, TypeError, ValueError, OverflowError):
-        shapes = {}
-    if not shapes or not all(map(math.isfinite, shapes.values())):
-        raise InputError(
-            "The face landmarks contain blend shapes that are no numbers: connect ComfyUI's own node."
-        )
-    return shapes
 
 
 class MeasuredCaptioner:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
+from ..modules.face_mesh import POINTS
 from .dense import MESH, face_from_mesh
 from .face import Face, is_sound
+from .landmarker import LandmarkedFace
+from .mean_face import whole_mesh
 
 _FOREIGN = "The face landmarks contain no frames: connect the output of a face landmarker node."
 
@@ -48,8 +52,17 @@ class GivenLandmarks:
                 f"The face landmarks belong to {len(frames)} frames of {given[1]} x {given[0]} pixels, and "
                 f"the images are {count} of {size[1]} x {size[0]}: connect the same frames to both nodes."
             )
+        self._frames = frames
         self._faces = [[face for face in map(_face, frame) if face is not None] for frame in frames]
         self._next = 0
+
+    @property
+    def meshes(self) -> list[list[LandmarkedFace]]:
+        """The faces of each frame with all 478 points, and with the blend shapes that the node gave.
+
+        Depth that it did not give is the mean face's.
+        """
+        return [[face for face in map(_landmarked, frame) if face is not None] for frame in self._frames]
 
     def detect(self, frame: np.ndarray) -> list[Face]:
         """The faces of the next frame."""
@@ -60,18 +73,53 @@ class GivenLandmarks:
 
 def _face(entry: Mapping[str, Any]) -> Face | None:
     """One entry of a frame; None where it has no usable mesh."""
-    mesh, score = entry.get("landmarks_xy"), entry.get("score", entry.get("presence"))
+    points = _points(entry)
+    if points is None:
+        return None
+    face = face_from_mesh(points[:, :2], _score(entry))
+    return face if is_sound(face) else None
+
+
+def _landmarked(entry: Mapping[str, Any]) -> LandmarkedFace | None:
+    points = _points(entry)
+    if points is None or not is_sound(face_from_mesh(points[:, :2])):
+        return None
+    weights = blend_shapes(entry)
+    count = POINTS if len(points) >= POINTS else MESH
+    return LandmarkedFace(whole_mesh(points[:count, :3]), _score(entry), weights)
+
+
+def blend_shapes(entry: Mapping[str, Any]) -> dict[str, float]:
+    """Name -> how much of it the face shows; empty where it has none. InputError for what is no number."""
+    given = entry.get("blendshapes")
+    if not given:
+        return {}
     try:
-        points = np.asarray(mesh, dtype=np.float32)
-        sure = 1.0 if score is None else float(score)
+        shapes = {str(name): float(value) for name, value in given.items()}
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        shapes = {}
+    if not shapes or not all(map(math.isfinite, shapes.values())):
+        raise InputError(
+            "The face landmarks contain blend shapes that are no numbers: connect ComfyUI's own node."
+        )
+    return shapes
+
+
+def _points(entry: Mapping[str, Any]) -> np.ndarray | None:
+    """The mesh of an entry [468 or more, 2 or more]; None where it has none that can be used."""
+    try:
+        points = np.asarray(entry.get("landmarks_xy"), dtype=np.float32)
     except (TypeError, ValueError, OverflowError):
         return None
-    if (
-        points.ndim != 2
-        or points.shape[0] < MESH
-        or points.shape[1] < 2
-        or not np.isfinite(points[:, :2]).all()
-    ):
+    if points.ndim != 2 or len(points) < MESH or points.shape[1] < 2 or not np.isfinite(points[:, :3]).all():
         return None
-    face = face_from_mesh(points[:, :2], sure)
-    return face if is_sound(face) else None
+    return points
+
+
+def _score(entry: Mapping[str, Any]) -> float:
+    """How sure the landmarker was; 1 where it does not say."""
+    score = entry.get("score", entry.get("presence"))
+    try:
+        return 1.0 if score is None else float(score)
+    except (TypeError, ValueError, OverflowError):
+        return 1.0

@@ -57,23 +57,24 @@ def check_pictures(image: Tensor, name: str = "image") -> None:
 
 
 def check_frames(images: Tensor, name: str = "images") -> None:
-    """Raise InputError, which says ``name``, unless all of a batch are pictures (see `check_pictures`) with values
-    around 0 to 1.
+    """Raise InputError, which says ``name``, unless all of a batch are pictures (see `check_pictures`) with
+    values around 0 to 1.
 
-    A little beyond the range is usual after scaling and sharpening, and clipped; far beyond it they are bytes,
-    or -1 to 1, and would come out white, or half black.
+    A little beyond the range is usual after scaling and sharpening, and clipped; far beyond it they are
+    bytes, or -1 to 1, and would come out white, or half black.
     """
     check_pictures(images[:1], name)
     for number, image in enumerate(images):
         low, high = float(image.amin()), float(image.amax())
         if not (math.isfinite(low) and math.isfinite(high)):
             raise InputError(
-                f"The {name} contains values that are not finite, in frame {number}: check the node that made it."
+                f"The {name} contains values that are not finite, in frame {number}: check the node that "
+                "made it."
             )
         if low < _LOWEST or high > _HIGHEST:
             raise InputError(
-                f"The {name} has values from {low:.4g} to {high:.4g} in frame {number}, and images go from 0 to "
-                f"1: {_remedy(low, high)}."
+                f"The {name} has values from {low:.4g} to {high:.4g} in frame {number}, and images go from 0 "
+                f"to 1: {_remedy(low, high)}."
             )
 
 

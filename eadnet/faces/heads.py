@@ -1,9 +1,9 @@
 """Finds upright heads that look at the camera, without any package or download.
 
-The classic of Dalal and Triggs (2005): histograms of gradient directions in cells of a sliding window, and one
-linear classifier. It was trained on drawn heads of `eadnet.synthetic` alone, against the same heads shifted,
-scaled and turned, and against textures. What it is worth on drawings and on photographs is measured in
-docs/results/face_check.md.
+The classic of Dalal and Triggs (2005): histograms of gradient directions in cells of a sliding window, and
+one linear classifier. It was trained on drawn heads of `eadnet.synthetic` alone, against the same heads
+shifted, scaled and turned, and against textures. What it is worth on drawings and on photographs is measured
+in docs/results/photographs.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .framing import PORTRAIT_TEMPLATE
 
-# What scores above this is a head, wherever it is; and where one is expected, so that few windows can be wrong.
+# What scores above this is a head, wherever it is; and where one is expected: few windows can be wrong there.
 SURE, EXPECTED = 3.0, 1.5
 
 _WEIGHTS = Path(__file__).parents[1] / "assets" / "heads.safetensors"
@@ -55,7 +55,7 @@ def find_heads(picture: np.ndarray, most: int = 8) -> list[Head]:
     like one.
     """
     height, width = picture.shape[:2]
-    pixels = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 255
+    pixels = torch.tensor(picture).permute(2, 0, 1)[None].float() / 255
     found: list[Head] = []
     sides = [_LARGEST / _STEP**k for k in range(math.ceil(math.log(_LARGEST / _SMALLEST, _STEP)) + 1)]
     for share in sides:
@@ -73,7 +73,7 @@ def find_heads(picture: np.ndarray, most: int = 8) -> list[Head]:
 
 
 def _heads(picture: Tensor, scale: tuple[float, float]) -> list[Head]:
-    """The best windows of a picture [1, 3, h, w] at one size, ``scale`` (down, across) smaller than the original."""
+    """The best windows of a picture [1, 3, h, w] that was ``scale`` (down, across) times as large."""
     room = 2 * _CELL  # a head may touch the edge
     down, across = (-(-length // _CELL) * _CELL - length for length in picture.shape[2:])
     padded = F.pad(picture, (room, room + across, room, room + down), mode="replicate")

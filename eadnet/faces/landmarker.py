@@ -23,7 +23,7 @@ from ..landmarker_task import GRAPHS, build_networks
 from ..modules.blazeface import BlazeFace
 from ..modules.blendshape_mixer import BLENDSHAPES, BlendshapeMixer
 from ..modules.face_mesh import SIDE, FaceMesh
-from .short_range import find_faces
+from .short_range import find_faces, search_faces
 from .windows import cut, in_picture, is_usable, window_around, window_of_points
 
 # The usual names, then others; `eadnet convert` makes the .safetensors of a .task.
@@ -66,32 +66,45 @@ class FaceLandmarker:
         most: int = 1,
         min_score: float = 0.5,
         blendshapes: bool = False,
+        search: bool = False,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """``file``: MediaPipe's `face_landmarker.task`, or what `eadnet convert` made of it.
+        """``file``: MediaPipe's `face_landmarker.task`, or what `eadnet convert` made of it. ``search``: look
+        for small faces and those that stand on their heads, too, where no sure one is seen at first, which
+        MediaPipe does not.
 
         Raises CheckpointError for a missing, damaged or foreign file.
         """
-        self.most, self.min_score, self.device = most, min_score, torch.device(device)
+        self.most, self.min_score, self.search = most, min_score, search
+        self.device = torch.device(device)
         networks = load_networks(file, dtype)
         self._detector = cast(BlazeFace, self._placed(networks["detector"]))
         self._mesh = cast(FaceMesh, self._placed(networks["mesh"]))
         self._mixer = cast(BlendshapeMixer, networks["blendshapes"].to(device)) if blendshapes else None
 
     def _placed(self, network: nn.Module) -> nn.Module:
-        return network.to(self.device, memory_format=torch.channels_last)
+        # Channels last: faster on processors and GPUs alike. (Its overload is not in torch's annotations.)
+        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def detect(self, frame: np.ndarray | Tensor) -> list[LandmarkedFace]:
-        """The faces of a frame uint8 [H, W, 3], RGB; best first; an empty list where there is none."""
+        """The faces of a frame [H, W, 3 or 4], RGB; best first; an empty list where there is none.
+
+        Frames are uint8, or floating point in [0, 1]; transparency is not looked at.
+        """
         return self.detect_all(frame[None])[0]
 
     def detect_all(self, frames: np.ndarray | Tensor) -> list[list[LandmarkedFace]]:
-        """The faces of each of the frames uint8 [n, H, W, 3], each looked at for itself."""
+        """The faces of each of the frames [n, H, W, 3 or 4], each looked at for itself."""
         pictures = self._pixels(frames)
         found: list[list[LandmarkedFace]] = []
         for part in pictures.split(_TOGETHER):
             detections = find_faces(self._detector, part, self.min_score)
+            if self.search:
+                detections = [
+                    search_faces(self._detector, picture, self.min_score, faces)
+                    for picture, faces in zip(part, detections, strict=True)
+                ]
             windows = [
                 [window_around(face[:4], face[4:6], face[6:8]) for face in faces[: self.most]]
                 for faces in detections
@@ -102,7 +115,7 @@ class FaceLandmarker:
     def follow(self, frames: Iterable[np.ndarray | Tensor]) -> Iterator[LandmarkedFace | None]:
         """One face through a video: it is looked for where the frame before showed it, else everywhere.
 
-        Gives a face or None for each of the frames uint8 [H, W, 3]. Steadier than `detect`, and without the
+        Gives a face or None for each of the frames [H, W, 3 or 4]. Steadier than `detect`, and without the
         detector's share of the time. Nothing is smoothed.
         """
         face: LandmarkedFace | None = None
@@ -120,7 +133,10 @@ class FaceLandmarker:
             frames = np.ascontiguousarray(frames)
             if not frames.flags.writeable:  # torch warns of memory that it could change and must not
                 frames = frames.copy()
-        return torch.as_tensor(frames).to(self.device)
+        pixels = torch.as_tensor(frames).to(self.device)[..., :3]
+        if pixels.is_floating_point():
+            pixels = pixels.clamp(0, 1).mul(255).round()
+        return pixels.to(torch.uint8)
 
     @torch.inference_mode()
     def _landmarks(
@@ -137,7 +153,7 @@ class FaceLandmarker:
             weight = self._mesh.first.weight
             crops = crops.div_(255).to(weight.dtype, memory_format=torch.channels_last)
             points, scores = self._mesh(crops)
-            shares = points.double().cpu().numpy() / SIDE
+            shares = points.cpu().double().numpy() / SIDE
             placed = [in_picture(face, window) for face, (_, window) in zip(shares, part, strict=True)]
             shapes = self._blendshapes(np.stack(placed))
             for (number, _), face, score, shape in zip(part, placed, scores.tolist(), shapes, strict=True):
@@ -150,7 +166,7 @@ class FaceLandmarker:
         """Those of meshes [k, 478, 3] in pixels."""
         if self._mixer is None:
             return [{} for _ in faces]
-        weights = self._mixer(torch.from_numpy(faces[..., :2]).to(self.device, torch.float32))
+        weights = self._mixer(torch.from_numpy(faces[..., :2]).float().to(self.device))
         return [dict(zip(BLENDSHAPES, row, strict=True)) for row in weights.float().cpu().tolist()]
 
 

@@ -17,8 +17,8 @@ from .heads import EXPECTED, SURE, find_heads
 from .points import alignment_points
 
 SMALLEST_CROP = 64  # pixels, below which nothing is to be seen
-# How far a face may lie from its place, as a share of the square's side, and how much larger or smaller it may
-# be. Drawn heads in every pose stay within 0.04 and 1.12.
+# How far a face may lie from its place, as a share of the square's side, and how much larger or smaller it
+# may be. Drawn heads in every pose stay within 0.04 and 1.12.
 FARTHEST, LARGEST = 0.10, 1.4
 
 _AROUND = 0.6  # of its height, what is repeated around a tight crop, so that a whole head fits in
@@ -120,7 +120,7 @@ def _tight_heads(picture: np.ndarray) -> list[tuple[float, np.ndarray]]:
     height, width = picture.shape[:2]
     side = min(height, width)
     left, top = (width - side) // 2, (height - side) // 2
-    square = torch.from_numpy(np.ascontiguousarray(picture[top : top + side, left : left + side]))
+    square = torch.tensor(picture[top : top + side, left : left + side])
     small = (192, 256)  # (width, height)
     pixels = F.interpolate(
         square.permute(2, 0, 1)[None].float(), small[::-1], mode="bilinear", antialias=True

@@ -56,12 +56,12 @@ def cut(picture: Tensor, window: np.ndarray, side: int) -> Tensor:
 
 def in_picture(points: np.ndarray, window: np.ndarray) -> np.ndarray:
     """Points [N, 3] in shares of a window -> in pixels of the picture; depth is in the same units as x."""
-    x, y = points[:, 0] - 0.5, points[:, 1] - 0.5
+    x, y = (points[:, 0] - 0.5) * window[2], (points[:, 1] - 0.5) * window[3]
     cosine, sine = np.cos(window[4]), np.sin(window[4])
     return np.stack(
         [
-            (cosine * x - sine * y) * window[2] + window[0],
-            (sine * x + cosine * y) * window[3] + window[1],
+            cosine * x - sine * y + window[0],
+            sine * x + cosine * y + window[1],
             points[:, 2] * window[2],
         ],
         axis=1,
@@ -74,10 +74,10 @@ def _axis(across: np.ndarray, down: np.ndarray, count: int) -> tuple[int, int, T
     Gives the first pixel that is needed, the one past the last, and the positions between them as
     grid_sample takes them, [side, side].
     """
-    steps = np.add(across * _STEPS, down * _STEPS, dtype=np.float32)
-    places = torch.from_numpy(steps).round_().clamp_(0, (count - 1) * _STEPS)
+    steps = torch.from_numpy(across * _STEPS + down * _STEPS).round_()
+    places = steps.float().clamp_(0, (count - 1) * _STEPS)
     low, high = (float(value) for value in places.aminmax())
     first, past = int(low) // _STEPS, -int(-high // _STEPS) + 1
     # Of aligned corners: the first pixel is -1, the last 1.
     scale = 2 / max(1, past - 1 - first)
-    return first, past, places.mul_(scale / _STEPS).sub_(first * scale + 1)
+    return first, past, places.sub_(first * _STEPS).mul_(scale / _STEPS).sub_(1)

@@ -73,12 +73,13 @@ def read_animation(path: str | os.PathLike[str]) -> np.ndarray:
 class AnimatedImage:
     """An animated image (WebP, GIF, APNG) as frames at its own rate, each shown as long as the file says.
 
-    `eadnet.media.reader.VideoReader` does the same for GIF and APNG; FFmpeg shows no animated WebP. ``fps``
-    is that of a file that tells no times. One frame is read at a time, so memory does not grow with length.
-    Raises InputError for a missing or broken file. Close it, or use it in a ``with`` statement.
+    `eadnet.media.reader.VideoReader` does the same for GIF and APNG; FFmpeg shows no animated WebP. With
+    ``fps`` its frames are shown one after another at that rate instead. One frame is read at a time, so
+    memory does not grow with length. Raises InputError for a missing or broken file. Close it, or use it in a
+    ``with`` statement.
     """
 
-    def __init__(self, path: str | os.PathLike[str], fps: Fraction | float = 25) -> None:
+    def __init__(self, path: str | os.PathLike[str], fps: Fraction | float | None = None) -> None:
         from PIL import Image
 
         self.path = Path(path)
@@ -103,11 +104,11 @@ class AnimatedImage:
             self.close()
             raise
         self.size = (first.shape[1], first.shape[0])
-        if all(last > 0 for last in lasts):
+        if fps is None and all(last > 0 for last in lasts):
             self._times = list(accumulate(lasts, initial=Fraction(0)))
             self.fps = usual_rate(self._times, self.frames / self._times[-1])
         else:
-            self.fps = Fraction(fps).limit_denominator(1001)
+            self.fps = Fraction(fps or 25).limit_denominator(1001)
             self._times = [number / self.fps for number in range(self.frames + 1)]
         self.count = max(1, round(self._times[-1] * self.fps))
 

@@ -59,7 +59,7 @@ class ChannelStatistics:
         apart = weights.square() * power
         if float(weights @ covariance @ weights) >= _CANCELLED * float(apart.sum()):
             return []
-        loudest = int(apart.argmax())
+        loudest = int((apart >= 0.999 * apart.max()).nonzero()[0])  # the first of equals
         alike = covariance[loudest] / (power * power[loudest]).sqrt().clamp(min=1e-12)
         return [channel for channel, value in enumerate(alike.tolist()) if value < -_ALIKE]
 

@@ -212,7 +212,7 @@ def planes(frame: Any) -> list[np.ndarray]:
     kind = np.dtype(np.uint8 if frame.format.components[0].bits <= 8 else "<u2")
     made = []
     for plane in frame.planes:
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height]
         made.append(rows[:, : plane.width * kind.itemsize].copy().view(kind))
     return made
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 from .colour import ToRgb, colour_of, graph, planes, run
 from .hdr import HDR_NAMES
+from .notes import add_note
 from .streams import Decoder
 
 GREY = 128  # what shows through transparent pixels
@@ -36,6 +37,8 @@ class Display:
         self._to_rgb = ToRgb()
         self._aspect = _aspect(stream)
         self._codec_aspect = decoder.codec.sample_aspect_ratio
+        if decoder.alpha_is_lost:
+            self._note("is transparent, which this FFmpeg cannot read: it is shown as if it were not")
 
     def pixels(self, frame: Any, decoder: Decoder | None = None) -> np.ndarray:
         """A frame, which ``decoder`` gave (None: the one it was made with), as uint8 [H, W, 3].
@@ -94,9 +97,7 @@ class Display:
         return resized(pixels, width, height)
 
     def _note(self, what: str) -> None:
-        sentence = f"{self._name} {what}."
-        if sentence not in self.notes:
-            self.notes.append(sentence)
+        add_note(self.notes, f"{self._name} {what}.")
 
 
 def on_grey(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:

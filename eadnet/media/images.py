@@ -114,11 +114,12 @@ def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image | None
         return None
 
 
-def _from_gamma(rgb: np.ndarray, about: Mapping[str, Any]) -> np.ndarray:
+def _from_gamma(rgb: np.ndarray, about: Mapping[Any, Any]) -> np.ndarray:
     """Pixels whose PNG states a gamma other than what screens have (1/2.2, as sRGB), as sRGB."""
     gamma = about.get("gamma")
-    usual = not isinstance(gamma, float) or "srgb" in about or not 0.1 < gamma < 2
-    if usual or abs(gamma - 1 / 2.2) < 0.02:
+    if not isinstance(gamma, float) or "srgb" in about:
+        return rgb
+    if not 0.1 < gamma < 2 or abs(gamma - 1 / 2.2) < 0.02:
         return rgb
     light = rgb ** (1 / gamma)
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055).astype(np.float32)

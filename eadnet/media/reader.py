@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..printable import get_logger
 from .display import GREY as GREY
 from .display import Display
+from .notes import add_note
 from .streams import (
     FASTEST,
     Decoder,
@@ -107,9 +108,10 @@ class VideoReader:
             self.origin = self._times[begin]
             missing = self.origin - self._times[0]
             if missing > 1 / self.fps:
-                self.notes.append(
+                add_note(
+                    self.notes,
                     f"{self.path.name} was cut between key frames: its first {float(missing):.2f} s cannot "
-                    "be shown and are left out, of the sound too."
+                    "be shown and are left out, of the sound too.",
                 )
             self._first, self._last = self._part(start, seconds)
             self._end = index.end if self._last == len(self._times) - 1 else self._times[self._last + 1]
@@ -180,10 +182,10 @@ class VideoReader:
         if place not in self._held and self._held:
             earlier = [number for number in self._held if number < place] or [min(self._held)]
             if not self._warned:
-                log.warning("%s is damaged at frame %d: the one before is shown.", self.path.name, place)
-                self.notes.append(
-                    f"{self.path.name} is damaged from frame {place - self._shown_from} on: where a picture "
-                    "cannot be read, the one before is shown."
+                add_note(
+                    self.notes,
+                    f"{self.path.name} is damaged at frame {place - self._shown_from}: the one before is "
+                    "shown there, and wherever a picture cannot be read.",
                 )
                 self._warned = True
             self._keep(place, self._held[max(earlier)])

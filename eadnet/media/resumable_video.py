@@ -373,7 +373,7 @@ def _rewrap(partial: io.FileIO, path: Path, on_frame: Callable[[int], None] | No
     with _Storage(path, "w+b") as file:
         try:
             with av.open(partial, "r", format="mp4") as source:
-                ticks = source.streams.video[0].time_base.denominator
+                ticks = Fraction(source.streams.video[0].time_base or 1).denominator
                 options = {**_ORDINARY, "video_track_timescale": str(ticks)}
                 with av.open(file, "w", format="mp4", options=options) as target:
                     # As they are ("opaque"): PyAV 14 would open an encoder, and describe its packets.

@@ -202,8 +202,9 @@ def _without_strokes(spoken: Tensor) -> Tensor:
     """Without short sounds that have nothing around them: a consonant has its vowel beside it, a click and
     the stroke of a chord have not.
     """
-    runs = ~_dilated(~spoken, 0, _SHORT - 1)  # the last blocks of all stretches that are long enough
-    return spoken & _dilated(runs, _SHORT - 1 + _ALONE, _ALONE)
+    before = F.pad(-spoken.float()[None, None], (_SHORT - 1, 0))
+    long_enough = F.max_pool1d(before, _SHORT, stride=1)[0, 0] < 0  # spoken, and so were those before
+    return spoken & _dilated(long_enough, _SHORT - 1 + _ALONE, _ALONE)
 
 
 def fade_to_silence(tokens: Tensor, gate: Tensor, quiet: Tensor) -> Tensor:

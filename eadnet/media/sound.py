@@ -16,6 +16,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..printable import get_logger
 from .limits import check_channels, check_rate, check_seconds
+from .notes import add_note
 from .opening import open_media
 from .streams import first_picture_time, is_broken, sound_stream, told_end
 from .waveform import check_waveform
@@ -216,9 +217,7 @@ class SoundFile:
                 yield _Piece(unpacked(piece), rate, None, ends)
 
     def _note(self, what: str) -> None:
-        sentence = f"{self.path.name} {what}."
-        if sentence not in self.notes:
-            self.notes.append(sentence)
+        add_note(self.notes, f"{self.path.name} {what}.")
 
 
 class _Drift:

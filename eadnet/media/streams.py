@@ -106,14 +106,13 @@ class Decoder:
         # What the container says of the colours: decoders put what the pictures say in its place.
         self.told = {tag: int(getattr(self.codec, tag) or 0) for tag in TAGS}
         name = _WITH_ALPHA.get(self.codec.name)
-        self._own = False
+        self._own = self.alpha_is_lost = False
         if name and str(stream.metadata.get("alpha_mode", "0")).strip() not in ("", "0"):
             try:
                 self.codec = av.CodecContext.create(name, "r")
                 self._own = True
             except (ValueError, av.FFmpegError):  # this FFmpeg has no such decoder
-                self.codec = stream.codec_context
-        self.alpha_is_lost = bool(name) and not self._own and "alpha_mode" in stream.metadata
+                self.codec, self.alpha_is_lost = stream.codec_context, True
         self.codec.thread_type = "AUTO"
         self._stream = stream
 

@@ -19,6 +19,7 @@ class WatchedPictures:
     def __init__(self, pictures: Pictures, check: Check) -> None:
         self._pictures, self._check = pictures, check
         self.fps, self.count, self.size = pictures.fps, pictures.count, pictures.size
+        self.notes = pictures.notes  # one list: it grows
 
     def picture(self, number: int) -> np.ndarray:
         self._check()
@@ -30,7 +31,7 @@ class WatchedSound:
 
     def __init__(self, sound: Sound, check: Check) -> None:
         self._sound, self._check = sound, check
-        self.rate, self.channels = sound.rate, sound.channels
+        self.rate, self.channels, self.notes = sound.rate, sound.channels, sound.notes
 
     def pieces(self) -> Iterator[Tensor]:
         pieces = self._sound.pieces()

@@ -252,9 +252,7 @@ def smooth_stream(
         held, begin = torch.cat(parts), left
         seen = rearrange(held[: right - left], "t c h w -> 1 c t h w")
         refined, graph = tfrm(seen, strength, top_k)
-        check_result(
-            refined, "TFRM", "set smoothing to 0 to go on without it, or download the checkpoint again"
-        )
+        check_result(refined, "TFRM", "go on without it (smoothing 0), or download the checkpoint again")
         skip = max(0, first_frame - start)
         inside = slice(start + skip - left, stop - left)
         yield rearrange(refined, "1 c t h w -> t c h w")[inside], _band(graph[0], inside, reach)

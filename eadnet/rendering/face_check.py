@@ -19,8 +19,8 @@ from ..faces.placement import SMALLEST_CROP, Placement, placed_face
 _LOOKS = 3  # frames of a video that are looked at
 
 _BY_HAND = (
-    "connect EAD-Net Track Face (on the command line: --face) with the face {numbers}by hand. If this is a face "
-    "all the same, switch check_face off (--no-face-check)."
+    "connect EAD-Net Track Face (on the command line: --face) with the face {numbers}by hand. If this is a "
+    "face all the same, switch check_face off (--no-face-check)."
 )
 
 
@@ -42,7 +42,8 @@ def check_face_in_place(
     resolution: int,
     detector: FaceDetector | None = None,
 ) -> None:
-    """Raise `NoFaceInPlace` unless a face sits in the centred square where a model of this framing expects it.
+    """Raise `NoFaceInPlace` unless a face sits in the centred square where a model of this framing expects
+    it.
 
     Of several frames three are looked at, and most of those that show a face have to show it in place.
     Crops below 64 pixels show too little to say anything.
@@ -79,12 +80,12 @@ def _sentence(place: Placement | None, number: int, count: int) -> str:
     where = f"frame {number}" if count > 1 else "the picture"
     if place is None:
         return (
-            f"No face was found in {where}: nothing is generated. The model takes the picture's centred square "
-            "and expects a face there that looks at the camera: choose another picture, or "
+            f"No face was found in {where}: nothing is generated. The model takes the picture's centred "
+            "square and expects a face there that looks at the camera: choose another picture, or "
             + _BY_HAND.format(numbers="entered ")
         )
     return (
-        f"The face in {where} is {place.words() or 'not in its place'} for the model, which takes the picture's "
-        "centred square: nothing is generated. Crop the picture around the head, or "
+        f"The face in {where} is {place.words() or 'not in its place'} for the model, which takes the "
+        "picture's centred square: nothing is generated. Crop the picture around the head, or "
         + _BY_HAND.format(numbers=f"'{', '.join(map(str, place.box()))}' entered ")
     )

@@ -1,4 +1,4 @@
-"""A VAE whose results are numbers, or an error: known VAEs overflow in half precision and give black frames."""
+"""A VAE whose results are finite, or an error: in half precision some overflow and give black frames."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ class Coder:
 class FiniteVAE:
     """Both ways through a VAE, each result checked.
 
-    ``in_float32`` gives the same VAE in float32, or None where it computes in float32 already. It is asked for
-    at the first result that is not finite: that piece is computed again, and everything after it, both ways.
+    ``in_float32`` gives the same VAE in float32, or None where it computes in float32 already. It is asked
+    for at the first result that is not finite: that piece is computed again, and everything after it, both
+    ways.
     ``say`` takes the sentence about it.
     Raises InputError where values that came in, or a result in float32, are not finite.
     """

@@ -29,6 +29,7 @@ from ..media.images import read_image
 from ..media.lengths import Length, choose_length
 from ..media.reader import Pictures, PicturesInMemory, VideoReader
 from ..media.sequence import ImageSequence
+from ..media.silence import speech_notes
 from ..media.sound import Sound, SoundFile, SoundInMemory
 from ..media.speech import Speech, SpeechFile, SpeechInMemory, record_speech
 from ..media.watched import WatchedPictures, WatchedSound
@@ -76,6 +77,12 @@ class Sources:
             self, pictures=WatchedPictures(self.pictures, check), sound=WatchedSound(self.sound, check)
         )
 
+    def notes(self, speech: SpeechFile) -> list[str]:
+        """What the user should know about the pictures, the recording and its speech; it grows while pictures
+        are read.
+        """
+        return [*self.pictures.notes, *self.sound.notes, *speech.notes]
+
     def scene(
         self,
         speech: Speech,
@@ -108,10 +115,12 @@ class Sources:
 @contextmanager
 def speech_of(sound: Sound, folder: str | os.PathLike[str] | None = None) -> Iterator[SpeechFile]:
     """The speech at 16 kHz, kept in a temporary file meanwhile (64 kB per second), by default in the
-    system's folder for such files.
+    system's folder for such files. It is listened to: where there is none, its notes say so.
     """
     with tempfile.TemporaryDirectory(prefix="eadnet-", dir=folder) as place:
-        yield record_speech(sound, Path(place) / "speech.f32")
+        speech = record_speech(sound, Path(place) / "speech.f32")
+        speech.notes.extend(speech_notes(speech))
+        yield speech
 
 
 @contextmanager
@@ -130,16 +139,18 @@ def open_scene(
     """A scene from files, open until the end of the ``with``.
 
     With a ``detector`` the face is found and followed, the one of the ``choice``, and the result shows the
-    whole frames, or the whole portrait; without, the face must be in the middle, and the result is the centred
-    square. ``emotion`` is a text or ready tokens; ``on_progress`` reports the search for the face.
+    whole frames, or the whole portrait; without, the face must be in the middle, and the result is the
+    centred square. ``emotion`` is a text or ready tokens; ``on_progress`` reports the search for the face.
     Raises InputError, one sentence, for whatever cannot work.
     """
     settings = settings or RenderSettings()
     info, networks = model.checkpoint, model.networks()
     tokens, null = model.encode_emotion(emotion)
     with ExitStack() as stack:
-        sources = _open_files(stack, audio, portrait, video, settings.fps or info.fps)
+        sources = _open_files(stack, audio, portrait, video, settings.fps, info.fps)
         speech = stack.enter_context(speech_of(sources.sound))
+        for note in sources.notes(speech):
+            logger.warning(note)
         length = sources.length(settings.length, speech.seconds)
         track = None
         if detector is not None:
@@ -163,9 +174,15 @@ def _open_files(
     audio: str | os.PathLike[str],
     portrait: str | os.PathLike[str] | None,
     video: str | os.PathLike[str] | None,
-    fps: float,
+    wanted: float | None,
+    usual: float,
 ) -> Sources:
-    """Files as sources, closed with the ``stack``; ``fps`` is of a portrait, an image sequence or a WebP."""
+    """Files as sources, closed with the ``stack``.
+
+    The rate ``wanted`` is of a portrait, an image sequence or a WebP; where none is, a WebP has its own and
+    the others the ``usual`` one.
+    """
+    fps = wanted or usual
     sound = SoundFile(audio)
     if (portrait is None) == (video is None):
         raise InputError("Two sources or none: give either a portrait or a video.")
@@ -180,7 +197,7 @@ def _open_files(
         # The images and not their folder, in which the result may be written, too.
         return Sources(frames, sound, (Path(audio), frames.files), is_portrait=False)
     if source.suffix.lower() == ".webp":  # FFmpeg reads no animated WebP
-        animation = stack.enter_context(AnimatedImage(source, fps))
+        animation = stack.enter_context(AnimatedImage(source, wanted or None))
         return Sources(animation, sound, (Path(audio), source), is_portrait=False)
     reader = stack.enter_context(VideoReader(source))
     return Sources(reader, sound, (Path(audio), source), is_portrait=False)

@@ -1,7 +1,8 @@
 """The canonical face: a mesh freed from where it is in the picture, how large, and how it is turned.
 
-Units are eye distances (IOD), x right in the picture, y down, z away from the viewer, and the origin lies between the
-eyes. Expressions are written here once; `Canonical.project` carries them into any picture, turned heads included.
+Units are eye distances (IOD), x right in the picture, y down, z away from the viewer, and the origin lies
+between the eyes. Expressions are written here once; `Canonical.project` carries them into any picture,
+turned heads included.
 """
 
 from __future__ import annotations
@@ -62,11 +63,12 @@ class Canonical:
 def canonical_face(points: Tensor) -> Canonical:
     """The canonical face of a mesh [478 or 468, 3] in pixels.
 
-    x runs from the right eye to the left one, y from the forehead to the upper lip as far as it is orthogonal to x,
-    z = x × y.
+    x runs from the right eye to the left one, y from the forehead to the upper lip as far as it is
+    orthogonal to x, z = x × y.
 
     Raises:
-        InputError: another number of points, points that are not finite or coincide, a face that is too small.
+        InputError: another number of points, points that are not finite or coincide, a face that is too
+        small.
     """
     if points.ndim != 2 or points.shape[0] not in (SKIN, SKIN + 10) or points.shape[1] != 3:
         raise InputError(
@@ -81,8 +83,8 @@ def canonical_face(points: Tensor) -> Canonical:
     scale = float(across.norm())
     if scale < LEAST_EYES:
         raise InputError(
-            f"The face is too small: its eyes are {scale:.0f} pixels apart, and the rig needs {LEAST_EYES:.0f}. "
-            "Use a larger picture of the face."
+            f"The face is too small: its eyes are {scale:.0f} pixels apart, and the rig needs "
+            f"{LEAST_EYES:.0f}. Use a larger picture of the face."
         )
     x = across / scale
     y = points[list(DOWN_POINTS)].mean(0) - points[list(UP_POINTS)].mean(0)

@@ -1,4 +1,4 @@
-"""The colours of a face in a picture: skin, the white of the eyes, the light's tint, and teeth that would fit."""
+"""The colours of a face in a picture: skin, the white of the eyes, the light's tint, teeth that would fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LIP = (14, 17, 84, 314, 85, 315, 16)
 
 @dataclass(frozen=True, eq=False)
 class Colours:
-    """Red, green and blue [3] in 0..255; `level` is how bright the mouth is lit, 1 for a well-lit photograph."""
+    """Red, green and blue [3] in 0..255; `level` is how bright a mouth is lit, 1 in good light."""
 
     skin: Tensor
     lip: Tensor
@@ -40,8 +40,8 @@ def sampled(picture: Tensor, points: Tensor) -> Tensor:
 def colours(picture: Tensor, points: Tensor, sclera: Tensor) -> Colours:
     """From a picture [3, H, W] in 0..255, its mesh [468, 2] and pixels [n, 3] of the white of both eyes.
 
-    Teeth are between the white of the eyes and a pale skin, and never darker than the light on the skin allows: on
-    dark skin they are what stands out.
+    Teeth are between the white of the eyes and a pale skin, and never darker than the light on the skin
+    allows: on dark skin they are what stands out.
     """
     skin = sampled(picture, points[list(_SKIN)]).median(0).values
     lip = sampled(picture, points[list(_LIP)]).mean(0)
@@ -58,6 +58,4 @@ def colours(picture: Tensor, points: Tensor, sclera: Tensor) -> Colours:
     # Nothing in a mouth is a saturated colour, whatever the light.
     tooth = 0.80 * tooth + 0.20 * luminance(tooth)
     tooth = tooth.clamp(0, 242)
-    return Colours(
-        skin, lip, white, white / on_white.clamp(min=1), tooth, float(luminance(tooth)) / 200
-    )
+    return Colours(skin, lip, white, white / on_white.clamp(min=1), tooth, float(luminance(tooth)) / 200)

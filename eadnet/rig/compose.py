@@ -1,4 +1,4 @@
-"""From amplitudes to pixels: the upper sheet, the lower one below the slits, light, then what shows in the holes."""
+"""From amplitudes to pixels: the upper sheet, the lower one below the slits, light, then the holes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ MOVED = (0.004, 0.022)  # eye distances that a slit must open by before, and unt
 class Stage:
     """All that stays the same from frame to frame. Pictures are [C, H, W] float32 in 0..255.
 
-    picture: the whole. points: [468, 2] pixels. displaced: [K, 468, 2] pixels, of the units on the mesh. names: of the
-    units. head: [K], 1 for the units that move the whole head.
+    picture: the whole. points: [468, 2] pixels. displaced: [K, 468, 2] pixels, of the units on the mesh.
+    names: of the units. head: [K], 1 for the units that move the whole head.
     """
 
     picture: Tensor
@@ -47,7 +47,16 @@ class Stage:
             self,
             **{
                 name: getattr(self, name).to(device)
-                for name in ("picture", "points", "displaced", "head", "sheets", "upright", "inside", "shading")
+                for name in (
+                    "picture",
+                    "points",
+                    "displaced",
+                    "head",
+                    "sheets",
+                    "upright",
+                    "inside",
+                    "shading",
+                )
             },
             eyeballs=tuple(ball.to(device) for ball in self.eyeballs),
         )
@@ -116,7 +125,11 @@ def _within(stage: Stage, field: Tensor, box: Box) -> Tensor:
         -1,
     )
     return F.grid_sample(
-        field.permute(0, 3, 1, 2), grid[None].expand(len(field), -1, -1, -1), "bilinear", "border", align_corners=True
+        field.permute(0, 3, 1, 2),
+        grid[None].expand(len(field), -1, -1, -1),
+        "bilinear",
+        "border",
+        align_corners=True,
     )
 
 
@@ -129,11 +142,11 @@ def _cut(frames: Tensor, stage: Stage, box: Box) -> Tensor:
 def _blend(target: Tensor, over: Tensor, mask: Tensor) -> None:
     """target += (over - target) · mask, in place, on as many channels as `over` has."""
     part = target[:, : over.shape[1]]
-    part += (over - part) * mask
+    part.add_((over - part) * mask)
 
 
 def _lower_lip(stage: Stage, moment: Moment, frames: Tensor) -> None:
-    """Below the inner edge of the lower lip the lower sheet shows, and blends into the upper one around the lip."""
+    """Below the inner edge of the lower lip the lower sheet shows, and blends into the upper one."""
     scale, rows = stage.scale, [*LOWER_INNER, *LOWER_OUTER]
     box = box_around(moment.placed[:, rows], 0.30 * scale, stage.sheets.region)
     if box is None or not _opens(stage, moment).any():
@@ -211,10 +224,15 @@ def _light(stage: Stage, moment: Moment, frames: Tensor, upper: Tensor) -> None:
     y = box[1] + (torch.arange(rows, device=device) + 0.5) * (box[3] - box[1]) / rows - 0.5
     x0, y0, x1, y1 = stage.sheets.region
     at = torch.stack(
-        torch.meshgrid((x - x0) * (2 / (x1 - 1 - x0)) - 1, (y - y0) * (2 / (y1 - 1 - y0)) - 1, indexing="xy"), -1
+        torch.meshgrid((x - x0) * (2 / (x1 - 1 - x0)) - 1, (y - y0) * (2 / (y1 - 1 - y0)) - 1, indexing="xy"),
+        -1,
     )
     moves = F.grid_sample(
-        upper.permute(0, 3, 1, 2), at[None].expand(len(maps), -1, -1, -1), "bilinear", "border", align_corners=True
+        upper.permute(0, 3, 1, 2),
+        at[None].expand(len(maps), -1, -1, -1),
+        "bilinear",
+        "border",
+        align_corners=True,
     )
     grid = torch.stack(
         [
@@ -224,14 +242,12 @@ def _light(stage: Stage, moment: Moment, frames: Tensor, upper: Tensor) -> None:
         -1,
     )
     small = F.grid_sample(maps, grid, "bilinear", "zeros", align_corners=False)
+    # Dark loses red last, as skin does.
+    factor = torch.exp(small * small.new_tensor([0.86, 1.0, 1.05])[:, None, None])
     size = (box[3] - box[1], box[2] - box[0])
-    log = small if small.shape[2:] == size else F.interpolate(small, size, mode="bilinear", align_corners=False)
-    part = _cut(frames, stage, box)[:, :3]
-    # Dark loses red last, as blood does; bright stops short of white.
-    for channel, share in enumerate((0.86, 1.0, 1.05)):
-        factor = torch.exp(log[:, 0] * share)
-        value = part[:, channel]
-        part[:, channel] = torch.where(factor > 1, value + (factor - 1) * value * (1 - value / 265).clamp(min=0), value * factor)
+    if factor.shape[2:] != size:
+        factor = F.interpolate(factor, size, mode="bilinear", align_corners=False)
+    _cut(frames, stage, box)[:, :3].mul_(factor)
 
 
 def _opens(stage: Stage, moment: Moment) -> Tensor:

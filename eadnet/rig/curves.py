@@ -21,7 +21,9 @@ def catmull_rom(points: Tensor, samples: int) -> Tensor:
     place = t.long().clamp(max=count - 2)
     t = (t - place)[:, None]
     p0, p1, p2, p3 = (padded[..., place + shift, :] for shift in range(4))
-    return 0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3)
+    return 0.5 * (
+        2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3
+    )
 
 
 class Graphs:
@@ -31,7 +33,7 @@ class Graphs:
         self.low, self.high, self.samples = low, high, samples
 
     def table(self, points: Tensor) -> Tensor:
-        """Rows of landmarks [T, N, 2] as (a, b) -> b at the table's places, [T, samples]; ends go on level."""
+        """Rows of landmarks [T, N, 2] as (a, b) -> b at the table's places, [T, samples]; ends stay level."""
         curve = catmull_rom(points, 4 * points.shape[1])
         a, b = curve[..., 0], curve[..., 1]
         a = a.cummax(dim=1).values + 1e-4 * torch.arange(a.shape[1], device=a.device)

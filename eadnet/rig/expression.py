@@ -140,11 +140,7 @@ def expression(**params: float) -> np.ndarray:
     for name, value in params.items():
         if name not in INDEX:
             close = difflib.get_close_matches(name, PARAMETERS, n=3)
-            hint = (
-                f"did you mean {', '.join(close)}?"
-                if close
-                else "see eadnet.rig.expression.PARAMETERS."
-            )
+            hint = f"did you mean {', '.join(close)}?" if close else "see eadnet.rig.expression.PARAMETERS."
             raise InputError(f"Unknown facial parameter '{name}': {hint}")
         low, high = _TABLE[name]
         if not low <= value <= high:

@@ -22,7 +22,8 @@ _BINS = 14
 class Eyeball:
     """One eye of the picture with its lids painted away.
 
-    seen: [3, h, w], the picture's own pixels where they show, else `whole`. whole: the completed eyeball, for gaze.
+    seen: [3, h, w], the picture's own pixels where they show, else `whole`. whole: the completed eyeball,
+    for gaze.
     box: where both lie in the picture. centre: [2] pixels, radius: of the iris.
     """
 
@@ -35,7 +36,12 @@ class Eyeball:
 
     def to(self, device: torch.device) -> Eyeball:
         return Eyeball(
-            self.side, self.seen.to(device), self.whole.to(device), self.box, self.centre.to(device), self.radius
+            self.side,
+            self.seen.to(device),
+            self.whole.to(device),
+            self.box,
+            self.centre.to(device),
+            self.radius,
         )
 
 
@@ -50,7 +56,7 @@ def iris_of(points: Tensor, eye: Eye) -> tuple[Tensor, float]:
 
 
 def lid_graphs(points: Tensor, eye: Eye, upright: Upright, graphs: Graphs) -> tuple[Tensor, Tensor]:
-    """Margins of both lids of T frames: landmarks [T, 468, 2] -> tables [T, samples], the lower one never above."""
+    """Margins of both lids of T frames: landmarks [T, 468, 2] -> tables [T, samples]; they never cross."""
     upper = graphs.table(upright.coordinates(points[:, list(eye.upper)]))
     lower = graphs.table(upright.coordinates(points[:, list(eye.lower)]))
     return upper, torch.maximum(lower, upper)
@@ -87,14 +93,12 @@ def _zones(points: Tensor, upright: Upright, box: Box, eye: Eye, inset: float) -
 def eyeball(
     picture: Tensor, points: Tensor, upright: Upright, box: Box, side: str, sclera: Tensor, scale: float
 ) -> Eyeball:
-    """Complete an eyeball from a picture [3, H, W]: the white by diffusion, the iris by its radial profile."""
+    """Complete an eyeball from a picture [3, H, W]: the white by diffusion, the iris by radius."""
     eye = EYES[side]
     x0, y0, x1, y1 = box
     tile = picture[:, y0:y1, x0:x1]
     inside, radii = _zones(points, upright, box, eye, inset=max(1.0, 0.012 * scale))
-    white, _ = diffused(
-        tile, inside * (radii > 1.08), tuple(max(0.5, s * scale / 130) for s in _SPREAD)
-    )
+    white, _ = diffused(tile, inside * (radii > 1.08), tuple(max(0.5, s * scale / 130) for s in _SPREAD))
     share = blurred((inside * (radii > 1.08))[None, None], 30 * scale / 130)[0, 0]
     white = torch.where((share > 1e-3)[None], white, sclera[:, None, None])
     # The rim of the opening is in the lids' shadow, so what diffuses from it is darker than the eye's middle.
@@ -124,8 +128,8 @@ def _iris(tile: Tensor, inside: Tensor, radii: Tensor, sclera: Tensor) -> Tensor
 def looking(ball: Eyeball, box: Box, shift: Tensor, gaze: Tensor) -> Tensor:
     """What an eye shows in the pixels of a box: [T, 3, h, w].
 
-    shift: [T, 2] pixels that the head moves the eye by. gaze: [T, 2] pixels that the iris moves by; around it the
-    eyeball follows, w = exp(-(dx / 2.3 r)⁴ - (dy / 2.2 r)⁴).
+    shift: [T, 2] pixels that the head moves the eye by. gaze: [T, 2] pixels that the iris moves by; around
+    it the eyeball follows, w = exp(-(dx / 2.3 r)⁴ - (dy / 2.2 r)⁴).
     """
     x0, y0, x1, y1 = box
     device = ball.seen.device
@@ -146,7 +150,7 @@ def looking(ball: Eyeball, box: Box, shift: Tensor, gaze: Tensor) -> Tensor:
 
 
 def _read(tile: Tensor, box: Box, x: Tensor, y: Tensor) -> Tensor:
-    """A tile [C, h, w] that lies at `box`, at positions x [T, 1 or h, w] and y in the picture -> [T, C, h, w]."""
+    """A tile [C, h, w] that lies at `box`, at positions x [T, 1 or h, w] and y of it: [T, C, h, w]."""
     height, width = tile.shape[1:]
     x, y = torch.broadcast_tensors(x, y)
     grid = torch.stack([(2 * (x - box[0]) + 1) / width - 1, (2 * (y - box[1]) + 1) / height - 1], -1)

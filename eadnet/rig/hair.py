@@ -15,8 +15,8 @@ _LEAST_CONTRAST = 0.12  # of brow to skin, in shares of the lid's brightness
 def hair_below(picture: Tensor, points: Tensor, scale: float) -> dict[str, float]:
     """By side, how many eye distances dark hair reaches below the mesh's lower edge of the brow.
 
-    picture: [3, H, W] in 0..255. points: [468, 2] pixels. On the way from the brow to the margin of the lid, hair ends
-    where the brightness passes halfway to the lid's; pale brows tell nothing and give 0.
+    picture: [3, H, W] in 0..255. points: [468, 2] pixels. On the way from the brow to the margin of the lid,
+    hair ends where the brightness passes halfway to the lid's; pale brows tell nothing and give 0.
     """
     found = {}
     for side, brow in BROWS.items():

@@ -1,7 +1,8 @@
 """From parameters to amplitudes of the units: how actions work together, and where a face must stop.
 
-Units add up; faces do not. Lips that close take the jaw's gap back, a blink outweighs every other lid, a smile
-narrows the eyes and lifts the lip off the teeth, and a mouth that is wide open cannot grin as wide as a closed one.
+Units add up; faces do not. Lips that close take the jaw's gap back, a blink outweighs every other lid, a
+smile narrows the eyes and lifts the lip off the teeth, and a mouth that is wide open cannot grin as wide as
+a closed one.
 """
 
 from __future__ import annotations
@@ -16,18 +17,32 @@ from .units.mouth import DROP, FUNNEL_DOWN, FUNNEL_UP, LIP_LIFT, LOWER_DEPRESS, 
 
 JAW_GAP = DROP + LIP_LIFT  # opening of the lips in eye distances with the jaw wide open
 
+# What pulls skin sideways, out of the side of a turned head that nobody sees.
+_WIDE = (
+    "smile",
+    "dimple",
+    "frown",
+    "lip_stretch",
+    "brow_lower",
+    "nose_wrinkle",
+    "upper_lip_raise",
+    "head_yaw",
+)
+
 
 @dataclass(frozen=True)
 class Rest:
     """What the picture's own face does already.
 
-    gap: how far its lips are apart, in eye distances. taken: what is taken back of which parameter where the face is
-    calmed, by name. closes: how much of the gap is closed at rest.
+    gap: how far its lips are apart, in eye distances. taken: what is taken back of which parameter where the
+    face is calmed, by name. closes: how much of the gap is closed at rest. held: how much strong expressions
+    are held back, 0 to 1, because the head is turned.
     """
 
     gap: float = 0.0
     taken: dict[str, float] = field(default_factory=dict)
     closes: float = 0.0
+    held: float = 0.0
 
 
 def mix(parameters: Tensor, rest: Rest, names: tuple[str, ...]) -> Tensor:
@@ -40,6 +55,10 @@ def mix(parameters: Tensor, rest: Rest, names: tuple[str, ...]) -> Tensor:
     v = {name: rows[:, column] for name, column in INDEX.items()}
     for name, amount in rest.taken.items():
         v[name] = v[name] - amount * (1 - v[name].clamp(0, 1))
+    if rest.held:
+        for name in v:
+            if name.startswith(_WIDE):
+                v[name] = v[name] * (1 - rest.held)
     _together(v)
     _lids(v)
     _mouth(v, rest)
@@ -48,15 +67,24 @@ def mix(parameters: Tensor, rest: Rest, names: tuple[str, ...]) -> Tensor:
 
 def _together(v: dict[str, Tensor]) -> None:
     """What comes along when an action is strong, as muscles that lie together pull together."""
+    # Read before anything is added, so that the order below does not matter to it.
     scowl = 0.5 * (v["brow_lower_l"].clamp(0, 1) ** 2 + v["brow_lower_r"].clamp(0, 1) ** 2)
+    # Disgust squeezes: the nose drags the brows' middle, the lids and the mouth's corners along, and its own
+    # lip less.
+    wrinkle = v["nose_wrinkle"].clamp(0, 1) ** 2 * (1 - scowl.clamp(max=1))
+    v["upper_lip_raise"] = v["upper_lip_raise"] * (1 - 0.30 * wrinkle)
     # Brows that are pressed down drag on the root of the nose (procerus), and clench the mouth's corners.
-    v["nose_wrinkle"] = (v["nose_wrinkle"] + 0.40 * scowl).clamp(max=1.1)
+    v["nose_wrinkle"] = (v["nose_wrinkle"] + 0.55 * scowl).clamp(max=1.1)
     stretch = v["lip_stretch"].clamp(0, 1) ** 2
     # A mouth stretched by fear bares the teeth (platysma): a square, not a slit.
     v["upper_lip_raise"] = v["upper_lip_raise"] + 0.40 * stretch
-    v["lower_lip_depress"] = v["lower_lip_depress"] + 0.30 * stretch
+    v["lower_lip_depress"] = v["lower_lip_depress"] + 0.45 * stretch
     for side in "lr":
-        v[f"frown_{side}"] = v[f"frown_{side}"] + 0.22 * scowl + 0.30 * stretch
+        v[f"frown_{side}"] = v[f"frown_{side}"] + 0.30 * scowl + 0.40 * stretch + 0.25 * wrinkle
+        v[f"brow_lower_{side}"] = v[f"brow_lower_{side}"] * (1 - 0.25 * wrinkle)
+        # Brows drawn together and up at once, as in fear, rise at their inner ends above all.
+        worry = v[f"inner_brow_up_{side}"].clamp(min=0) * v[f"brow_lower_{side}"].clamp(min=0)
+        v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] + 0.60 * worry
         # Both ends of a brow together lift its middle by little more than one of them.
         inner, outer = v[f"inner_brow_up_{side}"].clamp(min=0), v[f"outer_brow_up_{side}"].clamp(min=0)
         v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] * (1 - 0.18 * outer)
@@ -67,7 +95,7 @@ def _lids(v: dict[str, Tensor]) -> None:
     for side in "lr":
         smile, cheek = v[f"smile_{side}"].clamp(min=0), v[f"cheek_raise_{side}"]
         wrinkle = v["nose_wrinkle"].clamp(0, 1) ** 2
-        narrow = v[f"lid_tighten_{side}"] + 0.20 * smile + 0.42 * smile * cheek + 0.50 * wrinkle
+        narrow = v[f"lid_tighten_{side}"] + 0.20 * smile + 0.42 * smile * cheek + 0.60 * wrinkle
         frown = v[f"brow_lower_{side}"]
         # A brow that comes down hard presses on the lid: anger narrows, it does not only stare.
         widen = v[f"upper_lid_raise_{side}"] * (1 - 0.35 * frown)
@@ -98,7 +126,5 @@ def _mouth(v: dict[str, Tensor], rest: Rest) -> None:
     own = rest.gap * (1 - rest.closes)
     # In disgust the lower lip follows the upper one: little shows between them.
     follows = 0.55 * v["nose_wrinkle"].clamp(0, 1) * UPPER_RAISE * v["upper_lip_raise"] * apart
-    v["close"] = (
-        (1 - apart) * (gap + own) + follows + 0.55 * v["lip_bite"] * gap + rest.gap * rest.closes
-    )
+    v["close"] = (1 - apart) * (gap + own) + follows + 0.55 * v["lip_bite"] * gap + rest.gap * rest.closes
     v["jaw_open"] = kept

@@ -26,7 +26,8 @@ EDGE = 0.045  # of the upper teeth below the line of the lips at rest
 class Own:
     """What the picture itself shows between the lips.
 
-    tile: [3, h, w] at `box`. opening: [1, h, w], between the lips at rest. teeth: [1, h, w], the upper row alone.
+    tile: [3, h, w] at `box`. opening: [1, h, w], between the lips at rest. teeth: [1, h, w], the upper row
+    alone.
     """
 
     tile: Tensor
@@ -47,7 +48,8 @@ class Own:
 class Inside:
     """All that one mouth needs to be looked into.
 
-    middle: [2] pixels, of the line of the lips. across, down: [2] pixels to an eye distance along the face's x and y.
+    middle: [2] pixels, of the line of the lips. across, down: [2] pixels to an eye distance along the face's
+    x and y.
     """
 
     upper: RowPicture
@@ -109,10 +111,11 @@ def inside_of(
 def own_teeth(
     picture: Tensor, points: Tensor, upright: Upright, box: Box, palette: Colours, scale: float
 ) -> Own | None:
-    """The opening of a mouth that is open in the picture, and the upper row of teeth in it; None without teeth.
+    """The opening of a mouth that is open in the picture, and the upper row of teeth in it; None without
+    teeth.
 
-    Teeth are the bright, pale pixels of the opening; the upper row is their first run below the upper lip in each
-    column.
+    Teeth are the bright, pale pixels of the opening; the upper row is their first run below the upper lip in
+    each column.
     """
     x0, y0, x1, y1 = box
     tile = picture[:, y0:y1, x0:x1]
@@ -138,7 +141,7 @@ def own_teeth(
 
 
 def _first_run(bright: Tensor, below_lip: Tensor, slack: float) -> Tensor:
-    """Of each column, the first unbroken run of bright pixels that starts near the lip, and what is above it."""
+    """Of each column, the first unbroken run of bright pixels that starts near the lip, and above it."""
     seen = bright.float()
     started = seen.cumsum(0) > 0
     ended = ((seen == 0) & started).float().cumsum(0) > 0
@@ -177,8 +180,9 @@ def look_inside(
 ) -> Tensor:
     """What shows between the lips in the pixels of a box, [T, 3, h, w].
 
-    top, bottom: [T, h, w], the lips' edges; b: [h, w] of the pixels. shift: [T, 2] pixels, of the head. jaw, tongue:
-    [T], parameters. opened: [T], by how many eye distances the lips have parted from where they are in the picture.
+    top, bottom: [T, h, w], the lips' edges; b: [h, w] of the pixels. shift: [T, 2] pixels, of the head. jaw,
+    tongue: [T], parameters. opened: [T], by how many eye distances the lips have parted from where they are
+    in the picture.
     """
     x0, y0, x1, y1 = box
     device = b.device
@@ -203,7 +207,10 @@ def look_inside(
     groove = 1 - 0.16 * torch.exp(-((tu / 0.12) ** 2)) * (tv > -0.7)
     gloss = 0.16 * torch.exp(-(((tu.abs() - 0.28) / 0.16) ** 2) - ((tv + 0.55) / 0.22) ** 2)
     lit = (0.60 + 0.40 * (1 - radius).clamp(0, 1)) * groove * (0.80 + 0.20 * (-tv).clamp(-1, 1))
-    tongue_colour = b.new_tensor(_TONGUE)[None, :, None, None] * tone * lit[:, None] + 255 * gloss[:, None] * palette.level
+    tongue_colour = (
+        b.new_tensor(_TONGUE)[None, :, None, None] * tone * lit[:, None]
+        + 255 * gloss[:, None] * palette.level
+    )
     picture = torch.lerp(picture, tongue_colour, dome[:, None])
     # Teeth: the lower row goes with the jaw, the upper one is fixed to the skull.
     move = drop * inside.down[:, None, None, None]  # [2, T, 1, 1]

@@ -15,7 +15,8 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Upright:
-    """Coordinates turned with the face's roll: a along the eyes, b down, both in pixels from between the eyes."""
+    """Coordinates turned with the face's roll: a along the eyes, b down, both in pixels from between the
+    eyes."""
 
     centre: Tensor  # [2]
     across: Tensor  # [2], unit vector
@@ -42,7 +43,8 @@ class Upright:
 
 
 def box_around(points: Tensor, pad: float, within: Box) -> Box | None:
-    """The smallest box around points [..., 2] and `pad` pixels more, cut to another box; None where nothing is left."""
+    """The smallest box around points [..., 2] and `pad` pixels more, cut to another box; None where nothing
+    is left."""
     flat = points.reshape(-1, 2)
     low, high = (flat.amin(0) - pad).floor().tolist(), (flat.amax(0) + pad).ceil().tolist()
     x0, y0 = max(int(low[0]), within[0]), max(int(low[1]), within[1])

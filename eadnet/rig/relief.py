@@ -1,7 +1,8 @@
 """Where the skin bulges and folds with each action: small changes of height, drawn on a map of the face.
 
-Heights are in eye distances, towards the viewer. A fold is a groove with a bulge on the side that is pushed over it,
-so under any light one flank is dark and the other bright; what lies deep is also darker by itself (`hollow`).
+Heights are in eye distances, towards the viewer. A fold is a groove with a bulge on the side that is pushed
+over it, so under any light one flank is dark and the other bright; what lies deep is also darker by itself
+(`hollow`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .topology import (
     BROWS,
     CHEEK,
     CHEEKBONE,
+    CHIN,
     CORNER,
     EYES,
     NASOLABIAL,
@@ -30,7 +32,8 @@ from .topology import (
 
 @dataclass(frozen=True, eq=False)
 class Relief:
-    """names: of the actions. height: [K, h, w] in eye distances. hollow: [K, h, w], log-darkening, 0 or less."""
+    """names: of the actions. height: [K, h, w] in eye distances. hollow: [K, h, w], log-darkening, 0 or
+    less."""
 
     names: tuple[str, ...]
     height: Tensor
@@ -48,7 +51,9 @@ class _Map:
         self.across = x / x.norm()
         self.down = torch.stack([-self.across[1], self.across[0]])
 
-    def put(self, name: str, height: Tensor | None = None, hollow: Tensor | None = None, share: float = 1.0) -> None:
+    def put(
+        self, name: str, height: Tensor | None = None, hollow: Tensor | None = None, share: float = 1.0
+    ) -> None:
         for maps, value in ((self.height, height), (self.hollow, hollow)):
             if value is not None:
                 maps[name] = maps[name] + share * value if name in maps else share * value
@@ -64,7 +69,8 @@ class _Map:
         return torch.exp(-((a / across) ** 2) - (b / down) ** 2)
 
     def line(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Distance to a curve through canonical points, which side of it, and how far along (0..1); [h, w] each.
+        """Distance to a curve through canonical points, which side of it, and how far along (0..1); [h, w]
+        each.
 
         The side is positive on the right of the way from the first point to the last.
         """
@@ -84,9 +90,16 @@ class _Map:
         )
 
     def fold(
-        self, points: Tensor, width: float, depth: float, bulge: float = 0.0, side: float = 1.0, reach: float = 3.5
+        self,
+        points: Tensor,
+        width: float,
+        depth: float,
+        bulge: float = 0.0,
+        side: float = 1.0,
+        reach: float = 3.5,
     ) -> tuple[Tensor, Tensor]:
-        """(height, hollow) of a fold along canonical points: a groove `width` wide and a bulge of so much beside it."""
+        """(height, hollow) of a fold along canonical points: a groove `width` wide and a bulge of so much
+        beside it."""
         distance, signed, share = self.line(points)
         # Ends run out softly; beyond them distance grows in every direction.
         taper = torch.sin(torch.pi * share.clamp(0.0, 1.0)).clamp(min=0) ** 0.5
@@ -95,7 +108,7 @@ class _Map:
         beside = torch.exp(-(((s - 0.45 * reach * width) / (0.55 * reach * width)) ** 2)) * torch.exp(
             -(((distance - s.abs()).clamp(min=0) / (2 * width)) ** 2)
         )
-        return -depth * groove + bulge * beside * taper * torch.sigmoid(s / (0.35 * width)), -groove
+        return -depth * groove + bulge * beside * taper**2 * torch.sigmoid(s / (0.35 * width)), -groove
 
 
 def relief(face: Canonical, places: Tensor) -> Relief:
@@ -110,11 +123,23 @@ def relief(face: Canonical, places: Tensor) -> Relief:
     _chin(on, skin)
     names = tuple(dict.fromkeys([*on.height, *on.hollow]))
     none = torch.zeros(places.shape[:2])
+    depth = grown_up(face)
     return Relief(
         names,
-        torch.stack([on.height.get(name, none) for name in names]),
-        torch.stack([on.hollow.get(name, none).clamp(max=0) for name in names]),
+        depth * torch.stack([on.height.get(name, none) for name in names]),
+        depth * torch.stack([on.hollow.get(name, none).clamp(max=0) for name in names]),
     )
+
+
+def grown_up(face: Canonical) -> float:
+    """How deep this face folds, 0.4 to 1: short faces with wide eyes are children's and cartoons', whose
+    skin is full.
+
+    By how far below the eyes the chin is, in eye distances: grown-up people's is at 1.75 and more.
+    """
+    length = float(face.points[CHIN, 1])
+    t = min(1.0, max(0.0, (length - 1.35) / 0.40))
+    return 0.4 + 0.6 * t * t * (3 - 2 * t)
 
 
 def _cheek(on: _Map, skin: Tensor, side: str) -> None:
@@ -127,11 +152,16 @@ def _cheek(on: _Map, skin: Tensor, side: str) -> None:
             wing + torch.tensor([0.01 * sign, -0.03, 0.0]),
             0.5 * upper + 0.2 * lower + 0.3 * inner,
             0.5 * lip + 0.5 * (lower + torch.tensor([0.0, 0.13, 0.0])),
-            corner + torch.tensor([0.13 * sign, 0.02, 0.0]),
+            corner + torch.tensor([0.11 * sign, -0.02, 0.0]),
         ]
     )
     height, hollow = on.fold(fold, 0.045, 0.006, bulge=0.018, side=-sign, reach=6.0)
-    for name, share in ((f"smile_{side}", 1.0), ("upper_lip_raise", 0.7), ("nose_wrinkle", 0.8), (f"frown_{side}", 0.2)):
+    for name, share in (
+        (f"smile_{side}", 1.0),
+        ("upper_lip_raise", 0.7),
+        ("nose_wrinkle", 0.8),
+        (f"frown_{side}", 0.2),
+    ):
         on.put(name, height * share, hollow * 0.15 * share)
     apple = skin[CHEEK[side]] + torch.tensor([0.03 * sign, -0.12, 0.0])
     on.put(f"smile_{side}", 0.050 * on.bump(apple, 0.30, 0.24))
@@ -171,7 +201,8 @@ def _eye(on: _Map, skin: Tensor, side: str) -> None:
 def _brow(on: _Map, skin: Tensor, side: str) -> None:
     brow, sign = BROWS[side], SIGN[side]
     inner = skin[list(brow.inner)].mean(0)
-    # Between the brows, where the skin is squeezed together: a line beside the brow's end, and a bulge inside it.
+    # Between the brows, where the skin is squeezed together: a line beside the brow's end, and a bulge
+    # inside it.
     x, y, z = inner.tolist()
     line = torch.tensor([[x * 0.56, y - 0.15, z], [x * 0.46, y - 0.03, z], [x * 0.52, y + 0.11, z]])
     height, hollow = on.fold(line, 0.024, 0.005, bulge=0.006, side=sign, reach=5.0)
@@ -192,7 +223,7 @@ def _brow(on: _Map, skin: Tensor, side: str) -> None:
         line = torch.stack([xs, ys, depth + 0.25 * xs**2], 1)
         distance, signed, share = on.line(line)
         broken = 1 - 0.35 * torch.sin(share * (6.0 + 2 * number) + number) ** 2
-        ends = torch.exp(-((share - 0.35) / 0.55) ** 4)
+        ends = torch.exp(-(((share - 0.35) / 0.55) ** 4))
         groove = torch.exp(-((distance / 0.018) ** 2)) * broken * ends
         swell = torch.exp(-(((signed.abs() - 0.05) / 0.035) ** 2)) * (distance < 0.15) * ends
         height, hollow = 0.007 * strength * (0.6 * swell - groove), -0.15 * strength * groove

@@ -8,14 +8,22 @@ from .canonical import Canonical
 from .mixing import Rest
 
 WIDE_OPEN = 0.11  # eye distances between the lips from which a still counts as one that speaks or shouts
-# A still counts as emotional from so much of a blend shape; as much of it as `share` becomes that of the parameter.
+# A still counts as emotional from so much of a blend shape; as much of it as `share` becomes that of the
+# parameter.
 _SHAPES = (
     ("mouthSmile", "smile", 0.35, 0.9),
     ("browOuterUp", "outer_brow_up", 0.55, 0.6),
     ("mouthFrown", "frown", 0.35, 0.5),
-    ("browDown", "brow_lower", 0.62, 0.6),
+    ("browDown", "brow_lower", 0.58, 0.7),
 )
 _SIDES = {"l": "Left", "r": "Right"}
+
+
+def held_back(yaw: float) -> float:
+    """How much strong expressions are held back on a head turned by so many degrees: nothing to 15, half at
+    35."""
+    t = min(1.0, max(0.0, (abs(yaw) - 15.0) / 20.0))
+    return 0.5 * t * t * (3 - 2 * t)
 
 
 def rest_of(
@@ -25,7 +33,9 @@ def rest_of(
     gap = float((face.points[[14, 317, 87], 1] - face.points[[13, 312, 82], 1]).mean().clamp(min=0))
     known = shapes or {}
     strong = [
-        shape for shape, _, least, _ in _SHAPES if max(known.get(shape + s, 0.0) for s in _SIDES.values()) > least
+        shape
+        for shape, _, least, _ in _SHAPES
+        if max(known.get(shape + s, 0.0) for s in _SIDES.values()) > least
     ]
     wide = gap > WIDE_OPEN
     if calm is None:
@@ -35,10 +45,10 @@ def rest_of(
         for side, name in _SIDES.items():
             amount = share * max(0.0, known.get(shape + name, 0.0) - 0.1) * calm
             if amount > 0.01:
-                taken[f"{parameter}_{side}"] = 0.7 * amount
+                taken[f"{parameter}_{side}"] = amount
     notes = []
     if calm > 0 and strong:
         notes.append("The face in the picture shows an expression of its own: it is calmed, its folds stay.")
     if calm > 0 and wide:
         notes.append("The mouth in the picture is open: it is closed at rest.")
-    return Rest(gap, taken, calm if wide else 0.0), tuple(notes)
+    return Rest(gap, taken, calm if wide else 0.0, held_back(face.yaw)), tuple(notes)

@@ -16,6 +16,7 @@ from .colours import colours
 from .compose import Stage, compose
 from .expression import INDEX, PARAMETERS
 from .eyes import eyeball, sclera_pixels
+from .glasses import wears_glasses
 from .hair import hair_below
 from .mixing import Rest, mix
 from .mouth import inside_of
@@ -58,9 +59,11 @@ class Rig:
 
         Args:
             picture: [H, W, 1, 3 or 4], uint8 or float 0..1.
-            points: [478 or 468, 3] in pixels, (0, 0) at the middle of the first one; z as MediaPipe's, in pixels.
+            points: [478 or 468, 3] in pixels, (0, 0) at the middle of the first one; z as MediaPipe's, in
+            pixels.
             shapes: the picture's own 52 blend shapes by ARKit's names, where they are known.
-            calm: how much of the picture's own expression is taken back, 0 to 1. None: all of a strong one, and none
+            calm: how much of the picture's own expression is taken back, 0 to 1. None: all of a strong one,
+            and none
                 of a face at rest, so that zero parameters give the picture itself.
             device: where frames are computed; None: where the picture is.
 
@@ -75,7 +78,10 @@ class Rig:
         planes = given.cpu().permute(2, 0, 1).float()
         planes = planes.expand(3, -1, -1).contiguous() if len(planes) == 1 else planes.contiguous()
         mesh = points.detach().cpu().float()[:SKIN, :2]
-        ground = Ground.of(face.points[:SKIN], hair_below(planes[:3], mesh, face.scale))
+        glasses = wears_glasses(planes[:3], face, shapes)
+        if glasses:
+            notes = (*notes, "The face wears glasses: brows and cheeks move little behind the frame.")
+        ground = Ground.of(face.points[:SKIN], hair_below(planes[:3], mesh, face.scale), glasses)
         moves = units(ground)
         fields = sheets(face, ground, moves, (height, width))
         rest, more = rest_of(face, shapes, calm)
@@ -190,8 +196,8 @@ def _turned(face: Canonical) -> tuple[str, ...]:
     yaw = abs(face.yaw)
     if yaw > MOST_TURNED:
         raise InputError(
-            f"The face is turned by {yaw:.0f} degrees, and the rig can move faces up to {MOST_TURNED:.0f}: use a "
-            "picture that looks more towards the camera."
+            f"The face is turned by {yaw:.0f} degrees, and the rig can move faces up to "
+            f"{MOST_TURNED:.0f}: use a picture that looks more towards the camera."
         )
     if yaw > WARNED_TURNED:
         return (f"The face is turned by {yaw:.0f} degrees: strong expressions are held back.",)
@@ -206,7 +212,9 @@ def _inside(points: Tensor, size: tuple[int, int]) -> None:
         )
 
 
-def _stage(planes: Tensor, points: Tensor, face: Canonical, fields: object, moves: dict[str, Tensor]) -> Stage:
+def _stage(
+    planes: Tensor, points: Tensor, face: Canonical, fields: object, moves: dict[str, Tensor]
+) -> Stage:
     from .sheets import Sheets
 
     assert isinstance(fields, Sheets)

@@ -1,7 +1,7 @@
 """Relighting: how bright each place of the skin becomes when its surface tilts.
 
-The light is read off the picture (least squares of its brightness on the mesh's normals), the surface is the mesh's
-own relief, and the change is a ratio, so the picture's own colours and texture stay:
+The light is read off the picture (least squares of its brightness on the mesh's normals), the surface is the
+mesh's own relief, and the change is a ratio, so the picture's own colours and texture stay:
 out = in · (a + n₁·l) / (a + n₀·l) · e^hollow.
 """
 
@@ -21,15 +21,15 @@ from .topology import SKIN
 FINEST = 72.0  # pixels of the maps to an eye distance
 AMBIENT = 0.55
 _REACH = ((-1.35, -1.35), (1.35, 2.0))
-_DEEPEST, _BRIGHTEST = -0.75, 0.32
+_DEEPEST, _BRIGHTEST = -0.75, 0.20
 _PLAIN_LIGHT = (0.0, -0.45, -0.89)
 
 
 def light_of(picture: Tensor, points: Tensor, face: Canonical) -> Tensor:
     """The direction to the light in the face's canonical axes, [3], unit length.
 
-    Brightness at the mesh's points is taken for c + l·n; the answer is drawn towards a light from above and in front,
-    by as much as the picture says little.
+    Brightness at the mesh's points is taken for c + l·n; the answer is drawn towards a light from above and
+    in front, by as much as the picture says little.
     """
     normals, _ = mesh_normals(face)
     bright = luminance(sampled(picture, points[:SKIN, :2]))
@@ -41,9 +41,7 @@ def light_of(picture: Tensor, points: Tensor, face: Canonical) -> Tensor:
     basis = torch.cat([normals[use], torch.ones(int(use.sum()), 1)], 1)
     prior = torch.tensor([*_PLAIN_LIGHT, 0.0]) * 0.45
     weight = 0.10 * len(basis) * torch.diag(torch.tensor([1.0, 1.0, 1.0, 0.01]))
-    found = torch.linalg.solve(
-        basis.T @ basis + weight, basis.T @ value[use] + weight @ prior
-    )[:3]
+    found = torch.linalg.solve(basis.T @ basis + weight, basis.T @ value[use] + weight @ prior)[:3]
     found[2] = found[2].clamp(max=-0.15)
     return found / found.norm().clamp(min=1e-6)
 
@@ -64,8 +62,8 @@ def mesh_normals(face: Canonical) -> tuple[Tensor, Tensor]:
 class Shading:
     """Maps over a box of the picture, in the picture's own place (they are warped with the skin).
 
-    names: of the actions. slopes: [K, 2, h, w], change of the surface's gradient. hollow: [K, h, w]. gradient:
-    [2, h, w], of the surface at rest. box: (x0, y0, x1, y1) pixels. light: [3].
+    names: of the actions. slopes: [K, 2, h, w], change of the surface's gradient. hollow: [K, h, w].
+    gradient: [2, h, w], of the surface at rest. box: (x0, y0, x1, y1) pixels. light: [3].
     """
 
     names: tuple[str, ...]
@@ -113,7 +111,9 @@ def shading(face: Canonical, picture: Tensor, points: Tensor, relief_at: Tensor 
     corners = torch.tensor([(x, y, 0.0) for x in (left, right) for y in (top, bottom)])
     placed = face.project(corners) / face.scale
     low, high = placed.amin(0), placed.amax(0)
-    width, height = (max(8, int((h - l) * per)) for l, h in zip(low.tolist(), high.tolist(), strict=True))
+    width, height = (
+        max(8, int((end - start) * per)) for start, end in zip(low.tolist(), high.tolist(), strict=True)
+    )
     xs = low[0] + (torch.arange(width) + 0.5) * (high[0] - low[0]) / width
     ys = low[1] + (torch.arange(height) + 0.5) * (high[1] - low[1]) / height
     places = torch.stack(torch.meshgrid(xs, ys, indexing="xy"), -1)
@@ -143,7 +143,7 @@ def _rest_height(face: Canonical, places: Tensor) -> Tensor:
     """Height of the face towards the viewer, over places in eye distances, [h, w]."""
     from .spline import thin_plate
 
-    placed = (face.points[:SKIN] @ face.axes.T)
+    placed = face.points[:SKIN] @ face.axes.T
     height = -placed[:, 2:]
     return thin_plate(placed[:, :2], height, places.reshape(-1, 2), 5e-3).reshape(places.shape[:2])
 

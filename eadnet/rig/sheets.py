@@ -1,7 +1,8 @@
 """Two sheets of skin: displacement fields that are smooth through the slits of mouth and eyes.
 
-One field cannot tear. So every unit is interpolated twice, once without the lower lip and the lower lids (the upper
-sheet) and once without the upper ones (the lower sheet); each is smooth, and where they part, a hole opens.
+One field cannot tear. So every unit is interpolated twice, once without the lower lip and the lower lids
+(the upper sheet) and once without the upper ones (the lower sheet); each is smooth, and where they part, a
+hole opens.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .canonical import Canonical
-from .spline import thin_plate
+from .spline import evaluated, weights
 from .topology import EYES, LOWER_LIP, SKIN, UPPER_LIP
 from .units import Ground
 
@@ -24,9 +25,10 @@ REACH = ((-2.6, -2.7), (2.6, 3.9))  # of the moving region from between the eyes
 class Sheets:
     """The fields of K units over the moving region of a picture.
 
-    region: (x0, y0, x1, y1) in pixels, x1 and y1 beyond the last. steps: (x, y) pixels between the grid's nodes, of
-    which the first and last lie on the middles of the region's outermost pixels.
-    upper, lower: [K, gh, gw, 2] pixels. depth: [K, gh, gw], away from the viewer in eye distances (upper sheet).
+    region: (x0, y0, x1, y1) in pixels, x1 and y1 beyond the last. steps: (x, y) pixels between the grid's
+    nodes, of which the first and last lie on the middles of the region's outermost pixels.
+    upper, lower: [K, gh, gw, 2] pixels. depth: [K, gh, gw], away from the viewer in eye distances (upper
+    sheet).
     relief: [gh, gw], the depth of the face at rest.
     """
 
@@ -80,19 +82,22 @@ def sheets(face: Canonical, ground: Ground, moves: dict[str, Tensor], size: tupl
     count = displaced.shape[1]
     values = torch.cat([face.project(displaced), displaced[..., 2:]], -1).flatten(1)
     lids = {name: [i for eye in EYES.values() for i in rows(eye)] for name, rows in _LIDS.items()}
-    fields = {}
-    for name, left_out in (("upper", (*LOWER_LIP, *lids["lower"])), ("lower", (*UPPER_LIP, *lids["upper"]))):
-        kept = ~ground.rows(left_out)
-        found = thin_plate(placed[kept], values[kept], unitless(nodes))
-        fields[name] = found.reshape(down, across, count, 3).permute(2, 0, 1, 3).contiguous()
-    skin = torch.arange(len(ground.points)) < SKIN
-    relief = thin_plate(placed[skin], ground.points[skin, 2:], unitless(nodes), 2e-3)
+    splines = []
+    for left_out in ((*LOWER_LIP, *lids["lower"]), (*UPPER_LIP, *lids["upper"])):
+        kept = (~ground.rows(left_out)).nonzero()[:, 0]
+        splines.append((kept, weights(placed[kept], values[kept])))
+    skin = torch.arange(SKIN)
+    splines.append((skin, weights(placed[skin], ground.points[skin, 2:], 2e-3)))
+    upper, lower, relief = evaluated(splines, placed, unitless(nodes))
+    upper, lower = (
+        field.reshape(down, across, count, 3).permute(2, 0, 1, 3).contiguous() for field in (upper, lower)
+    )
     return Sheets(
         region,
         ((x1 - 1 - x0) / (across - 1), (y1 - 1 - y0) / (down - 1)),
-        fields["upper"][..., :2].contiguous(),
-        fields["lower"][..., :2].contiguous(),
-        fields["upper"][..., 2].contiguous(),
+        upper[..., :2].contiguous(),
+        lower[..., :2].contiguous(),
+        upper[..., 2].contiguous(),
         relief.reshape(down, across),
     )
 

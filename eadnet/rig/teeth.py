@@ -1,8 +1,8 @@
 """Teeth that nobody has seen: two rows on an arch with depth, lit like the face, rendered once per picture.
 
-A row stands on half an ellipse, x = A sin φ, z = B (1 - cos φ), and is seen from where the face is seen from. Each
-tooth is a rounded box whose surface bulges both ways; shading is Lambert's with a small highlight, and falls off with
-depth, because light does not reach the cheeks' inside. Lengths in eye distances (one is about 62 mm).
+A row stands on half an ellipse, x = A sin φ, z = B (1 - cos φ), and is seen from where the face is seen from.
+Each tooth is a rounded box whose surface bulges both ways; shading is Lambert's with a small highlight, and
+falls off with depth, because light does not reach far in. Lengths in eye distances (one is about 62 mm).
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ _GUM = (158.0, 86.0, 84.0)
 
 @dataclass(frozen=True, eq=False)
 class RowPicture:
-    """A rendered row: colour [3, h, w], how much it covers [1, h, w], and where it lies with the face at rest."""
+    """A rendered row: colour [3, h, w], how much it covers [1, h, w], and where it lies with the face at
+    rest."""
 
     colour: Tensor
     alpha: Tensor
@@ -76,8 +77,8 @@ def render_row(
 ) -> RowPicture:
     """A row as the picture's camera sees it.
 
-    middle: [3], the canonical place of the first teeth's biting edge. light: [3] towards the light, unit length, in
-    canonical axes (z away from the viewer). seed: no two mouths are quite the same.
+    middle: [3], the canonical place of the first teeth's biting edge. light: [3] towards the light, unit
+    length, in canonical axes (z away from the viewer). seed: no two mouths are quite the same.
     """
     reach = 0.30
     device = face.points.device
@@ -174,12 +175,16 @@ def _paint(
     half = half / half.norm()
     shine = ((nx * half[0] + ny * half[1] + nz * half[2]) / norm).clamp(min=0) ** 60
     fall = torch.exp(-2.6 * depth) * (1 - 0.25 * (s.abs() / 0.6).clamp(max=1) ** 2)
-    gap = 1 - 0.36 * torch.exp(-(((1 - u.abs()) * width / 2) / 0.0055) ** 2) * (0.55 + 0.45 * (1 - v.clamp(0, 1)))
+    gap = 1 - 0.36 * torch.exp(-((((1 - u.abs()) * width / 2) / 0.0055) ** 2)) * (
+        0.55 + 0.45 * (1 - v.clamp(0, 1))
+    )
     lum = (0.62 + 0.44 * lambert) * fall * gap * (1 + per_tooth(varied(0.025)))
     tip = torch.exp(-((v / 0.16) ** 2))  # thin enamel: bluish, a little translucent
     root = (v - 0.45).clamp(0, 1)  # warmer towards the gum
     colour = colours.tooth[:, None, None] * lum
-    colour = colour * torch.stack([1 - 0.05 * tip, 1 - 0.02 * tip - 0.03 * root, 1 + 0.01 * tip - 0.10 * root])
+    colour = colour * torch.stack(
+        [1 - 0.05 * tip, 1 - 0.02 * tip - 0.03 * root, 1 + 0.01 * tip - 0.10 * root]
+    )
     colour = colour + 26 * shine * fall
     gum = torch.tensor(_GUM)[:, None, None] * colours.tint[:, None, None] * colours.level
     wet = 1 + 0.25 * torch.exp(-(((v - 1.12) / 0.08) ** 2))

@@ -1,7 +1,7 @@
 """Which point of MediaPipe's face mesh is where: the rows of landmarks that the rig moves.
 
-Right (`r`) and left (`l`) are the person's, so `r` lies on the left half of the picture. The numbers are those of
-the published canonical face model with 468 points of skin and 10 of the irises.
+Right (`r`) and left (`l`) are the person's, so `r` lies on the left half of the picture. The numbers are
+those of the published canonical face model with 468 points of skin and 10 of the irises.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "mouth": ("jaw_open", *_LIPS),
     "jaw": ("jaw_open",),
     "lips": _LIPS,
-    "smile": _SMILE,
+    "mouth_corners": _SMILE,
     "brows": _BROWS,
     "lids": _LIDS,
     "blink": _sides("blink"),
@@ -92,7 +92,7 @@ class Track:
             raise InputError(f"The curves have {sorted(lengths)} frames: give all the same number.")
         values = torch.zeros(max(lengths, default=0), len(PARAMETERS))
         for name, row in rows.items():
-            for column in _columns(name):
+            for column in columns(name):
                 values[:, column] = row
         return cls(values, fps)
 
@@ -142,7 +142,7 @@ class Track:
 
     def __getitem__(self, name: str) -> Tensor:
         """One parameter [T]; without a side, or for a group, the mean of those it means."""
-        return self.values[:, _columns(name)].mean(1)
+        return self.values[:, columns(name)].mean(1)
 
     def resampled(self, fps: float) -> Track:
         """The same at another rate, as long to half a frame; in between, along straight lines."""
@@ -164,7 +164,7 @@ class Track:
         """Rows from ``first`` up to ``last``, which is not part of it."""
         return Track(self.values[first:last], self.fps)
 
-    def lasting(self, frames: int) -> Track:
+    def fitted(self, frames: int) -> Track:
         """The same with another number of rows: cut off, or the last one held."""
         if frames <= len(self) or not len(self):
             return self.cut(0, frames)
@@ -184,9 +184,9 @@ class Track:
         """
         values = self.values.clone()
         for name, factor in (multiply or {}).items():
-            values[:, _columns(name)] *= factor
+            values[:, columns(name)] *= factor
         for name, amount in (add or {}).items():
-            values[:, _columns(name)] += amount
+            values[:, columns(name)] += amount
         low, high = torch.from_numpy(RANGES).unbind(1)
         return Track(torch.minimum(torch.maximum(values, low), high), self.fps)
 
@@ -199,10 +199,10 @@ class Track:
         return self._with(other, groups, keep=False)
 
     def _with(self, other: Track, groups: Sequence[str], keep: bool) -> Track:
-        theirs = other.resampled(self.fps).lasting(len(self)).values
+        theirs = other.resampled(self.fps).fitted(len(self)).values
         if len(theirs) != len(self):
             raise InputError("The other track has no frames: connect one that has.")
-        columns = sorted({column for name in groups for column in _columns(name)})
+        columns = sorted({column for name in groups for column in columns(name)})
         values = self.values.clone()
         values[:, columns] = theirs[:, columns] + (values[:, columns] if keep else 0)
         low, high = torch.from_numpy(RANGES).unbind(1)
@@ -260,7 +260,7 @@ class Track:
         return cls(values, fps)
 
 
-def _columns(name: str) -> list[int]:
+def columns(name: str) -> list[int]:
     """The columns that a name means: a parameter, both sides of one, or a group."""
     if name in INDEX:
         return [INDEX[name]]

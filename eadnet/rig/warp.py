@@ -39,7 +39,7 @@ def stretch(moves: Tensor, steps: tuple[float, float]) -> Tensor:
 
 def upsampled(field: Tensor, size: tuple[int, int]) -> Tensor:
     """A field [T, C, gh, gw] whose outermost nodes are the outermost pixels -> [T, C, H, W]."""
-    return F.interpolate(field, size, mode="bilinear", align_corners=True)
+    return F.interpolate(field.contiguous(), size, mode="bilinear", align_corners=True)
 
 
 def pixels(region: tuple[int, int, int, int], device: torch.device | str) -> tuple[Tensor, Tensor]:

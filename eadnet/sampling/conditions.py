@@ -73,8 +73,8 @@ class Conditions:
             parts = value.parts() if isinstance(value, MixedTokens) else (value,)
             if value is not None and not all(all_finite(part) for part in parts if part is not None):
                 raise InputError(
-                    f"{field.name} contains values that are not finite: they come from {_ORIGIN[field.name]}; "
-                    "check it and what goes into it."
+                    f"{field.name} contains values that are not finite: they come from "
+                    f"{_ORIGIN[field.name]}; check it and what goes into it."
                 )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Conditions:

@@ -1,4 +1,4 @@
-"""The facial parameters that drive the synthetic heads: the rig's, which stands below (`eadnet.rig.expression`)."""
+"""The facial parameters that drive the synthetic heads: those of `eadnet.rig.expression`, below."""
 
 from ..rig.expression import (
     EMOTIONS,

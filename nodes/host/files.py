@@ -29,9 +29,9 @@ def register_model_folder() -> None:
 
 
 def checkpoint_names() -> list[str]:
-    """The bundled checkpoint, then the user's files."""
+    """The bundled checkpoint, then the user's files; without those that find faces."""
     names = folder_paths.get_filename_list(FOLDER)
-    return [BUNDLED] + [name for name in names if name != BUNDLED]
+    return [BUNDLED] + [n for n in names if n != BUNDLED and Path(n).parts[0] != FACES_SUBFOLDER]
 
 
 def user_file_names(hint: str) -> list[str]:

@@ -25,8 +25,9 @@ def check_prefix(what: str, prefix: str) -> None:
     file can have. Nothing is made yet: this is for the time before a render.
     """
     parts = prefix.replace("\\", "/").split("/")
-    root = Path(folder_paths.get_output_directory()).resolve()
-    if not (root / "/".join(parts)).resolve().is_relative_to(root):
+    # Links are not followed: a subfolder may be one to another disk, as core allows.
+    root = Path(os.path.abspath(folder_paths.get_output_directory()))
+    if not Path(os.path.abspath(root / "/".join(parts))).is_relative_to(root):
         raise InputError(f"{what} is '{prefix}', outside the output folder: use a path and name inside it.")
     if max(len(part.encode("utf-8", "replace")) for part in parts) > _LONGEST_NAME:
         raise InputError(f"{what} has a name of more than {_LONGEST_NAME} bytes: use a shorter one.")
@@ -85,7 +86,9 @@ def vanished_results(inputs: Mapping[str, Any]) -> int:
         lines = _record(inputs).read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0
-    return sum(not Path(json.loads(line)).is_file() for line in lines)
+    # A name may have been given again after its first video was gone.
+    names = [json.loads(line) for line in lines]
+    return len(names) - sum(Path(name).is_file() for name in set(names))
 
 
 def _record(inputs: Mapping[str, Any]) -> Path:

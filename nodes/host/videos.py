@@ -122,8 +122,9 @@ def _check_room(video: Any, name: str) -> None:
     """InputError where the frames of a file would fill the memory: core decodes them all."""
     if not isinstance(video, (InputImpl.VideoFromFile, *_LISTS)):
         return
-    width, height = video.get_dimensions()
-    frames = video.get_duration() * float(video.get_frame_rate())
+    file: Any = video
+    width, height = file.get_dimensions()
+    frames = file.get_duration() * float(file.get_frame_rate())
     needed = 2 * 12 * width * height * frames  # one by one, and joined
     free = model_management.get_free_memory(torch.device("cpu"))
     if needed > free:

@@ -11,6 +11,7 @@ import torch
 from safetensors.numpy import load_file
 
 from eadnet.errors import CheckpointError
+from eadnet.faces.face import unturned
 from eadnet.faces.landmarker import FILES, FaceLandmarker, blendshapes, load_networks
 from eadnet.modules.blendshape_mixer import BLENDSHAPES
 from tests.golden_landmarks import GOLDEN, views
@@ -74,6 +75,34 @@ def test_pictures_of_nothing_show_no_face(landmarker: FaceLandmarker, shape: tup
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
     for picture in (np.zeros((*shape, 3), np.uint8), noise):
         assert landmarker.detect(picture) == []
+
+
+@published
+def test_turned_and_small_faces_are_found_where_they_are_searched_for() -> None:
+    portrait = views()["portrait"]
+    searching = FaceLandmarker(TASK, search=True)
+    (upright,) = searching.detect(portrait)
+    for turns in (1, 2, 3):
+        (face,) = searching.detect(np.rot90(portrait, turns))
+        back = unturned(face.mesh, turns, (512, 512))
+        assert np.linalg.norm(back - upright.mesh, axis=1).mean() < 2.5
+    wide = np.full((700, 1600, 3), 120, np.uint8)
+    wide[520:600, 1333:1413] = portrait[:510].reshape(85, 6, 512, 3)[:80, 0, ::6][:, :80]
+    assert FaceLandmarker(TASK).detect(wide) == []
+    (small,) = searching.detect(wide)
+    expected = upright.mesh / 6 + [1333, 520]
+    assert np.linalg.norm(small.mesh - expected, axis=1).mean() < 1.5
+    assert searching.detect(np.full_like(wide, 90)) == []
+
+
+@published
+def test_pictures_of_comfyui_are_taken_too(landmarker: FaceLandmarker) -> None:
+    portrait = views()["portrait"]
+    (face,) = landmarker.detect(portrait)
+    clear = torch.full((512, 512, 1), 0.0)
+    image = torch.cat([torch.from_numpy(portrait.copy()) / 255, clear], dim=2)
+    (same,) = landmarker.detect(image)
+    assert np.array_equal(face.points, same.points)
 
 
 @published

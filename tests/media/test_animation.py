@@ -48,7 +48,7 @@ def test_each_frame_stays_as_long_as_the_file_says(tmp_path: Path, ending: str) 
     options: dict[str, Any] = {"lossless": True} if ending == "webp" else {}
     lasts = [40, 200, 40, 120]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=lasts, loop=0, **options)
-    with AnimatedImage(path, 12) as animation:
+    with AnimatedImage(path) as animation:
         assert float(animation.count / animation.fps) == pytest.approx(0.4, abs=0.06)
         ends = np.cumsum(lasts)
         for number in [*range(animation.count), *reversed(range(animation.count))]:
@@ -60,10 +60,12 @@ def test_each_frame_stays_as_long_as_the_file_says(tmp_path: Path, ending: str) 
 @pytest.mark.parametrize("fps", [10, 25])
 def test_an_animated_webp_has_its_own_rate(tmp_path: Path, fps: int) -> None:
     write_animation(tmp_path / "a.webp", clip(), fps)
-    with AnimatedImage(tmp_path / "a.webp", 12) as animation:
+    with AnimatedImage(tmp_path / "a.webp") as animation:
         assert (animation.fps, animation.count, animation.size) == (fps, 6, (48, 64))
         shown = np.stack([animation.picture(number) for number in range(6)])
     assert (shown == read_animation(tmp_path / "a.webp")).all()
+    with AnimatedImage(tmp_path / "a.webp", 5) as slower:
+        assert (slower.fps, slower.count) == (5, 6)
 
 
 def test_a_single_frame_and_transparency(tmp_path: Path) -> None:

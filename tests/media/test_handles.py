@@ -57,6 +57,7 @@ class Sound:
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.fails_at = fails_at
+        self.notes: list[str] = []
 
     def pieces(self) -> Iterator[torch.Tensor]:
         for number in range(10):

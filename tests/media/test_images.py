@@ -80,7 +80,10 @@ def test_colours_of_a_profile_are_the_same_in_srgb(
             pytest.skip("JPEG has no transparency")
         image.putalpha(alpha)
     options: dict[str, object] = {"icc_profile": rgb_profile(primaries, gamma, name)}
-    options |= {"jpg": {"quality": 100, "subsampling": 0}, "webp": {"lossless": True}}.get(ending, {})
+    if ending == "jpg":
+        options |= {"quality": 100, "subsampling": 0}
+    elif ending == "webp":
+        options["lossless"] = True
     got = read_image(saved(tmp_path / f"a.{ending}", image, **options)).numpy()
     expected = to_srgb(COLOURS.astype(float), primaries, gamma)
     assert got.shape == (80, 16, 3 if alpha is None else 4)

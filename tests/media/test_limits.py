@@ -8,6 +8,7 @@ import struct
 import time
 import tracemalloc
 import wave
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -122,7 +123,10 @@ def test_speech_of_an_absurd_rate_is_refused_before_a_filter_is_made(tmp_path: P
     class Absurd:
         rate, channels = 1_073_757_823, 1
 
-        def pieces(self):  # type: ignore[no-untyped-def]
+        def __init__(self) -> None:
+            self.notes: list[str] = []
+
+        def pieces(self) -> Iterator[torch.Tensor]:
             yield torch.ones(1, 10)
 
     with pytest.raises(InputError, match="samples per second"):

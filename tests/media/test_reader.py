@@ -229,7 +229,7 @@ def test_damage_in_the_middle_shows_the_frame_before_and_says_so(
     (tmp_path / "v.avi").write_bytes(bytes(data))
     with VideoReader(tmp_path / "v.avi") as reader:
         assert levels(reader) == [*range(20), 19, *range(21, 30), *range(10)]
-    assert "v.avi is damaged at frame 20: the one before is shown" in caplog.text
+    assert "v.avi is damaged at frame 20: the one before is shown there" in caplog.text
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", bytes(5000)])

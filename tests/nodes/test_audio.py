@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -48,7 +49,57 @@ def test_silence_is_allowed_and_said(
 ) -> None:
     encoded, count = encode({"waveform": torch.zeros(1, 1, 16000), "sample_rate": 16000})
     assert count == 25 and torch.isfinite(encoded.tokens).all()
-    assert "silent" in caplog.text
+    assert "No speech was found in the recording (it is silent)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("waveform", "note"),
+    [
+        (torch.zeros(1, 1, 16000), "No speech was found in the recording (it is silent)"),
+        (torch.full((1, 1, 16000), 0.05), "No speech was found in the recording (only noise"),
+        (torch.randn(1, 1, 48000) * 0.01, "No speech was found in the recording (only noise"),
+    ],
+    ids=["silence", "an offset", "hiss"],
+)
+def test_what_is_wrong_with_the_sound_is_said_in_the_node(
+    nodes: Any, loaded: Any, waveform: torch.Tensor, note: str
+) -> None:
+    output = nodes.EADNetAudioEncode.PREPARE_CLASS_CLONE({}).EXECUTE_NORMALIZED(
+        audio_encoder=loaded.audio_encoder, audio={"waveform": waveform, "sample_rate": 16000}, fps=25.0
+    )
+    assert output.ui["text"][0].startswith(note)
+
+
+def test_an_inverted_channel_is_heard_and_said(
+    encode: Callable[..., tuple[Any, int]], speech: Speech, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = speech(1.0)["waveform"]
+    inverted = {"waveform": torch.cat([one, -one], dim=1), "sample_rate": 16000}
+    encoded, _ = encode(inverted)
+    assert "Channel 2 of the recording is inverted" in caplog.text
+    expected, _ = encode({"waveform": one, "sample_rate": 16000})
+    assert torch.allclose(encoded.tokens, expected.tokens, atol=1e-4)
+
+
+AS_SENT: dict[str, Callable[[torch.Tensor], Any]] = {
+    "numbers of other libraries": lambda x: {"waveform": x.numpy(), "sample_rate": np.float32(16000)},
+    "a tensor for the rate": lambda x: {"waveform": x, "sample_rate": torch.tensor(16000)},
+    "samples with a gradient": lambda x: {"waveform": x.clone().requires_grad_(), "sample_rate": 16000.0},
+    "no batch": lambda x: {"waveform": x[0], "sample_rate": "16000"},
+    "one axis": lambda x: {"waveform": x[0, 0], "sample_rate": 16000},
+    "floats in the range of 16 bits": lambda x: {"waveform": x * 32768, "sample_rate": 16000},
+    "double precision and other keys": lambda x: {"waveform": x.double(), "sample_rate": 16000, "path": "a"},
+}
+
+
+@pytest.mark.parametrize("sent", AS_SENT)
+def test_audio_is_the_same_however_other_packs_send_it(
+    encode: Callable[..., tuple[Any, int]], speech: Speech, sent: str
+) -> None:
+    audio = speech(0.5)
+    expected, _ = encode(audio)
+    encoded, _ = encode(AS_SENT[sent](audio["waveform"]))
+    assert torch.allclose(encoded.tokens, expected.tokens, atol=1e-5)
 
 
 @pytest.mark.parametrize(

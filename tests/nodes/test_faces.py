@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,20 @@ def test_only_the_face_is_replaced(follow: Callable[..., Any], paste: Callable[.
     changed = (result != images).any(-1)
     assert result.shape == images.shape and changed.any()
     assert not changed[:, :20].any() and not changed[:, :, :30].any()
+
+
+def test_of_a_video_in_memory_every_pixel_beside_the_face_stays(
+    follow: Callable[..., Any], paste: Callable[..., Any]
+) -> None:
+    """Values that bytes do not hold, and odd sides: no encoder was in between."""
+    from comfy_api.latest import InputImpl, Types
+
+    images = torch.rand(2, 121, 141, 3)
+    video = InputImpl.VideoFromComponents(Types.VideoComponents(images=images, frame_rate=Fraction(25)))
+    track, crops, *_ = follow(video)
+    result = paste(video, 1 - crops, track)
+    assert torch.equal(result, paste(images, 1 - crops, track))
+    assert torch.equal(result[:, :20], images[:, :20]) and not torch.equal(result, images)
 
 
 def test_a_longer_recording_plays_the_frames_back_and_forth(

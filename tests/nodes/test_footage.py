@@ -167,6 +167,20 @@ def test_a_file_is_read_unless_it_does_not_show_what_was_done(
             assert torch.equal(everything(footage), frames)
 
 
+def test_what_core_itself_cuts_is_what_is_read(opened: Any, pack: Any, film: Path) -> None:
+    from comfy_api.latest import InputImpl
+
+    if not hasattr(InputImpl.VideoFromFile, "as_trimmed"):
+        pytest.skip("this version of ComfyUI does not cut videos")
+    video = InputImpl.VideoFromFile(str(film)).as_trimmed(0.2, 0.4)
+    with opened(video, sound=True) as footage:
+        levels = [float(footage.some([number]).float().mean()) for number in range(footage.count)]
+        assert footage.count == 10 and footage.sound is not None
+    wanted = 255 * video.get_components().images
+    scale = 255 if max(levels) <= 1 else 1
+    assert np.allclose(np.array(levels) * scale, wanted.flatten(1).mean(dim=1).numpy(), atol=1.5)
+
+
 def test_an_edited_file_too_long_for_the_memory_is_refused_before_it_is_decoded(
     opened: Any, pack: Any, film: Path, input_error: type[Exception]
 ) -> None:

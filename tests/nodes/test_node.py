@@ -15,13 +15,12 @@ def test_every_node_has_the_border(nodes: Any, submodule: Callable[[str], Any]) 
     assert all(hasattr(node.execute.__func__, "guards") for node in vars(nodes).values())
 
 
-def test_comfyui_can_copy_and_lock_a_node(nodes: Any) -> None:
-    """As its executor does before it calls a method."""
-    from comfy_api.internal import make_locked_method_func
+def test_comfyui_can_clone_and_lock_every_node(nodes: Any) -> None:
+    """As its server does before every prompt: attributes of a locked class cannot be set."""
+    from comfy_api.internal import lock_class
 
     for node in vars(nodes).values():
-        clone = node.PREPARE_CLASS_CLONE({})
-        assert callable(make_locked_method_func(node, "execute", clone)), node
+        assert lock_class(node.PREPARE_CLASS_CLONE({})).execute.__wrapped__ is node.execute.__wrapped__
 
 
 def test_an_error_from_below_can_be_logged_as_comfyui_logs_it(

@@ -26,7 +26,8 @@ def page(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 def node(nodes: Any) -> Any:
     from comfy_api.latest import io
 
-    return nodes.EADNetRenderVideo.PREPARE_CLASS_CLONE({io.Hidden.unique_id: "7"})
+    hidden = {io.Hidden.unique_id: "7"}  # newer versions expect them under a name
+    return nodes.EADNetRenderVideo.PREPARE_CLASS_CLONE({"hidden_inputs": hidden, **hidden})
 
 
 def test_notes_are_shown_in_the_node_and_logged(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +207,54 @@ def test_a_video_is_read_by_frames_and_speaks_with_its_own_sound(
     assert len(video.get_components().images) == 10
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_video_in_memory_is_rendered_as_its_frames_are(
+    render: Any, before_encoding: list[np.ndarray], speech: Any, channels: int
+) -> None:
+    """Create Video's frames go to no encoder first, whose 4:2:0 has no odd sides; beside the generated part
+    they are the very pixels."""
+    from comfy_api.latest import InputImpl, Types
+
+    images = (
+        torch.rand(10, 41, 41, channels, generator=torch.Generator().manual_seed(1)).mul(255).round() / 255
+    )
+    if channels == 4:
+        images[..., 3] = 1
+    parts = Types.VideoComponents(images=images, frame_rate=Fraction(25), audio=speech(0.4))
+    made = render(source=InputImpl.VideoFromComponents(parts))
+    given = list(before_encoding)
+    before_encoding.clear()
+    render(source=images[..., :3], audio=speech(0.4))
+    assert len(given) == 10 and np.array_equal(np.stack(given), np.stack(before_encoding))
+    assert made.get_components().audio is not None
+
+
+def test_a_video_in_memory_without_sound_asks_for_it(
+    render: Any, picture: Any, input_error: type[Exception]
+) -> None:
+    from comfy_api.latest import InputImpl, Types
+
+    silent = InputImpl.VideoFromComponents(Types.VideoComponents(images=picture, frame_rate=Fraction(25)))
+    with pytest.raises(input_error, match="audio input is empty: connect the speech"):
+        render(source=silent)
+
+
+@pytest.mark.parametrize("rate", [16000.0, np.int64(16000), torch.tensor(16000)], ids=repr)
+def test_a_rate_of_any_kind_of_number_renders(render: Any, picture: Any, speech: Any, rate: Any) -> None:
+    waveform = speech(0.08)["waveform"].requires_grad_()
+    assert saved(render(source=picture, audio={"waveform": waveform, "sample_rate": rate})).is_file()
+
+
+def test_a_recording_without_speech_is_said_in_the_node(nodes: Any, loaded: Any, picture: Any) -> None:
+    parts = {"model": loaded.model, "vae": loaded.vae, "audio_encoder": loaded.audio_encoder}
+    silence = {"waveform": torch.zeros(1, 1, 3200), "sample_rate": 16000}
+    node = nodes.EADNetRenderVideo.PREPARE_CLASS_CLONE({})
+    output = node.EXECUTE_NORMALIZED(**{**SETTINGS, **parts, "source": picture, "audio": silence})
+    assert "No speech was found in the recording" in output.ui["text"][0]
+    assert output.ui["images"][0]["filename"].endswith(".mp4")
+
+
 class Cut:
     """A VIDEO of newer ComfyUI versions that stands for a part of its file."""
 
@@ -299,7 +349,124 @@ def test_a_broken_off_video_continues(
     assert len(video.get_components().images) == 150
 
 
+class Prompt:
+    """As much of ComfyUI's prompt as the node asks for."""
+
+    def __init__(self, **inputs: Any) -> None:
+        self.inputs = inputs
+
+    def get_node(self, node_id: str) -> dict[str, Any]:
+        return {"inputs": self.inputs}
+
+
+def test_a_result_that_is_gone_is_noticed_and_one_that_is_there_is_not(
+    nodes: Any, host: Any, tmp_path: Path
+) -> None:
+    node, widgets = nodes.EADNetRenderVideo, {**SETTINGS, "seed": 98765}
+
+    def made(path: Path, **changes: Any) -> None:
+        """What the node notes; what arrives by a link is a link there, and nothing in the question."""
+        prompt = Prompt(**{**widgets, **changes}, model=["3", 0], of_another_node=1)
+        hidden = {io.Hidden.dynprompt: prompt, io.Hidden.unique_id: "5"}
+        host.note_result(node.PREPARE_CLASS_CLONE(hidden), path)
+        path.write_bytes(b"film")
+
+    from comfy_api.latest import io
+
+    def asked(**changes: Any) -> int:
+        return node.fingerprint_inputs(**{**widgets, "model": None, **changes})
+
+    first, other = tmp_path / "1.mp4", tmp_path / "2.mp4"
+    new = asked()
+    made(first)
+    made(other, seed=98766)
+    assert asked() == new, "served from the cache"
+    first.unlink()
+    gone = asked()
+    assert gone != new and asked(seed=98766) == new
+    made(first)
+    assert asked() == gone, "and then again from the cache, though the name is the same"
+    first.rename(tmp_path / "moved.mp4")
+    assert asked() not in (new, gone)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["%year%/a %second%", "deep/er/\N{SNOWMAN}", "x" * 190, "a.b", "\N{THUMBS UP SIGN}"]
+)
+def test_any_prefix_that_a_file_can_have_gives_a_file(
+    render: Any, picture: Any, speech: Any, prefix: str
+) -> None:
+    path = saved(render(source=picture, audio=speech(0.04), filename_prefix=prefix))
+    assert path.is_file() and path.name.endswith("_00001_.mp4") and path.parent.is_relative_to(output())
+
+
+@pytest.mark.parametrize("prefix", ["../elsewhere", "x" * 300, "a/" + "y" * 260 + "/b", "nul\0", "\ud800"])
+def test_a_prefix_that_no_file_can_have_is_refused_before_anything_is_sampled(
+    render: Any, picture: Any, speech: Any, prefix: str, host: Any, input_error: Any, monkeypatch: Any
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("it was rendered")
+
+    monkeypatch.setattr(host.NodeProgress, "update", fail)
+    with pytest.raises(input_error, match="filename_prefix"):
+        render(source=picture, audio=speech(0.04), filename_prefix=prefix)
+
+
+def output() -> Path:
+    import folder_paths
+
+    return Path(folder_paths.get_output_directory())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_an_output_subfolder_may_be_a_link_to_elsewhere(
+    render: Any, picture: Any, speech: Any, tmp_path: Path
+) -> None:
+    (output() / "linked").symlink_to(tmp_path, target_is_directory=True)
+    render(source=picture, audio=speech(0.04), filename_prefix="linked/a")
+    assert [path.name for path in tmp_path.glob("*.mp4")] == ["a_00001_.mp4"]
+
+
+@pytest.mark.parametrize("phase", ["audio_encoder", "vae", "model"])
+def test_cancel_is_answered_within_a_network(
+    render: Any, picture: Any, speech: Any, loaded: Any, phase: str
+) -> None:
+    """Once through a large network takes long on a processor: it does not end first."""
+    from comfy import model_management
+
+    held = getattr(loaded, phase)
+    network = held.network.use() if phase == "model" else getattr(held, "first_stage_model", None)
+    network = held.use() if network is None else network
+    layers = [layer for layer in network.modules() if not list(layer.children())]
+    ended = []
+
+    def press(*_: object) -> None:
+        model_management.interrupt_current_processing()
+
+    hooks = [
+        layers[0].register_forward_hook(press),
+        network.register_forward_hook(lambda *_: ended.append(1)),
+    ]
+    try:
+        with pytest.raises(model_management.InterruptProcessingException):
+            render(source=picture, audio=speech(0.4), seed=77)
+    finally:
+        model_management.interrupt_current_processing(False)
+        for hook in hooks:
+            hook.remove()
+    assert not ended
+    assert not any(layer._forward_pre_hooks for layer in layers), "and nothing is left in the network"
+
+
 class TestInput:
+    @pytest.mark.parametrize("prefix", ["../out", "a/../../out", "/etc/out", "x" * 300])
+    def test_a_place_that_cannot_be_is_refused_before_anything_starts(
+        self, render: Any, input_error: type[Exception], prefix: str
+    ) -> None:
+        with pytest.raises(input_error, match="filename_prefix"):
+            render(source=None, filename_prefix=prefix)
+
     def test_no_sound_is_named(self, render: Any, picture: Any, input_error: type[Exception]) -> None:
         with pytest.raises(input_error, match="audio input is empty: connect the speech"):
             render(source=picture)

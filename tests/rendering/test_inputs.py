@@ -146,3 +146,15 @@ def test_padding_of_a_videos_own_sound_makes_it_no_longer(own: bool, frames: int
 
 def test_a_videos_own_sound_that_is_much_longer_is_spoken_to_its_end() -> None:
     assert sources(50, own=True).length("bounce", 4.0).frames == 100
+
+
+def test_a_recording_without_speech_is_said(
+    model: Model, portrait: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On the command line, too, whether or not pauses close the mouth."""
+    Image.fromarray(portrait).save(tmp_path / "face.png")
+    wavfile.write(tmp_path / "a.wav", 16000, np.full(16000, 0.05, np.float32))
+    settings = RenderSettings(silence_gate=False)
+    with open_scene(model, tmp_path / "a.wav", portrait=tmp_path / "face.png", settings=settings):
+        pass
+    assert "No speech was found in the recording" in caplog.text

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from eadnet.media.lengths import Length
+from eadnet.media.lengths import LENGTH_MODES, Length
+from eadnet.modules.tfrm import TFRM
 from eadnet.rendering import (
     CentreCropper,
     Model,
@@ -21,6 +22,7 @@ from eadnet.rendering import (
     load_model,
     scene_in_memory,
 )
+from eadnet.rendering.to_file import render_key
 from eadnet.sampling import Sampling
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
@@ -139,3 +141,50 @@ def test_every_part_of_a_scene_is_tried_here() -> None:
 def test_every_part_of_a_scene_counts(render: Render, name: str) -> None:
     changed = replace(render.scene, **{name: CHANGES[name](render.scene)})  # type: ignore[arg-type]
     assert replace(render, scene=changed).fingerprint() != render.fingerprint()
+
+
+def test_a_single_number_of_the_weights_counts(model: Model, render: Render) -> None:
+    changed = copy.deepcopy(model.unet)
+    with torch.no_grad():
+        next(changed.parameters()).view(-1)[7] += 1e-3
+    assert made(replace(model, unet=changed)).fingerprint() != render.fingerprint()
+
+
+def test_what_a_network_is_configured_for_counts(model: Model, render: Render) -> None:
+    """Weights of the same shapes smooth otherwise with another number of neighbours."""
+    assert model.tfrm is not None
+    changed = TFRM.from_config({**model.tfrm.config, "top_k": 2})
+    changed.load_state_dict(model.tfrm.state_dict())
+    assert made(replace(model, tfrm=changed)).fingerprint() != render.fingerprint()
+
+
+def test_a_smoother_of_no_strength_does_not_count(model: Model) -> None:
+    without = replace(made(replace(model, tfrm=None)), smoothing=0.0)
+    assert without.fingerprint() == replace(made(model), smoothing=0.0).fingerprint()
+
+
+def test_a_mode_of_length_that_changes_nothing_does_not_count(render: Render) -> None:
+    def key(frames: int, available: int, mode: str) -> str:
+        length = Length(frames, available, mode)
+        return replace(render, scene=replace(render.scene, length=length)).fingerprint()
+
+    assert len({key(10, 10, mode) for mode in LENGTH_MODES}) == 1
+    assert len({key(10, available, "loop") for available in (10, 11, 99)}) == 1
+    assert len({key(10, 4, mode) for mode in LENGTH_MODES}) == 3
+    assert key(10, 4, "silence") == key(10, 4, "bounce") and key(10, 4, "loop") != key(10, 5, "loop")
+
+
+def test_a_video_without_sound_is_another(render: Render) -> None:
+    silent = replace(render, scene=replace(render.scene, sound=None))
+    assert silent.fingerprint() != render.fingerprint()
+
+
+def test_how_a_video_is_written_counts_beside_the_scene(
+    render: Render, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def key(quality: int = 16) -> str:
+        return render_key(render.networks, render.scene, render.sampling, quality=quality)
+
+    keys = [key(), key(quality=20)]
+    monkeypatch.setattr("eadnet.rendering.to_file.__version__", "another")
+    assert len({*keys, key()}) == 3

@@ -25,7 +25,7 @@ def drawn(frames: int, seed: int = 0) -> torch.Tensor:
 def test_a_name_without_a_side_means_both() -> None:
     track = Track.of({"smile": [0.0, 0.5], "jaw_open": [1.0, 0.0]})
     assert track["smile_l"].tolist() == track["smile_r"].tolist() == track["smile"].tolist() == [0.0, 0.5]
-    assert track["brow_lower"].abs().max() == 0 and len(track) == 2 and track.seconds == 2 / 25
+    assert track["brow_lower"].abs().max() == track["frown"].abs().max() == 0 and len(track) == 2 and track.seconds == 2 / 25
 
 
 def test_every_group_is_made_of_parameters_and_speech_and_emotion_share_none() -> None:

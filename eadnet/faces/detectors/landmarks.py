@@ -17,7 +17,7 @@ class Landmarks:
 
     def __init__(self, file: str | os.PathLike[str], min_score: float = 0.5, most: int = 8) -> None:
         """Raises CheckpointError for a missing, damaged or foreign file."""
-        self._landmarker = FaceLandmarker(file, most, min_score)
+        self._landmarker = FaceLandmarker(file, most, min_score, search=True)
 
     def detect(self, frame: np.ndarray) -> list[Face]:
         """The faces of a frame uint8 [H, W, 3], the largest first."""

@@ -18,10 +18,12 @@ __all__ = ["BEYOND", "HEAD_POSE", "Ground", "units"]
 def units(ground: Ground) -> dict[str, Tensor]:
     """Displacements [N, 3] by name, in eye distances, for an amplitude of 1 (the head's in its own units).
 
-    The names are those of the parameters that move skin, and `close`, which closes a gap of one eye distance between
-    the lips. The outermost ring never moves.
+    The names are those of the parameters that move skin, and `close`, which closes a gap of one eye distance
+    between the lips. The outermost ring never moves.
     """
-    found = {**brows(ground), **lids(ground), **middle(ground), **mouth(ground), **head(ground)}
+    found = {**brows(ground), **lids(ground), **middle(ground), **mouth(ground)}
+    found = {name: displacement * ground.bends[:, None] for name, displacement in found.items()}
+    found |= head(ground)
     held = ground.ring > BEYOND
     for displacement in found.values():
         displacement[held] = 0.0

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..topology import BROWS, CORNER, EYES, INNER_CORNERS, LOWER_LIP, OVAL, SKIN, UPPER_LIP
 
-# The oval of the face scaled about its middle: ears and hair, then what is around the head. The last one holds still.
+# The oval of the face scaled about its middle: ears and hair, then what is around the head. The last one
+# holds still.
 RINGS = (1.22, 1.5, 1.85, 2.3)
 BEYOND = RINGS[-1] - 0.05
 
@@ -34,17 +35,20 @@ def along(x: Tensor, at: Tensor, values: Tensor) -> Tensor:
 class Ground:
     """Skin and surroundings in canonical units.
 
-    skin: [468, 3]. points: [N, 3], the skin and then the rings around it. ring: [N], 1 on the skin, else how many
-    times the face's oval is scaled. hair: how far the hair of each brow reaches below the mesh's lower edge of it.
+    skin: [468, 3]. points: [N, 3], the skin and then the rings around it. ring: [N], 1 on the skin, else how
+    many times the face's oval is scaled. hair: how far the hair of each brow reaches below the mesh's lower
+    edge of it.
+    glasses: whether the eyes are behind glasses, which do not bend.
     """
 
     skin: Tensor
     points: Tensor
     ring: Tensor
     hair: Mapping[str, float]
+    glasses: bool = False
 
     @classmethod
-    def of(cls, skin: Tensor, hair: Mapping[str, float] | None = None) -> Ground:
+    def of(cls, skin: Tensor, hair: Mapping[str, float] | None = None, glasses: bool = False) -> Ground:
         """Skin points [468, 3] with the rings around them."""
         oval = skin[list(OVAL)]
         middle = torch.stack([torch.zeros(()), oval[:, 1].mean().cpu(), torch.zeros(())]).to(skin)
@@ -54,7 +58,25 @@ class Ground:
             ring[:, 2] = oval[:, 2] + min(0.5, 1.2 * (scale - 1))
             points.append(ring)
             rings.append(torch.full((len(ring),), scale, device=skin.device))
-        return cls(skin, torch.cat(points), torch.cat(rings), hair or {})
+        return cls(skin, torch.cat(points), torch.cat(rings), hair or {}, glasses)
+
+    @cached_property
+    def bends(self) -> Tensor:
+        """How freely a place can move apart from the head, [N]: 1, but little behind the frame of glasses.
+
+        The lids themselves are behind the lenses and free.
+        """
+        free = torch.ones_like(self.x)
+        if not self.glasses:
+            return free
+        for eye in EYES.values():
+            centre = self.at(*eye.corners)
+            dx, dy = (self.x - centre[0]) / 0.60, self.y - centre[1] - 0.04
+            zone = torch.exp(-(dx**6) - (dy / torch.where(dy < 0, 0.34, 0.42)) ** 6)
+            free = free * (1 - 0.85 * zone)
+        free[[i for eye in EYES.values() for i in (*eye.upper, *eye.lower)]] = 1.0
+        free[[i for eye in EYES.values() for i in (*eye.crease, *eye.below)]] = 0.4
+        return free
 
     @property
     def x(self) -> Tensor:
@@ -93,7 +115,9 @@ class Ground:
         sigma = torch.where(dy < 0, above, below)
         return torch.exp(-((dx / across).abs() ** power) - (dy / sigma) ** 2)
 
-    def move(self, weight: Tensor, dx: Tensor | float, dy: Tensor | float, dz: Tensor | float = 0.0) -> Tensor:
+    def move(
+        self, weight: Tensor, dx: Tensor | float, dy: Tensor | float, dz: Tensor | float = 0.0
+    ) -> Tensor:
         """Displacements [N, 3] of weight × (dx, dy, dz), fading around the head."""
         weight = weight * self.fade
         return torch.stack([weight * dx, weight * dy, weight * dz], dim=1)
@@ -151,8 +175,8 @@ class Ground:
     def brow_hold(self, side: str, lid: float, crease: float) -> Tensor:
         """How far a point goes with its brow, by where it lies between lid and brow: [N].
 
-        1 from a little below the brow upwards, so that its hair moves in one piece; `crease` at the crease of the
-        upper lid, `lid` at the margin and below.
+        1 from a little below the brow upwards, so that its hair moves in one piece; `crease` at the crease
+        of the upper lid, `lid` at the margin and below.
         """
         eye, brow = EYES[side], BROWS[side]
 

@@ -19,7 +19,7 @@ NECK_PIVOT = (0.0, 2.4, 0.6)  # where a head rolls
 
 def head(ground: Ground) -> dict[str, Tensor]:
     """Displacements [N, 3] of the five parameters of the head's pose, for 1 of each, in its own unit."""
-    x, y, zero = ground.x, ground.y, torch.zeros_like(ground.x)
+    zero = torch.zeros_like(ground.x)
     follow = _follow(ground)[:, None]
     turned = ground.points - ground.points.new_tensor(TURN_PIVOT)
     rolled = ground.points - ground.points.new_tensor(NECK_PIVOT)
@@ -35,7 +35,7 @@ def head(ground: Ground) -> dict[str, Tensor]:
 
 
 def _follow(ground: Ground) -> Tensor:
-    """How much of the head's motion a place makes: all of it on face and hair, 0 around; less down the neck."""
+    """How much of the head's motion a place makes: all on face and hair, none around, less down the neck."""
     around = 1 - smooth(1.25, BEYOND, ground.ring)
     chin = float(ground.at(CHIN)[1])
     neck = 1 - 0.6 * smooth(chin + 0.1, chin + 1.4, ground.y)

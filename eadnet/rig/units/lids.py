@@ -8,14 +8,14 @@ from torch import Tensor
 from ..topology import EYES, SIDES
 from .ground import Ground
 
-WIDEN = 0.080
+WIDEN = 0.088
 
 
 def lids(ground: Ground) -> dict[str, Tensor]:
     """Displacements [N, 3] of `blink`, `upper_lid_raise` and `lid_tighten` on both sides.
 
-    Blinks and narrowing are shares of the opening v from the upper margin to the lower one, so they fit narrow and
-    wide eyes alike; closed eyes have nothing to close.
+    Blinks and narrowing are shares of the opening v from the upper margin to the lower one, so they fit
+    narrow and wide eyes alike; closed eyes have nothing to close.
     """
     found = {}
     for side in SIDES:

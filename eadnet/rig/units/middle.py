@@ -10,7 +10,8 @@ from .ground import Ground
 
 
 def lid_free(ground: Ground, side: str, lower: float = 0.75) -> Tensor:
-    """A weight [N] for what pushes up from below: none on the upper lid, `lower` on the margin of the lower one."""
+    """A weight [N] for what pushes up from below: none on the upper lid, `lower` on the margin of the lower
+    one."""
     eye = EYES[side]
     weight = torch.ones(len(ground.points), device=ground.points.device)
     weight[[*eye.upper, *eye.crease, *eye.above]] = 0.0
@@ -33,7 +34,7 @@ def middle(ground: Ground) -> dict[str, Tensor]:
     for side in SIDES:
         brow = ground.hill(ground.brow_inner(side), 0.20, 0.25, 0.22)
         hold = ground.brow_hold(side, lid=0.08, crease=0.35)
-        drop = min(0.115, 0.36 * ground.lid_gap(side))
+        drop = min(0.10, 0.30 * ground.lid_gap(side))
         wrinkle = wrinkle + ground.move(brow * hold, -0.02 * SIGN[side], drop)
     lip = ground.hill(ground.at(0), 0.34, 0.24, 0.13) * ~ground.lower_lip
     found["nose_wrinkle"] = wrinkle + ground.move(lip, 0.0, -0.070)

@@ -69,7 +69,7 @@ def _lips(ground: Ground) -> dict[str, Tensor]:
     stretch = ground.move(ground.hill(middle, 0.40, 0.16), 0.0, -0.15 * dy)
     for side in SIDES:
         corner = ground.hill(ground.at(CORNER[side]), 0.25, 0.26) * ground.side(side)
-        stretch = stretch + ground.move(corner, 0.145 * SIGN[side], 0.026, 0.06)
+        stretch = stretch + ground.move(corner, 0.160 * SIGN[side], 0.030, 0.06)
     found["lip_stretch"] = stretch
     pressed = torch.exp(-((dx / ground.mouth_half) ** 4) - (dy / 0.17) ** 2)
     found["lip_press"] = ground.move(pressed, -0.08 * dx, -0.50 * dy)
@@ -87,8 +87,8 @@ def _lips(ground: Ground) -> dict[str, Tensor]:
 def _jaw(ground: Ground) -> dict[str, Tensor]:
     """The jaw drops by 0.36 J and turns back by 0.12 J.
 
-    J = smoothstep(0.12, 0.80, share of the way from nose to chin) · exp(-(x / 0.92)⁴), fading below the chin; on the
-    lips J follows their profile from the corners, which stay behind.
+    J = smoothstep(0.12, 0.80, share of the way from nose to chin) · exp(-(x / 0.92)⁴), fading below the chin;
+    on the lips J follows their profile from the corners, which stay behind.
     """
     nose, chin = float(ground.at(NOSE_BASE)[1]), float(ground.at(CHIN)[1])
     share = (ground.y - nose) / (chin - nose)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -73,5 +74,5 @@ def main(argv: Sequence[str] | None = None) -> None:
     save_checkpoint(
         options.out,
         {"reader": reader.half()},
-        {"reads": "mini", "r_squared": {name: round(value, 3) for name, value in scores.items()}},
+        {"reads": "mini", "r_squared": {k: round(v, 3) for k, v in scores.items() if math.isfinite(v)}},
     )

@@ -1,0 +1,1 @@
+"""What the rig does to pictures of faces, measured by a reader that it does not use."""

@@ -1,0 +1,218 @@
+"""The gate is open for speech, and for nothing else that sounds beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from eadnet.media.audio import RATE, channel_statistics, load_audio, mono, to_mono_16k
+from eadnet.media.silence import speech_gate, speech_notes
+from eadnet.media.sound import SoundInMemory
+from eadnet.media.speech import SpeechInMemory, record_speech
+
+RECORDINGS = Path(__file__).parents[2].parent / "shared" / "media" / "speech"
+FPS = 25
+
+
+def times(count: int) -> torch.Tensor:
+    return torch.arange(count) / RATE
+
+
+def at(samples: torch.Tensor, decibels: float) -> torch.Tensor:
+    """With this mean power relative to full scale."""
+    return samples / samples.square().mean().sqrt() * 10 ** (decibels / 20)
+
+
+def talk(seconds: float, seed: int = 0) -> torch.Tensor:
+    """Syllables four times a second: partials of a gliding pitch under a formant that moves, and hiss."""
+    t, random = times(round(seconds * RATE)), torch.Generator().manual_seed(seed)
+    pitch = 130 + 25 * torch.sin(2 * math.pi * 0.9 * t) + 12 * torch.sin(2 * math.pi * 2.3 * t)
+    phase, formant = 2 * math.pi * pitch.cumsum(0) / RATE, 900 + 500 * torch.sin(2 * math.pi * 1.7 * t)
+    voice = sum(torch.sin(k * phase) * torch.exp(-(((k * pitch - formant) / 600) ** 2)) for k in range(1, 30))
+    hiss = 0.2 * torch.randn(len(t), generator=random)
+    return at((voice + hiss) * torch.sin(math.pi * 4 * t).abs() ** 0.7, -20)
+
+
+def conversation() -> torch.Tensor:
+    """1.5 s of silence, 2 s of speech, 1.5 s of silence, 3 s of speech, 1.5 s of silence."""
+    pause = torch.zeros(round(1.5 * RATE))
+    return torch.cat([pause, talk(2), pause, talk(3, 1), pause])
+
+
+SPOKEN = [(1.5, 3.5), (5.0, 8.0)]
+
+
+def frames(start: float, end: float) -> slice:
+    return slice(round(start * FPS), round(end * FPS))
+
+
+def hum(count: int, decibels: float, mains: int = 50, harmonics: int = 8) -> torch.Tensor:
+    t = times(count)
+    return at(
+        sum(torch.sin(2 * math.pi * mains * k * t + k) / k**0.7 for k in range(1, harmonics + 1)), decibels
+    )
+
+
+def organ(count: int, decibels: float) -> torch.Tensor:
+    """A chord of three notes with overtones, held."""
+    t = times(count)
+    notes = (131.0, 165.0, 196.0)
+    return at(sum(torch.sin(2 * math.pi * n * k * t) / k for n in notes for k in range(1, 6)), decibels)
+
+
+def chords(count: int, decibels: float) -> torch.Tensor:
+    """Another chord every 0.75 s, struck and dying away."""
+    made, step = torch.zeros(count), round(0.75 * RATE)
+    for number, start in enumerate(range(0, count, step)):
+        t = times(min(step, count - start))
+        root = (110.0, 146.8, 130.8, 98.0)[number % 4]
+        tones = sum(
+            torch.sin(2 * math.pi * root * r * k * t) / k for r in (1, 1.26, 1.5) for k in range(1, 6)
+        )
+        made[start : start + len(t)] = tones * torch.exp(-t) * (1 - torch.exp(-100 * t))
+    return at(made, decibels)
+
+
+def noise(count: int, decibels: float) -> torch.Tensor:
+    return at(torch.randn(count, generator=torch.Generator().manual_seed(9)), decibels)
+
+
+def clicks(count: int) -> torch.Tensor:
+    made = torch.zeros(count)
+    for start in range(3000, count - 20, 11000):
+        made[start : start + 20] = 0.5 * torch.tensor([1.0, -1.0]).repeat(10)
+    return made
+
+
+# What sounds beside speech at around -20 dB: name, what it does to a recording, share of frames well inside
+# pauses that may still be open.
+BESIDES: list[tuple[str, Callable[[torch.Tensor], torch.Tensor], float]] = [
+    ("nothing", lambda x: x, 0.0),
+    ("an offset", lambda x: x + 0.05, 0.0),
+    ("a large offset", lambda x: x + 0.4, 0.0),
+    ("an offset that drifts", lambda x: x + 0.2 * torch.sin(2 * math.pi * 0.3 * times(len(x))), 0.0),
+    ("rumble", lambda x: x + 0.1 * torch.sin(2 * math.pi * 30 * times(len(x))), 0.0),
+    ("faint hum", lambda x: x + hum(len(x), -40), 0.0),
+    ("hum as loud as the speech", lambda x: x + hum(len(x), -20), 0.0),
+    ("60 Hz with 30 harmonics", lambda x: x + hum(len(x), -25, 60, 30), 0.0),
+    ("a held chord", lambda x: x + organ(len(x), -30), 0.0),
+    ("faint chords", lambda x: x + chords(len(x), -50), 0.05),
+    ("chords", lambda x: x + chords(len(x), -35), 0.6),
+    ("hiss", lambda x: x + noise(len(x), -50), 0.0),
+    ("much hiss", lambda x: x + noise(len(x), -42), 0.0),
+    ("clicks", lambda x: x + clicks(len(x)), 0.2),
+    ("clipping", lambda x: (8 * x).clamp(-0.3, 0.3), 0.0),
+    ("hum, hiss and an offset", lambda x: x + 0.05 + hum(len(x), -30) + noise(len(x), -55), 0.0),
+]
+beside = pytest.mark.parametrize(("_", "with_it", "share"), BESIDES, ids=[name for name, *_ in BESIDES])
+
+
+@beside
+def test_the_gate_follows_the_speech_whatever_sounds_beside_it(
+    _: str, with_it: Callable[[torch.Tensor], torch.Tensor], share: float
+) -> None:
+    speech = SpeechInMemory(with_it(conversation()))
+    gate = speech_gate(speech, FPS, round(9.5 * FPS))
+    for start, end in SPOKEN:
+        assert (gate[frames(start + 0.1, end - 0.1)] == 1).all()
+    quiet = torch.cat([gate[frames(*part)] for part in ((0, 1.2), (4.1, 4.7), (8.6, 9.5))])
+    assert float(quiet.mean()) <= share
+    assert speech_notes(speech) == []
+
+
+@beside
+def test_where_nobody_speaks_it_is_shut_and_this_is_said(
+    _: str, with_it: Callable[[torch.Tensor], torch.Tensor], share: float
+) -> None:
+    speech = SpeechInMemory(with_it(torch.zeros(5 * RATE)))
+    assert speech_gate(speech, FPS, 125).max() == 0
+    (note,) = speech_notes(speech)
+    assert note.startswith("No speech was found in the recording")
+
+
+def test_speech_without_pauses_is_open_throughout() -> None:
+    assert speech_gate(SpeechInMemory(talk(6)), FPS, 150).min() == 1
+
+
+def test_one_held_vowel_is_speech() -> None:
+    """A short recording may be nothing else; a voice drifts as it holds."""
+    t = times(RATE)
+    phase = 2 * math.pi * (140 * t - 5 * t**2)
+    vowel = at(sum(torch.sin(k * phase) / k for k in range(1, 20)), -20)
+    ends = torch.zeros(RATE // 4)
+    assert speech_notes(SpeechInMemory(torch.cat([ends, vowel, ends]))) == []
+
+
+def test_it_does_not_matter_in_which_pieces_a_recording_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    speech = SpeechInMemory(conversation() + hum(round(9.5 * RATE), -30))
+    whole = speech_gate(speech, FPS, 237)
+    monkeypatch.setattr("eadnet.media.silence._READ", 77)
+    assert torch.equal(speech_gate(speech, FPS, 237), whole)
+
+
+@pytest.mark.parametrize("samples", [1, 100, 161, 3000])
+def test_recordings_of_any_length_have_a_gate(samples: int) -> None:
+    gate = speech_gate(SpeechInMemory(0.1 * torch.ones(samples)), FPS, 3)
+    assert gate.shape == (3,) and torch.isfinite(gate).all()
+
+
+@pytest.mark.parametrize("name", ["english_2", "german", "japanese"])
+def test_of_clean_recordings_it_is_what_the_energy_alone_says(name: str) -> None:
+    """These have quiet pauses: nothing is fooled, and saved seeds keep their pixels (but for english_2's one
+    pause with a breath in it)."""
+    if not RECORDINGS.is_dir():
+        pytest.skip(f"no recordings in {RECORDINGS}")
+    from eadnet.media import silence
+
+    speech = SpeechInMemory(to_mono_16k(*load_audio(RECORDINGS / f"{name}.wav")))
+    count = round(speech.samples / RATE * FPS)
+    gate = speech_gate(speech, FPS, count)
+    level = silence._level(silence._powers(speech).loud)
+    energy = silence._hysteresis(silence._powers(speech).loud, level + silence.OPEN, level + silence.CLOSE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(silence, "_spoken", lambda _: energy)
+        by_energy = speech_gate(speech, FPS, count)
+    assert float((gate - by_energy).abs().mean()) <= (0.03 if name == "english_2" else 0.0)
+
+
+class TestChannels:
+    @pytest.mark.parametrize("gain", [1.0, 0.8, 1.25])
+    @pytest.mark.parametrize("channels", [2, 3, 6])
+    def test_an_inverted_channel_does_not_silence_the_speech(
+        self, tmp_path: Path, channels: int, gain: float
+    ) -> None:
+        speech = talk(2)
+        stereo = torch.zeros(channels, len(speech))
+        stereo[0], stereo[1] = speech, -gain * speech
+        mixed = to_mono_16k(stereo, RATE)
+        expected = to_mono_16k(stereo.abs() * stereo[0].sign(), RATE)
+        assert torch.allclose(mixed, expected, atol=1e-6) or torch.allclose(mixed, -expected, atol=1e-6)
+        (note,) = channel_statistics(stereo).notes()
+        assert "is inverted" in note
+        recorded = record_speech(SoundInMemory(stereo, RATE), tmp_path / "s.f32")
+        assert torch.equal(recorded.read(0, recorded.samples), mixed) and recorded.notes == [note]
+
+    def test_an_offset_does_not_hide_that_a_channel_is_inverted(self) -> None:
+        speech = talk(2)
+        assert channel_statistics(torch.stack([speech, -speech]) + 0.3).inverted() == [1]
+
+    @pytest.mark.parametrize(
+        "other", ["silent", "the same", "noise", "delayed", "another voice", "quieter and inverted"]
+    )
+    def test_other_recordings_are_mixed_as_they_are(self, other: str) -> None:
+        speech = talk(2)
+        second = {
+            "silent": torch.zeros_like(speech),
+            "the same": speech,
+            "noise": noise(len(speech), -20),
+            "delayed": speech.roll(160),
+            "another voice": talk(2, 5).roll(9000),
+            "quieter and inverted": -0.3 * speech,
+        }[other]
+        stereo = torch.stack([speech, second])
+        assert channel_statistics(stereo).notes() == []
+        assert torch.allclose(mono(stereo), stereo.mean(dim=0), atol=1e-7)

@@ -1,0 +1,146 @@
+"""Portraits that move: the rig of the bundled portrait, expressions from speech, edited and rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from eadnet.media.images import read_image
+from tests.in_comfy import ROOT
+
+pytestmark = pytest.mark.slow  # building a rig takes a second, loading mini another
+
+FILES = ROOT / "eadnet" / "assets"
+
+
+@pytest.fixture(scope="module")
+def portrait() -> torch.Tensor:
+    return read_image(FILES / "portrait.png")[None, ..., :3]
+
+
+@pytest.fixture(scope="module")
+def rigged(nodes: Any, run: Callable[..., Any], portrait: torch.Tensor) -> tuple[Any, torch.Tensor]:
+    return run(nodes.EADNetFaceRig, image=portrait, index=0, calm=0.0)
+
+
+@pytest.fixture(scope="module")
+def track(submodule: Callable[[str], Any]) -> Callable[..., Any]:
+    """Makes an EXPRESSION."""
+    return submodule("eadnet.rig.track").Track.of
+
+
+def test_the_bundled_portrait_needs_no_face_landmarker(
+    rigged: tuple[Any, torch.Tensor], portrait: torch.Tensor
+) -> None:
+    rig, preview = rigged
+    assert rig.size == (512, 512)
+    assert preview.shape == portrait.shape and not torch.equal(preview, portrait), "the mesh is drawn on it"
+
+
+def test_another_picture_says_which_file_is_missing_and_where(
+    nodes: Any, run: Callable[..., Any], portrait: torch.Tensor, input_error: type[Exception]
+) -> None:
+    with pytest.raises(input_error, match=r"eadnet fetch faces.*models.eadnet.faces"):
+        run(nodes.EADNetFaceRig, image=portrait.flip(2), index=0, calm=0.0)
+
+
+def test_a_face_at_rest_is_the_portrait_and_an_open_mouth_is_not(
+    nodes: Any, run: Callable[..., Any], rigged: Any, portrait: torch.Tensor, track: Callable[..., Any]
+) -> None:
+    rig = rigged[0]
+    images, fps = run(
+        nodes.EADNetRenderRig, rig=rig, expression=track({"jaw_open": [0.0, 0.7]}, 25), fps=25.0
+    )
+    assert images.shape == (2, 512, 512, 3) and fps == 25
+    assert (images[0] - portrait[0]).abs().max() <= 1.01 / 255
+    assert (images[1] - portrait[0]).abs().max() > 0.2
+    x0, y0, x1, y1 = rig.region
+    outside = torch.ones(512, 512, dtype=torch.bool)
+    outside[y0:y1, x0:x1] = False
+    assert torch.equal(images[1][outside], portrait[0][outside]), "outside, pixels stay as they are"
+
+
+def test_an_expression_is_brought_to_the_frame_rate_of_the_result(
+    nodes: Any, run: Callable[..., Any], rigged: Any, track: Callable[..., Any]
+) -> None:
+    images, _ = run(
+        nodes.EADNetRenderRig, rig=rigged[0], expression=track({"smile": [0.0, 0.5]}, 10), fps=25.0
+    )
+    assert len(images) == 5
+
+
+def test_parts_are_strengthened_and_constants_added(
+    nodes: Any, run: Callable[..., Any], track: Callable[..., Any]
+) -> None:
+    given = track({"smile": [0.4], "jaw_open": [0.5], "blink": [1.0]}, 25)
+    amounts = dict.fromkeys(("mouth", "smile", "brows", "lids", "blink", "gaze", "head", "emotion"), 1.0)
+    same, curves = run(nodes.EADNetEditExpression, expression=given, add="", **amounts)
+    assert torch.equal(same.values, given.values) and curves.ndim == 4 and curves.shape[-1] == 3
+    edited, _ = run(
+        nodes.EADNetEditExpression,
+        expression=given,
+        add="gaze_x -0.25\nsmile: 0.1",
+        **{**amounts, "mouth": 0.5, "blink": 0.0},
+    )
+    assert edited["jaw_open"].item() == pytest.approx(0.25) and edited["blink"].item() == 0
+    assert edited["smile"].item() == pytest.approx(0.5) and edited["gaze_x"].item() == pytest.approx(-0.25)
+
+
+def test_the_mouth_may_come_from_another_expression(
+    nodes: Any, run: Callable[..., Any], track: Callable[..., Any]
+) -> None:
+    amounts = dict.fromkeys(("mouth", "smile", "brows", "lids", "blink", "gaze", "head", "emotion"), 1.0)
+    mixed, _ = run(
+        nodes.EADNetEditExpression,
+        expression=track({"smile": [0.6] * 4, "jaw_open": [0.9] * 4}, 25),
+        mouth_from=track({"jaw_open": [0.1] * 8, "smile": [0.0] * 8}, 50),
+        add="",
+        **amounts,
+    )
+    assert mixed["jaw_open"].tolist() == pytest.approx([0.1] * 4)
+    assert mixed["smile"].tolist() == pytest.approx([0.6] * 4)
+
+
+@pytest.mark.parametrize("add", ["smile", "smile x", "smile 0.1 0.2", "smlie 0.1", "smile nan", "smile 7"])
+def test_what_cannot_be_added_is_said_with_its_line_or_a_hint(
+    nodes: Any, run: Callable[..., Any], track: Callable[..., Any], input_error: type[Exception], add: str
+) -> None:
+    amounts = dict.fromkeys(("mouth", "smile", "brows", "lids", "blink", "gaze", "head", "emotion"), 1.0)
+    with pytest.raises(input_error, match="line 1|did you mean|Choose"):
+        run(nodes.EADNetEditExpression, expression=track({"smile": [0.0]}, 25), add=add, **amounts)
+
+
+def test_speech_and_a_sentence_give_an_expression(
+    nodes: Any, run: Callable[..., Any], speech: Callable[..., dict[str, Any]]
+) -> None:
+    model, audio_encoder, text_encoder, vae, tfrm, _ = run(
+        nodes.EADNetCheckpointLoader, checkpoint="mini.safetensors"
+    )
+    happy = run(nodes.EADNetEmotionEncode, text_encoder=text_encoder, text="happy, a broad smile")[0]
+    settings = {"seed": 1, "blinks": 0.0, "gaze": 0.0, "head_motion": 0.0, "audio": speech(0.8), "tfrm": tfrm}
+    parts = {"model": model, "vae": vae, "audio_encoder": audio_encoder, **settings}
+    smiling, curves = run(nodes.EADNetExpressionFromSpeech, emotion=happy, **parts)
+    assert len(smiling) == 20 and smiling.fps == 25 and curves.ndim == 4
+    plain, _ = run(nodes.EADNetExpressionFromSpeech, **parts)
+    assert smiling["smile"].mean() > plain["smile"].mean() + 0.3
+    assert smiling["blink"].abs().max() == 0 and smiling["head_yaw"].abs().max() == 0
+
+
+def test_a_model_whose_face_cannot_be_read_is_refused(
+    nodes: Any, run: Callable[..., Any], loaded: Any, speech: Callable[..., Any], input_error: type[Exception]
+) -> None:
+    with pytest.raises(input_error, match="mini"):
+        run(
+            nodes.EADNetExpressionFromSpeech,
+            model=loaded.model,
+            vae=loaded.vae,
+            audio_encoder=loaded.audio_encoder,
+            audio=speech(0.5),
+            seed=0,
+            blinks=18.0,
+            gaze=1.0,
+            head_motion=1.0,
+        )
