@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..faces.comfy_landmarks import blend_shapes, faces_of_frames
 from ..faces.landmarker import blendshapes
 from .base import Captioned
 from .frames import check_frames
@@ -186,10 +187,8 @@ def from_face_landmarks(landmarks: Any, seed: int = 0) -> Captioned:
     The first face of every frame counts. Raises InputError when there is no face or when it has no blend
     shapes.
     """
-    frames = landmarks.get("frames") if isinstance(landmarks, Mapping) else None
-    if not isinstance(frames, (list, tuple)):
-        raise InputError("The face landmarks contain no frames: connect ComfyUI's face landmark node.")
-    shapes = [faces[0].get("blendshapes") if faces else None for faces in frames]
+    frames = faces_of_frames(landmarks)
+    shapes = [blend_shapes(faces[0]) if faces else None for faces in frames]
     if any(frames) and not any(shapes):
         raise InputError(
             "The face landmarks contain no blend shapes: use a landmark model that outputs them."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,28 @@ from .face import Face, is_sound
 from .landmarker import LandmarkedFace
 from .mean_face import whole_mesh
 
+_FOREIGN = "The face landmarks contain no frames: connect the output of a face landmarker node."
+
+
+def faces_of_frames(landmarks: Any) -> Sequence[Sequence[Mapping[str, Any]]]:
+    """The faces of every frame; InputError for what is no FACE_LANDMARKS."""
+    frames = landmarks.get("frames") if isinstance(landmarks, Mapping) else None
+    if not isinstance(frames, (list, tuple)):
+        raise InputError(_FOREIGN)
+    for faces in frames:
+        if not isinstance(faces, (list, tuple)) or not all(isinstance(face, Mapping) for face in faces):
+            raise InputError(_FOREIGN)
+    return frames
+
+
+def _size(given: Any) -> tuple[int, int]:
+    """Height and width of the frames."""
+    try:
+        height, width = given
+        return int(height), int(width)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(_FOREIGN) from None
+
 
 class GivenLandmarks:
     """Gives out the faces of one frame after the other, in the order of the clip."""
@@ -23,12 +46,8 @@ class GivenLandmarks:
 
         Raises InputError when they do not, or when this is no FACE_LANDMARKS.
         """
-        frames, given = landmarks.get("frames"), landmarks.get("image_size")
-        if not isinstance(frames, (list, tuple)) or given is None:
-            raise InputError(
-                "The face landmarks contain no frames: connect the output of a face landmarker node."
-            )
-        if len(frames) != count or (int(given[0]), int(given[1])) != size:
+        frames, given = faces_of_frames(landmarks), _size(landmarks.get("image_size"))
+        if len(frames) != count or given != size:
             raise InputError(
                 f"The face landmarks belong to {len(frames)} frames of {given[1]} x {given[0]} pixels, and "
                 f"the images are {count} of {size[1]} x {size[0]}: connect the same frames to both nodes."
@@ -65,21 +84,42 @@ def _landmarked(entry: Mapping[str, Any]) -> LandmarkedFace | None:
     points = _points(entry)
     if points is None or not is_sound(face_from_mesh(points[:, :2])):
         return None
-    shapes = entry.get("blendshapes")
-    weights = {str(name): float(value) for name, value in shapes.items()} if shapes else {}
+    weights = blend_shapes(entry)
     count = POINTS if len(points) >= POINTS else MESH
     return LandmarkedFace(whole_mesh(points[:count, :3]), _score(entry), weights)
 
 
+def blend_shapes(entry: Mapping[str, Any]) -> dict[str, float]:
+    """Name -> how much of it the face shows; empty where it has none. InputError for what is no number."""
+    given = entry.get("blendshapes")
+    if not given:
+        return {}
+    try:
+        shapes = {str(name): float(value) for name, value in given.items()}
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        shapes = {}
+    if not shapes or not all(map(math.isfinite, shapes.values())):
+        raise InputError(
+            "The face landmarks contain blend shapes that are no numbers: connect ComfyUI's own node."
+        )
+    return shapes
+
+
 def _points(entry: Mapping[str, Any]) -> np.ndarray | None:
     """The mesh of an entry [468 or more, 2 or more]; None where it has none that can be used."""
-    mesh = entry.get("landmarks_xy")
-    points = None if mesh is None else np.asarray(mesh, dtype=np.float32)
-    if points is None or points.ndim != 2 or len(points) < MESH or not np.isfinite(points[:, :3]).all():
+    try:
+        points = np.asarray(entry.get("landmarks_xy"), dtype=np.float32)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if points.ndim != 2 or len(points) < MESH or points.shape[1] < 2 or not np.isfinite(points[:, :3]).all():
         return None
     return points
 
 
 def _score(entry: Mapping[str, Any]) -> float:
+    """How sure the landmarker was; 1 where it does not say."""
     score = entry.get("score", entry.get("presence"))
-    return 1.0 if score is None else float(score)
+    try:
+        return 1.0 if score is None else float(score)
+    except (TypeError, ValueError, OverflowError):
+        return 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from importlib import resources
 from pathlib import Path
@@ -128,3 +129,19 @@ def test_another_file_is_no_landmarker(tmp_path: Path) -> None:
 def test_a_frame_without_a_face_is_no_face() -> None:
     with pytest.raises(InputError, match="No face"):
         MeasuredCaptioner(TASK).describe([FRAME])
+
+
+@pytest.mark.parametrize(
+    "frames", [2, [2], [[2]], ["x"], [[{"blendshapes": 1.5}]], [[{"blendshapes": {"jawOpen": "x"}}]]]
+)
+def test_landmarks_that_are_none_are_one_sentence(frames: object) -> None:
+    with pytest.raises(
+        InputError, match=r"^The face landmarks contain (no frames|blend shapes that are no num)"
+    ):
+        from_face_landmarks({"frames": frames, "image_size": [64, 64]})
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 10**400, None, [1.0]])
+def test_a_blend_shape_that_is_no_number_is_one_sentence(value: object) -> None:
+    with pytest.raises(InputError, match="no numbers"):
+        from_face_landmarks({"frames": [[{"blendshapes": {"jawOpen": value}}]]})

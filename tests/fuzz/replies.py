@@ -7,11 +7,16 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
+
+from eadnet.captions import endpoint
 from eadnet.captions.endpoint import EndpointCaptioner, endpoint_url
+from eadnet.captions.http_call import Reply
 from eadnet.captions.measured import from_face_landmarks
 from eadnet.captions.parse import parse_reply
 from eadnet.captions.schema import Description
 from eadnet.captions.words import sentence
+from eadnet.faces.comfy_landmarks import GivenLandmarks
 from tests.fuzz.strange import TEXTS, changed, damaged, text
 
 _FIELDS: dict[str, Any] = {
@@ -35,19 +40,27 @@ _WRAPS = (
     "happy %s",
 )
 _SHAPES = {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.7, "eyeLookOutLeft": 0.1, "browDownLeft": 0.2}
+_MESH = [[20.0 + i % 24, 20.0 + i // 24] for i in range(478)]
+_FACE = {"landmarks_xy": _MESH, "score": 0.9, "presence": 0.9}
 _LANDMARKS = {"frames": [[{"blendshapes": _SHAPES, "score": 0.9}], []], "image_size": [64, 64]}
+
+
+_KINDS = ("description", "reply", "reply", "reply", "answer", "address", "landmarks", "mesh")
 
 
 class Subject:
     """A description, a reply, a server's answer, an address, or landmarks."""
 
     def __init__(self, folder: Path) -> None:
-        self.server = EndpointCaptioner("http://localhost:1/v1", "model")
-        for kind, given in (("reply", json.dumps(_FIELDS)), ("landmarks", _LANDMARKS)):
+        self.server = EndpointCaptioner("http://localhost:1/v1", "model", pause=lambda seconds: None)
+        whole = {"frames": [[_FACE], [_FACE]], "image_size": [64, 64]}
+        for kind, given in (("reply", json.dumps(_FIELDS)), ("landmarks", _LANDMARKS), ("mesh", whole)):
             self.attempt((kind, given))
 
     def make(self, random: Random) -> tuple[str, Any]:
-        kind = random.choice(("description", "reply", "reply", "reply", "answer", "address", "landmarks"))
+        kind = random.choice(
+            ("description", "reply", "reply", "reply", "answer", "address", "landmarks", "mesh")
+        )
         if kind == "description":
             return kind, json.dumps(changed(_STRICT, random)) if random.random() < 0.85 else text(random)
         if kind == "reply":
@@ -58,7 +71,8 @@ class Subject:
                 "error": {"message": text(random)},
             }
             data = json.dumps(changed(whole, random)).encode("utf-8", "surrogatepass")
-            return kind, data if random.random() < 0.7 else damaged(data, random)
+            status = random.choice((200, 200, 200, 302, 401, 404, 429, 500))
+            return kind, (status, data if random.random() < 0.7 else damaged(data, random), text(random)[:50])
         if kind == "address":
             parts = (
                 "http://",
@@ -80,6 +94,10 @@ class Subject:
             return kind, "".join(
                 random.choice((*parts, text(random)[:80])) for _ in range(random.randint(1, 5))
             )
+        if kind == "mesh":
+            return kind, changed(
+                {"frames": [[changed(_FACE, random)], [_FACE]], "image_size": [64, 64]}, random
+            )
         return kind, changed(_LANDMARKS, random)
 
     def about(self, given: tuple[str, Any]) -> str:
@@ -94,13 +112,16 @@ class Subject:
             described, notes = parse_reply(what)
             return f"{described.to_json()} {sentence(described, 1, 10)} {described.caption} {' '.join(notes)}"
         if kind == "answer":
-            described, notes = parse_reply(self.server._content(what))
-            return f"{described.to_json()} {' '.join(notes)}"
+            endpoint.post = lambda *request: Reply(*what)  # type: ignore[assignment]
+            return self.server.describe([np.zeros((8, 8, 3), np.uint8)]).report()
         if kind == "address":
             url = endpoint_url(what)
             EndpointCaptioner(what, what)
             url.encode("ascii")  # what a request line is sent as
             return url
+        if kind == "mesh":
+            given = GivenLandmarks(what, (64, 64), 2)
+            return str([face.box.tolist() for _ in range(2) for face in given.detect(np.zeros(0))])
         captioned = from_face_landmarks(what)
         return captioned.report()
 

@@ -11,6 +11,8 @@ import pytest
 
 def test_every_node_has_the_border(nodes: Any, submodule: Callable[[str], Any]) -> None:
     assert all(issubclass(node, submodule("nodes.node").Node) for node in vars(nodes).values())
+    # Also around a method that something else has wrapped before.
+    assert all(hasattr(node.execute.__func__, "guards") for node in vars(nodes).values())
 
 
 def test_comfyui_can_clone_and_lock_every_node(nodes: Any) -> None:
