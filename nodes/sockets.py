@@ -21,7 +21,7 @@ def audio_of(value: Any, name: str = "audio", advice: str = "connect the speech"
 
 
 def image_of(value: Any, name: str = "images") -> Tensor:
-    """An IMAGE [B, H, W, 1..4], all of its pictures checked; one picture without a batch is a batch of one."""
+    """An IMAGE [B, H, W, 1..4], all of it checked; one picture without a batch is a batch of one."""
     if value is None:
         raise InputError(f"The {name} input is empty: connect an IMAGE.")
     try:

@@ -43,7 +43,6 @@ LAYERS = (
     "eadnet.rig",
     "eadnet.captions",
     "eadnet.metrics",
-    "eadnet.rig",
     "eadnet.rendering",
     "eadnet.driving",
     "eadnet.pipeline",

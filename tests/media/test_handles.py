@@ -265,5 +265,5 @@ def test_a_render_that_fails_lets_go_of_its_lock(tmp_path: Path) -> None:
 
 def test_the_count_sees_what_stays_open(tmp_path: Path) -> None:
     with pytest.raises(AssertionError), nothing_stays_open():
-        held = SoundInMemory(torch.zeros(1, 10), 16000), open(tmp_path / "a", "w")  # noqa: SIM115
+        held = SoundInMemory(torch.zeros(1, 10), 16000), open(tmp_path / "a", "wb")  # noqa: SIM115
     held[1].close()

@@ -16,7 +16,7 @@ from eadnet.media.places import Named, Numbered, check_place, move_to
 
 def made(path: Path, words: str) -> Path:
     path.parent.mkdir(exist_ok=True)
-    path.write_text(words)
+    path.write_text(words, encoding="utf-8")
     return path
 
 
