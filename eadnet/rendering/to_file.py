@@ -12,7 +12,7 @@ from pathlib import Path
 from .. import __version__
 from ..errors import InputError
 from ..fingerprints import fingerprint
-from ..media.background_writer import BackgroundWriter
+from ..media.background_writer import BackgroundWriter, in_thread
 from ..media.places import Named, Place, check_place
 from ..media.resumable_video import ResumableVideo, most_waiting, writer_identity
 from ..memory import with_less
@@ -86,8 +86,10 @@ def render_to_file(
 
         def attempt(window: int) -> RenderedFile:
             ours.write(window)
-            video = ResumableVideo(
-                ours.path, scene.fps, scene.sound, _sound_end(scene), quality, resume=window == earlier
+            video = in_thread(
+                lambda: ResumableVideo(
+                    ours.path, scene.fps, scene.sound, _sound_end(scene), quality, resume=window == earlier
+                )
             )
             continued = video.frames
             try:
@@ -104,7 +106,8 @@ def render_to_file(
                     with BackgroundWriter(video.write, waiting, give_up=video.give_up, check=check) as write:
                         for frame in frames:
                             write(frame)
-                count = video.finish(place, _report_finish(scene, on_progress))
+                heard = _report_finish(scene, on_progress)
+                count = in_thread(lambda: video.finish(place, heard), video.give_up)
             except BaseException:  # Ctrl-C too: what is written is to play
                 video.close()
                 _leave(ours, video)
