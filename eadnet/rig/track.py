@@ -202,9 +202,9 @@ class Track:
         theirs = other.resampled(self.fps).fitted(len(self)).values
         if len(theirs) != len(self):
             raise InputError("The other track has no frames: connect one that has.")
-        columns = sorted({column for name in groups for column in columns(name)})
+        chosen = sorted({column for name in groups for column in columns(name)})
         values = self.values.clone()
-        values[:, columns] = theirs[:, columns] + (values[:, columns] if keep else 0)
+        values[:, chosen] = theirs[:, chosen] + (values[:, chosen] if keep else 0)
         low, high = torch.from_numpy(RANGES).unbind(1)
         return Track(torch.minimum(torch.maximum(values, low), high), self.fps)
 
