@@ -48,6 +48,15 @@ def in_thread(work: Callable[[], T], give_up: Callable[[], object] = lambda: Non
     return results[0]
 
 
+def _wait_for(thread: threading.Thread) -> None:
+    """Until it has ended, however often Ctrl-C is pressed: it is told to, and uses what is closed next."""
+    while thread.is_alive():
+        try:
+            thread.join(_PATIENCE)
+        except KeyboardInterrupt:
+            continue
+
+
 class BackgroundWriter(Generic[T]):
     """Gives items to ``work`` in a thread, one after the other; at most ``waiting`` of them wait.
 
@@ -88,12 +97,22 @@ class BackgroundWriter(Generic[T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        if error is None:
-            self._items.put(None)
-            self._thread.join()
-            if self._error is not None:
-                raise self._error
+        if error is not None:
+            self._end()
             return
+        try:
+            self._items.put(None)
+            while self._thread.is_alive():
+                self._thread.join(_PATIENCE)
+                self._check()
+        except BaseException:  # Ctrl-C: the thread uses what whoever comes next closes
+            self._end()
+            raise
+        if self._error is not None:
+            raise self._error
+
+    def _end(self) -> None:
+        """End the thread soon."""
         self._until = time.monotonic() + _GRACE
         try:
             self._items.put(None, timeout=_GRACE)
@@ -103,7 +122,7 @@ class BackgroundWriter(Generic[T]):
         if self._thread.is_alive():
             self._give_up()
             self._items.put(None)
-            self._thread.join()
+            _wait_for(self._thread)
 
     def _run(self) -> None:
         while (held := self._items.get()) is not None:
