@@ -205,7 +205,8 @@ def broken_off(library: Library, fault: str, runs: int, rng: random.Random) -> I
 
 
 def _cancel() -> None:
-    raise KeyboardInterrupt
+    """As Ctrl-C does, which interrupts the main thread."""
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _full() -> None:

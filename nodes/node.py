@@ -33,4 +33,4 @@ class Node(io.ComfyNode):
                 raise make_printable(error)  # noqa: B904 (the same error, or what stands in for it)
 
         guarded.guards = execute  # type: ignore[attr-defined]
-        cls.execute = classmethod(guarded)  # type: ignore[method-assign, assignment]
+        cls.execute = classmethod(guarded)

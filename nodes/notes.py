@@ -26,7 +26,7 @@ def with_notes(
     if not said:
         return io.NodeOutput(*outputs, ui=shown)
     for note in said:
-        logger.warning("%s: %s", node.GET_SCHEMA().display_name, note)
+        logger.warning("%s: %s", node.define_schema().display_name, note)
     text = "\n".join(said)
     host.show_text(text, node.hidden.unique_id)
     both = {} if shown is None else shown.as_dict()

@@ -168,7 +168,7 @@ class EmotionTimeline(EmotionTokens):
         vars(self).update(null=mixed.null, _mixed=mixed)
 
     @property
-    def tokens(self) -> Tensor:  # type: ignore[override]
+    def tokens(self) -> Tensor:
         return self.to_sample().mixed()
 
     def to_sample(self) -> MixedTokens:

@@ -1,7 +1,7 @@
 """Captions measured on the face: blend shapes to action units to an emotion, with no language model.
 
-Blend shapes are ARKit's 52, from MediaPipe's package or from ComfyUI's own face landmarks. They say how
-much a shape is there, not how much is much: at rest some are well above 0, and some never come near 1.
+Blend shapes are ARKit's 52, from `eadnet.faces.landmarker` or from ComfyUI's own face landmarks. They say
+how much a shape is there, not how much is much: at rest some are well above 0, and some never come near 1.
 `blendshapes.json` holds what is usual for each (see `docs/results/measured.md` for where the numbers come
 from).
 """

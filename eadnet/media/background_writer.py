@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import math
 import queue
 import threading
@@ -14,6 +15,37 @@ T = TypeVar("T")
 
 _GRACE = 0.5  # seconds
 _PATIENCE = 0.2
+
+
+def in_thread(work: Callable[[], T], give_up: Callable[[], object] = lambda: None) -> T:
+    """What ``work`` returns or raises, done in a thread. Ctrl-C is raised in the main thread alone, so that
+    it never meets the work in a place that cannot bear it: where PyAV calls us to write, it would be
+    swallowed, and the write with it. Then ``give_up`` is called, which is to end the work.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+    done = threading.Event()
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
+    try:
+        thread.start()  # Ctrl-C may come while it waits for the thread to have begun
+        while thread.is_alive():
+            thread.join(_PATIENCE)
+    except BaseException:
+        give_up()
+        done.wait(None if thread.ident is not None else 1)
+        raise
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 class BackgroundWriter(Generic[T]):

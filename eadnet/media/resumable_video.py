@@ -154,8 +154,8 @@ class ResumableVideo:
         return self.frames
 
     def give_up(self) -> None:
-        """From another thread: end the group that is being written, without it, as soon as may be. After that
-        there is nothing left to do but `close`.
+        """From another thread: end the group that is being written, or the finish, as soon as may be. After
+        that there is nothing left to do but `close`.
         """
         self._given_up = True
 
@@ -190,11 +190,17 @@ class ResumableVideo:
         self.path = delivered
 
     def _delivered(self, place: Place, on_frame: Callable[[int], None] | None) -> Path:
+        def heard(count: int) -> None:
+            if self._given_up:
+                raise RuntimeError("given up")
+            if on_frame is not None:
+                on_frame(count)
+
         assert self._file is not None
         whole = _whole_path(self.path)
         whole.parent.mkdir(parents=True, exist_ok=True)
         try:
-            if (count := _rewrap(self._file, whole, on_frame)) != self.frames:
+            if (count := _rewrap(self._file, whole, heard)) != self.frames:
                 raise InputError(
                     f"The unfinished video has {count} of {self.frames} frames: somebody has changed "
                     f"{partial_path(self.path)}; render it again."
@@ -328,6 +334,9 @@ class _Storage(io.FileIO):
         except OSError as error:
             self.failed = error
             raise
+        except BaseException as error:  # PyAV would swallow it, and the write with it
+            self.failed = OSError("interrupted")
+            raise self.failed from error
         return len(data)
 
 
@@ -364,7 +373,7 @@ def _copied(packet: Any, stream: Any, data: bytes | None = None) -> Any:
     return copy
 
 
-def _rewrap(partial: io.FileIO, path: Path, on_frame: Callable[[int], None] | None) -> int:
+def _rewrap(partial: io.FileIO, path: Path, on_frame: Callable[[int], None]) -> int:
     """The same packets as an ordinary MP4 that starts playing while it loads; how many frames it has."""
     import av
 
@@ -387,8 +396,7 @@ def _rewrap(partial: io.FileIO, path: Path, on_frame: Callable[[int], None] | No
                         target.mux_one(_copied(packet, streams[packet.stream.index]))
                         if packet.stream.type == "video":
                             count += 1
-                            if on_frame is not None:
-                                on_frame(count)
+                            on_frame(count)
         except av.FFmpegError as error:
             raise file.failed or error from error
     return count

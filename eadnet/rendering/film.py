@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..media.background_writer import BackgroundWriter
+from ..media.background_writer import BackgroundWriter, in_thread
 from ..media.places import Named, Place, check_place
 from ..media.resumable_video import ResumableVideo, most_waiting
 from ..media.sound import Sound
@@ -95,8 +95,10 @@ def write_film(
 
         def attempt(window: int) -> RenderedFile:
             ours.write(window)
-            video = ResumableVideo(
-                ours.path, film.fps, film.sound, film.seconds, film.quality, resume=window == earlier
+            video = in_thread(
+                lambda: ResumableVideo(
+                    ours.path, film.fps, film.sound, film.seconds, film.quality, resume=window == earlier
+                )
             )
             continued = video.frames
             try:
@@ -105,7 +107,8 @@ def write_film(
                     with BackgroundWriter(video.write, waiting, give_up=video.give_up, check=check) as write:
                         for frame in frames_from(continued, window):
                             write(frame)
-                count = video.finish(place, _report_finish(film, on_progress))
+                heard = _report_finish(film, on_progress)
+                count = in_thread(lambda: video.finish(place, heard), video.give_up)
             except BaseException:  # Ctrl-C too: what is written is to play
                 video.close()
                 _leave(ours, video)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
 
 import pytest
 
-from eadnet.media.background_writer import BackgroundWriter
+from eadnet.media.background_writer import BackgroundWriter, in_thread
 
 
 def test_everything_is_done_in_order_when_it_ends() -> None:
@@ -66,3 +68,53 @@ def test_an_error_of_the_giver_is_the_one_that_is_seen_and_what_was_given_is_don
         give(2)
         raise KeyboardInterrupt
     assert done == [1, 2]
+
+
+def test_ctrl_c_is_raised_here_and_not_in_the_work_which_is_ended() -> None:
+    met: list[str] = []
+    ended = threading.Event()
+
+    def work() -> None:
+        signal.raise_signal(signal.SIGINT)
+        met.append("ended" if ended.wait(10) else "not ended")
+
+    with pytest.raises(KeyboardInterrupt):
+        in_thread(work, ended.set)
+    assert met == ["ended"]
+
+
+def test_work_in_a_thread_gives_and_raises_what_it_would_here() -> None:
+    assert in_thread(lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        in_thread(lambda: 1 // 0)
+
+
+def test_an_error_meanwhile_ends_what_is_worked_on() -> None:
+    """Whoever cancels does not wait for what takes long."""
+    given_up = threading.Event()
+    done: list[int] = []
+
+    def work(item: int) -> None:
+        given_up.wait(20)
+        done.append(item)
+
+    started = time.monotonic()
+    with pytest.raises(KeyError), BackgroundWriter(work, 4, give_up=given_up.set) as write:
+        for item in range(4):
+            write(item)
+        raise KeyError
+    assert time.monotonic() - started < 5 and done == [0], "and the others are dropped"
+
+
+def test_who_waits_to_give_can_be_cancelled() -> None:
+    given_up = threading.Event()
+
+    def cancel() -> None:
+        raise KeyError
+
+    with (
+        pytest.raises(KeyError),
+        BackgroundWriter(lambda _: given_up.wait(20), 1, give_up=given_up.set, check=cancel) as write,
+    ):
+        for item in range(9):
+            write(item)

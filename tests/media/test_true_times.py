@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from eadnet.errors import InputError
 from eadnet.media.audio import load_audio
 from eadnet.media.reader import VideoReader
 from eadnet.media.sound import SoundFile
+from eadnet.media.streams import demuxed
 from tests.media_files import Track, mux, packets, write_media
 
 COUNT, RATE = 75, 16000
@@ -90,8 +91,11 @@ def test_a_file_cut_between_key_frames_begins_with_the_first_picture_that_can_be
 ) -> None:
     """And its sound with it: a beep stays with its picture."""
     codec, options = CUTS[kind]
-    whole = packets(LEVELS, codec=codec, options=options)
-    path = mux(tmp_path / f"a.{kind}", whole[20:], codec=codec)
+    try:
+        whole = packets(LEVELS, codec=codec, options=options)
+        path = mux(tmp_path / f"a.{kind}", whole[20:], codec=codec)
+    except (ValueError, av.FFmpegError) as error:
+        pytest.skip(f"this FFmpeg cannot write {codec}: {error}")
     got = shown(path)
     assert 20 < got[0] <= 50 and near(got, range(got[0], COUNT))
     with VideoReader(path) as reader:
@@ -290,8 +294,8 @@ def test_of_several_pictures_the_video_is_shown(tmp_path: Path, kind: str) -> No
         streams: list[Any] = [container.add_stream("mjpeg", rate=25) for _ in range(2)]
         try:
             other = disposition.attached_pic if kind == "cover" else disposition.dub
-            streams[0].disposition = int(other)
-            streams[1].disposition = int(disposition.default)
+            streams[0].disposition = other.value
+            streams[1].disposition = disposition.default.value
         except AttributeError:
             pytest.skip("this PyAV cannot say which stream is the default one")
         for stream in streams:
@@ -309,16 +313,20 @@ def test_of_several_pictures_the_video_is_shown(tmp_path: Path, kind: str) -> No
     assert near(shown(path), range(5))
 
 
-def test_a_stream_that_begins_in_the_middle_of_a_file_disturbs_nothing(tmp_path: Path) -> None:
-    """As subtitles of a broadcast do: here, a sound track that the first part does not have."""
-    one = mux(tmp_path / "1.ts", packets(LEVELS[:40], options={"bf": "0"})).read_bytes()
-    sound = [(1.6 + at, samples) for at, samples in beeps([0.4], 1.4)]
-    second = packets(LEVELS[40:], first=1600, options={"bf": "0"})
-    two = mux(tmp_path / "2.ts", second, **_mp2(sound)).read_bytes()
-    # So much before it that the track is not seen when the file is opened.
-    filler = (b"\x47\x1f\xff\x10" + b"\xff" * 184) * 40_000
-    (tmp_path / "a.ts").write_bytes(one + filler + two)
-    assert near(shown(tmp_path / "a.ts"), range(COUNT))
+def test_a_stream_that_begins_in_the_middle_of_a_file_disturbs_nothing() -> None:
+    """As subtitles of a broadcast do. PyAV raises an IndexError for each of its packets and ends there."""
+
+    class Container:
+        left = [1, 2, None, None, 3]
+
+        def demux(self, stream: None) -> Iterator[int]:
+            while self.left:
+                packet = self.left.pop(0)
+                if packet is None:
+                    raise IndexError("list index out of range")
+                yield packet
+
+    assert list(demuxed(Container(), None)) == [1, 2, 3]
 
 
 def test_a_video_without_a_decoder_is_one_sentence(tmp_path: Path) -> None:

@@ -24,10 +24,12 @@ def page(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def node(nodes: Any) -> Any:
+    from comfy_api.internal import lock_class
     from comfy_api.latest import io
 
     hidden = {io.Hidden.unique_id: "7"}  # newer versions expect them under a name
-    return nodes.EADNetRenderVideo.PREPARE_CLASS_CLONE({"hidden_inputs": hidden, **hidden})
+    # As it is while it runs: nothing of it can be changed.
+    return lock_class(nodes.EADNetRenderVideo.PREPARE_CLASS_CLONE({"hidden_inputs": hidden, **hidden}))
 
 
 def test_notes_are_shown_in_the_node_and_logged(
