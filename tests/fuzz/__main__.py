@@ -6,24 +6,43 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.fuzz.harness import BORDERS, COUNT, HEAD, Report, run_border
+from tests.comfy.conftest import make_comfy
+from tests.fuzz.harness import BORDERS, COUNT, HEAD, Outcome, Report, run_border
+from tests.fuzz.widgets import run_widgets, watched_server
+from tests.in_comfy import ROOT, has_comfy
+from tools.comfyui import link_pack
 
 
 def main(arguments: list[str]) -> int:
-    borders = arguments[1:] or list(BORDERS)
+    borders = arguments[1:] or [*BORDERS, *(["widgets"] if has_comfy() else [])]
     count = -(-int(arguments[0]) // len(borders)) if arguments else COUNT
     print(HEAD)
     reports: list[Report] = []
     for border in borders:
         with tempfile.TemporaryDirectory() as place:
-            folder = Path(place) / "inputs"
-            folder.mkdir()
-            reports.append(run_border(border, count, folder, lambda o: print(o.number, o.said, flush=True)))
+            run = _on_the_server if border == "widgets" else _in_a_process
+            reports.append(run(border, count, Path(place)))
         print(reports[-1].line(), flush=True)
     faults = [fault for report in reports for fault in report.faults]
     print(f"{sum(len(report.outcomes) for report in reports)} inputs, {len(faults)} faults")
     print(*faults, sep="\n")
     return 1 if faults else 0
+
+
+def _say(outcome: Outcome) -> None:
+    print(outcome.number, outcome.said, flush=True)
+
+
+def _in_a_process(border: str, count: int, place: Path) -> Report:
+    (place / "inputs").mkdir()
+    return run_border(border, count, place / "inputs", _say)
+
+
+def _on_the_server(border: str, count: int, place: Path) -> Report:
+    comfy = make_comfy(place / "comfy")
+    link_pack(ROOT, comfy.custom_nodes, ours=True)
+    with watched_server(comfy) as (server, escapes):
+        return run_widgets(server, escapes, count, _say)
 
 
 if __name__ == "__main__":

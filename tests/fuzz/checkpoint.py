@@ -26,7 +26,8 @@ class Subject:
         self.table: dict[str, Any] = json.loads(whole[8 : 8 + size])
         self.info: dict[str, Any] = json.loads(self.table["__metadata__"]["eadnet"])
         self.tensors, self.whole = whole[8 + size :], whole
-        self.attempt(self.path.write_bytes(whole) and self.path)  # what is imported late is imported now
+        self.path.write_bytes(whole)
+        self.attempt(self.path)  # what is imported late is imported now
 
     def make(self, random: Random) -> Path:
         kind = random.random()

@@ -112,7 +112,7 @@ class Subject:
             described, notes = parse_reply(what)
             return f"{described.to_json()} {sentence(described, 1, 10)} {described.caption} {' '.join(notes)}"
         if kind == "answer":
-            endpoint.post = lambda *request: Reply(*what)  # type: ignore[assignment]
+            endpoint.post = lambda *request: Reply(*what)
             return self.server.describe([np.zeros((8, 8, 3), np.uint8)]).report()
         if kind == "address":
             url = endpoint_url(what)
@@ -120,8 +120,9 @@ class Subject:
             url.encode("ascii")  # what a request line is sent as
             return url
         if kind == "mesh":
-            given = GivenLandmarks(what, (64, 64), 2)
-            return str([face.box.tolist() for _ in range(2) for face in given.detect(np.zeros(0))])
+            seen = GivenLandmarks(what, (64, 64), 2)
+            assert len(seen.meshes) == 2
+            return str([face.box.tolist() for _ in range(2) for face in seen.detect(np.zeros(0))])
         captioned = from_face_landmarks(what)
         return captioned.report()
 

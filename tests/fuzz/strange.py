@@ -111,10 +111,10 @@ def changed(tree: Any, random: Random, strange: Callable[[Random], Any] = value)
     """A copy of nested lists and mappings in which one to three things are replaced, left out or doubled."""
     tree = copy.deepcopy(tree)
     for _ in range(random.choice((1, 1, 1, 2, 3))):
-        place = random.choice(_places(tree) or [None])
-        if place is None:
+        places = _places(tree)
+        if not places:
             return strange(random)
-        parent, key = place
+        parent, key = random.choice(places)
         kind = random.random()
         if kind < 0.15:
             del parent[key]

@@ -82,6 +82,6 @@ class Subject:
         texts = [key.text for key in keys]
         with torch.no_grad():
             null, *tokens = same_length(list(self.encoder.encode(["", *texts])))
-        timeline_tokens(keys, weights, torch.stack(tokens), null)
+        assert timeline_tokens(keys, weights, tokens, null)[:5].mixed().isfinite().all()
         curve_picture(weights, frame_strength(keys, weights), texts, fps)
         return ""

@@ -424,7 +424,9 @@ def _sent(
         if not cancelled and (_worked(process) - worked > limit or now - begun > 6 * limit):
             cancelled = now
             client.interrupt()
-        event = json.loads(message) if isinstance(message, str) and message else {"type": ""}
+        event: dict[str, Any] = {"type": ""}
+        if isinstance(message, str) and message:
+            event = json.loads(message)
         if event["type"] in _ENDS and event["data"].get("prompt_id") == prompt:
             break
     growth = max(0, _memory(process) - before)
