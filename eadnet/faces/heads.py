@@ -23,7 +23,7 @@ from .framing import PORTRAIT_TEMPLATE
 # What scores above this is a head, wherever it is; and where one is expected: few windows can be wrong there.
 SURE, EXPECTED = 3.0, 1.5
 
-_WEIGHTS = Path(__file__).parents[1] / "assets" / "heads.safetensors"
+_WEIGHTS = Path(__file__).with_name("heads.safetensors")
 # In pixels: side of the square that shows a head as `mini` sees it, and of a cell.
 _SIDE, _CELL, _DIRECTIONS = 64, 4, 9
 # The window: brows to chin, ear to ear, of the square's 16 x 16 cells.
