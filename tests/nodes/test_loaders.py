@@ -28,6 +28,18 @@ def test_only_safetensors_are_offered(host: Any, model_folder: Path) -> None:
     assert not [name for name in host.checkpoint_names() if not name.endswith(".safetensors")]
 
 
+def test_files_that_find_faces_are_not_offered_as_models(host: Any, model_folder: Path) -> None:
+    (model_folder / "faces").mkdir(exist_ok=True)
+    landmarker = model_folder / "faces" / "face_landmarker.safetensors"
+    landmarker.write_bytes(b"")
+    (model_folder / "other").mkdir(exist_ok=True)
+    (model_folder / "other" / "mine.safetensors").write_bytes(b"")
+    names = [Path(name).name for name in host.checkpoint_names()]
+    landmarker.unlink()
+    assert landmarker.name not in names and "mine.safetensors" in names
+    (model_folder / "other" / "mine.safetensors").unlink()
+
+
 def test_every_part_of_the_file_comes_out(loaded: Any) -> None:
     assert loaded.model.info.resolution == 32
     assert loaded.model.info.mask_region == "face"
