@@ -1,7 +1,7 @@
 """The face landmarker against MediaPipe itself, and the mean face.
 
     python -m experiments landmarks compare TASK FOLDER --out docs/results/landmarks.md
-    python -m experiments landmarks mean TASK --out eadnet/assets/mean_face.safetensors
+    python -m experiments landmarks mean TASK --out eadnet/faces/mean_face.json
 
 ``compare`` needs the package mediapipe. Of each clip some frames are compared, of each folder below FOLDER
 one line is written. The control is MediaPipe against itself on the same picture moved by one pixel.
@@ -10,6 +10,7 @@ one line is written. The control is MediaPipe against itself on the same picture
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from scipy.optimize import linear_sum_assignment
 
 from eadnet.captions.dataset import SUFFIXES
@@ -204,7 +204,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.what == "mean":
         if options.out is None:
             raise InputError("No file for the mean face: set it with --out.")
-        save_file({"points": mean_of_drawn_heads(options.task).astype(np.float32)}, options.out)
+        rows = [[round(float(value), 4) for value in point] for point in mean_of_drawn_heads(options.task)]
+        options.out.write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n", encoding="utf-8")
         return
     if options.folder is None:
         raise InputError("No pictures to compare: give a folder of folders with stills and clips.")

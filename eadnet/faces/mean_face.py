@@ -5,11 +5,11 @@ For pictures in which no finder sees a face, and for meshes that came without de
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file
 
 from ..errors import CheckpointError, InputError
 from ..modules.face_mesh import POINTS
@@ -43,12 +43,10 @@ def mean_face() -> np.ndarray:
     It is the mean of what the landmarker sees in drawn, neutral heads of our own, made symmetric
     (`python -m experiments landmarks mean`). No recording of a person went into it.
     """
-    path = Path(__file__).parents[1] / "assets" / "mean_face.safetensors"
+    path = Path(__file__).with_name("mean_face.json")
     if not path.is_file():
-        raise CheckpointError(
-            "The bundled mean face is missing (mean_face.safetensors): reinstall the package."
-        )
-    return load_file(path)["points"].astype(np.float64)
+        raise CheckpointError("The bundled mean face is missing (mean_face.json): reinstall the package.")
+    return np.array(json.loads(path.read_text(encoding="utf-8")), np.float64)
 
 
 def mesh_at(points: Mapping[str, Sequence[float] | np.ndarray]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import math
 import queue
@@ -37,8 +38,8 @@ def in_thread(work: Callable[[], T], give_up: Callable[[], object] = lambda: Non
     thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
     try:
         thread.start()  # Ctrl-C may come while it waits for the thread to have begun
-        while thread.is_alive():
-            thread.join(_PATIENCE)
+        while not done.wait(_PATIENCE):
+            pass
     except BaseException:
         give_up()
         done.wait(None if thread.ident is not None else 1)
@@ -46,6 +47,18 @@ def in_thread(work: Callable[[], T], give_up: Callable[[], object] = lambda: Non
     if errors:
         raise errors[0]
     return results[0]
+
+
+def _wait_for(ended: threading.Event) -> None:
+    """Until a thread has ended, however often Ctrl-C is pressed: it is told to, and uses what is closed next.
+
+    An event, because Python 3.11 takes a thread for ended whose `join` was interrupted.
+    """
+    while not ended.is_set():
+        try:
+            ended.wait(_PATIENCE)
+        except KeyboardInterrupt:
+            continue
 
 
 class BackgroundWriter(Generic[T]):
@@ -69,6 +82,7 @@ class BackgroundWriter(Generic[T]):
         self._items: queue.Queue[tuple[T] | None] = queue.Queue(waiting)
         self._error: BaseException | None = None
         self._until = math.inf
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> BackgroundWriter[T]:
@@ -88,27 +102,40 @@ class BackgroundWriter(Generic[T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        if error is None:
-            self._items.put(None)
-            self._thread.join()
-            if self._error is not None:
-                raise self._error
+        if error is not None:
+            self._end()
             return
+        try:
+            self._items.put(None)
+            while not self._ended.wait(_PATIENCE):
+                self._check()
+        except BaseException:  # Ctrl-C: the thread uses what whoever comes next closes
+            self._end()
+            raise
+        if self._error is not None:
+            raise self._error
+
+    def _end(self) -> None:
+        """End the thread soon."""
         self._until = time.monotonic() + _GRACE
         try:
             self._items.put(None, timeout=_GRACE)
-            self._thread.join(_GRACE)
+            self._ended.wait(_GRACE)
         except queue.Full:
             pass
-        if self._thread.is_alive():
+        if not self._ended.is_set():
             self._give_up()
-            self._items.put(None)
-            self._thread.join()
+            with contextlib.suppress(queue.Full):
+                self._items.put(None, timeout=60)
+            _wait_for(self._ended)
 
     def _run(self) -> None:
-        while (held := self._items.get()) is not None:
-            if self._error is None and time.monotonic() < self._until:
-                try:
-                    self._work(held[0])
-                except BaseException as error:
-                    self._error = error
+        try:
+            while (held := self._items.get()) is not None:
+                if self._error is None and time.monotonic() < self._until:
+                    try:
+                        self._work(held[0])
+                    except BaseException as error:
+                        self._error = error
+        finally:
+            self._ended.set()

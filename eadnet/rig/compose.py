@@ -17,7 +17,7 @@ from .shading import Shading
 from .sheets import Sheets
 from .topology import CORNER, EYES, LOWER_INNER, LOWER_OUTER, UPPER_INNER
 from .units.ground import smooth
-from .warp import inverse, pixels, upsampled
+from .warp import inverse, pixels, stretch, upsampled
 
 MOVED = (0.004, 0.022)  # eye distances that a slit must open by before, and until, its hole is painted
 
@@ -69,6 +69,29 @@ class Stage:
     def placed(self, amounts: Tensor) -> Tensor:
         """The mesh under amplitudes [T, K] -> [T, 468, 2] pixels."""
         return self.points + torch.einsum("tk,knc->tnc", amounts, self.displaced)
+
+
+LEAST_STRETCH = 0.04  # of a cell's area that a sheet keeps where it is squeezed most
+_SHARES = (0.92, 0.84, 0.76, 0.68, 0.60, 0.50, 0.40)
+
+
+def unfolded(stage: Stage, amounts: Tensor) -> Tensor:
+    """Amplitudes [T, K], weaker in those frames in which a sheet would fold over itself.
+
+    A face can be asked for anything; where the determinant of the Jacobian would not stay positive, the whole
+    expression (not the head's pose) is held back to the first share that does.
+    """
+    result = amounts.clone()
+    for share in (*_SHARES, 0.0):
+        least = torch.full((len(result),), 1.0, device=result.device)
+        for field in (stage.sheets.upper, stage.sheets.lower):
+            moves = torch.einsum("tk,khwc->thwc", result, field)
+            least = torch.minimum(least, stretch(moves, stage.sheets.steps).flatten(1).amin(1))
+        bad = (least < LEAST_STRETCH)[:, None]
+        if not bool(bad.any()):
+            break
+        result = torch.where(bad, amounts * (stage.head + (1 - stage.head) * share), result)
+    return result
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from torch import Tensor
 from .expression import INDEX, RANGES
 from .units.mouth import DROP, FUNNEL_DOWN, FUNNEL_UP, LIP_LIFT, LOWER_DEPRESS, UPPER_RAISE
 
+PRESS = 1.12  # lips that meet are pressed together a little, so that none of the gap is left at their sides
 JAW_GAP = DROP + LIP_LIFT  # opening of the lips in eye distances with the jaw wide open
 
 # What pulls skin sideways, out of the side of a turned head that nobody sees.
@@ -126,5 +127,7 @@ def _mouth(v: dict[str, Tensor], rest: Rest) -> None:
     own = rest.gap * (1 - rest.closes)
     # In disgust the lower lip follows the upper one: little shows between them.
     follows = 0.55 * v["nose_wrinkle"].clamp(0, 1) * UPPER_RAISE * v["upper_lip_raise"] * apart
-    v["close"] = (1 - apart) * (gap + own) + follows + 0.55 * v["lip_bite"] * gap + rest.gap * rest.closes
+    v["close"] = (
+        PRESS * ((1 - apart) * (gap + own) + rest.gap * rest.closes) + follows + 0.55 * v["lip_bite"] * gap
+    )
     v["jaw_open"] = kept

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import InputError
 from .canonical import Canonical, canonical_face
 from .colours import colours
-from .compose import Stage, compose
+from .compose import Stage, compose, unfolded
 from .expression import INDEX, PARAMETERS
 from .eyes import eyeball, sclera_pixels
 from .glasses import wears_glasses
@@ -130,7 +130,7 @@ class Rig:
     def amplitudes(self, parameters: Tensor) -> Tensor:
         """Parameters [T, P] -> amplitudes of the units [T, K]."""
         rows = _rows(parameters).to(self.stage.points.device)
-        return mix(rows, self.rest, self.stage.names)
+        return unfolded(self.stage, mix(rows, self.rest, self.stage.names))
 
     @torch.no_grad()
     def landmarks(self, parameters: Tensor) -> Tensor:
@@ -160,7 +160,7 @@ class Rig:
     def _piece(self, rows: Tensor) -> Tensor:
         rows = rows.to(self.stage.points.device)
         values = {name: rows[:, INDEX[name]].clamp(-1, 1) for name in ("gaze_x", "gaze_y", "tongue_up")}
-        moved = compose(self.stage, mix(rows, self.rest, self.stage.names), values)
+        moved = compose(self.stage, self.amplitudes(rows), values)
         if self.picture.shape[2] == 1:
             moved = (moved * moved.new_tensor([0.30, 0.59, 0.11])[:, None, None]).sum(1, keepdim=True)
         moved = moved.add_(0.5).clamp_(0, 255.4).to(torch.uint8).permute(0, 2, 3, 1)

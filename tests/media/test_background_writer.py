@@ -118,3 +118,20 @@ def test_who_waits_to_give_can_be_cancelled() -> None:
     ):
         for item in range(9):
             write(item)
+
+
+def test_ctrl_c_while_the_rest_is_worked_on_waits_for_the_thread() -> None:
+    """What is closed next, the thread uses: a crash of the whole program."""
+    ended = threading.Event()
+    given_up = threading.Event()
+
+    def work(item: int) -> None:
+        if item == 1:
+            signal.raise_signal(signal.SIGINT)
+            given_up.wait(20)
+            ended.set()
+
+    with pytest.raises(KeyboardInterrupt), BackgroundWriter(work, 4, give_up=given_up.set) as write:
+        write(0)
+        write(1)
+    assert ended.is_set()

@@ -118,8 +118,8 @@ def mesh_of(marks: np.ndarray) -> Tensor:
     return torch.from_numpy(np.concatenate([mesh, scale * depth[:, None]], 1)).float()
 
 
-@lru_cache(maxsize=4)
-def drawn_head(seed: int = 3, size: int = 256) -> tuple[Tensor, Tensor]:
+@lru_cache(maxsize=8)
+def drawn_head(seed: int = 2, size: int = 256) -> tuple[Tensor, Tensor]:
     """A picture uint8 [size, size, 3] of a drawn person at rest and its mesh [478, 3]."""
     from eadnet.synthetic.expression import neutral
     from eadnet.synthetic.identity import sample_identity

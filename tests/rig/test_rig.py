@@ -97,7 +97,7 @@ def test_no_skin_folds_over_itself(seed: int) -> None:
     names = rig.stage.names
     parameters = anything(seed, 8)
     faces = torch.stack([emotion_parameters(name, 1.0) for name in EMOTIONS])
-    amounts = rig.amplitudes(torch.cat([parameters * 0.75, faces]))
+    amounts = rig.amplitudes(torch.cat([parameters, faces]))
     for field in (rig.stage.sheets.upper, rig.stage.sheets.lower):
         moves = torch.einsum("tk,khwc->thwc", amounts, field)
         assert float(stretch(moves, rig.stage.sheets.steps).min()) > 0, names
@@ -140,6 +140,16 @@ def test_a_blink_covers_the_eye_and_only_the_eye(rig: Rig) -> None:
     assert ys.min() > eyes[:, 1].min() - reach and ys.max() < eyes[:, 1].max() + reach
 
 
+@pytest.mark.parametrize(("seed", "worn"), [(2, False), (3, True), (4, False), (5, True)])
+def test_glasses_are_noticed_and_hold_their_shape(seed: int, worn: bool) -> None:
+    picture, mesh = drawn_head(seed)
+    rig = Rig.build(picture, mesh)
+    assert any("glasses" in note for note in rig.notes) == worn
+    rest, up = rig.landmarks(torch.cat([rows(outer_brow_up=0.0), rows(outer_brow_up=1.0)]))
+    brow, frame = (float((up - rest)[i].norm(dim=-1).mean()) for i in ([105, 334], [224, 444]))
+    assert (frame < 0.6 * brow) == worn
+
+
 def test_one_side_moves_alone(rig: Rig) -> None:
     rest, winked = rig.landmarks(torch.cat([rows(smile_l=0.0), rows(smile_l=1.0)]))
     moved = (winked - rest).norm(dim=1) / rig.face.scale
@@ -162,7 +172,7 @@ def test_a_face_turned_too_far_is_refused_in_one_sentence(degrees: float) -> Non
 def test_a_face_turned_somewhat_is_held_back_and_says_so() -> None:
     picture, mesh = drawn_head()
     front, side = Rig.build(picture, mesh), Rig.build(picture, turned(mesh, 27.0))
-    assert not front.notes and "turned" in side.notes[0]
+    assert not any("turned" in note for note in front.notes) and "turned" in side.notes[0]
     # Of its own size, since a turned face is narrower in the picture.
     smile = torch.stack([emotion_parameters("happy", share) for share in (0.0, 1.0)])
     spans = [
@@ -184,7 +194,7 @@ def test_an_open_mouth_in_the_picture_is_closed_at_rest() -> None:
     open_[list(LOWER_INNER[1:-1]), 1] += 0.2 * 62
     rig = Rig.build(picture, open_)
     assert any("mouth" in note for note in rig.notes)
-    assert float(rig.gap(rows(jaw_open=0.0))) < 0.02
+    assert float(rig.gap(rows(jaw_open=0.0))) < 0.04
     kept = Rig.build(picture, open_, calm=0.0)
     assert float(kept.gap(rows(jaw_open=0.0))) > 0.15
     assert torch.equal(kept.frames(rows(jaw_open=0.0))[0], picture)
