@@ -84,8 +84,8 @@ def sampling_widgets() -> list[Any]:
 
 
 def window_problem(window: Any, overlap: Any) -> str | None:
-    """Why frames cannot be denoised in such windows; None when they can, when one of the numbers comes by a
-    link and is not known yet, or is none: ComfyUI hands on what it was sent, and the node itself refuses that.
+    """Why frames cannot be denoised in such windows; None when they can, or when one of the numbers comes by
+    a link and is not known yet, or is none: ComfyUI hands on what it was sent, and the node refuses that.
     """
     if not isinstance(window, int) or not isinstance(overlap, int):
         return None
