@@ -176,7 +176,7 @@ class EADNetFaceTrack(Node):
     @classmethod
     def validate_inputs(cls, manual: str | None) -> bool | str:
         try:
-            if manual and manual.strip():
+            if isinstance(manual, str) and manual.strip():
                 parse_face(manual)
         except InputError as error:
             return str(error)

@@ -83,11 +83,11 @@ def sampling_widgets() -> list[Any]:
     ]
 
 
-def window_problem(window: int | None, overlap: int | None) -> str | None:
+def window_problem(window: Any, overlap: Any) -> str | None:
     """Why frames cannot be denoised in such windows; None when they can, or when one of the numbers comes by
-    a link and is not known yet.
+    a link and is not known yet, or is none: ComfyUI hands on what it was sent, and the node refuses that.
     """
-    if window is None or overlap is None:
+    if not isinstance(window, int) or not isinstance(overlap, int):
         return None
     if not 1 <= window <= MOST_FRAMES:
         return f"window (context_length) is {window} frames: use 1 to {MOST_FRAMES}."

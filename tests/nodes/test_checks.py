@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -180,3 +181,14 @@ def test_values_that_come_by_a_link_are_not_judged_before_they_are_known(nodes: 
     assert nodes.EADNetFaceTrack.validate_inputs(manual=None) is True
     assert nodes.EADNetCheckpointLoader.validate_inputs(checkpoint=None) is True
     assert nodes.EADNetLatentSyncLoader.validate_inputs(unet=None) is True
+
+
+@pytest.mark.parametrize("value", [None, "x", "\x1b", 7, 1.5, float("nan"), True, [], {}, [1, 2]])
+def test_a_nodes_own_check_judges_what_it_can_and_never_raises(nodes: Any, value: Any) -> None:
+    """ComfyUI neither converts nor limits the inputs that `validate_inputs` asks for."""
+    for node in vars(nodes).values():
+        asked = inspect.signature(node.validate_inputs).parameters
+        own = [name for name, part in asked.items() if part.kind is part.POSITIONAL_OR_KEYWORD]
+        for name in own:
+            said = node.validate_inputs(**{**dict.fromkeys(own, None), name: value})
+            assert said is True or (isinstance(said, str) and said), f"{node.__name__}.{name}"
