@@ -13,7 +13,7 @@ from .colours import luminance, sampled
 from .topology import NOSE_ROOT
 
 _HEIGHTS = (-0.22, 0.30, 80)  # eye distances from between the eyes
-_DARKER = 0.22  # than what is above and below, in shares of it
+_DARKER = 0.16  # than what is above and below, in shares of it
 _STEP = 0.20  # between neighbours
 _FROWNS = 0.5  # a furrow across the root of the nose looks the same
 

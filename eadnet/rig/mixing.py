@@ -18,6 +18,12 @@ from .units.mouth import DROP, FUNNEL_DOWN, FUNNEL_UP, LIP_LIFT, LOWER_DEPRESS, 
 PRESS = 1.12  # lips that meet are pressed together a little, so that none of the gap is left at their sides
 JAW_GAP = DROP + LIP_LIFT  # opening of the lips in eye distances with the jaw wide open
 
+RESPONSE = 0.45
+# What shows a feeling; what speaks follows its parameters as they are.
+_FELT = (
+    *("inner_brow", "outer_brow", "brow_lower", "upper_lid", "lid_tighten", "cheek_raise", "nose_wrinkle"),
+    *("smile", "dimple", "frown", "upper_lip_raise", "lip_stretch", "lip_press", "chin_raise"),
+)
 # What pulls skin sideways, out of the side of a turned head that nobody sees.
 _WIDE = (
     "smile",
@@ -56,6 +62,10 @@ def mix(parameters: Tensor, rest: Rest, names: tuple[str, ...]) -> Tensor:
     v = {name: rows[:, column] for name, column in INDEX.items()}
     for name, amount in rest.taken.items():
         v[name] = v[name] - amount * (1 - v[name].clamp(0, 1))
+    for name in v:
+        if name.startswith(_FELT):
+            # Steep where an expression begins, level where it would become a grimace; 0 and 1 stay.
+            v[name] = v[name] * (1 + RESPONSE * (1 - v[name].clamp(0, 1)))
     if rest.held:
         for name in v:
             if name.startswith(_WIDE):
