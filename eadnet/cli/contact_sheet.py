@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .command import Command
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_CELL = 512  # pixels, the longer side of a frame on the sheet
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +27,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def write_sheet(video: Path, out: Path, count: int = 16, columns: int = 8) -> None:
-    """``count`` frames spread over a video, which is never whole in memory, as one PNG."""
+    """``count`` frames spread over a video, which is never whole in memory, as one PNG; large frames are shown smaller."""
     import numpy as np
 
     from ..media.images import contact_sheet, write_png
@@ -29,8 +35,18 @@ def write_sheet(video: Path, out: Path, count: int = 16, columns: int = 8) -> No
 
     with VideoReader(video) as reader:
         moments = np.linspace(0, reader.count - 1, max(1, min(count, reader.count))).round().astype(int)
-        frames = np.stack([reader.picture(int(moment)) for moment in moments])
+        frames = np.stack([_small(reader.picture(int(moment))) for moment in moments])
     write_png(out, contact_sheet(frames, count, columns))
+
+
+def _small(frame: np.ndarray) -> np.ndarray:
+    """A frame [H, W, 3] at a size at which sixteen of them are looked at together."""
+    import numpy as np
+    from PIL import Image
+
+    picture = Image.fromarray(frame)
+    picture.thumbnail((_CELL, _CELL), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
 
 
 COMMAND = Command("contact-sheet", "frames of a video on one picture", arguments, run)
