@@ -22,7 +22,7 @@ RESPONSE = 0.45
 # What shows a feeling; what speaks follows its parameters as they are.
 _FELT = (
     *("inner_brow", "outer_brow", "brow_lower", "upper_lid", "lid_tighten", "cheek_raise", "nose_wrinkle"),
-    *("smile", "dimple", "frown", "upper_lip_raise", "lip_stretch", "lip_press", "chin_raise"),
+    *("smile", "dimple", "upper_lip_raise", "lip_stretch", "lip_press", "chin_raise"),
 )
 # What pulls skin sideways, out of the side of a turned head that nobody sees.
 _WIDE = (

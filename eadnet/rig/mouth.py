@@ -237,7 +237,7 @@ def look_inside(
     under = torch.exp(-below / (0.035 * scale))
     near = torch.exp(-over / (0.03 * scale))
     narrow = (height / (0.10 * scale)).clamp(max=1)
-    shade = (1 - 0.50 * under) * (1 - 0.22 * near) * (0.62 + 0.38 * narrow)
+    shade = (1 - 0.50 * under) * (1 - 0.22 * near) * (0.74 + 0.26 * narrow)
     shade = torch.lerp(shade[:, None], torch.ones_like(shade[:, None]), fresh)
     return picture * shade
 

@@ -178,7 +178,7 @@ def _paint(
     gap = 1 - 0.36 * torch.exp(-((((1 - u.abs()) * width / 2) / 0.0055) ** 2)) * (
         0.55 + 0.45 * (1 - v.clamp(0, 1))
     )
-    lum = (0.62 + 0.44 * lambert) * fall * gap * (1 + per_tooth(varied(0.025)))
+    lum = (0.70 + 0.42 * lambert) * fall * gap * (1 + per_tooth(varied(0.025)))
     tip = torch.exp(-((v / 0.16) ** 2))  # thin enamel: bluish, a little translucent
     root = (v - 0.45).clamp(0, 1)  # warmer towards the gum
     colour = colours.tooth[:, None, None] * lum

@@ -10,7 +10,7 @@ from .ground import Ground
 RAISE = 0.175
 LOWER = 0.30
 # Of the space between lid and brow, what a lowered brow may take. More would fold the lid over itself.
-MOST_OF_SPACE = 0.86
+MOST_OF_SPACE = 0.92
 
 
 def brows(ground: Ground) -> dict[str, Tensor]:
@@ -26,7 +26,7 @@ def brows(ground: Ground) -> dict[str, Tensor]:
         found[f"inner_brow_up_{side}"] = ground.move(near_inner * hold, -0.010 * sign, -rise)
         found[f"outer_brow_up_{side}"] = ground.move(near_outer * hold, 0.0, -rise)
         drop = min(LOWER, MOST_OF_SPACE * ground.lid_gap(side))
-        down = ground.brow_hold(side, lid=0.20, crease=0.56) * half
+        down = ground.brow_hold(side, lid=0.28, crease=0.62, even=True) * half
         found[f"brow_lower_{side}"] = ground.move(
             ground.hill(inner, 0.34, 0.36, 0.26) * down, -0.095 * sign, drop
         ) + ground.move(ground.hill(outer, 0.32, 0.30, 0.22) * down, -0.025 * sign, 0.50 * drop)

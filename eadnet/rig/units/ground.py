@@ -172,7 +172,7 @@ class Ground:
         """The share of the space between lid and brow that shows skin: what can be pulled out smooth."""
         return 1 - min(1.0, self.hair.get(side, 0.0) / self.lid_gap(side))
 
-    def brow_hold(self, side: str, lid: float, crease: float) -> Tensor:
+    def brow_hold(self, side: str, lid: float, crease: float, even: bool = False) -> Tensor:
         """How far a point goes with its brow, by where it lies between lid and brow: [N].
 
         1 from a little below the brow upwards, so that its hair moves in one piece; `crease` at the crease
@@ -190,7 +190,7 @@ class Ground:
         hair = torch.minimum(hair + 0.5 * self.hair.get(side, 0.0), fold - 0.02)
         up = ((fold - self.y) / (fold - hair)).clamp(0, 1)  # 0 at the crease, 1 at the brow
         low = ((margin - self.y) / (margin - fold)).clamp(0, 1)
-        upper = crease + (1 - crease) * smooth(0.0, 0.85, up)
+        upper = crease + (1 - crease) * (up if even else smooth(0.0, 0.85, up))
         return torch.where(self.y < fold, upper, lid + (crease - lid) * low)
 
 

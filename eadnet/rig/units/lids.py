@@ -8,7 +8,7 @@ from torch import Tensor
 from ..topology import EYES, SIDES
 from .ground import Ground
 
-WIDEN = 0.088
+WIDEN = 0.096
 
 
 def lids(ground: Ground) -> dict[str, Tensor]:

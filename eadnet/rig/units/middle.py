@@ -33,8 +33,8 @@ def middle(ground: Ground) -> dict[str, Tensor]:
     wrinkle = ground.move(wings, 0.018 * sign, -0.130, -0.02)
     for side in SIDES:
         brow = ground.hill(ground.brow_inner(side), 0.20, 0.25, 0.22)
-        hold = ground.brow_hold(side, lid=0.08, crease=0.35)
-        drop = min(0.07, 0.20 * ground.lid_gap(side))
+        hold = ground.brow_hold(side, lid=0.28, crease=0.62, even=True)
+        drop = min(0.10, 0.30 * ground.lid_gap(side))
         wrinkle = wrinkle + ground.move(brow * hold, -0.02 * SIGN[side], drop)
     lip = ground.hill(ground.at(0), 0.34, 0.24, 0.13) * ~ground.lower_lip
     found["nose_wrinkle"] = wrinkle + ground.move(lip, 0.0, -0.070)
