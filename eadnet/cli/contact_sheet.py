@@ -27,7 +27,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def write_sheet(video: Path, out: Path, count: int = 16, columns: int = 8) -> None:
-    """``count`` frames spread over a video, which is never whole in memory, as one PNG; large frames are shown smaller."""
+    """``count`` frames spread over a video as one PNG; large ones are shown smaller, and the video is never
+    whole in memory.
+    """
     import numpy as np
 
     from ..media.images import contact_sheet, write_png
