@@ -5,14 +5,15 @@ itself.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from eadnet.driving.speech import track_from_speech
 from eadnet.media.audio import load_audio, to_mono_16k
-from eadnet.pipeline import generate
+from eadnet.pipeline import generate, rig_portrait
 from eadnet.rendering import Model, load_model
 from experiments.paths import ASSETS, ROOT
 
@@ -42,14 +43,31 @@ def _waveform(width: int, height: int) -> Image.Image:
     return picture
 
 
-def spoken(model: Model, sentence: str, columns: int = COLUMNS) -> list[Image.Image]:
-    """Moments spread over the bundled portrait saying the bundled recording."""
-    clip = generate(ASSETS / "speech.wav", sentence, portrait=ASSETS / "portrait.png", model=model)
-    moments = np.linspace(8, len(clip.frames) - 8, columns).round().astype(int)
-    return [Image.fromarray(clip.frames[i]).resize((CELL, CELL), Image.Resampling.LANCZOS) for i in moments]
+Spoken = Callable[[str], np.ndarray]
+"""A sentence to the frames [T, H, W, 3] of the bundled portrait saying the bundled recording."""
 
 
-def hero(model: Model, sentences: tuple[str, ...] = SENTENCES) -> Image.Image:
+def drawn_by(model: Model) -> Spoken:
+    """The model draws the face."""
+    return lambda sentence: (
+        generate(ASSETS / "speech.wav", sentence, portrait=ASSETS / "portrait.png", model=model).frames
+    )
+
+
+def moved_by(model: Model) -> Spoken:
+    """The portrait's own pixels are moved, as the model performs."""
+    rig = rig_portrait(ASSETS / "portrait.png")
+    speech = to_mono_16k(*load_audio(ASSETS / "speech.wav"))
+    return lambda sentence: rig.frames(track_from_speech(speech, sentence, model=model))[..., :3].numpy()
+
+
+def moments(frames: np.ndarray, columns: int = COLUMNS) -> list[Image.Image]:
+    """Moments spread over a clip."""
+    chosen = np.linspace(8, len(frames) - 8, columns).round().astype(int)
+    return [Image.fromarray(frames[i]).resize((CELL, CELL), Image.Resampling.LANCZOS) for i in chosen]
+
+
+def hero(spoken: Spoken, sentences: tuple[str, ...] = SENTENCES) -> Image.Image:
     """Portrait and recording on the left; one row of moments for each sentence on the right."""
     left = MARGIN + PORTRAIT + 70
     row = CELL + LABEL + GAP
@@ -67,18 +85,19 @@ def hero(model: Model, sentences: tuple[str, ...] = SENTENCES) -> Image.Image:
     for index, sentence in enumerate(sentences):
         y = MARGIN + (height - len(sentences) * row) // 2 + index * row
         draw.text((left, y), f"\u201c{sentence}\u201d", fill=INK, font=_font(17))
-        for column, cell in enumerate(spoken(model, sentence)):
+        for column, cell in enumerate(moments(spoken(sentence))):
             picture.paste(cell, (left + column * (CELL + GAP), y + LABEL))
     return picture
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write `hero.png` into --images and `talking_portrait.jpg` into --workflows."""
+    """Write `hero.png` into --images, and pictures of two workflows into --workflows."""
     parser = argparse.ArgumentParser(prog="python -m experiments pictures", description=__doc__)
     parser.add_argument("--checkpoint", default="mini", help="a file, or mini for the bundled one")
     parser.add_argument("--images", type=Path, default=ROOT / "docs" / "images", metavar="DIR")
     parser.add_argument("--workflows", type=Path, default=ROOT / "workflows", metavar="DIR")
     options = parser.parse_args(argv)
     model = load_model(options.checkpoint)
-    hero(model).save(options.images / "hero.png", optimize=True)
-    hero(model, SENTENCES[:2]).save(options.workflows / "talking_portrait.jpg", quality=88)
+    hero(moved_by(model)).save(options.images / "hero.png", optimize=True)
+    for name, spoken in (("photo_with_emotion", moved_by(model)), ("talking_portrait", drawn_by(model))):
+        hero(spoken, SENTENCES[:2]).save(options.workflows / f"{name}.jpg", quality=88)
