@@ -71,7 +71,7 @@ class Stage:
         return self.points + torch.einsum("tk,knc->tnc", amounts, self.displaced)
 
 
-LEAST_STRETCH = 0.04  # of a cell's area that a sheet keeps where it is squeezed most
+LEAST_STRETCH = 0.02  # of a cell's area that a sheet keeps where it is squeezed most
 _SHARES = (0.96, 0.92, 0.84, 0.76, 0.68, 0.60, 0.50, 0.40)
 
 
