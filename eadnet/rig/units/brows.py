@@ -28,6 +28,6 @@ def brows(ground: Ground) -> dict[str, Tensor]:
         drop = min(LOWER, MOST_OF_SPACE * ground.lid_gap(side))
         down = ground.brow_hold(side, lid=0.28, crease=0.62, even=True) * half
         found[f"brow_lower_{side}"] = ground.move(
-            ground.hill(inner, 0.34, 0.36, 0.26) * down, -0.095 * sign, drop
+            ground.hill(inner, 0.34, 0.36, 0.36) * down, -0.095 * sign, drop
         ) + ground.move(ground.hill(outer, 0.32, 0.30, 0.22) * down, -0.025 * sign, 0.50 * drop)
     return found
