@@ -26,10 +26,11 @@ from eadnet.rig.emotions import DEFAULT_INTENSITY
 from experiments.paths import RESULTS
 from experiments.rig.motion import lips, speed
 from experiments.rig.readings import contact_sheets, read_emotions
+from experiments.rig.speaking import read_speaking
 from experiments.rig.stills import stills
 
 PAGE = RESULTS / "rig.md"
-PARTS = ("emotions", "lips", "speed")
+PARTS = ("emotions", "speaking", "lips", "speed")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -56,13 +57,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     landmarker = FaceLandmarker(tasks[0], blendshapes=True)
     faces = list(stills(Path(options.media), landmarker))
     lines: list[str] = []
+    reader = FaceExpressions(FaceApiNetwork.load(models / "face-api" / "face_expression_model.bin"))
+    some = faces[:: max(1, len(faces) // 10)][:10]
     if "emotions" in options.parts:
-        network = FaceApiNetwork.load(models / "face-api" / "face_expression_model.bin")
-        reader = FaceExpressions(network)
         for intensity in (1.0, DEFAULT_INTENSITY):
             lines += [*read_emotions(faces, reader, landmarker, intensity), ""]
+    if "speaking" in options.parts:
+        lines += [*read_speaking(some, reader, landmarker), ""]
     if "lips" in options.parts:
-        lines += [*lips(faces[:: max(1, len(faces) // 10)][:10], landmarker), ""]
+        lines += [*lips(some, landmarker), ""]
     if "speed" in options.parts:
         lines += [*speed(faces[0]), ""]
     if options.sheets:
