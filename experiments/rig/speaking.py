@@ -56,7 +56,7 @@ def read_speaking(
                 crops.append(face_crop(frame, points))
             read[name].append(EXPRESSIONS[int(reader(torch.stack(crops)).mean(0).argmax())])
     lines = [
-        f"| sentence, strength {strength:g} | clips read as its emotion | neutral talking read so | read as |",
+        f"| sentence, strength {strength:g} | read as its emotion | neutral talking read so | read as |",
         "|---|---:|---:|---|",
     ]
     hits = {name: float(np.mean([seen == name for seen in read[name]])) for name in SENTENCES}
