@@ -45,9 +45,7 @@ def find_portrait_face(
     if landmarker is None:
         raise InputError(_MISSING.format(folder=folders[0] if folders else "models/eadnet/faces"))
     found = FaceLandmarker(landmarker, MOST_FACES, blendshapes=True).detect(picture)
-    if (
-        not found
-    ):  # small in a wide or tall picture; what only a search finds must be sure: doodles are seen, too
+    if not found:  # small in a wide or tall picture; the search sees doodles, too, but is not sure of them
         found = FaceLandmarker(landmarker, MOST_FACES, _SURE, blendshapes=True, search=True).detect(picture)
     if not found:
         raise InputError(
