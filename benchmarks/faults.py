@@ -5,8 +5,9 @@
 
 A case is "right" when in the end the video has the bytes of an undisturbed render, "lost" when finished
 groups of frames were rendered again, "wrong" when it has other bytes or success was said without a video,
-and "left over" when files beside the videos remain. Of a case that is cancelled on a server, the seconds
-until the prompt ended count, too. The library's cases run in forks of this process, the others on servers.
+and "left over" when files beside the videos remain. Of a case that is cancelled, the seconds until the render
+or the prompt ended count, too; one that had ended before Cancel came is no case. The library's cases run in
+forks of this process, the others on servers.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import resource
 import shutil
 import signal
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -32,7 +34,17 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from benchmarks._servers import Bench, graph, render, servers
+from benchmarks._servers import (
+    LONG_NODES,
+    Bench,
+    add_large,
+    graph,
+    long_node,
+    render,
+    render_large,
+    rig,
+    servers,
+)
 from eadnet.errors import InputError
 from eadnet.media import resumable_video
 from eadnet.media.resumable_video import GROUP, count_groups
@@ -72,10 +84,12 @@ class Trap:
     def __init__(self, phase: str = "", at: int = 0, act: Callable[[], None] = lambda: None) -> None:
         self.phase, self.at, self.act = phase, at, act
         self.calls: Counter[str] = Counter()
+        self.sprung: float | None = None  # when it happened
 
     def __call__(self, phase: str) -> None:
         self.calls[phase] += 1
         if phase == self.phase and self.calls[phase] == self.at:
+            self.sprung = time.monotonic()  # which is one clock for all processes
             self.act()
 
     def before(self, phase: str, run: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -119,20 +133,25 @@ class Library:
             said = self.wait(self.start(out, seed))
             self.wholes[seed], self.calls = out.read_bytes(), Counter(said["calls"])
 
-    def start(self, out: Path, seed: int = 1, trap: Trap | None = None) -> int:
-        """A render in a process of its own; its id."""
+    def start(self, out: Path, seed: int = 1, trap: Trap | None = None, user: int | None = None) -> int:
+        """A render in a process of its own, as this ``user`` where one is given; its id."""
         child = os.fork()
         if child:
             return child
-        code, said = SUCCESS, {}
+        code, said, trap = SUCCESS, {}, trap or Trap()
         try:
-            said = self._render(out, seed, trap or Trap())
+            if user is not None:
+                os.seteuid(user)
+            said = self._render(out, seed, trap)
         except InputError as error:
             code, said = REFUSED, {"error": str(error)}
         except BaseException as error:
             code, said = CANCELLED, {"error": repr(error)}
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+            if user is not None:
+                os.seteuid(os.getuid())
+            said["sprung"] = trap.sprung
             (self.folder / f"{os.getpid()}.json").write_text(json.dumps(said))
             os._exit(code)
 
@@ -166,14 +185,17 @@ class Library:
         return {"continued": made.continued, "calls": trap.calls}
 
     def wait(self, child: int) -> dict[str, Any]:
-        """What a render says at its end; nothing where it was killed."""
+        """What a render says at its end, and in how many seconds that came after the trap; nothing but its
+        code where it was killed.
+        """
         _, status = os.waitpid(child, 0)
+        ended = time.monotonic()
         path = self.folder / f"{child}.json"
         said: dict[str, Any] = {"code": os.waitstatus_to_exitcode(status)}
         if path.exists():
             said |= json.loads(path.read_text())
             path.unlink()
-        return said
+        return {**said, "took": 0.0 if said.get("sprung") is None else ended - said["sprung"]}
 
     def judge(self, tally: Tally, place: Path, films: dict[Path, int], lost: bool = False) -> None:
         """Count one case: the videos (by seed) that ought to be there, and nothing beside them."""
@@ -198,6 +220,8 @@ def broken_off(library: Library, fault: str, runs: int, rng: random.Random) -> I
                 if said["code"] == SUCCESS:  # the fault came to nothing
                     library.judge(tally, place, {first: 1})
                     continue
+                if fault == "cancel":
+                    tally.slowest = max(tally.slowest, said["took"])
                 then = library.wait(library.start(again))
                 films = {again: 1, **({first: 1} if first.exists() else {})}
                 library.judge(tally, place, films, lost=then.get("continued", 0) < had * GROUP)
@@ -225,6 +249,7 @@ ACTS: dict[str, Callable[[], None]] = {
 @contextmanager
 def place_in(folder: Path) -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(dir=folder))
+    place.chmod(0o755)
     try:
         yield place
     finally:
@@ -275,19 +300,49 @@ def removed_folder(library: Library, runs: int, rng: random.Random) -> Tally:
     return tally
 
 
+NOBODY = 65534  # a user without rights; root may write everywhere
+
+
 def read_only(library: Library) -> Tally:
-    """A folder that cannot be written: refused before anything is sampled; root may write everywhere."""
+    """A place that cannot be written is refused before anything is sampled, and nothing is left there."""
     tally = Tally("read-only folder")
-    with place_in(library.folder) as place:
-        (place / "no folder").write_bytes(b"")
-        said = library.wait(library.start(place / "no folder" / "a.mp4", trap=Trap("sample", 1, _cancel)))
-        tally.counts["cases"] += 1
-        tally.counts["right" if said["code"] == REFUSED else "wrong"] += 1
+    places: list[tuple[str, int | None]] = [("no folder/a.mp4", None)]
+    if os.getuid() == 0:
+        places += [("locked/a.mp4", NOBODY), ("locked/out/a.mp4", NOBODY)]
+    for name, user in places:
+        with place_in(library.folder) as place:
+            (place / "no folder").write_bytes(b"")
+            (place / "locked").mkdir(mode=0o555)
+            before = set(place.rglob("*"))
+            said = library.wait(library.start(place / name, trap=Trap("sample", 1, _cancel), user=user))
+            tally.counts["cases"] += 1
+            tally.counts["right" if said["code"] == REFUSED else "wrong"] += 1
+            tally.counts["left over"] += set(place.rglob("*")) != before
+    return tally
+
+
+def locked_meanwhile(library: Library, runs: int, rng: random.Random) -> Tally:
+    """The folder cannot be written any more while a video is made in it; later it can again."""
+    tally = Tally("folder read-only meanwhile")
+    for _ in range(runs):
+        with place_in(library.folder) as place:
+            out = place / "out" / "a.mp4"
+            out.parent.mkdir()
+            os.chown(out.parent, NOBODY, -1)
+            phase = rng.choice(PHASES)
+            lock = Trap(phase, rng.randint(1, library.calls[phase]), partial(out.parent.chmod, 0o555))
+            said = library.wait(library.start(out, 1, lock, user=NOBODY))
+            had = max(map(count_groups, (out.parent / FOLDER).glob("*.mp4")), default=0)
+            out.parent.chmod(0o755)
+            then = library.wait(library.start(out, 1, user=NOBODY))
+            lost = said["code"] != REFUSED or then.get("continued", 0) < had * GROUP
+            library.judge(tally, out.parent, {out: 1}, lost=lost)
     return tally
 
 
 def library_cases(runs: int, rng: random.Random) -> Iterator[Tally]:
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # for another user, see `read_only`
         library = Library(Path(folder))
         library.prepare()
         for fault in ACTS:
@@ -296,6 +351,8 @@ def library_cases(runs: int, rng: random.Random) -> Iterator[Tally]:
         yield in_between(library, runs, rng)
         yield removed_folder(library, runs, rng)
         yield read_only(library)
+        if os.getuid() == 0:
+            yield locked_meanwhile(library, runs, rng)
 
 
 class Press:
@@ -308,8 +365,11 @@ class Press:
     def __call__(self, event: Event) -> None:
         if not self.pressed and self.when(event):
             time.sleep(self.delay)
-            self.pressed = time.monotonic()
-            self.bench.client.interrupt()
+            self.press()
+
+    def press(self) -> None:
+        self.pressed = time.monotonic()
+        self.bench.client.interrupt()
 
     def run(self, workflow: dict) -> float | None:
         """Seconds from Cancel to the end of the prompt; None where it was finished before."""
@@ -320,6 +380,30 @@ class Press:
                 raise
             return time.monotonic() - self.pressed
         return None
+
+
+class PressAtFile(Press):
+    """Presses Cancel a while after a file of that name has appeared in the output folder."""
+
+    def __init__(self, bench: Bench, name: str, delay: float) -> None:
+        super().__init__(bench, lambda event: False, delay)
+        self._name, self._ended = name, threading.Event()
+
+    def run(self, workflow: dict) -> float | None:
+        watch = threading.Thread(target=self._watch)
+        watch.start()
+        try:
+            return super().run(workflow)
+        finally:
+            self._ended.set()
+            watch.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.002):
+            if next(self.bench.output.glob(f"*/{self._name}"), None) is not None:
+                self._ended.wait(self.delay)
+                self.press()
+                return
 
 
 def film(bench: Bench, workflow: dict) -> Path:
@@ -356,15 +440,48 @@ def cancelled_node(bench: Bench, runs: int, rng: random.Random) -> Iterator[Tall
     yield tally
 
 
+def cancelled_large(bench: Bench, runs: int, rng: random.Random) -> Iterator[Tally]:
+    """Cancel while large frames are put together and encoded, and while the file is finished."""
+    whole = film(bench, render_large(7, "large/whole")).read_bytes()
+    tally = Tally("server: cancel Render Video of 1920 x 1080")
+    for _ in range(runs):
+        workflow = render_large(7, "large/%second%")
+        took = PressAtFile(bench, "*.partial.mp4", rng.uniform(0, 4)).run(workflow)
+        tally.slowest = max(tally.slowest, took or 0.0)
+        judged(tally, bench, film(bench, workflow), whole)
+    yield tally
+    whole = film(bench, render(40.0, 8, "finish/whole")).read_bytes()
+    tally = Tally("server: cancel while the file is finished")
+    for _ in range(runs):
+        workflow = render(40.0, 8, "finish/%second%")
+        took = PressAtFile(bench, "*.whole.mp4", 0).run(workflow)
+        if took is not None:
+            tally.slowest = max(tally.slowest, took)
+            judged(tally, bench, film(bench, workflow), whole)
+    yield tally
+
+
 def cancelled_phases(bench: Bench, runs: int, rng: random.Random) -> Iterator[Tally]:
-    """Cancel while each node of the graph works."""
-    for kind in ("EADNetAudioEncode", "EADNetPrepare", "EADNetSampler", "EADNetTFRMSmoother", "VAEDecode"):
+    """Cancel while each node of the graph works, and each other one that works long."""
+
+    def single(kind: str, run: int) -> dict:
+        workflow = graph(40.0, rng.randint(0, 10**6), text=f"happy {run} {kind}")
+        for node in workflow.values():
+            if node["class_type"] == kind == "EADNetAudioEncode":
+                node["inputs"]["fps"] = 25.0 + rng.random()
+        return workflow
+
+    makers: dict[str, Callable[[str, int], dict]] = dict.fromkeys(
+        ("EADNetAudioEncode", "EADNetPrepare", "EADNetSampler", "EADNetTFRMSmoother", "VAEDecode"), single
+    )
+    makers |= dict.fromkeys(LONG_NODES, lambda kind, _: long_node(kind, rng))
+    makers["EADNetExpressionFromSpeech"] = lambda *_: rig(40.0, rng.randint(0, 10**6), 25.0)
+    makers["EADNetRenderRig"] = lambda *_: rig(4.0, 7, 100 + rng.random())
+    for kind, make in makers.items():
         tally = Tally(f"server: cancel {kind}")
         for run in range(runs):
-            workflow = graph(40.0, rng.randint(0, 10**6), text=f"happy {run} {kind}")
+            workflow = make(kind, run)
             ids = {key for key, node in workflow.items() if node["class_type"] == kind}
-            if kind == "EADNetAudioEncode":
-                workflow[next(iter(ids))]["inputs"]["fps"] = 25.0 + rng.random()
             press = Press(
                 bench,
                 lambda event, ids=ids: event[0] == "executing" and event[1].get("node") in ids,
@@ -438,7 +555,9 @@ def server_cases(runs: int, rng: random.Random) -> Iterator[Tally]:
         with servers(Path(folder), 2) as (one, two):
             yield gone(one)
             yield from cancelled_node(one, runs, rng)
+            add_large(one)
             yield from cancelled_phases(one, runs, rng)
+            yield from cancelled_large(one, runs, rng)
             yield queued_together([one], "server: two prompts, two seeds", (11, 12))
             yield queued_together([one, two], "two servers, the same video", (13, 13))
             yield queued_together([one, two], "two servers, two seeds", (14, 15))

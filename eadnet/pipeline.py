@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from .driving.idle import Idle
-from .driving.portrait import find_portrait_face
+from .driving.portrait import Order, find_portrait_face
 from .driving.speech import track_from_speech
 from .driving.to_file import render_rig_to_file
 from .errors import InputError
+from .faces.by_hand import face_by_hand
 from .faces.choice import Choice
 from .faces.face import FaceDetector
 from .media.images import read_image
@@ -36,6 +37,7 @@ from .rendering import (
     render_to_file,
     speech_of,
 )
+from .rendering.film import file_place
 from .rig.rig import Rig
 
 __all__ = ["RenderedClip", "animate_file", "generate", "generate_file", "load_model", "rig_portrait"]
@@ -137,6 +139,8 @@ def rig_portrait(
     landmarker: str | os.PathLike[str] | None = None,
     *,
     index: int = 0,
+    order: Order = "largest",
+    by_hand: str | None = None,
     calm: float | None = None,
     device: torch.device | str | None = None,
 ) -> Rig:
@@ -145,14 +149,19 @@ def rig_portrait(
     Args:
         landmarker: the face landmarker's file, which finds the face (`eadnet fetch faces`); the bundled
             portrait needs none.
-        index: which of several faces; 0 is the largest.
+        index: which of several faces in this order; 0 is the largest, or the one on the left.
+        by_hand: where the face is, for a picture in which none is found: see `face_by_hand`.
         calm: how far the portrait's own expression is taken back (see `Rig.build`).
 
     Raises InputError, one sentence, where no face is found or it cannot be moved.
     """
     picture = (read_image(portrait) * 255).round().to(torch.uint8)
     colour = picture[..., :3] if picture.shape[-1] >= 3 else picture[..., :1].expand(-1, -1, 3)
-    face = find_portrait_face(colour.numpy(), None if landmarker is None else Path(landmarker), index=index)
+    if by_hand is not None:
+        face = face_by_hand(by_hand)
+    else:
+        finder = None if landmarker is None else Path(landmarker)
+        face = find_portrait_face(colour.numpy(), finder, index=index, order=order)
     points = torch.from_numpy(face.points)
     return Rig.build(picture, points, shapes=face.blendshapes, calm=calm, device=device)
 
@@ -177,6 +186,7 @@ def animate_file(
     """
     if not 0 <= strength <= 2:
         raise InputError(f"The strength of the emotion is {strength:g}: use 0 (none) to 2.")
+    file_place(out)  # before an hour of speech is listened to
     how, model, sound = RenderSettings(**settings), model or load_model(), SoundFile(audio)
     with speech_of(sound) as speech:
         track = track_from_speech(

@@ -11,10 +11,12 @@ from torch import Tensor
 from ..eadnet.faces.crops import centre_square, check_pictures, without_alpha
 from ..eadnet.media.audio import moved, to_mono_16k
 from ..eadnet.media.clips import Frames
+from ..eadnet.media.watched import WatchedFrames
 from ..eadnet.metrics.clip_scores import clip_picture, clip_scores
 from ..eadnet.metrics.face_crops import face_crops, syncnet_track
 from ..eadnet.metrics.sync import FPS, measure_sync
 from ..eadnet.metrics.sync_picture import sync_picture
+from . import host
 from .checks import checked
 from .node import Node
 from .sockets import audio_of, image_of
@@ -119,7 +121,9 @@ class EADNetSyncScore(Node):
         frames: Frames = centre_square(clip)
         if track is not None:
             frames = face_crops(clip, syncnet_track(track.track, network.name))
-        measured = measure_sync(network, frames, sound.to(next(network.parameters()).device), fps)
+        frames = WatchedFrames(frames, host.check_cancelled)
+        with host.cancellable(network):
+            measured = measure_sync(network, frames, sound.to(next(network.parameters()).device), fps)
         sure = measured.score.confidence > min_confidence if min_confidence else measured.sure
         shift = measured.score.offset / FPS if sure else 0.0
         report = "\n".join([measured.text(), *recording.notes])
@@ -176,7 +180,8 @@ class EADNetVideoMetrics(Node):
     @classmethod
     @checked
     def execute(cls, generated: Tensor, reference: Tensor, fps: float, theme: str) -> io.NodeOutput:
-        scores = clip_scores(_clip(generated, "generated"), _clip(reference, "reference"))
+        clips = (_clip(generated, "generated"), _clip(reference, "reference"))
+        scores = clip_scores(*(WatchedFrames(clip, host.check_cancelled) for clip in clips))
         return io.NodeOutput(
             scores.report(),
             torch.from_numpy(clip_picture(scores, fps, theme))[None],

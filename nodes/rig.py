@@ -215,15 +215,17 @@ class EADNetExpressionFromSpeech(Node):
             identity=(),
         )
         watcher = Watcher(info, cls.hidden.unique_id)
-        track = read_performance(
-            networks,
-            scene,
-            settings.sampling(info),
-            reader,
-            on_progress=lambda now: watcher(
-                now.done, now.total, None if now.sampling is None else now.sampling.denoised
-            ),
-        )
+        used = (model.network.use(), audio_encoder.use(), None if tfrm is None else tfrm.network.use())
+        with host.cancellable(*used):
+            track = read_performance(
+                networks,
+                scene,
+                settings.sampling(info),
+                reader,
+                on_progress=lambda now: watcher(
+                    now.done, now.total, None if now.sampling is None else now.sampling.denoised
+                ),
+            )
         track = with_idle_motion(track, seed, Idle(blinks, gaze, head_motion), speech)
         return _with_curves(cls, track)
 

@@ -16,6 +16,8 @@ from .detector import face_detector
 from .progress import ProgressLine
 
 if TYPE_CHECKING:
+    import torch
+
     from ..rendering import Model, RenderSettings, StageProgress
     from ..rig.rig import Rig
 
@@ -133,6 +135,8 @@ def run(options: argparse.Namespace) -> None:
     def show(now: StageProgress) -> None:
         line(now.stage, now.done, now.total, now.seconds_left)
 
+    if options.video and options.method == "rig":
+        raise InputError("--method rig moves a portrait, and --video was given: use --portrait.")
     settings = _settings(options)
     if options.portrait and (rig := _rig(options)) is not None:
         _animate(options, rig, settings, show)
@@ -172,15 +176,22 @@ def _rig(options: argparse.Namespace) -> Rig | None:
     if options.method == "pixels" or (options.method == "auto" and options.checkpoint != "mini"):
         return None
     file: Path | None = options.face_detector
-    if file is None:
+    if file is None or file.suffix == ".onnx":  # YuNet sees five points of a face: too few
         fetched = models_folder() / FACE_LANDMARKER.folder / FACE_LANDMARKER.file
         file = fetched if fetched.is_file() else None
     try:
-        rig = rig_portrait(options.portrait, file, index=options.face_index or 0, device=options.device)
+        rig = rig_portrait(
+            options.portrait,
+            file,
+            index=options.face_index or 0,
+            order="largest" if options.face_index is None else "left-right",
+            by_hand=options.face,
+            device=_device(options),
+        )
     except InputError as error:
         if options.method == "rig":
             raise
-        logger.info("%s The model draws the face instead.", error)
+        logger.warning("%s The model draws the face instead.", error)
         return None
     for note in rig.notes:
         logger.warning("%s", note)
@@ -249,10 +260,19 @@ def _model(options: argparse.Namespace) -> Model:
         vae=options.vae,
         text_encoder=options.text_encoder,
     )
+    return model.to(_device(options), torch.float16 if options.half else None)
+
+
+def _device(options: argparse.Namespace) -> torch.device:
+    """The device that was asked for. Raises InputError where it cannot compute."""
+    import torch
+
     try:
-        return model.to(options.device, torch.float16 if options.half else None)
+        device = torch.device(options.device)
+        torch.ones(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"The device {options.device} cannot be used: choose cpu or another one.") from error
+    return device
 
 
 COMMAND = Command("generate", "make a face say a recording with an emotion", arguments, run)

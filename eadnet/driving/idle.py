@@ -48,7 +48,8 @@ def idle_motion(
     ``level`` 0..1 [frames] is how loudly somebody speaks: the head nods with it.
     """
     amount = amount or Idle()
-    blinks, glances, sways = (np.random.default_rng([seed, number]) for number in range(3))
+    entropy = seed % 2**64  # a negative seed is one, too
+    blinks, glances, sways = (np.random.default_rng([entropy, number]) for number in range(3))
     blink = _blinks(frames, fps, blinks, amount.blinks)
     curves = {"blink_l": blink, "blink_r": blink}
     for name, values in zip(("gaze_x", "gaze_y"), _glances(frames, fps, glances), strict=True):

@@ -9,8 +9,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from .. import __version__
+from ..faces.crops import without_alpha
 from ..fingerprints import fingerprint
 from ..media.places import Place
 from ..media.resumable_video import writer_identity
@@ -38,7 +41,7 @@ def render_rig_to_file(
 ) -> RenderedFile:
     """Render a rig with a track into an MP4 file; ``seconds`` is where the sound ends (None: its own end).
 
-    Transparency is lost: MP4 has none. For the rest see `eadnet.rendering.render_to_file`.
+    Transparency is laid on mid grey: MP4 has none. For the rest see `eadnet.rendering.render_to_file`.
     """
     height, width = rig.size
     started = time.monotonic()
@@ -46,8 +49,8 @@ def render_rig_to_file(
     def frames_from(first: int, window: int) -> Iterator[np.ndarray]:
         done = first
         for piece in rig.render(track.values[first:]):
-            for frame in piece.numpy():
-                yield np.ascontiguousarray(frame[..., :3] if frame.shape[-1] >= 3 else frame.repeat(3, -1))
+            for frame in piece:
+                yield np.ascontiguousarray(_opaque(frame).numpy())
             done += len(piece)
             if on_progress:
                 left = (time.monotonic() - started) / max(done - first, 1) * (len(track) - done)
@@ -75,3 +78,10 @@ def render_rig_to_file(
         on_progress=on_progress,
         check=check,
     )
+
+
+def _opaque(frame: Tensor) -> Tensor:
+    """A frame uint8 [H, W, 1, 3 or 4] -> [H, W, 3]."""
+    if frame.shape[-1] != 4:
+        return frame.expand(*frame.shape[:2], 3)
+    return (without_alpha(frame[None].float() / 255)[0] * 255).round().to(torch.uint8)

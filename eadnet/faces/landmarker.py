@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
+from zipfile import is_zipfile
 
 import numpy as np
 import torch
@@ -180,6 +181,11 @@ def load_networks(file: str | os.PathLike[str], dtype: torch.dtype = torch.float
     if not path.is_file():
         raise CheckpointError(missing(path))
     if path.suffix != ".safetensors":
+        if not is_zipfile(path):
+            raise CheckpointError(
+                f"{path.name} is no face landmarker, or it is damaged: choose face_landmarker.task, or "
+                "download it again."
+            )
         published = detect(path)
         if published.kind != "face_landmarker":
             raise CheckpointError(f"{path.name} is a {published.kind} file: choose face_landmarker.task.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
@@ -32,6 +34,8 @@ VERSION = 1
 MOST_TURNED = 35.0  # degrees of yaw
 WARNED_TURNED = 18.0
 PIECE = 4
+SMALL_EYES = 24.0  # pixels between the eyes below which a picture is enlarged
+_MOST_TIMES, _LONGEST = 4, 4096  # how far, and to how many pixels of the longer side
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +59,7 @@ class Rig:
         calm: float | None = None,
         device: torch.device | str | None = None,
     ) -> Rig:
-        """Prepare a picture.
+        """Prepare a picture; one whose face is small is enlarged, which `notes` say.
 
         Args:
             picture: [H, W, 1, 3 or 4], uint8 or float 0..1.
@@ -70,14 +74,24 @@ class Rig:
         Raises:
             InputError: no picture, no mesh, a face that is too small or turned by more than 35 degrees.
         """
-        given = _as_bytes(picture)
-        face = canonical_face(points.detach().cpu())
+        given, points = _as_bytes(picture), points.detach().cpu()
+        face = canonical_face(points)
         notes = _turned(face)
+        _inside(points, (given.shape[0], given.shape[1]))
+        times = _times(face, given)
+        if times > 1:
+            given, points = _enlarged(given, times), points.float() * times
+            points[:, :2] += 0.5 * (times - 1)
+            notes = (
+                *notes,
+                f"The face is small, its eyes are {face.scale:.0f} pixels apart: the picture is enlarged "
+                f"{times} times, to {given.shape[1]} x {given.shape[0]} pixels.",
+            )
+            face = canonical_face(points)
         height, width = given.shape[:2]
-        _inside(points, (height, width))
         planes = given.cpu().permute(2, 0, 1).float()
         planes = planes.expand(3, -1, -1).contiguous() if len(planes) == 1 else planes.contiguous()
-        mesh = points.detach().cpu().float()[:SKIN, :2]
+        mesh = points.float()[:SKIN, :2]
         glasses = wears_glasses(planes[:3], face, shapes)
         if glasses:
             notes = (*notes, "The face wears glasses: brows and cheeks move little behind the frame.")
@@ -85,7 +99,7 @@ class Rig:
         moves = units(ground)
         fields = sheets(face, ground, moves, (height, width))
         rest, more = rest_of(face, shapes, calm)
-        stage = _stage(planes, points.detach().cpu().float(), face, fields, moves)
+        stage = _stage(planes, points.float(), face, fields, moves)
         target = torch.device(device) if device is not None else picture.device
         return cls(face, rest, stage.to(target), given, (*notes, *more))
 
@@ -210,6 +224,20 @@ def _inside(points: Tensor, size: tuple[int, int]) -> None:
         raise InputError(
             "The face's points lie outside of the picture: give the points of this picture, in its pixels."
         )
+
+
+def _times(face: Canonical, picture: Tensor) -> int:
+    """How many times a picture is to be enlarged for a small face."""
+    wanted = min(math.ceil(SMALL_EYES / face.scale), _MOST_TIMES)
+    return max(1, min(wanted, _LONGEST // max(picture.shape[:2])))
+
+
+def _enlarged(picture: Tensor, times: int) -> Tensor:
+    """A picture uint8 [H, W, C] -> uint8 [times · H, times · W, C]."""
+    planes = picture.permute(2, 0, 1)[None].float()
+    size = (times * picture.shape[0], times * picture.shape[1])
+    large = F.interpolate(planes, size=size, mode="bicubic", align_corners=False)
+    return large[0].round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous()
 
 
 def _stage(

@@ -21,6 +21,7 @@ from .expression import HEAD_POSE, INDEX, PARAMETERS, RANGES
 
 MOST_FPS = 1000.0
 _FORMAT = 1
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 _LARGEST_FILE = 200_000_000  # bytes of a JSON track: an hour is about 30 MB
 
 
@@ -211,12 +212,20 @@ class Track:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a .json (names, fps, rows: plain to read and to write) or a .safetensors file."""
         path = Path(path)
+        if path.suffix not in (".json", ".safetensors"):
+            raise InputError(f"A track is written as .json or .safetensors, not as '{path.suffix}'.")
+        try:
+            self._write(path)
+        except (OSError, SafetensorError) as error:
+            raise InputError(
+                f"The track {path} cannot be written ({error}): choose another place."
+            ) from error
+
+    def _write(self, path: Path) -> None:
         if path.suffix == ".safetensors":
             header = {"track": json.dumps({"format": _FORMAT, "fps": self.fps, "names": PARAMETERS})}
             save_file({"values": self.values.contiguous()}, path, header)
             return
-        if path.suffix != ".json":
-            raise InputError(f"A track is written as .json or .safetensors, not as '{path.suffix}'.")
         rows = [[round(value, 5) for value in row] for row in self.values.tolist()]
         text = json.dumps({"format": _FORMAT, "fps": self.fps, "names": PARAMETERS, "rows": rows})
         path.write_text(text, encoding="utf-8")
@@ -236,20 +245,22 @@ class Track:
             else:
                 if path.stat().st_size > _LARGEST_FILE:
                     raise InputError(f"{path.name} is larger than a track can be: choose another file.")
-                header = json.loads(path.read_text("utf-8"))
+                header = json.loads(path.read_text("utf-8-sig"))
                 rows = torch.tensor(header["rows"], dtype=torch.float32)
             return cls._of_file(header, rows)
         except FileNotFoundError as error:
             raise InputError(f"There is no track {path.name}: check the name.") from error
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
-            if isinstance(error, InputError):
-                raise
+        except InputError:
+            raise
+        except (*_DAMAGED, SafetensorError) as error:
             raise InputError(f"{path.name} is no track of facial parameters, or it is damaged.") from error
 
     @classmethod
     def _of_file(cls, header: Mapping[str, Any], rows: Tensor) -> Track:
         names, fps = list(header["names"]), float(header["fps"])
-        if not math.isfinite(fps) or (len(rows) and rows.shape[1] != len(names)):
+        if not math.isfinite(fps) or rows.is_complex():
+            raise ValueError
+        if len(rows) and (rows.ndim != 2 or rows.shape[1] != len(names)):
             raise ValueError
         values = torch.zeros(len(rows), len(PARAMETERS))
         for position, name in enumerate(names):

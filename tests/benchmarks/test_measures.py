@@ -44,6 +44,19 @@ def test_a_benchmark_takes_options_of_its_own(monkeypatch: pytest.MonkeyPatch) -
         main()
 
 
+def test_help_is_that_of_the_one_benchmark_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "soak", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code and "--prompts PROMPTS" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "one or more of" in capsys.readouterr().out
+
+
 def test_growth_is_seen_between_the_second_fifth_and_the_last() -> None:
     found = [(100.0 + (number >= 20) * 50 + (number >= 80) * 3, 8) for number in range(100)]
     assert "by +2.0 %" in summary(found)[-1]

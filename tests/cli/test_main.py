@@ -260,3 +260,35 @@ def test_the_module_is_the_command_and_help_needs_no_network_libraries() -> None
     )
     assert ended.returncode == 0, ended.stderr
     assert "generate" in ended.stdout and "convert" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--device", "moon"], "device moon cannot be used"),
+        (["--device", "meta"], "device meta cannot be used"),
+        (["--face", "hello"], "'hello'"),
+        (["--face-index", "-1"], "-1 was asked for"),
+        (["--face-detector", "speech.wav"], "is no face landmarker"),
+        (["--face-detector", "yunet.onnx"], "No face landmarker is installed"),
+    ],
+)
+def test_a_portrait_that_cannot_be_rigged_is_one_sentence(
+    files: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    more: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(files)
+    wanted = [*arguments(files, tmp_path / "out.mp4", checkpoint="mini"), "--method", "rig", *more]
+    assert main(wanted) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("eadnet: ") and message in last
+
+
+def test_a_video_is_not_rigged(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = ["generate", "--video", "v.mp4", "--audio", str(files / "speech.wav"), "--method", "rig"]
+    assert main([*wanted, "--out", str(tmp_path / "out.mp4")]) == 2
+    assert "--method rig moves a portrait" in capsys.readouterr().err

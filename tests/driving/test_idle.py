@@ -71,3 +71,8 @@ def test_motion_is_continuous() -> None:
 def test_amounts_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(InputError, match="use 0"):
         Idle(**{name: value})
+
+
+def test_negative_seeds_are_seeds_too() -> None:
+    one, other = (idle_motion(50, 25.0, seed) for seed in (-1, -2))
+    assert not np.array_equal(one["head_yaw"], other["head_yaw"])

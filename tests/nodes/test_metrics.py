@@ -150,3 +150,30 @@ def test_pictures_of_different_size_are_refused(nodes: Any, run: Run, input_erro
             fps=25.0,
             theme="dark",
         )
+
+
+@pytest.mark.parametrize("scorer", ["sync", "video"])
+def test_cancel_ends_a_score_at_the_next_frames(nodes: Any, run: Run, score: Run, scorer: str) -> None:
+    from comfy import model_management
+
+    taken: list[int] = []
+
+    class Pressing(BrightnessSyncNet):
+        def embed(self, frames: Any, waveform: torch.Tensor) -> Any:
+            model_management.interrupt_current_processing()
+            taken.append(len(frames[:5]))
+
+    class Holder(Socket):
+        def use(self) -> Pressing:
+            return Pressing()
+
+    clip = torch.rand(40, 16, 24, 3)
+    try:
+        with pytest.raises(model_management.InterruptProcessingException):
+            if scorer == "sync":
+                score(syncnet=Holder())
+            model_management.interrupt_current_processing()
+            run(nodes.EADNetVideoMetrics, generated=clip, reference=clip, fps=25.0, theme="dark")
+    finally:
+        model_management.interrupt_current_processing(False)
+    assert not taken

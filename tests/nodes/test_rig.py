@@ -144,3 +144,28 @@ def test_a_model_whose_face_cannot_be_read_is_refused(
             gaze=1.0,
             head_motion=1.0,
         )
+
+
+@pytest.mark.parametrize("part", ["audio_encoder", "model", "tfrm"])
+def test_cancel_is_answered_within_a_network(
+    nodes: Any, run: Callable[..., Any], speech: Callable[..., dict[str, Any]], part: str
+) -> None:
+    from comfy import model_management
+
+    model, audio_encoder, _, vae, tfrm, _ = run(nodes.EADNetCheckpointLoader, checkpoint="mini.safetensors")
+    held = {"audio_encoder": audio_encoder, "model": model.network, "tfrm": tfrm.network}[part]
+    network, ended = held.use(), []
+    first = next(layer for layer in network.modules() if not list(layer.children()))
+    hooks = [
+        first.register_forward_hook(lambda *_: model_management.interrupt_current_processing()),
+        network.register_forward_hook(lambda *_: ended.append(1)),
+    ]
+    given = {"model": model, "vae": vae, "audio_encoder": audio_encoder, "tfrm": tfrm, "audio": speech(0.8)}
+    try:
+        with pytest.raises(model_management.InterruptProcessingException):
+            run(nodes.EADNetExpressionFromSpeech, **given, seed=1, blinks=0.0, gaze=0.0, head_motion=0.0)
+    finally:
+        model_management.interrupt_current_processing(False)
+        for hook in hooks:
+            hook.remove()
+    assert not ended

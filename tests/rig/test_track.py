@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from eadnet.errors import InputError
 from eadnet.rig.arkit import ARKIT, from_facs, to_facs
@@ -108,6 +109,12 @@ def test_a_file_written_by_hand_may_name_a_few_parameters_in_any_order(tmp_path:
             '{"fps": 25, "names": ["jaw_open"], "rows": [[NaN]]}',
             '{"fps": 25, "names": ["jaw_open"], "rows": [["a"]]}',
         ),
+        *(
+            '{"fps": 25, "names": ["jaw_open"], "rows": [1, 2]}',
+            '{"fps": 25, "names": ["jaw_open"], "rows": [[[1]]]}',
+            '{"fps": 1' + "0" * 400 + ', "names": ["jaw_open"], "rows": [[1]]}',
+            '{"fps": 25, "names": ["jaw_open"], "rows": [[1' + "0" * 400 + "]]}",
+        ),
         *('{"fps": 0, "names": ["jaw_open"], "rows": [[1]]}', '{"fps": 25, "names": ["jaw"], "rows": [[1]]}'),
     ],
 )
@@ -117,6 +124,27 @@ def test_a_damaged_file_is_one_sentence(tmp_path: Path, text: str) -> None:
         with pytest.raises(InputError) as caught:
             Track.load(tmp_path / name)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values", [torch.zeros(3), torch.zeros(3, 1, 1), torch.zeros(3, 1, dtype=torch.complex64)]
+)
+def test_values_of_another_kind_are_one_sentence(tmp_path: Path, values: torch.Tensor) -> None:
+    save_file({"values": values}, tmp_path / "t.safetensors", {"track": '{"fps": 25, "names": ["jaw_open"]}'})
+    with pytest.raises(InputError, match="damaged"):
+        Track.load(tmp_path / "t.safetensors")
+
+
+def test_a_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
+    text = '{"fps": 25, "names": ["jaw_open"], "rows": [[0.5]]}'
+    (tmp_path / "t.json").write_text(text, encoding="utf-8-sig")
+    assert Track.load(tmp_path / "t.json")["jaw_open"].tolist() == [0.5]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".safetensors"])
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(InputError, match="choose another place"):
+        Track.of({"smile": [0.5]}).save(tmp_path / "missing" / f"t{suffix}")
 
 
 def test_unknown_names_get_a_hint() -> None:

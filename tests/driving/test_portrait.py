@@ -1,0 +1,118 @@
+"""A portrait that is to speak: which face of it, how large, and what becomes of it in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from eadnet.driving.portrait import find_portrait_face
+from eadnet.driving.to_file import render_rig_to_file
+from eadnet.errors import InputError
+from eadnet.media.video import read_video
+from eadnet.pipeline import animate_file, rig_portrait
+from eadnet.rig.rig import Rig
+from eadnet.rig.track import Track
+from tests.rig.drawn import drawn_head
+
+ROOT = Path(__file__).parents[2]
+LANDMARKER = ROOT.parent / "shared" / "models" / "face_landmarker_v2_with_blendshapes.task"
+BY_HAND = "60 40 240 270"
+
+needs_landmarker = pytest.mark.skipif(not LANDMARKER.is_file(), reason="no face_landmarker.task here")
+
+
+@pytest.fixture(scope="module")
+def head() -> np.ndarray:
+    with Image.open(ROOT / "eadnet" / "assets" / "portrait.png") as picture:
+        return np.asarray(picture.convert("RGB").resize((256, 256)))
+
+
+def pasted(size: tuple[int, int], *places: tuple[np.ndarray, int, int]) -> np.ndarray:
+    picture = np.full((*size, 3), (90, 120, 90), np.uint8)
+    for part, x, y in places:
+        picture[y : y + part.shape[0], x : x + part.shape[1]] = part
+    return picture
+
+
+@needs_landmarker
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "x", "y"), [((256, 1600), 1100, 0), ((1600, 256), 0, 900)])
+def test_a_face_is_found_in_wide_and_tall_pictures(
+    head: np.ndarray, size: tuple[int, int], x: int, y: int
+) -> None:
+    face = find_portrait_face(pasted(size, (head, x, y)), LANDMARKER)
+    middle = face.mesh.mean(axis=0)
+    assert x + 64 < middle[0] < x + 192 and y + 64 < middle[1] < y + 200
+
+
+@needs_landmarker
+@pytest.mark.slow
+def test_faces_count_by_size_or_from_the_left(head: np.ndarray) -> None:
+    small = np.asarray(Image.fromarray(head).resize((160, 160)))
+    picture = pasted((260, 440), (small, 0, 20), (head, 180, 0))
+
+    def found(index: int, order: str) -> float:
+        face = find_portrait_face(picture, LANDMARKER, index=index, order=order)  # type: ignore[arg-type]
+        return float(face.mesh[:, 0].mean())
+
+    assert found(0, "largest") > 180 > found(1, "largest")
+    assert found(0, "left-right") < 180 < found(1, "left-right")
+
+
+def test_faces_do_not_count_from_the_end(head: np.ndarray) -> None:
+    with pytest.raises(InputError, match="-1 was asked for"):
+        find_portrait_face(head, None, index=-1)
+
+
+def test_a_drawing_that_no_finder_sees_is_moved_where_somebody_says_its_face_is(tmp_path: Path) -> None:
+    Image.new("RGB", (300, 300), (230, 200, 180)).save(tmp_path / "drawing.png")
+    rig = rig_portrait(tmp_path / "drawing.png", by_hand=BY_HAND)
+    assert rig.size == (300, 300)
+    left, top, right, bottom = 60, 40, 240, 270
+    mesh = rig.landmarks(torch.zeros(1, len(Track.of({}).names)))[0]
+    assert left < mesh[:, 0].mean() < right and top < mesh[:, 1].mean() < bottom
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.3])
+def test_a_picture_with_a_small_face_is_enlarged_and_says_so(factor: float) -> None:
+    picture, mesh = drawn_head()
+    side = round(factor * picture.shape[0])
+    planes = picture.permute(2, 0, 1)[None].float()
+    small = torch.nn.functional.interpolate(planes, size=(side, side), mode="area")[0].permute(1, 2, 0)
+    points = (mesh + 0.5) * (side / picture.shape[0]) - 0.5
+    points[:, 2] = mesh[:, 2] * (side / picture.shape[0])
+    rig = Rig.build(small.to(torch.uint8), points)
+    assert rig.face.scale >= 24 and rig.size[0] % side == 0 and rig.size[0] > side
+    assert any("enlarged" in note for note in rig.notes)
+    # The face is still where it was.
+    shown = rig.landmarks(torch.zeros(1, len(Track.of({}).names)))[0]
+    share = rig.size[0] / side
+    assert torch.allclose((shown + 0.5) / share - 0.5, points[: len(shown), :2], atol=0.01)
+
+
+def test_a_large_face_is_not_enlarged() -> None:
+    picture, mesh = drawn_head()
+    rig = Rig.build(picture, mesh)
+    assert rig.size == tuple(picture.shape[:2]) and not any("enlarged" in note for note in rig.notes)
+
+
+def test_what_was_transparent_is_grey_in_the_file(tmp_path: Path) -> None:
+    picture, mesh = drawn_head()
+    alpha = torch.full((*picture.shape[:2], 1), 255, dtype=torch.uint8)
+    alpha[:, :20] = 0
+    hidden = picture.clone()
+    hidden[:, :20] = torch.tensor([255, 0, 0], dtype=torch.uint8)
+    rig = Rig.build(torch.cat([hidden, alpha], 2), mesh)
+    render_rig_to_file(tmp_path / "out.mp4", rig, Track.of({"smile": [0.0]}))
+    frame = read_video(tmp_path / "out.mp4").frames[0].astype(int)
+    assert np.abs(frame[:, 2:16] - 128).max() < 12
+
+
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_heard(tmp_path: Path) -> None:
+    picture, mesh = drawn_head()
+    with pytest.raises(InputError, match="is a folder"):
+        animate_file(tmp_path, Rig.build(picture, mesh), tmp_path / "missing.wav")
