@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from .errors import CheckpointError
 from .network_config import build_without_memory, check_numbers, read_json
+from .printable import printable
 from .weights import WeightsFile, check_keys, named, open_weights
 
 FORMAT = 1
@@ -60,7 +61,7 @@ class Checkpoint:
 
     @property
     def preset(self) -> str:
-        return str(self.info.get("preset", "unnamed"))
+        return printable(self.info.get("preset", "unnamed"), 100)
 
     @property
     def resolution(self) -> int:

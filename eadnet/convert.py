@@ -122,8 +122,8 @@ def _check_pickle(path: Path, file: IO[bytes], size: int) -> bool:
                 if not _MAKERS.isdisjoint(argument.split()):  # a bytearray of any size, for instance
                     raise _foreign(path, _MORE)
                 recent = [*recent[-2:], argument]
-            elif isinstance(argument, int):
-                last = max(0, argument)
+            elif isinstance(argument, int) and operation.name.startswith(("BININT", "INT", "LONG")):
+                last = max(0, argument)  # the others' numbers are places in the memo
             elif operation.name == "BINPERSID":  # a storage: its kind, name, device, and at last its length
                 stated += 0 if tuple(recent) in names else last
                 names.add(tuple(recent))
@@ -221,7 +221,6 @@ def detect(path: str | os.PathLike[str]) -> Published:
     if path.suffix == ".safetensors":
         tensors = _read_safetensors(path)
     elif path.suffix.lower() == ".task" or is_landmarker_task(path):
-        _check_start(path)
         states = read_landmarker_task(path)
         tensors = {f"{name}.{key}": value for name, state in states.items() for key, value in state.items()}
     else:

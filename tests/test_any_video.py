@@ -258,7 +258,7 @@ def broken(kind: str, tmp_path: Path) -> list[str | Path]:
         ("sound of NaN", "NaN or infinite samples: export it again"),
         ("text for sound", "a.wav cannot be read as audio"),
         ("text for a video", "v.mp4 cannot be read as a video: convert it to MP4 first"),
-        ("the beginning of a video", "v.mp4 has no frames: choose another video"),
+        ("the beginning of a video", "v.mp4 has a video that cannot be decoded: it is cut off"),
     ],
 )
 def test_what_cannot_work_is_one_sentence_and_leaves_nothing(

@@ -82,7 +82,7 @@ def test_what_was_not_computed_is_said_with_the_file_that_is_missing(report: Pat
     assert missing["LSE-C, LSE-D, AV offset (syncnet_v2)"] == "file syncnet-v2.safetensors missing"
     assert missing["FID"] == "file inception-fid.safetensors missing"
     assert missing["FVD (VideoMAE)"] == "file videomae/model.safetensors missing"
-    assert "file face_detection_yunet_2023mar.onnx missing" in missing["Looking for faces"]
+    assert "file face_landmarker.task missing" in missing["Looking for faces"]
     assert {"FVD (I3D)", "LPIPS", "CSIM"} <= set(missing)
 
 

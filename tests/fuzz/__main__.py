@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -13,9 +14,16 @@ from tests.in_comfy import ROOT, has_comfy
 from tools.comfyui import link_pack
 
 
-def main(arguments: list[str]) -> int:
-    borders = arguments[1:] or [*BORDERS, *(["widgets"] if has_comfy() else [])]
-    count = -(-int(arguments[0]) // len(borders)) if arguments else COUNT
+def main() -> int:
+    every = [*BORDERS, "widgets"]
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("inputs", nargs="?", type=int, help="in all; by default a few for each border")
+    parser.add_argument("borders", nargs="*", metavar="border", help=f"of {', '.join(every)}; by default all")
+    options = parser.parse_args()
+    if unknown := set(options.borders) - set(every):
+        parser.error(f"there is no border {', '.join(sorted(unknown))}")
+    borders = options.borders or (every if has_comfy() else list(BORDERS))
+    count = COUNT if options.inputs is None else -(-options.inputs // len(borders))
     print(HEAD)
     reports: list[Report] = []
     for border in borders:
@@ -46,4 +54,4 @@ def _on_the_server(border: str, count: int, place: Path) -> Report:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
