@@ -35,6 +35,8 @@ _MOST_TENSORS = 10_000
 _MOST_OPERATIONS = 2_000_000  # of a pickle; thousands of tensors need a tenth
 # Modules whose functions make other things than tensors, as large as they are told to.
 _MAKERS = {"builtins", "__builtin__", "_codecs", "bytearray"}
+# Operations whose argument is a number of the content; others' are places in the memo.
+_NUMBERS = {"BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4"}
 _MORE = "holds more than weights (objects or code, which are never run): choose another file."
 # A tensor of each of the landmarker's networks.
 _LANDMARKER_KEYS = (("detector", "first.weight"), ("mesh", "points.weight"), ("blendshapes", "token.weight"))
@@ -59,7 +61,18 @@ def _foreign(path: Path, why: str) -> CheckpointError:
 
 
 def _check_start(path: Path) -> None:
-    """Name the usual impostors by their first bytes: empty files, web pages, pointers, broken archives."""
+    """Name the usual impostors, and judge what is left by what it states."""
+    size, start = _check_impostors(path)
+    if zipfile.is_zipfile(path):
+        _check_archive(path, size)
+    elif not start.startswith(b"\x80"):  # torch would unpack a tar archive into the system's temporary folder
+        raise _foreign(path, "is truncated or not a PyTorch weights file: download it again.")
+    else:
+        _check_old_kind(path, size)
+
+
+def _check_impostors(path: Path) -> tuple[int, bytes]:
+    """Name empty files, web pages, pointers and broken archives by their first bytes; size and those bytes."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(64)
@@ -73,12 +86,7 @@ def _check_start(path: Path) -> None:
         raise _foreign(path, "is a web page saved under that name: download the file itself.")
     if start.startswith(b"PK") and not zipfile.is_zipfile(path):
         raise _foreign(path, f"is truncated ({size} bytes): the download was interrupted, download it again.")
-    if zipfile.is_zipfile(path):
-        _check_archive(path, size)
-    elif not start.startswith(b"\x80"):  # torch would unpack a tar archive into the system's temporary folder
-        raise _foreign(path, "is truncated or not a PyTorch weights file: download it again.")
-    else:
-        _check_old_kind(path, size)
+    return size, start
 
 
 def _check_archive(path: Path, size: int) -> None:
@@ -122,13 +130,16 @@ def _check_pickle(path: Path, file: IO[bytes], size: int) -> bool:
                 if not _MAKERS.isdisjoint(argument.split()):  # a bytearray of any size, for instance
                     raise _foreign(path, _MORE)
                 recent = [*recent[-2:], argument]
-            elif isinstance(argument, int) and operation.name.startswith(("BININT", "INT", "LONG")):
-                last = max(0, argument)  # the others' numbers are places in the memo
+            elif isinstance(argument, int) and operation.name in _NUMBERS:
+                last = max(0, argument)
             elif operation.name == "BINPERSID":  # a storage: its kind, name, device, and at last its length
                 stated += 0 if tuple(recent) in names else last
                 names.add(tuple(recent))
             if stated > size:
-                raise _foreign(path, f"states more numbers than its {size} bytes hold: download it again.")
+                raise _foreign(
+                    path,
+                    f"is truncated: it states more numbers than its {size} bytes hold. Download it again.",
+                )
             if count > _MOST_OPERATIONS:
                 raise _foreign(path, "describes more than any model has: choose another file.")
     except CheckpointError:
@@ -221,6 +232,7 @@ def detect(path: str | os.PathLike[str]) -> Published:
     if path.suffix == ".safetensors":
         tensors = _read_safetensors(path)
     elif path.suffix.lower() == ".task" or is_landmarker_task(path):
+        _check_impostors(path)
         states = read_landmarker_task(path)
         tensors = {f"{name}.{key}": value for name, state in states.items() for key, value in state.items()}
     else:

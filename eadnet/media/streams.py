@@ -41,8 +41,8 @@ def open_video(path: Path) -> Any:
             raise InputError(f"{path.name} has a cover picture and no video: choose a video with frames.")
         if there:
             raise InputError(
-                f"{path.name} has a video that cannot be decoded: it is cut off, or FFmpeg has no decoder for "
-                "it. Choose another video, or convert it to H.264 first."
+                f"{path.name} has a video that cannot be decoded: it is cut off, or FFmpeg has no decoder "
+                "for it. Choose another video, or convert it to H.264 first."
             )
         raise InputError(f"{path.name} has no video stream: choose a video with frames.")
     try:

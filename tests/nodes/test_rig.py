@@ -14,6 +14,7 @@ from tests.in_comfy import ROOT
 pytestmark = pytest.mark.slow  # building a rig takes a second, loading mini another
 
 FILES = ROOT / "eadnet" / "assets"
+LANDMARKER = ROOT.parent / "shared" / "models" / "face_landmarker_v2_with_blendshapes.task"
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +170,30 @@ def test_cancel_is_answered_within_a_network(
         for hook in hooks:
             hook.remove()
     assert not ended
+
+
+@pytest.mark.skipif(not LANDMARKER.is_file(), reason="no face_landmarker.task here")
+@pytest.mark.parametrize("seen", ["1", "1001", "01", "0"])
+def test_a_video_gives_an_expression_of_every_frame_at_its_rate(
+    nodes: Any,
+    run: Callable[..., Any],
+    host: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    portrait: torch.Tensor,
+    input_error: type[Exception],
+    seen: str,
+) -> None:
+    """A face that is lost is bridged; without any, one sentence says so."""
+    monkeypatch.setattr(host, "face_task_path", lambda: LANDMARKER)
+    frames = torch.cat([portrait if shown == "1" else torch.full_like(portrait, 0.5) for shown in seen])
+
+    def read() -> Any:
+        return run(nodes.EADNetExpressionFromVideo, images=frames, fps=30.0, head_motion=1.0)
+
+    if "1" not in seen:
+        with pytest.raises(input_error, match="No face was found in the video"):
+            read()
+        return
+    track, curves = read()
+    assert len(track) == len(seen) and track.fps == 30 and curves.ndim == 4
+    assert torch.allclose(track.values, track.values[:1].expand_as(track.values), atol=0.05)
