@@ -72,7 +72,7 @@ def _check_start(path: Path) -> None:
 
 
 def _check_impostors(path: Path) -> tuple[int, bytes]:
-    """Name empty files, web pages, pointers and broken archives by their first bytes; size and those bytes."""
+    """Name empty files, web pages, pointers, broken archives; the size and the first bytes of others."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(64)
