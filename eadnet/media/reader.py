@@ -46,9 +46,15 @@ class Pictures(Protocol):
     """A source of images, one for each frame of a clip at ``fps``."""
 
     fps: Fraction
-    count: int
-    size: tuple[int, int]  # width, height
     notes: list[str]  # what the user should know about them, each a plain sentence; grows while reading
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height)."""
+        ...
 
     def picture(self, number: int) -> np.ndarray:
         """uint8 [H, W, 3]."""

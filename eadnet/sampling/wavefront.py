@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..finite import all_finite
+from ..mixed_tokens import MixedTokens
 from .conditions import Conditions, Feed, joined
 from .guidance import Guidance
 from .noise import ClipNoise, step_generators
@@ -230,6 +231,7 @@ class Wavefront:
         """Guided output of one window [n, 4, h, w], float32."""
         sample = torch.cat([noisy.to(self.dtype), c.mask, c.masked_latents, c.reference_latents], dim=1)
         emotion, null = c.emotion, c.null_emotion
+        assert not isinstance(emotion, MixedTokens)  # `Conditions.to` has mixed them
         if emotion is not None and null is not None and emotion.ndim > null.ndim:
             # A batch of both needs one shape.
             null = repeat(null, "l d -> t l d", t=c.num_frames)
