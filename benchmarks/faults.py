@@ -6,7 +6,7 @@
 A case is "right" when in the end the video has the bytes of an undisturbed render, "lost" when finished
 groups of frames were rendered again, "wrong" when it has other bytes or success was said without a video,
 and "left over" when files beside the videos remain. Of a case that is cancelled, the seconds until the render
-or the prompt ended count, too; one that had ended before Cancel came is no case. The library's cases run in
+or the prompt ended count, too. What had ended before the fault came is no case. The library's cases run in
 forks of this process, the others on servers.
 """
 
@@ -140,6 +140,7 @@ class Library:
             return child
         code, said, trap = SUCCESS, {}, trap or Trap()
         try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
             if user is not None:
                 os.seteuid(user)
             said = self._render(out, seed, trap)
@@ -217,8 +218,7 @@ def broken_off(library: Library, fault: str, runs: int, rng: random.Random) -> I
                 first, again = place / "first.mp4", place / f"again {run}.mp4"
                 said = library.wait(library.start(first, trap=Trap(phase, at, ACTS[fault])))
                 had = max(map(count_groups, (place / FOLDER).glob("*.mp4")), default=0)
-                if said["code"] == SUCCESS:  # the fault came to nothing
-                    library.judge(tally, place, {first: 1})
+                if said["code"] == SUCCESS:  # the fault came to nothing: no case
                     continue
                 if fault == "cancel":
                     tally.slowest = max(tally.slowest, said["took"])
