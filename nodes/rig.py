@@ -275,7 +275,7 @@ class EADNetExpressionFromVideo(Node):
     @checked
     def execute(cls, images: Any, fps: float, head_motion: float) -> io.NodeOutput:
         landmarker = FaceLandmarker(host.face_task_path(), blendshapes=True, device=host.compute_device())
-        with opened(images) as footage:
+        with opened(images, "images", fps) as footage:
             progress = host.NodeProgress(footage.count, cls.hidden.unique_id)
 
             def frames() -> Any:
@@ -283,8 +283,7 @@ class EADNetExpressionFromVideo(Node):
                     yield footage.one(number)
                     progress.update(number + 1)
 
-            rate = float(getattr(footage.source, "fps", fps))
-            track = track_from_video(frames(), rate, landmarker, head_motion)
+            track = track_from_video(frames(), float(footage.pictures.fps), landmarker, head_motion)
         return _with_curves(cls, track)
 
 
