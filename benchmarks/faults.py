@@ -141,7 +141,8 @@ class Library:
         code, said, trap = SUCCESS, {}, trap or Trap()
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-            if user is not None:
+            if user is not None:  # who may not even read Python: what is imported late is imported before
+                self._render(self.folder / f"{os.getpid()}.mp4", seed, Trap())
                 os.seteuid(user)
             said = self._render(out, seed, trap)
         except InputError as error:
