@@ -80,7 +80,7 @@ def clip_scores(generated: Frames, reference: Frames) -> ClipScores:
     truth_by_motion: list[Tensor] = []
     ours_still, truth_still = Flicker(), Flicker()
     # One pass: the clips may be read from files.
-    few = max(1, piece_size(generated) // 8)  # motion takes long: who reads may want to end it
+    few = max(1, piece_size(generated) // 4)  # motion takes long: who reads may want to end it
     for a, b in zip(pieces(generated, few, 1), pieces(reference, few, 1), strict=False):
         shared = min(len(a), len(b))
         seen = 1 if psnrs else 0
