@@ -139,8 +139,7 @@ def add_large(bench: Bench) -> None:
 
 def _write_large(path: Path, count: int = 100) -> None:
     """A video of the bundled portrait, which drifts over a plain ground."""
-    head = read_image(ASSETS / "portrait.png")[..., :3]
-    head = (head * 255).round().byte().numpy()
+    head = (read_image(ASSETS / "portrait.png")[..., :3] * 255).round().byte().numpy()
 
     def frames() -> Iterator[np.ndarray]:
         for number in range(count):

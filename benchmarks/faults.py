@@ -6,7 +6,7 @@
 A case is "right" when in the end the video has the bytes of an undisturbed render, "lost" when finished
 groups of frames were rendered again, "wrong" when it has other bytes or success was said without a video,
 and "left over" when files beside the videos remain. Of a case that is cancelled, the seconds until the render
-or the prompt ended count, too; one that had ended before Cancel came is no case. The library's cases run in
+or the prompt ended count, too. What had ended before the fault came is no case. The library's cases run in
 forks of this process, the others on servers.
 """
 
@@ -140,7 +140,9 @@ class Library:
             return child
         code, said, trap = SUCCESS, {}, trap or Trap()
         try:
-            if user is not None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+            if user is not None:  # who may not even read Python: what is imported late is imported before
+                self._render(self.folder / f"{os.getpid()}.mp4", seed, Trap())
                 os.seteuid(user)
             said = self._render(out, seed, trap)
         except InputError as error:
@@ -217,8 +219,7 @@ def broken_off(library: Library, fault: str, runs: int, rng: random.Random) -> I
                 first, again = place / "first.mp4", place / f"again {run}.mp4"
                 said = library.wait(library.start(first, trap=Trap(phase, at, ACTS[fault])))
                 had = max(map(count_groups, (place / FOLDER).glob("*.mp4")), default=0)
-                if said["code"] == SUCCESS:  # the fault came to nothing
-                    library.judge(tally, place, {first: 1})
+                if said["code"] == SUCCESS:  # the fault came to nothing: no case
                     continue
                 if fault == "cancel":
                     tally.slowest = max(tally.slowest, said["took"])
@@ -487,10 +488,15 @@ def cancelled_phases(bench: Bench, runs: int, rng: random.Random) -> Iterator[Ta
                 lambda event, ids=ids: event[0] == "executing" and event[1].get("node") in ids,
                 rng.uniform(0, 0.5),
             )
-            took = press.run(workflow)
-            tally.counts["cases"] += took is not None
-            tally.counts["right"] += took is not None
-            tally.slowest = max(tally.slowest, took or 0.0)
+            try:
+                took = press.run(workflow)
+            except Failed as failed:  # of its own accord
+                print(failed, flush=True)
+                tally.counts.update(("cases", "wrong"))
+                continue
+            if took is not None:
+                tally.counts.update(("cases", "right"))
+                tally.slowest = max(tally.slowest, took)
         yield tally
 
 

@@ -33,7 +33,7 @@ from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackA
 
 # Frames that are cropped or composited between two looks at Cancel; fewer of large ones.
 _CHUNK = 16
-_CHUNK_PIXELS = 40_000_000
+_CHUNK_PIXELS = 8_000_000  # some tenths of a second on a processor: Cancel is answered after them
 
 
 class EADNetFaceTrack(Node):

@@ -16,6 +16,7 @@ from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import GREY, check_frames, without_alpha
 from ..eadnet.media.reader import Pictures, VideoReader
 from ..eadnet.media.sound import Sound, SoundFile
+from ..eadnet.media.watched import WatchedPictures
 from . import host
 from .sockets import audio_of, image_of
 
@@ -109,7 +110,8 @@ def opened(
             return
         with VideoReader(video.path, video.start, video.seconds) as reader:
             track = SoundFile(video.path, video.start, video.seconds) if sound else None
-            yield Footage(reader, track, (video.identity, video.start, video.seconds))
+            watched = WatchedPictures(reader, host.check_cancelled)
+            yield Footage(watched, track, (video.identity, video.start, video.seconds))
 
 
 def _in_memory(video: host.VideoFrames, name: str) -> FramesInMemory:

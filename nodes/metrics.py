@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,8 +11,7 @@ from torch import Tensor
 
 from ..eadnet.faces.crops import centre_square, check_pictures, without_alpha
 from ..eadnet.media.audio import moved, to_mono_16k
-from ..eadnet.media.clips import Frames
-from ..eadnet.media.watched import WatchedFrames
+from ..eadnet.media.clips import Frames, LazyFrames, changed
 from ..eadnet.metrics.clip_scores import clip_picture, clip_scores
 from ..eadnet.metrics.face_crops import face_crops, syncnet_track
 from ..eadnet.metrics.sync import FPS, measure_sync
@@ -26,11 +26,20 @@ THEMES = ["dark", "light"]
 _THEME = "Colours of the plot, to match ComfyUI's dark or light theme."
 
 
-def _clip(images: Tensor, name: str) -> Tensor:
-    """The IMAGE [T, H, W, C] at the input ``name`` as [T, 3, H, W] in 0..1."""
+def _clip(images: Tensor, name: str) -> Frames:
+    """The IMAGE [T, H, W, C] at the input ``name`` as [T, 3, H, W] in 0..1, converted piece by piece; Cancel
+    is answered before each.
+    """
     images = image_of(images, name)
+    host.check_cancelled()
     check_pictures(images, f"{name} input")
-    return without_alpha(images.float().clamp(0, 1)).movedim(-1, 1)
+
+    def read(numbers: Sequence[int]) -> Tensor:
+        host.check_cancelled()
+        piece = images[numbers[0] : numbers[-1] + 1]
+        return without_alpha(piece.float().clamp(0, 1)).movedim(-1, 1)
+
+    return LazyFrames((len(images), 3, *images.shape[1:3]), read)
 
 
 class EADNetSyncScore(Node):
@@ -118,10 +127,9 @@ class EADNetSyncScore(Node):
         recording = audio_of(audio, advice="connect the audio of the frames")
         clip = _clip(images, "images")
         sound, network = to_mono_16k(recording.waveform, recording.rate), syncnet.use()
-        frames: Frames = centre_square(clip)
+        frames: Frames = changed(clip, centre_square)
         if track is not None:
             frames = face_crops(clip, syncnet_track(track.track, network.name))
-        frames = WatchedFrames(frames, host.check_cancelled)
         with host.cancellable(network):
             measured = measure_sync(network, frames, sound.to(next(network.parameters()).device), fps)
         sure = measured.score.confidence > min_confidence if min_confidence else measured.sure
@@ -180,8 +188,7 @@ class EADNetVideoMetrics(Node):
     @classmethod
     @checked
     def execute(cls, generated: Tensor, reference: Tensor, fps: float, theme: str) -> io.NodeOutput:
-        clips = (_clip(generated, "generated"), _clip(reference, "reference"))
-        scores = clip_scores(*(WatchedFrames(clip, host.check_cancelled) for clip in clips))
+        scores = clip_scores(_clip(generated, "generated"), _clip(reference, "reference"))
         return io.NodeOutput(
             scores.report(),
             torch.from_numpy(clip_picture(scores, fps, theme))[None],

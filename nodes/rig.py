@@ -275,7 +275,7 @@ class EADNetExpressionFromVideo(Node):
     @checked
     def execute(cls, images: Any, fps: float, head_motion: float) -> io.NodeOutput:
         landmarker = FaceLandmarker(host.face_task_path(), blendshapes=True, device=host.compute_device())
-        with opened(images, fps=fps) as footage:
+        with opened(images, "images", fps) as footage:
             progress = host.NodeProgress(footage.count, cls.hidden.unique_id)
 
             def frames() -> Any:

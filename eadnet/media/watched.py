@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from torch import Tensor
 
-from .clips import Frames
 from .reader import Pictures
 from .sound import Sound
 
@@ -25,21 +24,6 @@ class WatchedPictures:
     def picture(self, number: int) -> np.ndarray:
         self._check()
         return self._pictures.picture(number)
-
-
-class WatchedFrames:
-    """The same clip; ``check`` is called before some of its frames are taken."""
-
-    def __init__(self, frames: Frames, check: Check) -> None:
-        self._frames, self._check = frames, check
-        self.shape = frames.shape
-
-    def __len__(self) -> int:
-        return len(self._frames)
-
-    def __getitem__(self, part: slice) -> Tensor:
-        self._check()
-        return self._frames[part]
 
 
 class WatchedSound:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -66,10 +67,12 @@ def test_growth_is_seen_between_the_second_fifth_and_the_last() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the cases run in forks")
 @pytest.mark.parametrize("fault", sorted(ACTS))
 def test_a_fault_in_the_middle_ends_right_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, fault: str
 ) -> None:
     monkeypatch.setattr("benchmarks.faults.PHASES", ("decode", "mux", "finish"))
     library = Library(tmp_path)
     library.prepare()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as it is in a shell's background jobs
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     for tally in broken_off(library, fault, 1, random.Random(1)):
         assert tally.counts == {"cases": 1, "right": 1, "lost": 0, "left over": 0}, tally.row()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from eadnet.media.resumable_video import count_groups
 from tests.comfy.client import Event, Failed, Studio, write_portrait, write_speech
 from tests.in_comfy import ROOT
 from tools.workflow import load_workflow, with_inputs
@@ -59,18 +61,27 @@ def test_a_result_that_is_gone_is_made_again_and_one_that_is_there_is_not(studio
 def test_a_cancelled_video_with_the_time_in_its_name_goes_on_and_another_seed_costs_nothing(
     studio: Studio, make: Make, share: float
 ) -> None:
+    unfinished, pressed = studio.base / "output" / "eadnet_unfinished", []
+
     def press(event: Event) -> None:
+        """Cancel, once there is something to go on with: a slow machine encodes behind the sampler."""
         kind, data = event
-        if kind == "progress" and data["value"] >= share * data["max"]:
-            studio.client.interrupt()
+        if pressed or kind != "progress" or data["value"] < share * data["max"]:
+            return
+        until = time.monotonic() + 30
+        while time.monotonic() < until and unfinished.exists():
+            if any(map(count_groups, unfinished.glob("*.partial.mp4"))):
+                break
+            time.sleep(0.02)
+        pressed.append(True)
+        studio.client.interrupt()
 
     whole = studio.run(make("whole/a", seed=8)).read_bytes()
     try:
         studio.client.run(make("late/%hour%-%minute%-%second%", seed=8), press)
     except Failed as failed:
         assert failed.kind == "execution_interrupted"
-        left = list((studio.base / "output" / "eadnet_unfinished").glob("*.partial.mp4"))
-        assert len(left) == 1
+        assert len(list(unfinished.glob("*.partial.mp4"))) == 1
     studio.run(make("late/%hour%-%minute%-%second%", seed=9))
     assert studio.run(make("late/%hour%-%minute%-%second%", seed=8)).read_bytes() == whole
-    assert not (studio.base / "output" / "eadnet_unfinished").exists()
+    assert not unfinished.exists()

@@ -223,3 +223,30 @@ def test_a_video_without_frames_is_refused_by_name(
         opened(created(torch.zeros(0, 8, 8, 3))),
     ):
         pass
+
+
+def test_cancel_is_answered_before_the_next_frame_of_a_file(submodule: Any, tmp_path: Path) -> None:
+    from comfy import model_management
+    from comfy_api.latest import InputImpl
+
+    from eadnet.media.video import write_video
+
+    write_video(tmp_path / "v.mp4", [np.full((32, 32, 3), 90, np.uint8)] * 3, 25)
+    video = InputImpl.VideoFromFile(str(tmp_path / "v.mp4"))
+    try:
+        with submodule("nodes.footage").opened(video) as footage:
+            assert len(footage.some([0, 1])) == 2
+            model_management.interrupt_current_processing()
+            with pytest.raises(model_management.InterruptProcessingException):
+                footage.some([2])
+    finally:
+        model_management.interrupt_current_processing(False)
+
+
+def test_few_large_frames_are_worked_on_between_two_looks_at_cancel(submodule: Any) -> None:
+    """Putting a face back into one of 1920 x 1080 takes a fifth of a second on a slow processor."""
+
+    class Large:
+        size = (1080, 1920)
+
+    assert 1 <= submodule("nodes.faces")._together(Large()) <= 4

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from eadnet.media.images import read_image
+from eadnet.media.video import write_video
 from tests.in_comfy import ROOT
 
 pytestmark = pytest.mark.slow  # building a rig takes a second, loading mini another
@@ -197,3 +199,33 @@ def test_a_video_gives_an_expression_of_every_frame_at_its_rate(
     track, curves = read()
     assert len(track) == len(seen) and track.fps == 30 and curves.ndim == 4
     assert torch.allclose(track.values, track.values[:1].expand_as(track.values), atol=0.05)
+
+
+@pytest.mark.parametrize("kind", ["frames", "video"])
+def test_an_expression_from_a_video_has_the_rate_of_its_source(
+    nodes: Any,
+    host: Any,
+    run: Callable[..., Any],
+    submodule: Callable[[str], Any],
+    track: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    from comfy_api.latest import InputImpl
+
+    frames = torch.full((6, 32, 32, 3), 0.5)
+    write_video(tmp_path / "v.mp4", list((frames * 255).byte().numpy()), 30)
+    images = frames if kind == "frames" else InputImpl.VideoFromFile(str(tmp_path / "v.mp4"))
+    seen: list[float] = []
+
+    def read(pictures: Any, fps: float, *_: Any) -> Any:
+        seen.extend([len(list(pictures)), fps])
+        return track({"smile": [0.5] * 6}, fps)
+
+    module = submodule("nodes.rig")
+    monkeypatch.setattr(module, "track_from_video", read)
+    monkeypatch.setattr(module, "FaceLandmarker", lambda *_, **__: None)
+    monkeypatch.setattr(host, "face_task_path", lambda: tmp_path)
+    run(nodes.EADNetExpressionFromVideo, images=images, fps=50.0, head_motion=1.0)
+    assert seen == [6, 50.0 if kind == "frames" else 30.0]
