@@ -169,7 +169,7 @@ class Library:
             trap("finish" if "whole" in str(storage.name) else "mux")
             return write(storage, data)
 
-        resumable_video._Storage.write = written  # type: ignore[method-assign]
+        resumable_video._Storage.write = written  # type: ignore[method-assign, assignment]
         with open_scene(self.model, self.speech, "happy", portrait=self.portrait, settings=settings) as scene:
             networks = self.model.networks()
             networks = replace(
@@ -356,6 +356,11 @@ def library_cases(runs: int, rng: random.Random) -> Iterator[Tally]:
             yield locked_meanwhile(library, runs, rng)
 
 
+def _executes(ids: set[str], event: Event) -> bool:
+    """Whether the event says that one of these nodes begins."""
+    return event[0] == "executing" and event[1].get("node") in ids
+
+
 class Press:
     """Presses Cancel a while after an event, and measures until the prompt has ended."""
 
@@ -485,7 +490,7 @@ def cancelled_phases(bench: Bench, runs: int, rng: random.Random) -> Iterator[Ta
             ids = {key for key, node in workflow.items() if node["class_type"] == kind}
             press = Press(
                 bench,
-                lambda event, ids=ids: event[0] == "executing" and event[1].get("node") in ids,
+                partial(_executes, ids),
                 rng.uniform(0, 0.5),
             )
             try:

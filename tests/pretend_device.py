@@ -23,13 +23,13 @@ class CannotDo(RuntimeError):
 class Elsewhere(torch.Tensor):
     """A tensor on the pretended device."""
 
-    inner: torch.Tensor
+    inner: torch.Tensor  # type: ignore[assignment]  # not the inner product
 
     @staticmethod
     def __new__(cls, inner: torch.Tensor) -> Elsewhere:
         if inner.dtype == torch.float64:
             raise CannotDo("the device has no float64")
-        made = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+        made = torch.Tensor._make_wrapper_subclass(
             cls, inner.size(), strides=inner.stride(), dtype=inner.dtype, device=DEVICE
         )
         made.inner = inner
@@ -39,7 +39,9 @@ class Elsewhere(torch.Tensor):
         return f"Elsewhere({self.inner!r})"
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         return _run(func, args, kwargs or {})
 
 

@@ -117,13 +117,12 @@ def test_so_does_a_tensor_that_is_described_wrongly(
     for _ in range(40):
         key = rng.choice(keys)
         field = rng.choice(["dtype", "shape", "data_offsets"])
-        to: Any = rng.choice(
-            {
-                "dtype": ["F64", "I64", "I16", "U8", "BOOL", "BF16", "F8_E4M3", "C64", "X", 5],
-                "shape": [[], [0], [-1], [10**9], [2**63, 2**63], [1] * 300, "x", [1.5], [10**30]],
-                "data_offsets": [[0, 0], [0, 10**12], [5, 1], [-1, 4], [0], [10**30, 10**30], "x"],
-            }[field]
-        )
+        lies: dict[str, list[Any]] = {
+            "dtype": ["F64", "I64", "I16", "U8", "BOOL", "BF16", "F8_E4M3", "C64", "X", 5],
+            "shape": [[], [0], [-1], [10**9], [2**63, 2**63], [1] * 300, "x", [1.5], [10**30]],
+            "data_offsets": [[0, 0], [0, 10**12], [5, 1], [-1, 4], [0], [10**30, 10**30], "x"],
+        }
+        to = rng.choice(lies[field])
         lie = {**header, key: {**header[key], field: to}}
         check_loads_or_says(write(tmp_path / "a.safetensors", body, lie))
 

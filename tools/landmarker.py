@@ -9,7 +9,7 @@ from pathlib import Path
 from .comfyui import ComfyUI
 from .console import say
 from .errors import SetupError
-from .process import run_in_foreground
+from .process import Command, run_in_foreground
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "face_landmarker.task"
@@ -42,7 +42,7 @@ def provide_landmarker(installation: ComfyUI, given: Path | None) -> None:
         "import sys; sys.path.insert(0, sys.argv.pop(1)); from eadnet.cli import main; "
         "sys.exit(main(sys.argv[1:]))"
     )
-    command = [installation.python, "-c", code, ROOT, "fetch", "faces", "--into", folder]
+    command: Command = [installation.python, "-c", code, ROOT, "fetch", "faces", "--into", folder]
     if run_in_foreground(command, cwd=ROOT):
         raise SetupError("The download failed: give the file with --landmarker FILE.")
 

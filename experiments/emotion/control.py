@@ -102,7 +102,8 @@ def timeline(evaluator: Evaluator, people: Sequence[int], frames: int) -> Sectio
     lines = ["## A timeline", "", f"`{TIMELINE.replace(chr(10), ' / ')}`, cross-fade 0.4 s.", ""]
     late, ratios = [], []
     for person in people:
-        changing = shown(evaluator.read(person, timeline_tokens(keys, weights, tokens, null).mixed(), frames))
+        mixed = timeline_tokens(keys, weights, list(tokens), null).mixed()
+        changing = shown(evaluator.read(person, mixed, frames))
         steady = shown(evaluator.read(person, tokens[0], frames))
         faces = [parameters_of(world.EMOTIONS["angry"], share) for share in weights[:, 1]]
         # Speech and blinks are the same in both clips, and fall out of their difference.

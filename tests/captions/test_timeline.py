@@ -130,12 +130,12 @@ def test_tokens_are_the_sentences_where_they_hold_and_between_them_in_a_fade() -
     tokens, null = torch.randn(2, 5, 3, generator=generator), torch.randn(5, 3, generator=generator)
     keys = [Key(0, "a"), Key(1, "b", 0.5)]
     weights = key_weights(keys, 50, 25, 0.4)
-    result = timeline_tokens(keys, weights, tokens, null).mixed()
+    result = timeline_tokens(keys, weights, list(tokens), null).mixed()
     assert result.shape == (50, 5, 3)
     assert torch.allclose(result[0], tokens[0])
     assert torch.allclose(result[-1], torch.lerp(null, tokens[1], 0.5))
     assert not torch.allclose(result[25], result[0]) and not torch.allclose(result[25], result[-1])
-    silent = timeline_tokens(keys, weights, tokens, null, np.zeros(50))
+    silent = timeline_tokens(keys, weights, list(tokens), null, np.zeros(50))
     assert torch.allclose(silent.mixed(), null.expand(50, -1, -1)) and silent.is_null()
 
 
@@ -145,7 +145,7 @@ def test_the_tokens_of_a_piece_are_bit_by_bit_those_of_the_whole_mixed_at_once(c
     tokens, null = torch.randn(count, 7, 24, generator=generator), torch.randn(7, 24, generator=generator)
     keys = [Key(i * 8 / count, "a", 1 - i / 80) for i in range(count)]
     weights = key_weights(keys, 200, 25, 0.7)
-    made = timeline_tokens(keys, weights, tokens, null)
+    made = timeline_tokens(keys, weights, list(tokens), null)
     whole = blend(tokens, null, torch.from_numpy(weights * np.array([key.strength for key in keys])))
     assert torch.equal(made.mixed(), whole)
     for size in (1, 8, 64):

@@ -61,7 +61,8 @@ def test_a_result_that_is_gone_is_made_again_and_one_that_is_there_is_not(studio
 def test_a_cancelled_video_with_the_time_in_its_name_goes_on_and_another_seed_costs_nothing(
     studio: Studio, make: Make, share: float
 ) -> None:
-    unfinished, pressed = studio.base / "output" / "eadnet_unfinished", []
+    unfinished = studio.base / "output" / "eadnet_unfinished"
+    pressed: list[Any] = []
 
     def press(event: Event) -> None:
         """Cancel, once there is something to go on with: a slow machine encodes behind the sampler."""

@@ -79,8 +79,9 @@ def test_a_head_elsewhere_is_found_there(
 def test_the_numbers_of_the_message_track_the_face(portrait: np.ndarray) -> None:
     """Entered by hand they give the crop that the portrait alone would be."""
     picture = on_canvas(portrait, 0, 0, 366, 256)
-    place = placed_face(picture, "portrait")
-    assert place is not None
+    found = placed_face(picture, "portrait")
+    assert found is not None
+    place = found
 
     class ByHand:
         def detect(self, frame: np.ndarray) -> list:

@@ -114,7 +114,7 @@ def test_who_waits_to_give_can_be_cancelled() -> None:
 
     with (
         pytest.raises(KeyError),
-        BackgroundWriter(lambda _: given_up.wait(20), 1, give_up=given_up.set, check=cancel) as write,
+        BackgroundWriter[int](lambda _: given_up.wait(20), 1, give_up=given_up.set, check=cancel) as write,
     ):
         for item in range(9):
             write(item)

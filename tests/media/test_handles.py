@@ -166,7 +166,7 @@ def test_whatever_the_container_raises(tmp_path: Path, monkeypatch: Any, name: s
     open_container = av.open
 
     def opened(file: Any, mode: str = "r", **settings: Any) -> Any:
-        container = open_container(file, mode, **settings)
+        container: Any = open_container(file, mode, **settings)  # type: ignore[call-overload]
         return Container(container) if mode == "w" else container
 
     monkeypatch.setattr(av, "open", opened)

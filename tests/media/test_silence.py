@@ -61,7 +61,8 @@ def organ(count: int, decibels: float) -> torch.Tensor:
     """A chord of three notes with overtones, held."""
     t = times(count)
     notes = (131.0, 165.0, 196.0)
-    return at(sum(torch.sin(2 * math.pi * n * k * t) / k for n in notes for k in range(1, 6)), decibels)
+    waves = [torch.sin(2 * math.pi * n * k * t) / k for n in notes for k in range(1, 6)]
+    return at(torch.stack(waves).sum(0), decibels)
 
 
 def chords(count: int, decibels: float) -> torch.Tensor:
@@ -142,7 +143,7 @@ def test_one_held_vowel_is_speech() -> None:
     """A short recording may be nothing else; a voice drifts as it holds."""
     t = times(RATE)
     phase = 2 * math.pi * (140 * t - 5 * t**2)
-    vowel = at(sum(torch.sin(k * phase) / k for k in range(1, 20)), -20)
+    vowel = at(torch.stack([torch.sin(k * phase) / k for k in range(1, 20)]).sum(0), -20)
     ends = torch.zeros(RATE // 4)
     assert speech_notes(SpeechInMemory(torch.cat([ends, vowel, ends]))) == []
 

@@ -82,7 +82,7 @@ NO_NUMBERS = [
     {}, True, 1j, torch.tensor([1.0, 2.0]), torch.tensor(NAN), np.float64("nan"), np.array(["three"]), Odd(),
 ]  # fmt: skip
 NO_TRUTH = ["maybe", "", 2, -1, 0.5, NAN, None, [], {}, 10**400, torch.tensor([1, 0]), Odd()]
-NO_TEXT = [
+NO_TEXT: list[Any] = [
     None,
     5,
     NAN,

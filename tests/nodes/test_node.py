@@ -26,7 +26,9 @@ def test_comfyui_can_clone_and_lock_every_node(nodes: Any) -> None:
 def test_an_error_from_below_can_be_logged_as_comfyui_logs_it(
     submodule: Callable[[str], Any], input_error: type[Exception]
 ) -> None:
-    class Failing(submodule("nodes.node").Node):
+    base: Any = submodule("nodes.node").Node
+
+    class Failing(base):
         @classmethod
         def execute(cls, text: str) -> None:
             try:

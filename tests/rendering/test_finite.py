@@ -113,7 +113,8 @@ class Overflowing:
 
 
 def test_half_precision_that_overflows_is_repeated_in_float32_and_stays_there() -> None:
-    network, said = Overflowing(fails=3), []
+    network = Overflowing(fails=3)
+    said: list[str] = []
     vae = FiniteVAE(Coder(network.half, network.half), network.in_float32, said.append)
     pieces = [torch.full((2, 3), float(k)) for k in range(6)]
     assert all(torch.equal(vae.decode(piece), piece) for piece in pieces)

@@ -99,9 +99,9 @@ def mesh_of(marks: np.ndarray) -> Tensor:
     # What no row names lies on cheeks and forehead.
     free = np.flatnonzero(np.isnan(mesh[:, 0]))
     golden = np.pi * (3 - np.sqrt(5))
-    radius = np.sqrt((np.arange(len(free)) + 0.5) / len(free))
+    radii = np.sqrt((np.arange(len(free)) + 0.5) / len(free))
     spiral = np.stack(
-        [radius * np.cos(golden * np.arange(len(free))), radius * np.sin(golden * np.arange(len(free)))], 1
+        [radii * np.cos(golden * np.arange(len(free))), radii * np.sin(golden * np.arange(len(free)))], 1
     )
     spots = spiral * [0.95 * width, 0.95 * width] + middle + [0, 0.2 * scale]
     near_mouth = np.abs(spots - marks[48:68].mean(0)) < [0.62 * scale, 0.38 * scale]

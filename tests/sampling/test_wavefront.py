@@ -67,7 +67,7 @@ def textbook(unet: Mixer, c: Conditions, how: Sampling) -> Tensor:
     parts = windows(c.num_frames, how.window, how.overlap)
     guide = Guidance(how.audio_guidance, how.emotion_guidance)
     noise = clip_noise(tuple(c.masked_latents.shape), torch.Generator().manual_seed(how.seed))
-    assert c.emotion is not None and c.null_emotion is not None
+    assert isinstance(c.emotion, torch.Tensor) and c.null_emotion is not None
     timesteps = set_steps(solver, how.steps)
     latents = noise * solver.init_noise_sigma
     for step, timestep in enumerate(timesteps):
