@@ -62,7 +62,7 @@ def _foreign(path: Path, why: str) -> CheckpointError:
 
 def _check_start(path: Path) -> None:
     """Name the usual impostors, and judge what is left by what it states."""
-    size, start = _check_impostors(path)
+    size, start = check_impostors(path)
     if zipfile.is_zipfile(path):
         _check_archive(path, size)
     elif not start.startswith(b"\x80"):  # torch would unpack a tar archive into the system's temporary folder
@@ -71,7 +71,7 @@ def _check_start(path: Path) -> None:
         _check_old_kind(path, size)
 
 
-def _check_impostors(path: Path) -> tuple[int, bytes]:
+def check_impostors(path: Path) -> tuple[int, bytes]:
     """Name empty files, web pages, pointers, broken archives; the size and the first bytes of others."""
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -232,7 +232,7 @@ def detect(path: str | os.PathLike[str]) -> Published:
     if path.suffix == ".safetensors":
         tensors = _read_safetensors(path)
     elif path.suffix.lower() == ".task" or is_landmarker_task(path):
-        _check_impostors(path)
+        check_impostors(path)
         states = read_landmarker_task(path)
         tensors = {f"{name}.{key}": value for name, state in states.items() for key, value in state.items()}
     else:

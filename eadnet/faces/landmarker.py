@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoints import load_checkpoint, read_info
-from ..convert import detect
+from ..convert import check_impostors, detect
 from ..errors import CheckpointError
 from ..landmarker_task import GRAPHS, build_networks
 from ..modules.blazeface import BlazeFace
@@ -181,6 +181,7 @@ def load_networks(file: str | os.PathLike[str], dtype: torch.dtype = torch.float
     if not path.is_file():
         raise CheckpointError(missing(path))
     if path.suffix != ".safetensors":
+        check_impostors(path)
         if not is_zipfile(path):
             raise CheckpointError(
                 f"{path.name} is no face landmarker, or it is damaged: choose face_landmarker.task, or "

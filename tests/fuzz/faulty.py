@@ -56,10 +56,17 @@ def _logs(folder: Path) -> None:
     logging.getLogger("eadnet.faulty").warning("said '%s'", "\x1b[31m")
 
 
+def _says(text: str) -> InputError:
+    """An error of ours that says this, as if its class had not made the text printable."""
+    error = InputError("")
+    error.args = (text,)
+    return error
+
+
 FAULTS: dict[str, Callable[[Path], str | None]] = {
     "AttributeError": _raises(AttributeError("no such thing")),
-    "UTF-8 cannot encode it": _raises(InputError("The word '\ud800' is not known: use another.")),
-    "it is not printable": _raises(InputError("The word '\x00' is not known: use another.")),
+    "UTF-8 cannot encode it": _raises(_says("The word '\ud800' is not known: use another.")),
+    "it is not printable": _raises(_says("The word '\x00' is not known: use another.")),
     "it is no sentence": _raises(InputError("oops")),
     "the result": lambda folder: "a caption with half an emoji \ud83d",
     "the log line": _logs,
