@@ -6,6 +6,7 @@ Marks are listed in pyproject.toml. `slow` is written at the test; `comfy` follo
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -14,12 +15,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.quick import EXAMPLES
+
 ROOT = Path(__file__).parents[1]
 
 # The same examples in every run: a red test is red again on another machine. `thorough` looks for new ones.
-settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=40)
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=EXAMPLES)
+settings.register_profile("quick", derandomize=True, deadline=None, max_examples=EXAMPLES // 5)
 settings.register_profile("thorough", deadline=None, max_examples=1000, print_blob=True)
-settings.load_profile(os.environ.get("EADNET_HYPOTHESIS", "repeatable"))
 
 # Of a ComfyUI, `pack` needs the modules and `server` starts one.
 MARKS_OF_FIXTURES = {"pack": [pytest.mark.comfy], "server": [pytest.mark.comfy, pytest.mark.slow]}
@@ -34,6 +37,14 @@ class RootIsNoPackage:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RootIsNoPackage())
+    usual = "quick" if "not slow" in config.option.markexpr else "repeatable"
+    settings.load_profile(os.environ.get("EADNET_HYPOTHESIS", usual))
+
+
+def pytest_collection_finish() -> None:
+    """Modules and their tests stay: the garbage collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

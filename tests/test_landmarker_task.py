@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eadnet.checkpoints import load_checkpoint, read_info
@@ -17,6 +17,7 @@ from eadnet.errors import CheckpointError
 from eadnet.landmarker_task import GRAPHS, build_networks, is_landmarker_task, read_landmarker_task
 from eadnet.tflite import MalformedGraph, read_operators
 from tests.landmarker_files import Graph, Table, flatbuffer, graph_of, random_networks, write_task
+from tests.quick import examples
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +126,7 @@ def test_a_graph_gives_its_operators_with_their_weights() -> None:
     assert conv.weights[0].dtype == np.float32 and (conv.weights[0] == 1).all()
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     st.lists(st.tuples(st.integers(0, len(GRAPH) - 1), st.integers(0, 255)), max_size=6),
     st.integers(0, len(GRAPH)),

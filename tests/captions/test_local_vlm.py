@@ -79,6 +79,22 @@ def test_a_good_reply_becomes_a_description(model: LocalVLM, monkeypatch: pytest
     assert made.prompt == "describe-1" and made.source == "tiny" and "JSON" in asked[0]
 
 
+@pytest.fixture
+def names(tmp_path: Path) -> Path:
+    """A folder with the files of a model, all of them empty: what is missing is judged by name."""
+    folder = tmp_path / "names"
+    folder.mkdir()
+    for name in (
+        "config.json",
+        "processor_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "model.safetensors",
+    ):
+        (folder / name).touch()
+    return folder
+
+
 def broken(folder: Path, target: Path, *removed: str) -> Path:
     shutil.copytree(folder, target)
     for name in removed:
@@ -96,21 +112,22 @@ def broken(folder: Path, target: Path, *removed: str) -> Path:
     ],
 )
 def test_a_folder_that_is_not_whole_says_what_is_missing(
-    folder: Path, tmp_path: Path, removed: list[str], problem: str
+    names: Path, tmp_path: Path, removed: list[str], problem: str
 ) -> None:
-    target = broken(folder, tmp_path / "part", *removed)
+    target = broken(names, tmp_path / "part", *removed)
     assert problem in str(folder_problem(target))
     with pytest.raises(CheckpointError, match=problem):
         LocalVLM.from_folder(target)
 
 
-def test_pickled_weights_are_not_read(folder: Path, tmp_path: Path) -> None:
-    target = broken(folder, tmp_path / "pickled", "model.safetensors")
+def test_pickled_weights_are_not_read(names: Path, tmp_path: Path) -> None:
+    target = broken(names, tmp_path / "pickled", "model.safetensors")
     torch.save({}, target / "pytorch_model.bin")
     with pytest.raises(CheckpointError, match="no .safetensors weights"):
         LocalVLM.from_folder(target)
 
 
+@pytest.mark.slow
 def test_code_in_the_folder_is_not_run(folder: Path, tmp_path: Path) -> None:
     target = broken(folder, tmp_path / "trojan")
     mark = tmp_path / "ran"
@@ -124,6 +141,7 @@ def test_code_in_the_folder_is_not_run(folder: Path, tmp_path: Path) -> None:
     assert not mark.exists()
 
 
+@pytest.mark.slow
 def test_truncated_weights_are_an_error_in_one_sentence(folder: Path, tmp_path: Path) -> None:
     target = broken(folder, tmp_path / "short")
     data = (target / "model.safetensors").read_bytes()

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eadnet.captions import parse
@@ -16,6 +16,7 @@ from eadnet.captions.parse import find_emotion, parse_reply
 from eadnet.captions.schema import ActionUnit, Description
 from eadnet.captions.template import describe
 from eadnet.errors import InputError
+from tests.quick import examples
 
 WHOLE = describe("angry", 0.8, seed=2, gaze="left")
 
@@ -152,7 +153,7 @@ def test_a_prompt_injection_is_only_text() -> None:
     assert description.emotion == "sad" and "{{7*7}}" in description.caption
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     st.text(max_size=300)
     | st.recursive(

@@ -161,6 +161,7 @@ def test_convert_reports_a_wrong_file(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "unet.pt is a web page" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_contact_sheet_of_a_video(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments(files, tmp_path / "out.mp4")) == 0
     target = tmp_path / "sheet.png"
@@ -185,6 +186,7 @@ def test_a_video_becomes_an_image_sequence_that_is_a_video_again(files: Path, tm
     assert (tmp_path / "again.mp4").is_file()
 
 
+@pytest.mark.slow
 def test_a_video_becomes_an_animated_image(files: Path, tmp_path: Path) -> None:
     assert main(arguments(files, tmp_path / "out.mp4")) == 0
     assert main(["export", str(tmp_path / "out.mp4"), str(tmp_path / "a.gif"), "--seconds", "0.2"]) == 0
@@ -192,6 +194,7 @@ def test_a_video_becomes_an_animated_image(files: Path, tmp_path: Path) -> None:
         assert sum(frame.info["duration"] for frame in ImageSequence.Iterator(shown)) == 200
 
 
+@pytest.mark.slow
 def test_without_steps_they_are_the_checkpoints_own(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eadnet.driving.idle import Idle, idle_motion
 from eadnet.errors import InputError
+from tests.quick import examples
 
 
 def blinks(curve: np.ndarray) -> int:
     return int(((curve[1:] > 0.5) & (curve[:-1] <= 0.5)).sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_minute", [6.0, 18.0, 40.0])
 def test_blinks_come_as_often_as_asked_and_close_the_eyes(per_minute: float) -> None:
     counts = [
@@ -33,7 +35,7 @@ def test_time_between_blinks_varies() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), frames=st.integers(0, 300), fps=st.floats(1, 120))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_every_curve_is_as_long_as_the_clip_finite_and_repeatable(seed: int, frames: int, fps: float) -> None:
     curves = idle_motion(frames, fps, seed)
     again = idle_motion(frames, fps, seed)

@@ -68,6 +68,7 @@ def test_faces_do_not_count_from_the_end(head: np.ndarray) -> None:
         find_portrait_face(head, None, index=-1)
 
 
+@pytest.mark.slow
 def test_a_drawing_that_no_finder_sees_is_moved_where_somebody_says_its_face_is(tmp_path: Path) -> None:
     Image.new("RGB", (300, 300), (230, 200, 180)).save(tmp_path / "drawing.png")
     rig = rig_portrait(tmp_path / "drawing.png", by_hand=BY_HAND)
@@ -77,6 +78,7 @@ def test_a_drawing_that_no_finder_sees_is_moved_where_somebody_says_its_face_is(
     assert left < mesh[:, 0].mean() < right and top < mesh[:, 1].mean() < bottom
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.1, 0.3])
 def test_a_picture_with_a_small_face_is_enlarged_and_says_so(factor: float) -> None:
     picture, mesh = drawn_head()
@@ -100,6 +102,7 @@ def test_a_large_face_is_not_enlarged() -> None:
     assert rig.size == tuple(picture.shape[:2]) and not any("enlarged" in note for note in rig.notes)
 
 
+@pytest.mark.slow
 def test_what_was_transparent_is_grey_in_the_file(tmp_path: Path) -> None:
     picture, mesh = drawn_head()
     alpha = torch.full((*picture.shape[:2], 1), 255, dtype=torch.uint8)

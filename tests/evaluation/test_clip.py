@@ -86,6 +86,7 @@ def test_a_clip_that_cannot_be_scored_by_its_sound_keeps_its_other_scores(
     assert {"flicker", "warped"} <= set(result.scores)
 
 
+@pytest.mark.slow
 def test_another_frame_rate_and_sound_of_another_length_are_said(
     networks: FaceNetworks, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_another_frame_rate_and_sound_of_another_length_are_said(
     assert "the first 0.6" in " ".join(notes)
 
 
+@pytest.mark.slow
 def test_a_reference_of_another_rate_or_size_is_not_compared(networks: FaceNetworks, tmp_path: Path) -> None:
     clip = write(tmp_path / "clip.mp4")
     result = score_clip(clip, write(tmp_path / "truth.mp4", fps=30), networks)
@@ -104,6 +106,7 @@ def test_a_reference_of_another_rate_or_size_is_not_compared(networks: FaceNetwo
     assert "48 x 48 and 32 x 32" in " ".join(score_clip(clip, small, networks).notes)
 
 
+@pytest.mark.slow
 def test_a_clip_equals_itself(networks: FaceNetworks, tmp_path: Path) -> None:
     clip = write(tmp_path / "clip.mp4", 40)
     scores = score_clip(clip, clip, networks).scores

@@ -77,6 +77,7 @@ def test_every_metric_that_has_what_it_needs_is_there(report: Path) -> None:
     assert content["totals"]["psnr"]["count"] == 3 and content["totals"]["mini_confidence"]["count"] == 2
 
 
+@pytest.mark.slow
 def test_what_was_not_computed_is_said_with_the_file_that_is_missing(report: Path) -> None:
     missing = json.loads((report / "report.json").read_text())["not_computed"]
     assert missing["LSE-C, LSE-D, AV offset (syncnet_v2)"] == "file syncnet-v2.safetensors missing"

@@ -82,6 +82,7 @@ def test_windows_do_not_overlap_and_short_clips_have_none() -> None:
     assert picture_features(clip, Means(), most=5).shape == (5, 3)
 
 
+@pytest.mark.slow
 def test_networks_are_found_in_the_folder_of_models(tmp_path: Path) -> None:
     published_file(tmp_path / "inception-fid.safetensors")
     videomae_folder(tmp_path / "videomae")

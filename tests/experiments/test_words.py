@@ -57,6 +57,7 @@ def test_relatives_begin_alike() -> None:
     assert not words.has_relative(by_text["lugubrious"], stems)
 
 
+@pytest.mark.slow
 def test_both_groups_of_unseen_words_are_large_enough_to_score(probe: words.LinearProbe) -> None:
     measured = {s.name: s for s in words.scores(probe)}
     assert measured["unseen"].count == 100
@@ -84,6 +85,7 @@ def test_the_page_names_every_word_and_the_sheet_shows_it(tmp_path: Path, probe:
     assert len(np.unique(np.asarray(both)[10:30, 10:60].reshape(-1, 3), axis=0)) > 20
 
 
+@pytest.mark.slow
 def test_the_page_with_an_encoder_has_the_numbers_and_their_controls(probe: words.LinearProbe) -> None:
     unseen = lexicon.unseen()[:5]
     text = words.page(unseen, probe([word.text for word in unseen]), words.scores(probe))

@@ -16,6 +16,7 @@ from eadnet.faces.landmarker import FILES, FaceLandmarker, blendshapes, load_net
 from eadnet.modules.blendshape_mixer import BLENDSHAPES
 from tests.golden_landmarks import GOLDEN, views
 from tests.landmarker_files import random_networks, write_task
+from tests.quick import some
 
 ROOT = Path(__file__).parents[2]
 NAME = "face_landmarker_v2_with_blendshapes.task"
@@ -29,7 +30,7 @@ def landmarker() -> FaceLandmarker:
 
 
 @published
-@pytest.mark.parametrize("name", ["portrait", "turned", "cut"])
+@pytest.mark.parametrize("name", some(1, ["portrait", "turned", "cut"]))
 def test_points_and_blend_shapes_are_mediapipes(landmarker: FaceLandmarker, name: str) -> None:
     golden = load_file(GOLDEN)
     (face,) = landmarker.detect(views()[name])
@@ -45,6 +46,7 @@ def test_points_and_blend_shapes_are_mediapipes(landmarker: FaceLandmarker, name
         assert np.abs(face.points[:, 2] - expected[:, 2]).max() < 0.25
 
 
+@pytest.mark.slow
 @published
 def test_frames_together_are_what_they_are_alone(landmarker: FaceLandmarker) -> None:
     portrait = views()["portrait"]
@@ -77,6 +79,7 @@ def test_pictures_of_nothing_show_no_face(landmarker: FaceLandmarker, shape: tup
         assert landmarker.detect(picture) == []
 
 
+@pytest.mark.slow
 @published
 def test_turned_and_small_faces_are_found_where_they_are_searched_for() -> None:
     portrait = views()["portrait"]
@@ -105,6 +108,7 @@ def test_pictures_of_comfyui_are_taken_too(landmarker: FaceLandmarker) -> None:
     assert np.array_equal(face.points, same.points)
 
 
+@pytest.mark.slow
 @published
 def test_every_face_of_several_is_found_up_to_the_most(landmarker: FaceLandmarker) -> None:
     portrait = views()["portrait"]
@@ -114,6 +118,7 @@ def test_every_face_of_several_is_found_up_to_the_most(landmarker: FaceLandmarke
     assert len(FaceLandmarker(TASK).detect(two)) == 1
 
 
+@pytest.mark.slow
 @published
 def test_half_precision_of_16_bits_holds(landmarker: FaceLandmarker) -> None:
     portrait = views()["portrait"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
@@ -12,6 +12,7 @@ from eadnet.errors import InputError
 from eadnet.faces.dense import face_from_mesh
 from eadnet.faces.mean_face import FIVE, NAMED, mean_face, mesh_at, whole_mesh
 from tests.golden_landmarks import GOLDEN
+from tests.quick import examples
 
 
 def turned(yaw: float, pitch: float, roll: float, scale: float = 100.0) -> np.ndarray:
@@ -38,7 +39,7 @@ def test_the_mean_face_is_a_face() -> None:
     np.testing.assert_allclose(face[33] * [-1, 1, 1], face[263], atol=1e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.floats(-30, 30), st.floats(-20, 20), st.floats(-180, 180), st.floats(20, 900))
 def test_five_points_of_a_turned_mean_face_give_it_back(
     yaw: float, pitch: float, roll: float, scale: float

@@ -79,6 +79,7 @@ def test_a_shaking_detection_is_one_face() -> None:
     assert len(tracked(frames)) == 1
 
 
+@pytest.mark.slow
 def test_twenty_faces_stay_apart() -> None:
     frames = [[face(50 + 90 * i + 0.5 * t, 60 + 5 * (i % 3)) for i in range(20)] for t in range(30)]
     tracks = tracked(frames)

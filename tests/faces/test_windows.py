@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eadnet.faces.short_range import letterboxed, merged
 from eadnet.faces.windows import cut, in_picture, is_usable, window_around, window_of_points
+from tests.quick import examples
 
 
 def slope(height: int, width: int) -> torch.Tensor:
@@ -18,7 +19,7 @@ def slope(height: int, width: int) -> torch.Tensor:
     return torch.stack([x, y, torch.zeros_like(x)], dim=-1).to(torch.uint8)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.floats(40, 160), st.floats(40, 110), st.floats(8, 70), st.floats(8, 70), st.floats(-3.1, 3.1)
 )  # fmt: skip
@@ -85,7 +86,7 @@ def test_detections_of_one_face_become_their_mean_weighted_by_the_scores() -> No
     np.testing.assert_allclose(found[1, :4], [100, 0, 110, 10])
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     st.lists(st.tuples(st.floats(0, 50), st.floats(0, 50), st.floats(1, 40), st.floats(0.5, 1)), max_size=12)
 )

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import importlib
 import json
-import logging
 import os
 import resource
 import sys
 import time
-import traceback
 import warnings
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.fuzz.harness import sentence_problem
+from tests.fuzz.judge import judged, watched_log
 
 _PAGE = resource.getpagesize()
 _SYSTEM = ("/dev/", "/proc/")
@@ -69,17 +67,6 @@ class Guard:
         return bool(set(mode or "") & set("wax+")) or bool((flags or 0) & _WRITING and not mode)
 
 
-class Log(logging.Handler):
-    """Keeps what the library logs during an input."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
-
-
 def _resident(peak: bool = False) -> int:
     """Bytes of memory that this process has in use, or had at most since the last call of `_forget_peak`."""
     if not os.path.exists("/proc/self/status"):
@@ -100,60 +87,35 @@ def main(border: str, first: str, count: str, folder: str, most: str) -> None:
     os.dup2(2, 1)  # whatever prints goes into the log
     place = Path(folder)
     warnings.simplefilter("ignore")
-    module = importlib.import_module(f"tests.fuzz.{border}")
-    errors = importlib.import_module("eadnet.errors")
-    own = (errors.InputError, errors.CheckpointError)
-    subject = module.Subject(place)
-    log, guard = Log(), Guard(place)
-    logging.getLogger("eadnet").addHandler(log)
-    logging.getLogger("eadnet").setLevel(logging.DEBUG)
-    logging.getLogger("eadnet").propagate = False
-    if (
-        sys.platform == "linux"
-    ):  # far above the limit that is measured: it ends what would take the machine down
+    subject = importlib.import_module(f"tests.fuzz.{border}").Subject(place)
+    guard = Guard(place)
+    # Far above the limit that is measured: it ends what would take the machine down.
+    if sys.platform == "linux":
         virtual = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * _PAGE
         resource.setrlimit(resource.RLIMIT_AS, (virtual + 4 * int(most), resource.RLIM_INFINITY))
-    for number in range(int(first), int(count)):
-        given = subject.make(Random(f"{border} {number}"))
-        log.lines.clear()
-        guard.seen.clear()
-        _forget_peak()
-        before = _resident()
-        out.write(json.dumps({"begin": number}) + "\n")
-        begun = time.perf_counter()
-        kind, said = "accepted", ""
-        guard.on = True
-        try:
-            shown = subject.attempt(given)
-            problem = sentence_problem(shown) if shown else None
-            # A result may be long and have lines; but it goes to a browser as UTF-8.
-            if problem == "UTF-8 cannot encode it":
-                kind, said = "fault", f"the result {shown[:200]!a}: {problem}"
-        except own as error:
-            kind, said = "refused", str(error)
-            if problem := sentence_problem(said):
-                kind, said = "fault", f"the message {said[:400]!a}: {problem}"
-        except BaseException as error:
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            kind = "fault"
-            said = f"{type(error).__name__}: {str(error)[:200]!a} in {where.filename}:{where.lineno}"
-        guard.on = False
-        seconds, growth = time.perf_counter() - begun, max(0, _resident(peak=True) - before)
-        bad = [
-            line
-            for line in log.lines
-            if sentence_problem(line) in ("UTF-8 cannot encode it", "it is not printable")
-        ]
-        if kind != "fault" and bad:
-            kind, said = "fault", f"the log line {bad[0][:300]!a}"
-        if kind != "fault" and guard.seen:
-            kind, said = "fault", f"it did {guard.seen[0]}"
-        if kind != "fault" and growth > int(most):
-            kind, said = "fault", f"it took {growth / 1e9:.1f} GB ({said})"
-        if kind == "fault" and hasattr(subject, "about"):
-            said += f" [{subject.about(given)}]"
-        event = {"number": number, "kind": kind, "said": said, "seconds": seconds, "growth": growth}
-        out.write(json.dumps(event) + "\n")
+    with watched_log() as log:
+        for number in range(int(first), int(count)):
+            given = subject.make(Random(f"{border} {number}"))
+            log.lines.clear()
+            guard.seen.clear()
+            _forget_peak()
+            before = _resident()
+            out.write(json.dumps({"begin": number}) + "\n")
+            begun = time.perf_counter()
+            guard.on = True
+            kind, said = judged(subject, given)
+            guard.on = False
+            seconds, growth = time.perf_counter() - begun, max(0, _resident(peak=True) - before)
+            if kind != "fault" and (problem := log.problem()):
+                kind, said = "fault", problem
+            if kind != "fault" and guard.seen:
+                kind, said = "fault", f"it did {guard.seen[0]}"
+            if kind != "fault" and growth > int(most):
+                kind, said = "fault", f"it took {growth / 1e9:.1f} GB ({said})"
+            if kind == "fault" and hasattr(subject, "about"):
+                said += f" [{subject.about(given)}]"
+            event = {"number": number, "kind": kind, "said": said, "seconds": seconds, "growth": growth}
+            out.write(json.dumps(event) + "\n")
 
 
 if __name__ == "__main__":

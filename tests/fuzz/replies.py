@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -43,8 +44,6 @@ _SHAPES = {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.7, "eyeLookOutLeft": 0.1,
 _MESH = [[20.0 + i % 24, 20.0 + i // 24] for i in range(478)]
 _FACE = {"landmarks_xy": _MESH, "score": 0.9, "presence": 0.9}
 _LANDMARKS = {"frames": [[{"blendshapes": _SHAPES, "score": 0.9}], []], "image_size": [64, 64]}
-
-
 _KINDS = ("description", "reply", "reply", "reply", "answer", "address", "landmarks", "mesh")
 
 
@@ -58,9 +57,7 @@ class Subject:
             self.attempt((kind, given))
 
     def make(self, random: Random) -> tuple[str, Any]:
-        kind = random.choice(
-            ("description", "reply", "reply", "reply", "answer", "address", "landmarks", "mesh")
-        )
+        kind = random.choice(_KINDS)
         if kind == "description":
             return kind, json.dumps(changed(_STRICT, random)) if random.random() < 0.85 else text(random)
         if kind == "reply":
@@ -112,8 +109,8 @@ class Subject:
             described, notes = parse_reply(what)
             return f"{described.to_json()} {sentence(described, 1, 10)} {described.caption} {' '.join(notes)}"
         if kind == "answer":
-            endpoint.post = lambda *request: Reply(*what)
-            return self.server.describe([np.zeros((8, 8, 3), np.uint8)]).report()
+            with patch.object(endpoint, "post", lambda *request: Reply(*what)):
+                return self.server.describe([np.zeros((8, 8, 3), np.uint8)]).report()
         if kind == "address":
             url = endpoint_url(what)
             EndpointCaptioner(what, what)

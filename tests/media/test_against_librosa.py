@@ -9,7 +9,7 @@ import librosa
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.fft import dct
 
@@ -25,6 +25,7 @@ from eadnet.media.features import (
 from eadnet.media.silence import speech_gate
 from eadnet.media.speech import SpeechInMemory
 from tests.golden_weights import load_golden
+from tests.quick import examples
 
 pytestmark = pytest.mark.slow  # importing librosa takes seconds, compiling for it more
 
@@ -36,7 +37,7 @@ def speech() -> torch.Tensor:
     return load_golden("whisper_features.safetensors")["waveform"]
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     n_fft=st.sampled_from([400, 512, 800, 1024, 2048]),
     n_mels=st.integers(8, 128),

@@ -74,6 +74,7 @@ def test_a_video_read_piece_by_piece_is_the_video(tmp_path: Path) -> None:
     assert torch.equal(whole, torch.from_numpy(read_video(tmp_path / "a.mp4").frames).movedim(-1, 1))
 
 
+@pytest.mark.slow
 def test_metrics_of_pieces_are_those_of_the_whole_and_hold_pieces_only() -> None:
     one, other = Source(80), Source(80)
     other.frames[40:] = 255 - other.frames[40:]

@@ -91,6 +91,7 @@ def test_long_sound_is_transformed_in_parts_that_show_no_seam() -> None:
         torch.testing.assert_close(whole[:, seam - 20 : seam + 20], around[:, 80:120])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_fft", "n_mels", "low", "high"), [(400, 80, 0, 8000), (4096, 40, 55, 7600)])
 def test_mel_filters_are_librosas(n_fft: int, n_mels: int, low: float, high: float) -> None:
     """Triangles of unit area on Slaney's scale."""

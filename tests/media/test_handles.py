@@ -24,10 +24,20 @@ from eadnet.media.sound import SoundFile, SoundInMemory
 from eadnet.media.speech import record_speech
 from eadnet.media.video import read_frames, read_video, write_video
 from eadnet.rendering.unfinished import unfinished_video
+from tests.quick import some
 
 HANDLES = Path("/proc/self/fd")
 pytestmark = pytest.mark.skipif(not HANDLES.is_dir(), reason="this system does not list handles in /proc")
 COUNT = 2 * GROUP + 5
+
+
+@pytest.fixture(scope="module", autouse=True)
+def older_objects_are_left_alone() -> Iterator[None]:
+    """`nothing_stays_open` collects garbage before every test: not among the libraries' million objects."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @contextmanager
@@ -99,7 +109,7 @@ def full(monkeypatch: Any) -> Callable[[int], None]:
     return make
 
 
-@pytest.mark.parametrize("room", [0, 10, 2000, 6000, 7000, 7100, 8000, 12000])
+@pytest.mark.parametrize("room", some(3, [0, 10, 2000, 6000, 7000, 7100, 8000, 12000]))
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_full_disk(tmp_path: Path, full: Any, room: int, resume: bool) -> None:
     path = tmp_path / "a.mp4"
@@ -117,14 +127,17 @@ def test_a_full_disk(tmp_path: Path, full: Any, room: int, resume: bool) -> None
 
 @pytest.mark.parametrize(
     "fail",
-    [
-        lambda path: fill(path, Sound(fails_at=0)),
-        lambda path: fill(path, Sound(fails_at=9)),
-        lambda path: fill(path, frames=lambda n: frame(n)[: 64 - 2 * (n == 60)]),
-        lambda path: fill(path, frames=lambda n: frame(n) if n < 60 else None),
-        lambda path: fill(path.parent / "missing" / "\0.mp4"),
-        lambda path: ResumableVideo(path, Fraction(25)).finish(),
-    ],
+    some(
+        3,
+        [
+            lambda path: fill(path, Sound(fails_at=0)),
+            lambda path: fill(path, Sound(fails_at=9)),
+            lambda path: fill(path, frames=lambda n: frame(n)[: 64 - 2 * (n == 60)]),
+            lambda path: fill(path, frames=lambda n: frame(n) if n < 60 else None),
+            lambda path: fill(path.parent / "missing" / "\0.mp4"),
+            lambda path: ResumableVideo(path, Fraction(25)).finish(),
+        ],
+    ),
     ids=["first sound", "last sound", "other size", "no frame", "no name", "no frames"],
 )
 def test_a_video_that_fails(tmp_path: Path, fail: Callable[[Path], None]) -> None:
@@ -144,7 +157,7 @@ def test_a_video_that_fails(tmp_path: Path, fail: Callable[[Path], None]) -> Non
             video.close()
 
 
-@pytest.mark.parametrize("name", ["add_stream", "mux_one", "mux", "close"])
+@pytest.mark.parametrize("name", some(2, ["add_stream", "mux_one", "mux", "close"]))
 def test_whatever_the_container_raises(tmp_path: Path, monkeypatch: Any, name: str) -> None:
     """Also what is no error of files: a cancel in the middle of a write, a bug."""
 
@@ -212,7 +225,7 @@ def bad_files(whole: bytes) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("kind", ["empty", "text", "head", "half", "torn", "scrambled"])
+@pytest.mark.parametrize("kind", some(3, ["empty", "text", "head", "half", "torn", "scrambled"]))
 @pytest.mark.parametrize(
     "read",
     [

@@ -100,6 +100,7 @@ def test_sound_can_be_cut_or_followed_by_silence(tmp_path: Path, end: float | No
     assert streams(tmp_path / "a.mp4")[1] == pytest.approx(expected, abs=0.002)
 
 
+@pytest.mark.slow
 def test_a_partial_video_plays(tmp_path: Path) -> None:
     video = write(tmp_path / "a.mp4", 3 * GROUP)
     seen = read_video(partial_path(tmp_path / "a.mp4")).frames

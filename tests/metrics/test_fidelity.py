@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import gaussian_filter
 
 from eadnet.errors import InputError
 from eadnet.metrics.fidelity import psnr, ssim
@@ -30,7 +30,7 @@ def test_ssim_is_the_definition_with_a_gaussian_window(clip):
     for x, y in zip(a[0].double().numpy(), b[0].double().numpy(), strict=True):
 
         def local(z):
-            return gaussian_filter(z, 1.5, truncate=5 / 1.5)[5:-5, 5:-5]
+            return scipy.ndimage.gaussian_filter(z, 1.5, truncate=5 / 1.5)[5:-5, 5:-5]
 
         mx, my = local(x), local(y)
         vx, vy, both = local(x * x) - mx**2, local(y * y) - my**2, local(x * y) - mx * my

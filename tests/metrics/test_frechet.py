@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy
 import torch
-from scipy.linalg import sqrtm
 
 from eadnet.errors import InputError
 from eadnet.metrics.frechet import Gaussian, distance_of, frechet_distance
@@ -38,7 +38,7 @@ def test_any_covariances_agree_with_scipy():
     random = np.random.default_rng(1)
     x, y = random.normal(size=(2, 8, 8))
     a, b, m = x @ x.T, y @ y.T, random.normal(size=8)
-    expected = m @ m + np.trace(a + b - 2 * np.real(sqrtm(a @ b)))
+    expected = m @ m + np.trace(a + b - 2 * np.real(scipy.linalg.sqrtm(a @ b)))
     assert distance_of(m, a, np.zeros(8), b) == pytest.approx(expected, rel=1e-6)
 
 

@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 import pytest
+import scipy  # which imports its parts when they are used
 from hypothesis import example, given
 from hypothesis import strategies as st
-from scipy import stats
 
 from eadnet.metrics.intervals import mean_interval, separation, share_interval
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_19_times_of_20():
     random = np.random.default_rng(0)
     held = [
@@ -23,7 +24,7 @@ def test_the_interval_holds_the_truth_19_times_of_20():
 @given(st.lists(st.floats(-100, 100, width=32), min_size=2, max_size=30))
 def test_the_interval_of_a_mean_is_scipys(values):
     array = np.asarray(values, np.float64)
-    reach = stats.sem(array) * stats.t.ppf(0.975, len(array) - 1)
+    reach = scipy.stats.sem(array) * scipy.stats.t.ppf(0.975, len(array) - 1)
     found = mean_interval(values)
     assert (found.mean, found.count) == (pytest.approx(array.mean()), len(values))
     assert found.half_width == pytest.approx(reach, rel=1e-6, abs=1e-9)
@@ -35,7 +36,7 @@ def test_the_interval_of_a_mean_is_scipys(values):
 @example(5, 1.0)
 def test_the_interval_of_a_share_is_scipys_wilson_interval(count, share):
     hits = round(share * count)
-    expected = stats.binomtest(hits, count).proportion_ci(0.95, "wilson")
+    expected = scipy.stats.binomtest(hits, count).proportion_ci(0.95, "wilson")
     found = share_interval(hits, count)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
@@ -48,7 +49,7 @@ SCORES = st.lists(st.integers(-5, 5), min_size=1, max_size=20)
 @example([0], [1])
 @example([1, 1], [1, 1])
 def test_separation_is_mann_whitneys_u_as_a_share_of_all_pairs(higher, lower):
-    u = stats.mannwhitneyu(higher, lower, method="asymptotic").statistic
+    u = scipy.stats.mannwhitneyu(higher, lower, method="asymptotic").statistic
     assert separation(higher, lower) == pytest.approx(u / (len(higher) * len(lower)))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+import scipy
 import torch
-from scipy.signal import medfilt
 
 from eadnet.errors import InputError
 from eadnet.media.clips import Frames
@@ -35,7 +35,7 @@ def test_the_framewise_curve_is_median_filtered_over_nine_frames(
 ) -> None:
     result = sweep(*embeddings)
     raw = result.mean_distances.median() - distances(*embeddings)[:, 15 - result.offset]
-    torch.testing.assert_close(result.framewise, torch.from_numpy(medfilt(raw.numpy(), 9)))
+    torch.testing.assert_close(result.framewise, torch.from_numpy(scipy.signal.medfilt(raw.numpy(), 9)))
 
 
 @pytest.mark.parametrize("silence", [True, False])

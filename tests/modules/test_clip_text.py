@@ -42,6 +42,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_sentences_become_77_tokens(folder: Path) -> None:
     encoder = CLIPTextEncoder.from_files(folder, **SMALL)
     tokens = encoder.encode(["a bad cab", ""])
@@ -50,6 +51,7 @@ def test_sentences_become_77_tokens(folder: Path) -> None:
     assert torch.equal(tokens[1], encoder.encode([""])[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["text_model.", "cond_stage_model.transformer.text_model."])
 def test_the_names_of_other_programs_are_understood(folder: Path, prefix: str) -> None:
     expected = CLIPTextEncoder.from_files(folder, **SMALL).encode(["a face"])
@@ -61,6 +63,7 @@ def test_the_names_of_other_programs_are_understood(folder: Path, prefix: str) -
     )
 
 
+@pytest.mark.slow
 def test_a_long_sentence_is_cut_with_a_warning(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     encoder = CLIPTextEncoder.from_files(folder, **SMALL)
     with caplog.at_level(logging.WARNING):
@@ -68,12 +71,14 @@ def test_a_long_sentence_is_cut_with_a_warning(folder: Path, caplog: pytest.LogC
     assert "longer than CLIP's 77 tokens" in caplog.text
 
 
-def test_missing_files_are_named(folder: Path) -> None:
-    (folder / "merges.txt").unlink()
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    for name in ("model.safetensors", "vocab.json"):
+        (tmp_path / name).touch()
     with pytest.raises(CheckpointError, match="lacks merges.txt: put the files of CLIP"):
-        CLIPTextEncoder.from_files(folder)
+        CLIPTextEncoder.from_files(tmp_path)
 
 
+@pytest.mark.slow
 def test_weights_of_something_else_are_named(folder: Path) -> None:
     save_file({"x": torch.zeros(1)}, folder / "model.safetensors")
     with pytest.raises(CheckpointError, match="is not CLIP ViT-L/14's text encoder .it lacks"):

@@ -55,6 +55,7 @@ def test_blocks_compute_what_torchvisions_do_but_for_the_padding(monkeypatch: py
         torch.testing.assert_close(mine.eval()(x), theirs.eval()(x))
 
 
+@pytest.mark.slow
 def test_a_converted_file_gives_the_same_features(tmp_path: Path) -> None:
     network = published_file(tmp_path / "inception-fid.safetensors")
     assert detect(tmp_path / "inception-fid.pth").kind == "inception"
@@ -65,6 +66,7 @@ def test_a_converted_file_gives_the_same_features(tmp_path: Path) -> None:
     torch.testing.assert_close(loaded(pictures), features)
 
 
+@pytest.mark.slow
 def test_torchvisions_own_weights_are_refused(tmp_path: Path) -> None:
     state = Inception(**SLIM).state_dict()
     state["fc.weight"], state["fc.bias"] = state["fc.weight"][:1000], state["fc.bias"][:1000]

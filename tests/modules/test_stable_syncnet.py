@@ -40,6 +40,7 @@ def test_embeddings_equal_the_published_ones(network: StableSyncNet) -> None:
     assert relative_error(audio, golden["audio_embeds"]) < 1e-4
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_clip_is_embedded_window_by_window(network: StableSyncNet) -> None:
     random = torch.Generator().manual_seed(0)
@@ -62,6 +63,7 @@ def test_pictures_of_any_size_become_the_lower_half_of_a_square(network: StableS
     assert (window[:, :, 16:] > 0.99).all()
 
 
+@pytest.mark.slow
 def test_supervision_reaches_the_pixels(network: StableSyncNet) -> None:
     frames = torch.rand(1, 16, 3, 64, 64, requires_grad=True)
     network.embed_video(network.window(frames).flatten(1, 2)).sum().backward()

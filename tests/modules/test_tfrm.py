@@ -167,6 +167,7 @@ def test_a_frame_depends_on_its_halo_and_on_nothing_else(layers: int) -> None:
     assert not changed[: 7 - tfrm.halo].any() and not changed[8 + tfrm.halo :].any() and changed[7]
 
 
+@pytest.mark.slow
 @given(
     frames=st.integers(1, 3 * PIECE + 17), reach=st.sampled_from([5, 16, None]), stretch=st.integers(1, 40)
 )

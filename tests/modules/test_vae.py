@@ -75,6 +75,7 @@ def test_files_that_are_no_autoencoder_are_named(tmp_path: Path) -> None:
         SDAutoencoder.from_file(tmp_path / "cut.safetensors")
 
 
+@pytest.mark.slow
 def test_an_autoencoder_of_another_shape_is_named(tmp_path: Path) -> None:
     path = folder(tmp_path / "vae")
     (path / "config.json").write_text(json.dumps({**small().config, "block_out_channels": [8, 8]}))
@@ -109,6 +110,7 @@ def alike(a: torch.Tensor, b: torch.Tensor) -> float:
     return float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1])
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_one_picture_for_which_memory_runs_out_goes_on_in_tiles(caplog: pytest.LogCaptureFixture) -> None:
     vae, roomy = cramped(8 * 8), cramped(10**6)
@@ -124,6 +126,7 @@ def test_one_picture_for_which_memory_runs_out_goes_on_in_tiles(caplog: pytest.L
     assert max(shape[-1] for shape in vae.model.decoder.shapes) == 8, "it does not try again what failed"
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_several_pictures_are_fewer_before_they_are_tiles() -> None:
     vae = cramped(16 * 24)
@@ -135,6 +138,7 @@ def test_several_pictures_are_fewer_before_they_are_tiles() -> None:
     )
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_tile_that_does_not_fit_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="out of memory"):

@@ -107,6 +107,7 @@ def test_features_do_not_jump_at_30_seconds(encoder: WhisperEncoder, long_mel: t
     assert ours.max() < 2 * ours.median()
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_features_near_a_border_hear_what_lies_beyond_it(
     encoder: WhisperEncoder, long_mel: torch.Tensor

@@ -258,6 +258,7 @@ def test_nothing_is_generated_where_there_is_no_face(
     assert len(shown) == 1
 
 
+@pytest.mark.slow
 def test_render_video_looks_too_unless_the_face_was_tracked(
     nodes: Any,
     run: Run,
@@ -287,6 +288,7 @@ def test_render_video_looks_too_unless_the_face_was_tracked(
     assert Path(video.get_stream_source()).is_file()
 
 
+@pytest.mark.slow
 def test_the_photograph_note_is_in_the_node(
     nodes: Any, loaded: Any, submodule: Any, prepared: Any, portrait: torch.Tensor, monkeypatch: Any
 ) -> None:

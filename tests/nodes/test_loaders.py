@@ -55,6 +55,7 @@ def test_a_part_the_file_lacks_is_named_when_it_is_used(loaded: Any, input_error
         loaded.syncnet.use()
 
 
+@pytest.mark.slow
 def test_a_file_without_autoencoder_sends_to_cores_vae_loader(
     nodes: Any, run: Run, model_folder: Path, input_error: type[Exception]
 ) -> None:

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.quick import some
+
 SETTINGS: dict[str, Any] = {
     "seed": 3,
     "steps": 2,
@@ -148,6 +150,7 @@ def test_of_a_portrait_it_is_the_graph_of_nodes_frame_for_frame(
     assert difference(before_encoding, generated * weight + crops * (1 - weight)) <= 1 / 255
 
 
+@pytest.mark.slow
 def test_of_tracked_frames_it_is_the_graph_of_nodes_frame_for_frame(
     render: Any, before_encoding: list[np.ndarray], graph: Graph, speech: Any, happy: Any
 ) -> None:
@@ -168,6 +171,7 @@ def test_of_tracked_frames_it_is_the_graph_of_nodes_frame_for_frame(
     assert difference(before_encoding, expected) <= 1 / 255
 
 
+@pytest.mark.slow
 def test_mini_says_when_it_gets_a_photograph_and_other_models_do_not(
     render: Any, picture: torch.Tensor, speech: Any, loaded: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -240,7 +244,7 @@ def test_a_video_in_memory_without_sound_asks_for_it(
         render(source=silent)
 
 
-@pytest.mark.parametrize("rate", [16000.0, np.int64(16000), torch.tensor(16000)], ids=repr)
+@pytest.mark.parametrize("rate", some(1, [16000.0, np.int64(16000), torch.tensor(16000)]), ids=repr)
 def test_a_rate_of_any_kind_of_number_renders(render: Any, picture: Any, speech: Any, rate: Any) -> None:
     waveform = speech(0.08)["waveform"].requires_grad_()
     assert saved(render(source=picture, audio={"waveform": waveform, "sample_rate": rate})).is_file()
@@ -316,7 +320,7 @@ def test_a_video_that_was_cut_is_read_from_there_to_there(
     assert max(abs(c - level(i)) for c, i in zip(corners, expected, strict=True)) <= 3
 
 
-@pytest.mark.parametrize("kind", [Edited, CutInSilence])
+@pytest.mark.parametrize("kind", some(1, [Edited, CutInSilence]))
 def test_a_video_whose_file_does_not_show_it_is_saved_first(
     render: Any, before_encoding: list[np.ndarray], levels: str, host: Any, kind: Any
 ) -> None:
@@ -391,7 +395,7 @@ def test_a_result_that_is_gone_is_noticed_and_one_that_is_there_is_not(
 
 
 @pytest.mark.parametrize(
-    "prefix", ["%year%/a %second%", "deep/er/\N{SNOWMAN}", "x" * 190, "a.b", "\N{THUMBS UP SIGN}"]
+    "prefix", some(2, ["%year%/a %second%", "deep/er/\N{SNOWMAN}", "x" * 190, "a.b", "\N{THUMBS UP SIGN}"])
 )
 def test_any_prefix_that_a_file_can_have_gives_a_file(
     render: Any, picture: Any, speech: Any, prefix: str

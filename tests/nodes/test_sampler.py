@@ -60,6 +60,7 @@ def test_the_same_seed_gives_the_same_clip_and_another_another(sample: Sample) -
     assert not torch.equal(sample(), sample(seed=4))
 
 
+@pytest.mark.slow
 def test_no_steps_are_the_checkpoints_own_number_and_the_default(
     sample: Sample, job: dict[str, Any], nodes: Any
 ) -> None:

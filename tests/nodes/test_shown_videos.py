@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tests.players import STREAMS, Stream, quarters
+from tests.quick import some
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def video_from(pack: Any) -> Callable[[Any], Any]:
     return VideoFromFile
 
 
-@pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
+@pytest.mark.parametrize("stream", some(14, STREAMS), ids=lambda stream: stream.name)
 def test_a_video_looks_as_in_a_player(
     opened: Callable[[Any], Any], video_from: Callable[[Any], Any], tmp_path: Path, stream: Stream
 ) -> None:

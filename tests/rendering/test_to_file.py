@@ -356,6 +356,7 @@ def test_an_image_sequence_is_continued_beside_its_images_and_not_with_another_i
     assert attempt(resume=True) == 0
 
 
+@pytest.mark.slow
 def test_pauses_are_heard_as_silence_only_with_the_gate(model: Model, portrait: Path, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).normal(0, 1, 32000)
     noise[:16000] *= 0.2

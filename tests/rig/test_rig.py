@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -18,6 +18,7 @@ from eadnet.rig.rig import Rig
 from eadnet.rig.topology import LOWER_INNER, UPPER_INNER
 from eadnet.rig.track import Track
 from eadnet.rig.warp import stretch
+from tests.quick import examples
 
 from .drawn import drawn_head, noise_head, turned
 
@@ -90,7 +91,7 @@ def test_an_emotion_moves_the_face_and_half_of_it_moves_it_less(rig: Rig, emotio
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=20, deadline=None)
+@examples(20)
 def test_no_skin_folds_over_itself(seed: int) -> None:
     """The determinant of the Jacobian of both sheets is positive, whatever the parameters."""
     rig = drawn_rig()
@@ -110,7 +111,7 @@ def test_lips_close_over_an_open_jaw(rig: Rig) -> None:
 
 
 @given(low=st.floats(0, 0.95), more=st.floats(0.03, 0.5), emotion=st.sampled_from(sorted(EMOTIONS)))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_the_lips_part_as_the_jaw_drops(low: float, more: float, emotion: str) -> None:
     rig = drawn_rig()
     face = emotion_parameters(emotion, 0.75)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
@@ -15,6 +15,7 @@ from eadnet.errors import InputError
 from eadnet.rig.arkit import ARKIT, from_facs, to_facs
 from eadnet.rig.expression import INDEX, PARAMETERS, RANGES
 from eadnet.rig.track import GROUPS, Track
+from tests.quick import examples
 
 LOW, HIGH = torch.from_numpy(RANGES).unbind(1)
 
@@ -38,7 +39,7 @@ def test_every_group_is_made_of_parameters_and_speech_and_emotion_share_none() -
 
 
 @given(frames=st.integers(1, 60), fps=st.floats(5, 60), other=st.floats(5, 60))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_another_rate_keeps_the_duration_and_stays_within_the_values(
     frames: int, fps: float, other: float
 ) -> None:

@@ -116,6 +116,7 @@ def test_settings_that_make_no_sense_are_refused_at_once(tmp_path: Path, changes
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_models_of_another_size_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = write_tiny_checkpoint(tmp_path / "small.safetensors")
     words = ["--checkpoint", str(small), "--work", str(tmp_path / "w"), "--out", str(tmp_path / "o")]

@@ -69,6 +69,7 @@ def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
         Landmarks(tmp_path / FILES[0])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not TASK.is_file(), reason=f"no {TASK}: set EADNET_MODELS to its folder")
 def test_the_real_one_sees_a_drawn_head_where_it_is() -> None:
     (face,) = Landmarks(TASK).detect(drawn())

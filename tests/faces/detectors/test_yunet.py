@@ -105,6 +105,7 @@ def test_nothing_is_found_in_nothing(detector: YuNet) -> None:
         assert detector.detect(np.full(shape, 127, np.uint8)) == []
 
 
+@pytest.mark.slow
 def test_twenty_heads_are_found(detector: YuNet) -> None:
     head = drawn(128)
     frame = np.concatenate([np.concatenate([head] * 5, axis=1)] * 4, axis=0)
