@@ -9,8 +9,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -23,6 +25,9 @@ ROOT = Path(__file__).parents[1]
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=EXAMPLES)
 settings.register_profile("quick", derandomize=True, deadline=None, max_examples=EXAMPLES // 5)
 settings.register_profile("thorough", deadline=None, max_examples=1000, print_blob=True)
+
+# Seconds of processor time, which a busy machine changes little: what takes longer belongs to the slow tests.
+LONGEST = 2.0
 
 # Of a ComfyUI, `pack` needs the modules and `server` starts one.
 MARKS_OF_FIXTURES = {"pack": [pytest.mark.comfy], "server": [pytest.mark.comfy, pytest.mark.slow]}
@@ -58,6 +63,23 @@ def threads() -> Iterator[None]:
     torch = sys.modules.get("torch")
     if torch and before and torch.get_num_threads() != before:
         torch.set_num_threads(before)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    before = time.process_time()
+    try:
+        return (yield)
+    finally:
+        item.user_properties.append(("processor time", time.process_time() - before))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Names quick tests that are none; the first test that imports a large library may be among them."""
+    for report in terminalreporter.getreports("passed"):
+        took = dict(report.user_properties).get("processor time", 0.0)
+        if took > LONGEST and "slow" not in report.keywords:
+            terminalreporter.write_line(f"{report.nodeid} took {took:.1f} s of processor time: mark it slow")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
