@@ -18,7 +18,7 @@ from eadnet.rig.rig import Rig
 from eadnet.rig.topology import LOWER_INNER, UPPER_INNER
 from eadnet.rig.track import Track
 from eadnet.rig.warp import stretch
-from tests.quick import examples
+from tests.quick import examples, some
 
 from .drawn import drawn_head, noise_head, turned
 
@@ -45,7 +45,7 @@ def anything(seed: int, frames: int) -> Tensor:
     return low + shares * (high - low)
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("channels", some(1, [1, 3, 4]))
 def test_zero_parameters_give_the_picture(channels: int) -> None:
     picture, mesh = noise_head(channels=channels)
     assert torch.equal(Rig.build(picture, mesh).frames(torch.zeros(2, len(PARAMETERS)))[1], picture)
@@ -141,7 +141,7 @@ def test_a_blink_covers_the_eye_and_only_the_eye(rig: Rig) -> None:
     assert ys.min() > eyes[:, 1].min() - reach and ys.max() < eyes[:, 1].max() + reach
 
 
-@pytest.mark.parametrize(("seed", "worn"), [(2, False), (3, True), (4, False), (5, True)])
+@pytest.mark.parametrize(("seed", "worn"), some(1, [(2, False), (3, True), (4, False), (5, True)]))
 def test_glasses_are_noticed_and_hold_their_shape(seed: int, worn: bool) -> None:
     picture, mesh = drawn_head(seed)
     rig = Rig.build(picture, mesh)
@@ -170,6 +170,7 @@ def test_a_face_turned_too_far_is_refused_in_one_sentence(degrees: float) -> Non
     assert str(refusal.value).count(". ") == 0
 
 
+@pytest.mark.slow
 def test_a_face_turned_somewhat_is_held_back_and_says_so() -> None:
     picture, mesh = drawn_head()
     front, side = Rig.build(picture, mesh), Rig.build(picture, turned(mesh, 27.0))
@@ -183,12 +184,14 @@ def test_a_face_turned_somewhat_is_held_back_and_says_so() -> None:
     assert 1.05 < spans[1] < spans[0]
 
 
+@pytest.mark.slow
 def test_a_turned_face_is_measured(rig: Rig) -> None:
     picture, mesh = drawn_head()
     for degrees in (-20.0, 10.0):
         assert Rig.build(picture, turned(mesh, degrees)).yaw == pytest.approx(rig.yaw + degrees, abs=3.0)
 
 
+@pytest.mark.slow
 def test_an_open_mouth_in_the_picture_is_closed_at_rest() -> None:
     picture, mesh = drawn_head()
     open_ = mesh.clone()
@@ -223,6 +226,7 @@ def test_parameters_that_are_none_are_refused(rig: Rig, parameters: Tensor) -> N
         rig.render(parameters)
 
 
+@pytest.mark.slow
 def test_the_fingerprint_is_that_of_the_picture_and_its_points(rig: Rig) -> None:
     picture, mesh = drawn_head()
     assert Rig.build(picture, mesh).fingerprint == rig.fingerprint
