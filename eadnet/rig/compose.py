@@ -11,13 +11,14 @@ from torch import Tensor
 
 from .curves import Graphs, covered
 from .eyes import GAZE, Eyeball, eye_span, lid_graphs, looking
+from .folds import at_points, unfolded
 from .mouth import Inside, lip_graphs, lip_tables, look_inside
 from .patch import Box, Upright, box_around
 from .shading import Shading
 from .sheets import Sheets
-from .topology import CORNER, EYES, LOWER_INNER, LOWER_OUTER, UPPER_INNER
+from .topology import CORNER, EYES, LOWER_INNER, LOWER_LIP, LOWER_OUTER, SKIN, UPPER_INNER
 from .units.ground import smooth
-from .warp import inverse, pixels, stretch, upsampled
+from .warp import inverse, pixels, upsampled
 
 MOVED = (0.004, 0.022)  # eye distances that a slit must open by before, and until, its hole is painted
 
@@ -66,33 +67,32 @@ class Stage:
     def lips(self) -> Graphs:
         return lip_graphs(self.points, self.upright, self.scale)
 
-    def placed(self, amounts: Tensor) -> Tensor:
-        """The mesh under amplitudes [T, K] -> [T, 468, 2] pixels."""
-        return self.points + torch.einsum("tk,knc->tnc", amounts, self.displaced)
+    def moved(self, amounts: Tensor) -> Moved:
+        """Both sheets and the mesh under amplitudes [T, K], with nothing folded over."""
+        sheets = self.sheets
+        placed = self.points + torch.einsum("tk,knc->tnc", amounts, self.displaced)
+        fields = []
+        for name, rows in (("upper", _ON_UPPER), ("lower", _ON_LOWER)):
+            asked = torch.einsum("tk,khwc->thwc", amounts, getattr(sheets, name))
+            given = unfolded(asked, sheets.steps)
+            if given is not asked:  # the points go where their sheet goes
+                points = self.points[rows]
+                placed[:, rows] += at_points(given - asked, points, sheets.region)
+            fields.append(given)
+        return Moved(fields[0], fields[1], placed)
 
 
-LEAST_STRETCH = 0.02  # of a cell's area that a sheet keeps where it is squeezed most
-_SHARES = (0.96, 0.92, 0.84, 0.76, 0.68, 0.60, 0.50, 0.40)
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """upper, lower: [T, gh, gw, 2] pixels, where the sheets' nodes go. placed: [T, 468, 2], the mesh."""
+
+    upper: Tensor
+    lower: Tensor
+    placed: Tensor
 
 
-def unfolded(stage: Stage, amounts: Tensor) -> Tensor:
-    """Amplitudes [T, K], weaker in those frames in which a sheet would fold over itself.
-
-    A face can be asked for anything; where the determinant of the Jacobian would not stay positive, the whole
-    expression (not the head's pose) is held back to the first share that does.
-    """
-    result = amounts.clone()
-    checked = torch.arange(len(amounts), device=amounts.device)
-    for share in (*_SHARES, 0.0):
-        least = torch.full((len(checked),), 1.0, device=amounts.device)
-        for field in (stage.sheets.upper, stage.sheets.lower):
-            moves = torch.einsum("tk,khwc->thwc", result[checked], field)
-            least = torch.minimum(least, stretch(moves, stage.sheets.steps).flatten(1).amin(1))
-        checked = checked[least < LEAST_STRETCH]
-        if not len(checked):
-            break
-        result[checked] = amounts[checked] * (stage.head + (1 - stage.head) * share)
-    return result
+_ON_LOWER = sorted({*LOWER_LIP, *(i for eye in EYES.values() for i in (*eye.lower[1:-1], *eye.below))})
+_ON_UPPER = sorted({*range(SKIN)} - {*_ON_LOWER})
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,12 +110,12 @@ def compose(stage: Stage, amounts: Tensor, values: dict[str, Tensor]) -> Tensor:
     """Amplitudes [T, K] -> the moving region [T, C, h, w] in 0..255, float32."""
     sheets = stage.sheets
     x0, y0, x1, y1 = sheets.region
-    fields = [torch.einsum("tk,khwc->thwc", amounts, field) for field in (sheets.upper, sheets.lower)]
-    upper, lower = (inverse(field, sheets.steps) for field in fields)
+    moved = stage.moved(amounts)
+    upper, lower = (inverse(field, sheets.steps) for field in (moved.upper, moved.lower))
     moment = Moment(
         amounts,
         values,
-        stage.placed(amounts),
+        moved.placed,
         torch.einsum("tk,knc->tnc", amounts * stage.head, stage.displaced),
         lower,
     )

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import InputError
 from .canonical import Canonical, canonical_face
 from .colours import colours
-from .compose import Stage, compose, unfolded
+from .compose import Stage, compose
 from .expression import INDEX, PARAMETERS
 from .eyes import eyeball, sclera_pixels
 from .glasses import wears_glasses
@@ -144,17 +144,17 @@ class Rig:
     def amplitudes(self, parameters: Tensor) -> Tensor:
         """Parameters [T, P] -> amplitudes of the units [T, K]."""
         rows = _rows(parameters).to(self.stage.points.device)
-        return unfolded(self.stage, mix(rows, self.rest, self.stage.names))
+        return mix(rows, self.rest, self.stage.names)
 
     @torch.no_grad()
     def landmarks(self, parameters: Tensor) -> Tensor:
         """Where the rig puts the mesh: parameters [T, P] -> [T, 468, 2] pixels."""
-        return self.stage.placed(self.amplitudes(parameters)).cpu()
+        return self.stage.moved(self.amplitudes(parameters)).placed.cpu()
 
     @torch.no_grad()
     def gap(self, parameters: Tensor) -> Tensor:
         """How far the inner lips are apart, in eye distances: parameters [T, P] -> [T]."""
-        placed = self.stage.placed(self.amplitudes(parameters))
+        placed = self.stage.moved(self.amplitudes(parameters)).placed
         opening = (placed[:, [14, 317, 87]] - placed[:, [13, 312, 82]]) @ self.stage.upright.down
         return opening.mean(1).clamp(min=0).cpu() / self.face.scale
 
