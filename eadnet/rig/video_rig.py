@@ -1,9 +1,9 @@
 """An expression on the frames of a video: a rig whose units are those of one frame, and whose points move.
 
-A rig for each frame would be slow, and would shake. So the units' displacements, the folds and the colours are
-taken once, from a calm frame, and belong to the points of the mesh; each frame has only its own places for
-them, from which two thin sheets are laid anew (see `sheets`). What the person does by themselves, head, eyes
-and speech, is in the frame and stays there.
+A rig for each frame would be slow, and would shake. So the units' displacements, the folds and the colours
+are taken once, from a calm frame, and belong to the points of the mesh; each frame has only its own places
+for them, from which two thin sheets are laid anew (see `sheets`). What the person does by themselves, head,
+eyes and speech, is in the frame and stays there.
 """
 
 from __future__ import annotations
@@ -12,36 +12,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
 from .arkit import ARKIT, to_facs
 from .canonical import Canonical, canonical_face
 from .colours import Colours, colours
-from .compose import LEAST_STRETCH, Moment, Stage, compose_fields
+from .compose import Stage, compose_fields
 from .expression import INDEX
 from .eyes import eyeball, sclera_pixels
+from .frame_sheets import Relight, lay_sheets, rows_used
 from .glasses import wears_glasses
 from .hair import hair_below
 from .mixing import Rest, mix
 from .mouth import Inside, inside_of
 from .patch import Box, Upright, box_around
-from .relief import grown_up
-from .shading import FINEST, Shading, light_of, shading
+from .shading import Shading, light_of, shading
 from .sheets import Sheets, moving_region
-from .spline import evaluated, weights
-from .topology import BROWS, EYES, LOWER_INNER, LOWER_LIP, OVAL, SKIN, UPPER_INNER, UPPER_LIP
+from .topology import EYES, LOWER_INNER, SKIN, UPPER_INNER
 from .track import columns
 from .units import HEAD_POSE, Ground, units
 from .units.ground import smooth
-from .warp import stretch
 
-_CELLS = 12  # of the fields' grid to an eye distance: what is added is smooth
 _MARGIN = 12  # pixels around the moving region that may be read
-_TURNED = (25.0, 42.0)  # degrees of yaw from which an expression is taken back, and beyond which none is shown
+_TURNED = (25.0, 42.0)  # degrees of yaw from which an expression is held back, and beyond which none shows
 _LIDS_MOVE = 0.02  # amplitude of a lid's unit from which an eye is looked at
 _MOUTH, _EMOTION = sorted(columns("mouth")), sorted(columns("emotion"))
+_CORNERS, _WIDE = columns("mouth_corners"), [*columns("smile"), *columns("dimple")]
 _EARLIER = 1  # levels of 255 by which resampling and rounding may differ from the frame without meaning it
 
 
@@ -97,18 +94,13 @@ class VideoRig:
             ground,
             tuple(moves),
             torch.stack(list(moves.values())),
-            _used(ground),
+            rows_used(ground),
             face.place(ground.points),
             _lips(ground),
             colours(planes, mesh, torch.cat(white) if white else torch.zeros(0, 3)),
             light,
             shading(face, planes, points),
         )
-
-    @property
-    def folds(self) -> float:
-        """How deep the face folds, see `grown_up`."""
-        return grown_up(self.face)
 
     @torch.no_grad()
     def apply(
@@ -140,7 +132,7 @@ class VideoRig:
         wanted = self._wanted(parameters, own, replace_lips)
         if share <= 0 or not (replace_lips or bool((wanted != 0).any())):
             return frame
-        amounts = self._amplitudes(wanted, own) * share
+        amounts = self._amplitudes(wanted, own, replace_lips) * share
         box, region = _boxes(face, (int(frame.shape[0]), int(frame.shape[1])))
         origin = points.new_tensor([box[0], box[1], 0.0])
         points, face = points - origin, replace(face, centre=face.centre - origin)
@@ -148,22 +140,23 @@ class VideoRig:
         here = Ground.of(face.points[:SKIN])
         back = (share * self.lips)[:, None] * (self.ground.points - here.points) if replace_lips else None
         if not replace_lips:
-            amounts = self._lips_left(amounts, face, points)
+            amounts = self._lips_left(amounts, face)
         moved = torch.einsum("k,knc->nc", amounts, self.moves) + (0 if back is None else back)
-        fields, chart = self._fields(face, here, face.project(moved), region)
-        kept = _unfolded(fields, chart[0])
-        fields, amounts = (fields[0] * kept, fields[1] * kept), amounts * kept
+        values = torch.cat([face.project(moved), self.placed], 1)[self.used]
+        laid = lay_sheets(face, here, values, self.used, region)
+        kept = laid.unfolded
+        amounts = amounts * kept
         if back is not None:
             resting = face.points.clone()
             resting[:SKIN] += kept * back[:SKIN]
             face = replace(face, points=resting)
             points = points.clone()
             points[:SKIN, :2] = face.place(face.points[:SKIN])
-        stage = self._stage(planes, points, face, region, chart, amounts, replace_lips)
-        none = amounts.new_zeros(1)
-        values = {"gaze_x": none, "gaze_y": none, "tongue_up": parameters[None, INDEX["tongue_up"]].clamp(0, 1)}
-        light = _Relight(self.shading, chart[1])
-        drawn = compose_fields(stage, amounts[None], values, fields, light)[0]
+        stage = self._stage(planes, points, face, laid.sheets, amounts, replace_lips)
+        none, tongue = amounts.new_zeros(1), parameters[None, INDEX["tongue_up"]].clamp(0, 1)
+        more = {"gaze_x": none, "gaze_y": none, "tongue_up": tongue}
+        fields = (kept * laid.sheets.upper, kept * laid.sheets.lower)
+        drawn = compose_fields(stage, amounts[None], more, fields, Relight(self.shading, laid.chart))[0]
         drawn = drawn.add_(0.5).clamp_(0, 255.4).to(torch.uint8).permute(1, 2, 0)
         result = frame.clone()
         x0, x1, y0, y1 = region[0] + box[0], region[2] + box[0], region[1] + box[1], region[3] + box[1]
@@ -172,28 +165,40 @@ class VideoRig:
         result[y0:y1, x0:x1] = torch.where(same, before, drawn)
         return result
 
+    @property
+    def _gap(self) -> float:
+        """How far the lips are apart in the frame it was built from, in eye distances."""
+        skin = self.ground.points
+        return float((skin[[14, 317, 87], 1] - skin[[13, 312, 82], 1]).mean().clamp(min=0))
+
     def _wanted(self, parameters: Tensor, own: Mapping[str, float] | None, lips: bool) -> Tensor:
         """What is to be added to what the face shows by itself, [P]."""
         wanted = torch.zeros_like(parameters)
         wanted[_EMOTION] = parameters[_EMOTION]
         if own:
             shown = to_facs(torch.tensor([[float(own.get(name, 0.0)) for name in ARKIT]]))[0].clamp(0, 1)
+            if lips:  # what the person's own mouth shows is taken away
+                shown[_CORNERS] = 0.0
             wanted[_EMOTION] *= 1 - shown[_EMOTION] * (wanted[_EMOTION] > 0)
+            if not lips:  # lips that are rounded for a vowel are not pulled wide
+                rounded = shown[[INDEX["lip_pucker"], INDEX["lip_funnel"]]].max()
+                wanted[_WIDE] *= 1 - 0.6 * rounded
         if lips:
             wanted[_MOUTH] = parameters[_MOUTH]
         return wanted
 
-    def _amplitudes(self, wanted: Tensor, own: Mapping[str, float] | None) -> Tensor:
+    def _amplitudes(self, wanted: Tensor, own: Mapping[str, float] | None, lips: bool) -> Tensor:
         """[K]; eyes that are closed in the frame are not opened, nor are they closed twice."""
         rows = wanted.clone()
         for side, name in (("l", "eyeBlinkLeft"), ("r", "eyeBlinkRight")):
             rows[INDEX[f"blink_{side}"]] = min(1.0, 1.3 * float((own or {}).get(name, 0.0)))
-        amounts = mix(rows[None], Rest(), self.names)[0]
+        rest = Rest(self._gap, closes=1.0) if lips else Rest()
+        amounts = mix(rows[None], rest, self.names)[0]
         for side in EYES:
             amounts[self.names.index(f"blink_{side}")] = 0.0
         return amounts
 
-    def _lips_left(self, amounts: Tensor, face: Canonical, points: Tensor) -> Tensor:
+    def _lips_left(self, amounts: Tensor, face: Canonical) -> Tensor:
         """The same with lips that are as far apart as in the frame."""
         moved = face.project(torch.einsum("k,knc->nc", amounts, self.moves[:, :SKIN]))
         down = Upright.of(face).down
@@ -205,43 +210,16 @@ class VideoRig:
             result[self.names.index("close")] += opened / closed
         return result
 
-    def _fields(
-        self, face: Canonical, here: Ground, moved: Tensor, region: Box
-    ) -> tuple[tuple[Tensor, Tensor], tuple[tuple[float, float], Tensor]]:
-        """((upper, lower) displacements [1, gh, gw, 2], (steps of the grid, chart [1, gh, gw, 2])).
-
-        The chart says where a place of this frame lies in the frame that the rig was built from.
-        """
-        x0, y0, x1, y1 = region
-        across, down = (max(2, round((n - 1) * _CELLS / face.scale) + 1) for n in (x1 - x0, y1 - y0))
-        nodes = torch.stack(
-            torch.meshgrid(
-                torch.linspace(x0, x1 - 1, across), torch.linspace(y0, y1 - 1, down), indexing="xy"
-            ),
-            -1,
-        ).reshape(-1, 2)
-        placed = ((face.place(here.points) - face.centre[:2]) / face.scale)[self.used]
-        values = torch.cat([moved, self.placed], 1)[self.used]
-        splines = []
-        for left_out in _LEFT_OUT:
-            kept = (~torch.isin(self.used, left_out)).nonzero()[:, 0]
-            splines.append((kept, weights(placed[kept], values[kept])))
-        upper, lower = evaluated(splines, placed, (nodes - face.centre[:2]) / face.scale)
-        upper, lower = (field.reshape(1, down, across, 4) for field in (upper, lower))
-        steps = ((x1 - 1 - x0) / (across - 1), (y1 - 1 - y0) / (down - 1))
-        return (upper[..., :2].contiguous(), lower[..., :2].contiguous()), (steps, upper[..., 2:])
-
     def _stage(
         self,
         planes: Tensor,
         points: Tensor,
         face: Canonical,
-        region: Box,
-        chart: tuple[tuple[float, float], Tensor],
+        sheets: Sheets,
         amounts: Tensor,
         lips: bool,
     ) -> Stage:
-        mesh, upright, scale = points[:SKIN, :2], Upright.of(face), face.scale
+        mesh, upright, scale, region = points[:SKIN, :2], Upright.of(face), face.scale, sheets.region
         balls = []
         for side in EYES:
             box = _eye_box(mesh, side, scale, region)
@@ -254,8 +232,6 @@ class VideoRig:
             if lips
             else _nothing_inside(self.palette)
         )
-        empty = torch.zeros(1, *chart[1].shape[1:3])
-        sheets = Sheets(region, chart[0], chart[1], chart[1], empty, empty[0])
         return Stage(
             planes,
             mesh,
@@ -270,56 +246,6 @@ class VideoRig:
             scale,
             0.0,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Relight:
-    """The folds of one frame's face, looked up on another by a chart [1, gh, gw, 2] of pixels."""
-
-    shading: Shading
-    chart: Tensor
-
-    def __call__(self, stage: Stage, moment: Moment, frames: Tensor, upper: Tensor) -> None:
-        names = stage.names
-        columns = [names.index(name) for name in self.shading.names if name in names]
-        amounts = moment.amounts[:, columns].clamp(0, 1.2)
-        if not bool((amounts > 1e-3).any()):
-            return
-        height, width = frames.shape[2:]
-        per = min(1.0, FINEST / stage.scale)
-        size = (max(2, round(height * per)), max(2, round(width * per)))
-        from_where = F.interpolate(upper.permute(0, 3, 1, 2), size, mode="bilinear", align_corners=True)
-        y, x = torch.meshgrid(torch.linspace(-1, 1, size[0]), torch.linspace(-1, 1, size[1]), indexing="ij")
-        at = torch.stack(
-            [x + from_where[:, 0] * (2 / (width - 1)), y + from_where[:, 1] * (2 / (height - 1))], -1
-        )
-        places = F.grid_sample(
-            self.chart.permute(0, 3, 1, 2), at, "bilinear", "border", align_corners=True
-        ).permute(0, 2, 3, 1)
-        left, top, right, bottom = self.shading.box
-        low, extent = places.new_tensor([left, top]), places.new_tensor([right - left, bottom - top])
-        maps = F.grid_sample(
-            self.shading.maps(amounts), 2 * (places + 0.5 - low) / extent - 1, "bilinear", align_corners=False
-        )
-        # Dark loses red last, as skin does.
-        factor = torch.exp(maps * maps.new_tensor([0.86, 1.0, 1.05])[:, None, None])
-        frames.mul_(F.interpolate(factor, (height, width), mode="bilinear", align_corners=True))
-
-
-def _unfolded(fields: tuple[Tensor, Tensor], steps: tuple[float, float]) -> float:
-    """The share of the displacements at which no sheet folds over itself; found by halving, so that it
-    changes little from frame to frame."""
-
-    def least(share: float) -> float:
-        return min(float(stretch(share * field, steps).min()) for field in fields)
-
-    if least(1.0) >= LEAST_STRETCH:
-        return 1.0
-    low, high = 0.0, 1.0
-    for _ in range(8):
-        middle = (low + high) / 2
-        low, high = (middle, high) if least(middle) >= LEAST_STRETCH else (low, middle)
-    return low
 
 
 def _boxes(face: Canonical, size: tuple[int, int]) -> tuple[Box, Box]:
@@ -341,18 +267,7 @@ def _lips(ground: Ground) -> Tensor:
     nose, mouth = float(ground.at(2)[1]), float(ground.mouth[1])
     below = smooth(nose - 0.05, nose + 0.35 * (mouth - nose), ground.y)
     aside = 1 - smooth(1.0, 1.6, ground.x.abs() / max(ground.mouth_half, 1e-3) / 2.2)
-    return below * aside * ground.fade
-
-
-def _used(ground: Ground) -> Tensor:
-    """Rows of the ground that a sheet needs: all of what moves in lines, every second of the rest."""
-    lines = {*OVAL, *UPPER_LIP, *LOWER_LIP}
-    for eye in EYES.values():
-        lines |= {*eye.upper, *eye.lower, *eye.crease, *eye.below}
-    for brow in BROWS.values():
-        lines |= {*brow.upper, *brow.lower}
-    rest = [row for row in range(len(ground.points)) if row not in lines]
-    return torch.tensor(sorted(lines | set(rest[::2])))
+    return below * aside * (1 - smooth(1.0, 1.5, ground.ring))  # the neck stays where it is
 
 
 def _nothing_inside(palette: Colours) -> Inside:
@@ -362,12 +277,3 @@ def _nothing_inside(palette: Colours) -> Inside:
     none = RowPicture(torch.zeros(3, 1, 1), torch.zeros(1, 1, 1), (0, 0, 1, 1))
     zero = torch.zeros(2)
     return Inside(none, none, None, palette, zero, zero, zero)
-
-
-_LEFT_OUT = tuple(
-    torch.tensor(rows)
-    for rows in (
-        [*LOWER_LIP, *(i for eye in EYES.values() for i in (*eye.lower[1:-1], *eye.below))],
-        [*UPPER_LIP, *(i for eye in EYES.values() for i in (*eye.upper[1:-1], *eye.crease))],
-    )
-)
