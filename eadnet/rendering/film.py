@@ -23,6 +23,8 @@ from .unfinished import FOLDER, Unfinished, unfinished_video
 
 logger = get_logger(__name__)
 
+_MP4 = ("", ".mp4", ".m4v")
+
 
 @dataclass(frozen=True)
 class Film:
@@ -62,6 +64,8 @@ def file_place(place: str | os.PathLike[str] | Place) -> Place:
         path = Path(place)
         if not path.name or path.is_dir():
             raise InputError(f"'{path}' is a folder: give the name of the video's file in it.")
+        if path.suffix.lower() not in _MP4:
+            raise InputError(f"{path.name}: the video is an MP4 file, name it {path.stem}.mp4.")
         place = Named(path.absolute())
     check_place(place)
     return place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -108,9 +109,22 @@ class Moment:
 
 def compose(stage: Stage, amounts: Tensor, values: dict[str, Tensor]) -> Tensor:
     """Amplitudes [T, K] -> the moving region [T, C, h, w] in 0..255, float32."""
+    return compose_moved(stage, amounts, values, stage.moved(amounts), _light)
+
+
+def compose_moved(
+    stage: Stage,
+    amounts: Tensor,
+    values: dict[str, Tensor],
+    moved: Moved,
+    light: Callable[[Stage, Moment, Tensor, Tensor], None],
+) -> Tensor:
+    """As `compose`, with sheets and mesh as they have moved.
+
+    ``light`` gets the stage, the moment, the frames, which it changes, and where the upper sheet comes from.
+    """
     sheets = stage.sheets
     x0, y0, x1, y1 = sheets.region
-    moved = stage.moved(amounts)
     upper, lower = (inverse(field, sheets.steps) for field in (moved.upper, moved.lower))
     moment = Moment(
         amounts,
@@ -123,7 +137,7 @@ def compose(stage: Stage, amounts: Tensor, values: dict[str, Tensor]) -> Tensor:
     _lower_lip(stage, moment, frames)
     for ball in stage.eyeballs:
         _lower_lid(stage, moment, frames, ball)
-    _light(stage, moment, frames, upper)
+    light(stage, moment, frames, upper)
     _mouth(stage, moment, frames)
     for ball in stage.eyeballs:
         _eye(stage, moment, frames, ball)
