@@ -33,6 +33,7 @@ HEADER = "eadnet"
 CLASSES: dict[str, str] = {
     "EADUNet": ".modules.unet",
     "MiniAutoencoder": ".modules.autoencoder",
+    "MotionCodec": ".modules.motion_codec",
     "SDAutoencoder": ".modules.vae",
     "MiniAudioEncoder": ".modules.mini_audio",
     "WhisperEncoder": ".modules.whisper",

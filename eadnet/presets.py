@@ -110,6 +110,22 @@ _MINI_UNET: dict[str, Any] = {
 }
 
 
+# A map of motion has 8 x 4 places: two levels, attention at the lower one, long windows.
+_MOTION_UNET: dict[str, Any] = {
+    **_MINI_UNET,
+    "block_out_channels": [32, 64],
+    "down_block_types": ["DownBlock3D", "CrossAttnDownBlock3D"],
+    "up_block_types": ["CrossAttnUpBlock3D", "UpBlock3D"],
+    "sample_size": 8,
+    "motion_module_resolutions": [2],
+    "motion_module_kwargs": {
+        **_MINI_UNET["motion_module_kwargs"],
+        "temporal_position_encoding_max_len": 64,
+    },
+    "ead": {**_MINI_UNET["ead"], "stda": {"heads": 3, "strip": 2}},
+}
+
+
 @dataclass(frozen=True)
 class Preset:
     """A model by name. Configurations are those of the classes in `eadnet.modules`; empty when there is
@@ -170,19 +186,20 @@ def _ead(name: str, resolution: int) -> Preset:
     )
 
 
+# Velocity prediction, first step at the noisiest level and last step at none: right for any number of steps.
+_VELOCITY_DDIM: dict[str, Any] = {
+    **LATENTSYNC_DDIM,
+    "prediction_type": "v_prediction",
+    "timestep_spacing": "trailing",
+    "set_alpha_to_one": True,
+}
+
 _MINI = Preset(
     name="mini",
     resolution=128,
     mask_region="face",
     unet_config=_MINI_UNET,
-    # Velocity prediction, first step at the noisiest level and last step at none: right for any number of
-    # steps.
-    scheduler_config={
-        **LATENTSYNC_DDIM,
-        "prediction_type": "v_prediction",
-        "timestep_spacing": "trailing",
-        "set_alpha_to_one": True,
-    },
+    scheduler_config=_VELOCITY_DDIM,
     defaults={"steps": 2, "audio_guidance": 1.5, "emotion_guidance": 1.5, "shared_noise": 1.0},
     audio_config={
         "n_mels": 80,
@@ -196,10 +213,33 @@ _MINI = Preset(
     framing="portrait",
 )
 
+_MOTION = Preset(
+    name="motion",
+    resolution=64,  # of no picture: the header's rule is eight pixels for each of the map's eight rows
+    mask_region="face",
+    unet_config=_MOTION_UNET,
+    # Every parameter has several cells, so little signal shows through: the noisiest level has none.
+    scheduler_config={**_VELOCITY_DDIM, "rescale_betas_zero_snr": True},
+    # Frames share no noise: a blink or a glance is drawn anew in every window.
+    defaults={
+        "steps": 4,
+        "audio_guidance": 1.0,
+        "emotion_guidance": 1.0,
+        "shared_noise": 0.0,
+        "window": 48,
+        "overlap": 8,
+    },
+    audio_config=_MINI.audio_config,
+    text_config=_MINI.text_config,
+    tfrm_config={"local": True},
+    framing="portrait",
+)
+
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         _MINI,
+        _MOTION,
         _latentsync("latentsync-1.5", 256),
         _latentsync("latentsync-1.6", 512),
         _ead("ead-256", 256),

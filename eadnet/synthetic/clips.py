@@ -79,7 +79,7 @@ def make_changing_clip(seed: int, split: str = "train", num_frames: int = 40) ->
     """The clip of a seed, but for a feeling that turns into another one on the way; errors as `make_clip`."""
     clip = make_clip(seed, split, num_frames)
     turns = stream(seed, split, _TURNS)
-    later, change = describe(turns, split), _turn(turns, num_frames)
+    later, change = describe(turns, split), turned(turns, num_frames)
     before, after = clip.description.parameters, later.parameters
     targets = {
         name: before.get(name, 0.0) + change * (after.get(name, 0.0) - before.get(name, 0.0))
@@ -89,7 +89,7 @@ def make_changing_clip(seed: int, split: str = "train", num_frames: int = 40) ->
     return replace(clip, later=later, change=change, params=params)
 
 
-def _turn(rng: np.random.Generator, num_frames: int) -> NDArray[np.float32]:
+def turned(rng: np.random.Generator, num_frames: int) -> NDArray[np.float32]:
     """From 0 to 1 along a smooth step, anywhere in the clip, within a tenth of a second to one second."""
     middle, seconds = rng.uniform(0.1, 0.9) * num_frames, rng.uniform(0.1, 1.0)
     rise = np.clip((np.arange(num_frames) - middle) / (seconds * FPS) + 0.5, 0, 1)
@@ -117,14 +117,14 @@ def animate(
     wavering = 1.0 - 0.14 * _slow(rng, num_frames, 1.2, 0.0, 1.0)
     for name, value in targets.items():
         params[:, INDEX[name]] = value * wavering * (1.0 + 0.03 * rng.standard_normal())
-    _speak_through(params, mouth_track(phonemes, num_frames, FPS))
+    speak_through(params, mouth_track(phonemes, num_frames, FPS))
     _blink(params, rng)
     _look_around(params, rng)
     _move_head(params, rng, phonemes)
     return np.clip(params, RANGES[:, 0], RANGES[:, 1]).astype(np.float32)
 
 
-def _speak_through(params: NDArray[np.float64], mouth: NDArray[np.float32]) -> None:
+def speak_through(params: NDArray[np.float64], mouth: NDArray[np.float32]) -> None:
     """In place: join the expression of the mouth with its speech movements."""
     speech = {name: mouth[:, i].astype(np.float64) for i, name in enumerate(MOUTH)}
     closed, rounded = speech["lip_close"], np.maximum(speech["lip_pucker"], speech["lip_funnel"])

@@ -2,7 +2,7 @@
 
 `--config FILE` reads sizes, minutes, schedule and losses (see `configs/`); options given beside it win.
 `online` trains a checkpoint further on a GPU, on clips that are rendered meanwhile; `reader` trains the small
-network that reads facial parameters from mini's latents.
+network that reads facial parameters from mini's latents; `motion` trains the model that moves a rig.
 """
 
 from __future__ import annotations
@@ -78,6 +78,10 @@ def main(arguments: list[str] | None = None) -> int:
             from .reader import main as reader
 
             reader(given[1:])
+        elif given[:1] == ["motion"]:
+            from .motion import main as motion
+
+            motion(given[1:])
         else:
             _train(_parser().parse_args(given))
     except (InputError, FloatingPointError) as error:

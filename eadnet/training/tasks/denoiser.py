@@ -18,8 +18,6 @@ from ..trainer import Trainer
 from .denoiser_task import DenoiserTask, switch_stda
 from .diffusion import mixed_noise
 
-# Long windows train the temporal modules, short ones show more people and sentences for the same work.
-LONG, SHORT = 16, 4
 FRAMES = 48  # in every step on a CPU, whatever the window
 # Shares of the budget. STDA is an identity at first and a quarter of the cost, so it may join later; whole
 # pictures cost twice as much as the face alone and add what little lies outside it.
@@ -70,7 +68,7 @@ def condition_ratios(task: DenoiserTask, data: LatentSet, seed: int = 5) -> dict
     """
     count = EVALUATED_CLIPS
     generator = torch.Generator().manual_seed(seed)
-    batch = task.cropped(task.draw(data, count, LONG, generator))
+    batch = task.cropped(task.draw(data, count, task.windows[0], generator))
     noise = mixed_noise(batch.target.shape, task.shared_noise, generator).to(task.device)
     timesteps = torch.linspace(300, 999, count).long().to(task.device)
     noisy, truth, alpha = task.diffusion.noised(batch.target, noise, timesteps)
@@ -123,7 +121,7 @@ def train_denoiser(
 
     Raises InputError where the expression loss is weighed and the data set has no facial parameters.
     """
-    if how.expression > 0 and (task.regressor is None or task.targets is None):
+    if how.expression > 0 and not task.weighs_expression:
         raise InputError(
             "The expression loss needs facial parameters, which the data set lacks: set it to 0."
         )
@@ -146,7 +144,7 @@ def train_denoiser(
         if before_step:
             before_step()
         switch_stda(model.unet, trainer.progress >= how.stda_from)
-        window = SHORT if step % (1 + how.short_steps) else LONG
+        window = task.windows[1 if step % (1 + how.short_steps) else 0]
         batch = task.draw(data, how.frames // window, window, trainer.generator)
         if trainer.progress < how.whole_from:
             batch = task.cropped(batch)

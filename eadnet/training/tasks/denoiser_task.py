@@ -33,6 +33,8 @@ from ..losses.snr import min_snr_weight
 from ..regressors.targets import ParameterTargets
 from .diffusion import Diffusion
 
+# Long windows train the temporal modules, short ones show more people and sentences for the same work.
+LONG, SHORT = 16, 4
 OUTSIDE_WEIGHT, LOWER_FACE_WEIGHT = 0.1, 2.0
 DROP_AUDIO, DROP_TEXT, DROP_BOTH = 0.06, 0.06, 0.04
 # Samples are drawn with all noise shared, as LatentSync's are: then nothing shimmers that the conditions do
@@ -75,6 +77,7 @@ class DenoiserTask:
         self.weight = loss_weight(region, preset.resolution // FACTOR)
         self.keep = latent_mask(region)
         self.crop = LatentCrop.around(region)
+        self.windows = (LONG, SHORT)
         self.min_snr = 0.0
         self.mouth = 1.0
         self.bf16 = False
@@ -86,6 +89,11 @@ class DenoiserTask:
         other = copy.copy(self)
         other.model = model
         return other
+
+    @property
+    def weighs_expression(self) -> bool:
+        """Whether there is an expression loss to weigh."""
+        return self.regressor is not None and self.targets is not None
 
     @property
     def device(self) -> torch.device:

@@ -1,0 +1,252 @@
+"""A track from speech and a sentence by the model `motion`, which samples facial parameters themselves.
+
+The same sampler, windows, guidance and TFRM as with pixels, on maps of a face (`modules.motion_codec`). Where
+a track was measured from a video, any of it may be kept and the rest be generated: inpainting.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..checkpoints import Checkpoint, load_checkpoint
+from ..errors import CheckpointError, InputError
+from ..finite import TEXT_ADVICE, check_result
+from ..media.silence import fade_to_silence, silence_tokens, speech_gate
+from ..media.speech import Speech
+from ..mixed_tokens import MixedTokens
+from ..modules.motion_codec import MotionCodec
+from ..modules.tfrm import smooth_stream
+from ..rendering import OnProgress, RenderSettings, StageProgress
+from ..rendering.conditions import Pieces
+from ..rig.track import Track, columns
+from ..sampling import Conditions, Sampling, SamplingProgress, stream
+from .idle import Idle, idle_motion
+
+PRESET = "motion"
+FPS = 25.0
+_PIECE = 64  # frames whose conditions are made at a time
+
+
+def bundled_motion() -> Path:
+    """The model that comes with the package. Raises CheckpointError where it does not."""
+    path = Path(__file__).parents[1] / "assets" / "motion.safetensors"
+    if not path.is_file():
+        raise CheckpointError("The bundled checkpoint motion.safetensors is missing: reinstall the package.")
+    return path
+
+
+@dataclass(frozen=True)
+class MotionModel:
+    """The networks of the model `motion`; ``tfrm`` may be None."""
+
+    checkpoint: Checkpoint
+    unet: nn.Module
+    codec: MotionCodec
+    audio_encoder: Any
+    text_encoder: Any
+    tfrm: Any
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str] | None = None) -> MotionModel:
+        """From a file, by default the bundled one. Raises CheckpointError for one of another preset."""
+        file = load_checkpoint(bundled_motion() if path is None else path)
+        if file.preset != PRESET:
+            raise CheckpointError(
+                f"{file.path.name} is a model of {file.preset}, not of motion: choose another."
+            )
+        parts = {name: file.component(name) for name in ("unet", "codec", "audio_encoder", "text_encoder")}
+        return cls(file, tfrm=file.components.get("tfrm"), **parts)
+
+    @torch.no_grad()
+    def encode_emotion(self, emotion: str | Tensor) -> tuple[Tensor | None, Tensor]:
+        """(tokens of a text [L, D], or those given; None for an empty text; tokens of the empty sentence)."""
+        null: Tensor = check_result(self.text_encoder.encode([""])[0], "text encoder", TEXT_ADVICE)
+        if not isinstance(emotion, str):
+            return emotion, null
+        if not emotion.strip():
+            return null, null
+        return check_result(self.text_encoder.encode([emotion])[0], "text encoder", TEXT_ADVICE), null
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A track, and the names of its parameters or groups (`rig.track.GROUPS`) that stay as they are."""
+
+    track: Track
+    names: Sequence[str]
+
+    def columns(self) -> list[int]:
+        """Raises InputError for unknown names."""
+        return sorted({column for name in self.names for column in columns(name)})
+
+
+def motion_sampling(settings: RenderSettings, model: Any) -> Sampling:
+    """The sampler's part; window and overlap are the model's own where the settings have those of pixels."""
+    from dataclasses import replace
+
+    chosen, usual = settings.sampling(model), RenderSettings()
+    if (settings.window, settings.overlap) != (usual.window, usual.overlap):
+        return chosen
+    defaults = model.defaults
+    return replace(
+        chosen,
+        window=int(defaults.get("window", usual.window)),
+        overlap=int(defaults.get("overlap", usual.overlap)),
+    )
+
+
+@torch.no_grad()
+def sample_motion(
+    unet: nn.Module,
+    codec: MotionCodec,
+    audio_encoder: Any,
+    speech: Speech,
+    frames: int,
+    sampling: Sampling,
+    *,
+    emotion: Tensor | MixedTokens | None = None,
+    null_emotion: Tensor | None = None,
+    kept: Kept | None = None,
+    tfrm: Any = None,
+    smoothing: float = 1.0,
+    silence_gate: bool = True,
+    on_progress: OnProgress | None = None,
+) -> Track:
+    """The track of somebody who says ``speech`` for ``frames`` at 25 per second.
+
+    Args:
+        emotion: tokens [L, D], or [frames, L, D].
+        kept: what is given; places of the map that hold something else, too, are generated and then replaced.
+        silence_gate: whether the mouth closes in pauses of the recording.
+
+    Raises InputError for settings that cannot work and for results that are not finite.
+    """
+    source = _Source(codec, audio_encoder, speech, frames, emotion, null_emotion, kept, silence_gate)
+    started = time.monotonic()
+
+    def report(now: SamplingProgress) -> None:
+        if on_progress:
+            left = (time.monotonic() - started) / now.done * (now.total - now.done)
+            on_progress(StageProgress("render", now.done, now.total, left, now))
+
+    latents = stream(unet, source.from_frame, frames, sampling, callback=report)
+    if tfrm is not None and smoothing > 0:
+        latents = (piece for piece, _ in smooth_stream(tfrm, latents, frames, strength=smoothing))
+    values = torch.cat([codec.decode(piece.float().to(codec.mean.device)).cpu() for piece in latents])
+    if kept is not None:
+        chosen = kept.columns()
+        values[:, chosen] = source.given[:, chosen]
+    return Track(values, FPS)
+
+
+class _Source:
+    """The conditions of a track's frames, from any of them on."""
+
+    def __init__(
+        self,
+        codec: MotionCodec,
+        audio_encoder: Any,
+        speech: Speech,
+        frames: int,
+        emotion: Tensor | MixedTokens | None,
+        null_emotion: Tensor | None,
+        kept: Kept | None,
+        silence_gate: bool,
+    ) -> None:
+        self.codec, self.audio_encoder, self.speech, self.frames = codec, audio_encoder, speech, frames
+        self.emotion, self.null = emotion, null_emotion
+        device = codec.mean.device
+        self.rest = codec.encode(torch.zeros(1, len(codec.names), device=device))
+        self.mask = codec.keep_mask(())
+        self.given = torch.zeros(0, len(codec.names))
+        if kept is not None:
+            self.given = kept.track.resampled(FPS).fitted(frames).values
+            if len(self.given) != frames:
+                raise InputError("The track to keep has no frames: connect one that has.")
+            self.mask = codec.keep_mask([codec.names[column] for column in kept.columns()])
+        self.gate = speech_gate(speech, FPS, frames) if silence_gate else None
+
+    def from_frame(self, first: int) -> Iterator[Conditions]:
+        tokens = Pieces(self._tokens(first))
+        for start in range(first, self.frames, _PIECE):
+            stop = min(start + _PIECE, self.frames)
+            shape = (stop - start, -1, -1, -1)
+            given = self.rest.new_zeros(stop - start, *self.rest.shape[1:])
+            if len(self.given):
+                given = self.codec.encode(self.given[start:stop].to(self.rest.device)) * self.mask
+            emotion = self.emotion
+            yield Conditions(
+                masked_latents=given,
+                mask=self.mask.expand(shape),
+                reference_latents=self.rest.expand(shape),
+                audio=tokens.take(stop - start),
+                emotion=emotion[start:stop] if emotion is not None and emotion.ndim == 3 else emotion,
+                null_emotion=self.null,
+            )
+
+    def _tokens(self, first: int) -> Iterator[Tensor]:
+        blocks = self.audio_encoder.stream_speech(self.speech, FPS, self.frames, first)
+        if self.gate is None:
+            yield from blocks
+            return
+        quiet = silence_tokens(self.audio_encoder)
+        for block in blocks:
+            yield fade_to_silence(block, self.gate[first : first + len(block)], quiet)
+            first += len(block)
+
+
+def with_idle_amount(track: Track, amount: Idle | None, seed: int) -> Track:
+    """The model's own blinks, glances and head motion, more or less of them; at another rate than the usual
+    one blinks come by rule (`idle`).
+    """
+    usual = Idle()
+    if amount is None or amount == usual:
+        return track
+    track = track.edited(multiply={"gaze": amount.gaze, "head": amount.head})
+    if amount.blinks == usual.blinks:
+        return track
+    curves = idle_motion(len(track), track.fps, seed, amount)
+    blinks = Track.of(
+        {name: torch.from_numpy(curves[name]).float() for name in ("blink_l", "blink_r")}, track.fps
+    )
+    return track.replaced(blinks, groups=("blink",))
+
+
+def motion_track(
+    speech: Speech,
+    emotion: str | Tensor,
+    frames: int,
+    *,
+    model: MotionModel,
+    settings: RenderSettings | None = None,
+    idle: Idle | None = None,
+    kept: Kept | None = None,
+    on_progress: OnProgress | None = None,
+) -> Track:
+    """`sample_motion` with a model and the settings of a render."""
+    settings = settings or RenderSettings()
+    tokens, null = model.encode_emotion(emotion)
+    track = sample_motion(
+        model.unet,
+        model.codec,
+        model.audio_encoder,
+        speech,
+        frames,
+        motion_sampling(settings, model.checkpoint),
+        emotion=tokens,
+        null_emotion=null,
+        kept=kept,
+        tfrm=model.tfrm,
+        smoothing=settings.smoothing,
+        silence_gate=settings.silence_gate,
+        on_progress=on_progress,
+    )
+    return with_idle_amount(track, idle, settings.seed)
