@@ -51,12 +51,13 @@ class EADNetEmotionEncode(Node):
             ],
             outputs=[
                 Emotion.Output(
-                    display_name="emotion", tooltip="Emotion tokens for the whole clip, for EAD-Net Sampler."
+                    display_name="emotion",
+                    tooltip="Emotion tokens for the whole clip, for EAD-Net Lip Sync Sampler.",
                 ),
                 io.Conditioning.Output(
                     display_name="conditioning",
                     tooltip="The same tokens for ComfyUI's own conditioning nodes, for instance "
-                    "Conditioning (Average); EAD-Net Sampler takes their output.",
+                    "Conditioning (Average); EAD-Net Lip Sync Sampler takes their output.",
                 ),
             ],
         )

@@ -109,7 +109,8 @@ class EADNetEmotionTimeline(Node):
             ],
             outputs=[
                 Emotion.Output(
-                    display_name="emotion", tooltip="Emotion tokens of every frame, for EAD-Net Sampler."
+                    display_name="emotion",
+                    tooltip="Emotion tokens of every frame, for EAD-Net Lip Sync Sampler.",
                 ),
                 io.Image.Output(
                     display_name="curve",

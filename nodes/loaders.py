@@ -70,7 +70,8 @@ class EADNetCheckpointLoader(Node):
             ],
             outputs=[
                 Model.Output(
-                    display_name="model", tooltip="The U-Net, for EAD-Net Prepare Face and EAD-Net Sampler."
+                    display_name="model",
+                    tooltip="The U-Net, for EAD-Net Prepare Face and EAD-Net Lip Sync Sampler.",
                 ),
                 AudioEncoder.Output(display_name="audio_encoder", tooltip="For EAD-Net Encode Audio."),
                 TextEncoder.Output(
@@ -84,7 +85,7 @@ class EADNetCheckpointLoader(Node):
                 Smoother.Output(display_name="tfrm", tooltip="Temporal smoother, for EAD-Net TFRM Smoother."),
                 SyncNet.Output(
                     display_name="syncnet",
-                    tooltip="Lip-sync scorer, for EAD-Net Sync Score, if the file has one.",
+                    tooltip="Lip-sync scorer, for EAD-Net Lip Sync Score, if the file has one.",
                 ),
             ],
         )
@@ -160,7 +161,8 @@ class EADNetLatentSyncLoader(Node):
             ],
             outputs=[
                 Model.Output(
-                    display_name="model", tooltip="The U-Net, for EAD-Net Prepare Face and EAD-Net Sampler."
+                    display_name="model",
+                    tooltip="The U-Net, for EAD-Net Prepare Face and EAD-Net Lip Sync Sampler.",
                 ),
                 AudioEncoder.Output(display_name="audio_encoder", tooltip="For EAD-Net Encode Audio."),
             ],

@@ -55,11 +55,21 @@ class EADNetRenderVideo(Node):
     def define_schema(cls) -> io.Schema:
         return schema(
             node_id="EADNetRenderVideo",
-            display_name="EAD-Net Render Video",
+            display_name="EAD-Net Render Video (Talking Head)",
             description="Generates a talking video from a portrait or a video and speech, of any length, in "
             "constant memory. It is saved while it is generated; after a crash the same workflow "
             "continues where it stopped.",
-            search_aliases=["talking head", "lip sync", "lipsync", "long video", "streaming", "dubbing"],
+            search_aliases=[
+                "talking head",
+                "talking portrait",
+                "lip sync",
+                "lipsync",
+                "avatar",
+                "speech to video",
+                "emotion",
+                "long video",
+                "dubbing",
+            ],
             is_output_node=True,
             inputs=[
                 Model.Input("model", tooltip="From EAD-Net Load Checkpoint or EAD-Net Load LatentSync."),

@@ -56,7 +56,7 @@ class EADNetFaceRig(Node):
     def define_schema(cls) -> io.Schema:
         return schema(
             node_id="EADNetFaceRig",
-            display_name="EAD-Net Face Rig",
+            display_name="EAD-Net Face Rig (Portrait)",
             description="Finds the face of a portrait (photograph, painting, render or drawing) and makes it "
             "movable: brows, lids, eyes, mouth and head, at the picture's own resolution.",
             search_aliases=[
@@ -116,7 +116,7 @@ class EADNetExpressionFromSpeech(Node):
             display_name="EAD-Net Expression from Speech",
             description="Generates what a face does while it says the audio with the emotion: the expression "
             "of every frame, for EAD-Net Render Rig. Blinks, glances and head motion are added.",
-            search_aliases=["talking head", "lip sync", "audio to expression", "speech to face", "emotion"],
+            search_aliases=["lip sync", "lipsync", "audio to expression", "speech to face", "emotion"],
             inputs=[
                 Model.Input("model", tooltip="The bundled mini, from EAD-Net Load Checkpoint."),
                 io.Vae.Input("vae", tooltip="From the same loader."),
@@ -354,10 +354,10 @@ class EADNetRenderRig(Node):
     def define_schema(cls) -> io.Schema:
         return schema(
             node_id="EADNetRenderRig",
-            display_name="EAD-Net Render Rig",
+            display_name="EAD-Net Render Rig (Talking Avatar)",
             description="Renders the portrait with an expression, at its own resolution: the frames of a "
             "talking video. What does not move stays as it is.",
-            search_aliases=["animate portrait", "talking photo", "warp", "render face"],
+            search_aliases=["avatar", "animate portrait", "talking photo", "talking head", "render face"],
             inputs=[
                 FaceRig.Input("rig", tooltip="From EAD-Net Face Rig."),
                 Expression.Input(
