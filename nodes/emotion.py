@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..eadnet.captions.timeline import same_length
 from . import host
-from .checks import checked
+from .checks import checked, widgets_problem
 from .node import Node
 from .types import Emotion, EmotionTokens, TextEncoder, schema
 
@@ -61,6 +61,10 @@ class EADNetEmotionEncode(Node):
                 ),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, text: str | None) -> bool | str:
+        return widgets_problem(cls, text=text) or True
 
     @classmethod
     @checked

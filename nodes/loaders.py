@@ -169,8 +169,11 @@ class EADNetLatentSyncLoader(Node):
         )
 
     @classmethod
-    def validate_inputs(cls, unet: str | None) -> bool | str:
-        return host.file_problem("unet", unet) or True
+    def validate_inputs(
+        cls, unet: str | None, whisper: str | None = None, adapter: str | None = None
+    ) -> bool | str:
+        chosen = {"unet": unet, "whisper": whisper, "adapter": None if adapter == host.NONE else adapter}
+        return " ".join(filter(None, (host.file_problem(*pair) for pair in chosen.items()))) or True
 
     @classmethod
     def fingerprint_inputs(cls, unet: str, whisper: str, adapter: str) -> str:

@@ -26,7 +26,7 @@ from ..eadnet.rendering import (
 )
 from ..eadnet.rendering.memory import unet_memory
 from . import host
-from .checks import checked
+from .checks import checked, problems, widgets_problem
 from .face_check import InstalledDetector, check_face_widget, crop_shown_on_refusal
 from .footage import opened
 from .latents import finite_vae
@@ -176,8 +176,13 @@ class EADNetRenderVideo(Node):
         )
 
     @classmethod
-    def validate_inputs(cls, window: int | None, overlap: int | None) -> bool | str:
-        return window_problem(window, overlap) or True
+    def validate_inputs(
+        cls, window: int | None, overlap: int | None, filename_prefix: str | None = None
+    ) -> bool | str:
+        said = [window_problem(window, overlap), widgets_problem(cls, filename_prefix=filename_prefix)]
+        if isinstance(filename_prefix, str) and not said[1]:
+            said.append(problems([lambda: host.check_prefix("filename_prefix", filename_prefix)]))
+        return " ".join(filter(None, said)) or True
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,9 +29,9 @@ from ..eadnet.media.speech import SpeechInMemory
 from ..eadnet.rendering import Networks, RenderSettings
 from ..eadnet.rig.preview import preview
 from ..eadnet.rig.rig import Rig
-from ..eadnet.rig.track import Track
+from ..eadnet.rig.track import Track, columns
 from . import host
-from .checks import checked
+from .checks import checked, problems, widgets_problem
 from .footage import opened
 from .latents import decode_crops, encode_crops
 from .node import Node
@@ -338,6 +339,12 @@ class EADNetEditExpression(Node):
         )
 
     @classmethod
+    def validate_inputs(cls, add: str | None) -> bool | str:
+        if add is None:  # it comes by a link
+            return True
+        return widgets_problem(cls, add=add) or problems([lambda: _constants(add)]) or True
+
+    @classmethod
     @checked
     def execute(
         cls, expression: Track, add: str, mouth_from: Track | None = None, **amounts: float
@@ -399,19 +406,26 @@ class EADNetRenderRig(Node):
 
 
 def _constants(text: str) -> dict[str, float]:
-    """Lines of a name and a number."""
+    """Lines of a name and a number. Raises InputError that names every bad line."""
     added: dict[str, float] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+
+    def read(number: int, line: str) -> None:
         words = line.replace(":", " ").replace("=", " ").split()
-        if not words:
-            continue
         try:
             (name, value), amount = words, float(words[-1])
         except ValueError:
             raise InputError(f"add, line {number}: write a name and a number, like 'smile 0.2'.") from None
         if not -1 <= amount <= 1:
             raise InputError(f"add, line {number}: {name} is {value}; use a number from -1 to 1.")
+        try:
+            columns(name)
+        except InputError as error:
+            raise InputError(f"add, line {number}: {error}") from error
         added[name] = added.get(name, 0.0) + amount
+
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip(" \t:=")]
+    if said := problems(partial(read, *line) for line in lines):
+        raise InputError(said)
     return added
 
 
