@@ -15,6 +15,8 @@ from .files import (
     fingerprint,
     register_model_folder,
     user_file_names,
+    weights_names,
+    weights_path,
 )
 from .memory import (
     Held,
@@ -92,4 +94,6 @@ __all__ = [
     "vae_in_float32",
     "vae_network",
     "vanished_results",
+    "weights_names",
+    "weights_path",
 ]
