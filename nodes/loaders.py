@@ -125,7 +125,7 @@ class EADNetCheckpointLoader(Node):
         info = ModelInfo.of(loaded)
         logger.info("EAD-Net loaded %s: %s, %d pixels.", checkpoint, info.preset, info.resolution)
         return io.NodeOutput(
-            DiffusionModel(parts["unet"], info),
+            DiffusionModel(parts["unet"], info, autoencoder),
             parts["audio_encoder"],
             parts["text_encoder"],
             vae,

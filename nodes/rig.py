@@ -34,6 +34,7 @@ from . import host
 from .checks import checked, problems, widgets_problem
 from .footage import opened
 from .latents import decode_crops, encode_crops
+from .live import LiveView
 from .node import Node
 from .notes import with_notes
 from .sampling import Watcher
@@ -215,7 +216,7 @@ class EADNetExpressionFromSpeech(Node):
             decode=lambda latents: decode_crops(vae, latents),
             identity=(),
         )
-        watcher = Watcher(info, cls.hidden.unique_id)
+        watcher = Watcher(info, cls.hidden.unique_id, LiveView(cls.hidden.unique_id, frames))
         used = (model.network.use(), audio_encoder.use(), None if tfrm is None else tfrm.network.use())
         with host.cancellable(*used):
             track = read_performance(
@@ -393,6 +394,7 @@ class EADNetRenderRig(Node):
         if not len(track):
             raise InputError("The expression has no frames: connect one from EAD-Net Expression from Speech.")
         progress = host.NodeProgress(len(track), cls.hidden.unique_id)
+        live = LiveView(cls.hidden.unique_id, len(track), fps)
         height, width = rig.size
         images: Tensor | None = None
         done = 0
@@ -402,6 +404,8 @@ class EADNetRenderRig(Node):
             images[done : done + len(piece)] = piece.to(images.device).float() / 255
             done += len(piece)
             progress.update(done)
+            live.progress(done, len(track))
+            live.pictures(piece)
         return with_notes(cls, images, fps, notes=rig.notes)
 
 

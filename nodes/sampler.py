@@ -14,8 +14,9 @@ from ..eadnet.rendering.memory import unet_memory
 from ..eadnet.sampling import Conditions, sample
 from . import host
 from .checks import checked
+from .live import LiveView
 from .node import Node
-from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
+from .sampling import Watcher, emotion_scale, sampling_widgets, small_decoder, window_problem
 from .types import (
     MASK,
     MASKED_SAMPLES,
@@ -91,7 +92,8 @@ class EADNetSampler(Node):
         conditions.check()
         frames = min(window, conditions.num_frames)
         unet = model.network.use(lambda module: unet_memory(module, frames, info.resolution // 8))
-        watcher = Watcher(info, cls.hidden.unique_id)
+        live = LiveView(cls.hidden.unique_id, conditions.num_frames, audio.fps, small_decoder(model))
+        watcher = Watcher(info, cls.hidden.unique_id, live)
         settings = RenderSettings(
             seed=seed,
             steps=steps,

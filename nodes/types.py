@@ -113,10 +113,13 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class DiffusionModel:
-    """EADNET_MODEL: the U-Net, and the settings that it was trained with."""
+    """EADNET_MODEL: the U-Net, and the settings that it was trained with; ``decoder`` shows what it makes,
+    where its checkpoint has one.
+    """
 
     network: Network
     info: ModelInfo
+    decoder: Any = None
 
     def get_ram_usage(self) -> int:
         return self.network.get_ram_usage()

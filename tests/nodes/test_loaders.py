@@ -224,7 +224,7 @@ class TestPublishedFiles:
         monkeypatch.setattr(submodule("eadnet.convert"), "LATENTSYNC_UNET", config)
         folder = model_folder / "latentsync-1.6"
         folder.mkdir(exist_ok=True)
-        torch.save(EADUNet(**config).state_dict(), folder / "latentsync_unet.pt")
+        torch.save(EADUNet.from_config(config).state_dict(), folder / "latentsync_unet.pt")
         whisper_file(folder / "tiny.pt")
         inputs = {"unet": "latentsync-1.6/latentsync_unet.pt", "whisper": "latentsync-1.6/tiny.pt"}
         model, encoder = run(nodes.EADNetLatentSyncLoader, **inputs, adapter="none", version="auto")
