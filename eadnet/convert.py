@@ -42,6 +42,7 @@ _MORE = "holds more than weights (objects or code, which are never run): choose 
 _LANDMARKER_KEYS = (("detector", "first.weight"), ("mesh", "points.weight"), ("blendshapes", "token.weight"))
 
 State = dict[str, Tensor]
+OnTensor = Callable[[int, int], None]  # tensors so far, tensors in all
 
 
 @dataclass(frozen=True)
@@ -268,16 +269,19 @@ def _write(
     tensors: State,
     info: Mapping[str, Any],
     dtype: torch.dtype | None,
+    on_tensor: OnTensor | None = None,
 ) -> Path:
     """Check the tensors against the network they are for, and write the checkpoint."""
     expected = _expected_state(class_name, config)
     check_keys(
         expected, tensors, published.path.name, f"it does not fit this {class_name}, choose another file."
     )
-    stored = {
-        f"{component}.{key}": finite(value, f"{key} in {published.path.name}", dtype).contiguous()
-        for key, value in tensors.items()
-    }
+    stored = {}
+    for number, (key, value) in enumerate(tensors.items(), 1):
+        plain = finite(value, f"{key} in {published.path.name}", dtype).contiguous()
+        stored[f"{component}.{key}"] = plain
+        if on_tensor:
+            on_tensor(number, len(tensors))
     entry = {"class": class_name, "config": dict(config)}
     header = {
         **info,
@@ -304,8 +308,10 @@ def preset_from_name(path: Path) -> Preset | None:
     return PRESETS[named.pop()] if len(named) == 1 else None
 
 
-def _chosen_preset(path: Path, preset: str | None, resolution: int | None) -> Preset:
-    """The requested preset, checked against the requested resolution and the file's name."""
+def latentsync_preset(path: Path, preset: str | None, resolution: int | None = None) -> Preset:
+    """The requested preset of a LatentSync U-Net, checked against the requested resolution and the file's
+    name. Raises CheckpointError where they contradict each other, or nothing says which one it is.
+    """
     stated = preset_from_name(path)
     chosen = find_preset(preset) if preset else None
     if chosen is None and resolution is not None:
@@ -345,6 +351,7 @@ def convert_latentsync_unet(
     preset: str | None = None,
     config: Mapping[str, Any] | None = None,
     dtype: torch.dtype | None = torch.float16,
+    on_tensor: OnTensor | None = None,
 ) -> Path:
     """LatentSync's `latentsync_unet.pt` into a checkpoint with the component "unet".
 
@@ -355,9 +362,10 @@ def convert_latentsync_unet(
     the name.
     """
     published = _load(src, "latentsync_unet")
-    chosen = _chosen_preset(published.path, preset, resolution)
+    chosen = latentsync_preset(published.path, preset, resolution)
     config = config or LATENTSYNC_UNET
-    return _write(dst, "unet", "EADUNet", config, published, published.tensors, chosen.info(), dtype)
+    tensors, info = published.tensors, chosen.info()
+    return _write(dst, "unet", "EADUNet", config, published, tensors, info, dtype, on_tensor)
 
 
 def convert_whisper(
@@ -472,26 +480,28 @@ def default_name(published: Published, preset: Preset | None) -> str:
 
 
 def convert(
-    src: str | os.PathLike[str],
+    src: str | os.PathLike[str] | Published,
     dst: str | os.PathLike[str] | None = None,
     *,
     resolution: int | None = None,
     preset: str | None = None,
+    on_tensor: OnTensor | None = None,
 ) -> Path:
     """Convert any of the published files; by default beside the source under its usual name.
 
-    Raises CheckpointError, one sentence, for whatever is wrong.
+    ``on_tensor`` hears of the tensors of a U-Net, which are gigabytes. Raises CheckpointError, one sentence,
+    for whatever is wrong.
     """
-    published = detect(src)
+    published = src if isinstance(src, Published) else detect(src)
     unet = published.kind == "latentsync_unet"
-    chosen = _chosen_preset(published.path, preset, resolution) if unet else None
+    chosen = latentsync_preset(published.path, preset, resolution) if unet else None
     target = Path(dst) if dst else published.path.with_name(default_name(published, chosen))
     if target.suffix != ".safetensors":
         raise CheckpointError(f"The checkpoint {target.name} must be named .safetensors: give another name.")
     if target.exists() and target.samefile(published.path):
         raise CheckpointError(f"{target} is the source itself: give another name for the converted file.")
     if chosen is not None:
-        return convert_latentsync_unet(published, target, preset=chosen.name)
+        return convert_latentsync_unet(published, target, preset=chosen.name, on_tensor=on_tensor)
     others: dict[str, Callable[..., Path]] = {
         "whisper": convert_whisper,
         "stable_syncnet": convert_stable_syncnet,

@@ -8,7 +8,12 @@ from .printable import printable
 
 
 class UserError(Exception):
-    """What both are. Whatever a message quotes, it is one printable line (see `printable`)."""
+    """What both are. Whatever a message quotes, it is one printable line (see `printable`).
+
+    They name a module of their own, as ComfyUI shows the class with it: a pack's real one is its whole path.
+    """
+
+    __module__ = "eadnet"
 
     def __init__(self, message: object = "") -> None:
         super().__init__(printable(message))
@@ -17,9 +22,13 @@ class UserError(Exception):
 class InputError(UserError, ValueError):
     """Input that cannot be used: a picture, a recording, a sentence or a setting."""
 
+    __module__ = "eadnet"
+
 
 class CheckpointError(UserError, RuntimeError):
     """A weights file that is missing, truncated, foreign, or does not fit its use."""
+
+    __module__ = "eadnet"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -52,7 +52,8 @@ class EADNetAudioEncode(Node):
             ],
             outputs=[
                 Audio.Output(
-                    display_name="encoded_audio", tooltip="Audio tokens of every frame, for EAD-Net Sampler."
+                    display_name="encoded_audio",
+                    tooltip="Audio tokens of every frame, for EAD-Net Lip Sync Sampler.",
                 ),
                 io.Int.Output(
                     display_name="frame_count",

@@ -9,14 +9,14 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..eadnet.errors import InputError, no_such
+from ..eadnet.errors import InputError, UserError, no_such
 from .types import FileChoice
 
 # How far links may go beyond what a widget offers: frame rates come from videos, seeds from one generator of
@@ -48,6 +48,28 @@ def checked_widgets(node: type[io.ComfyNode], inputs: dict[str, Any]) -> dict[st
     return {
         name: _value(widgets[name], value) if name in widgets else value for name, value in inputs.items()
     }
+
+
+def widgets_problem(node: type[io.ComfyNode], **values: Any) -> str | None:
+    """What is wrong with the values of some widgets of a node, all of it, for its `validate_inputs`: of the
+    inputs that this asks for ComfyUI checks nothing. None when nothing is; what comes by a link is None and
+    not known yet.
+    """
+    widgets = {part.id: part for part in node.define_schema().inputs}
+    return problems(
+        functools.partial(_value, widgets[name], value) for name, value in values.items() if value is not None
+    )
+
+
+def problems(tries: Iterable[Callable[[], Any]]) -> str | None:
+    """The errors of ours that come of some calls, one after the other; None where there are none."""
+    said = []
+    for attempt in tries:
+        try:
+            attempt()
+        except UserError as error:
+            said.append(str(error))
+    return " ".join(said) or None
 
 
 def _value(widget: Any, value: Any) -> Any:

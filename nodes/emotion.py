@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..eadnet.captions.timeline import same_length
 from . import host
-from .checks import checked
+from .checks import checked, widgets_problem
 from .node import Node
 from .types import Emotion, EmotionTokens, TextEncoder, schema
 
@@ -51,15 +51,20 @@ class EADNetEmotionEncode(Node):
             ],
             outputs=[
                 Emotion.Output(
-                    display_name="emotion", tooltip="Emotion tokens for the whole clip, for EAD-Net Sampler."
+                    display_name="emotion",
+                    tooltip="Emotion tokens for the whole clip, for EAD-Net Lip Sync Sampler.",
                 ),
                 io.Conditioning.Output(
                     display_name="conditioning",
                     tooltip="The same tokens for ComfyUI's own conditioning nodes, for instance "
-                    "Conditioning (Average); EAD-Net Sampler takes their output.",
+                    "Conditioning (Average); EAD-Net Lip Sync Sampler takes their output.",
                 ),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, text: str | None) -> bool | str:
+        return widgets_problem(cls, text=text) or True
 
     @classmethod
     @checked

@@ -11,7 +11,7 @@ from comfy_api.latest import io
 
 from ..eadnet.captions import template
 from ..eadnet.captions.base import Captioned, Captioner
-from ..eadnet.captions.endpoint import EndpointCaptioner
+from ..eadnet.captions.endpoint import EndpointCaptioner, endpoint_url
 from ..eadnet.captions.frames import spread
 from ..eadnet.captions.local_vlm import LONGEST_REPLY, LocalCaptioner
 from ..eadnet.captions.measured import MeasuredCaptioner, from_face_landmarks
@@ -19,7 +19,7 @@ from ..eadnet.captions.schema import EMOTIONS
 from ..eadnet.captions.words import sentence
 from ..eadnet.errors import InputError
 from . import host
-from .checks import checked
+from .checks import checked, problems, widgets_problem
 from .node import Node
 from .sockets import image_of
 from .types import FaceLandmarks, FileChoice, schema
@@ -161,6 +161,13 @@ class EADNetEmotionCaption(Node):
     @classmethod
     def fingerprint_inputs(cls, model: str = host.NONE, **inputs: Any) -> str:
         return "" if model == host.NONE else host.captioner_fingerprint(model)
+
+    @classmethod
+    def validate_inputs(cls, backend: str | None, url: str | None) -> bool | str:
+        problem = widgets_problem(cls, backend=backend, url=url)
+        if problem is None and backend == "endpoint" and url is not None:
+            problem = problems([lambda: endpoint_url(url)])
+        return problem or True
 
     @classmethod
     @checked

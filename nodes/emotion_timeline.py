@@ -21,7 +21,7 @@ from ..eadnet.captions.timeline import (
 from ..eadnet.media.audio import RATE, to_mono_16k
 from ..eadnet.media.curves import curve_picture
 from . import host
-from .checks import checked
+from .checks import checked, problems, widgets_problem
 from .node import Node
 from .notes import with_notes
 from .sockets import audio_of
@@ -109,7 +109,8 @@ class EADNetEmotionTimeline(Node):
             ],
             outputs=[
                 Emotion.Output(
-                    display_name="emotion", tooltip="Emotion tokens of every frame, for EAD-Net Sampler."
+                    display_name="emotion",
+                    tooltip="Emotion tokens of every frame, for EAD-Net Lip Sync Sampler.",
                 ),
                 io.Image.Output(
                     display_name="curve",
@@ -118,6 +119,13 @@ class EADNetEmotionTimeline(Node):
             ],
             hidden=[io.Hidden.unique_id],
         )
+
+    @classmethod
+    def validate_inputs(cls, timeline: str | None) -> bool | str:
+        if timeline is None:  # it comes by a link
+            return True
+        problem = widgets_problem(cls, timeline=timeline)
+        return problem or problems([lambda: parse_timeline(timeline)]) or True
 
     @classmethod
     @checked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,11 +24,12 @@ from ..eadnet.faces.landmarker import FaceLandmarker
 from ..eadnet.media.audio import RATE, num_frames, to_mono_16k
 from ..eadnet.media.speech import SpeechInMemory
 from ..eadnet.rendering import Networks, RenderSettings
-from ..eadnet.rig.track import Track
+from ..eadnet.rig.track import Track, columns
 from . import host
-from .checks import checked
+from .checks import checked, problems, widgets_problem
 from .footage import opened
 from .latents import decode_crops, encode_crops
+from .live import LiveView
 from .node import Node
 from .sampling import Watcher
 from .sockets import audio_of
@@ -60,7 +62,7 @@ class EADNetExpressionFromSpeech(Node):
             display_name="EAD-Net Expression from Speech",
             description="Generates what a face does while it says the audio with the emotion: the expression "
             "of every frame, for EAD-Net Render Rig. Blinks, glances and head motion are added.",
-            search_aliases=["talking head", "lip sync", "audio to expression", "speech to face", "emotion"],
+            search_aliases=["lip sync", "lipsync", "audio to expression", "speech to face", "emotion"],
             inputs=[
                 Model.Input("model", tooltip="The bundled mini, from EAD-Net Load Checkpoint."),
                 io.Vae.Input("vae", tooltip="From the same loader."),
@@ -153,7 +155,7 @@ class EADNetExpressionFromSpeech(Node):
             decode=lambda latents: decode_crops(vae, latents),
             identity=(),
         )
-        watcher = Watcher(info, cls.hidden.unique_id)
+        watcher = Watcher(info, cls.hidden.unique_id, LiveView(cls.hidden.unique_id, frames))
         used = (model.network.use(), audio_encoder.use(), None if tfrm is None else tfrm.network.use())
         with host.cancellable(*used):
             track = read_performance(
@@ -267,6 +269,12 @@ class EADNetEditExpression(Node):
         )
 
     @classmethod
+    def validate_inputs(cls, add: str | None) -> bool | str:
+        if add is None:  # it comes by a link
+            return True
+        return widgets_problem(cls, add=add) or problems([lambda: _constants(add)]) or True
+
+    @classmethod
     @checked
     def execute(
         cls, expression: Track, add: str, mouth_from: Track | None = None, **amounts: float
@@ -279,19 +287,26 @@ class EADNetEditExpression(Node):
 
 
 def _constants(text: str) -> dict[str, float]:
-    """Lines of a name and a number."""
+    """Lines of a name and a number. Raises InputError that names every bad line."""
     added: dict[str, float] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+
+    def read(number: int, line: str) -> None:
         words = line.replace(":", " ").replace("=", " ").split()
-        if not words:
-            continue
         try:
             (name, value), amount = words, float(words[-1])
         except ValueError:
             raise InputError(f"add, line {number}: write a name and a number, like 'smile 0.2'.") from None
         if not -1 <= amount <= 1:
             raise InputError(f"add, line {number}: {name} is {value}; use a number from -1 to 1.")
+        try:
+            columns(name)
+        except InputError as error:
+            raise InputError(f"add, line {number}: {error}") from error
         added[name] = added.get(name, 0.0) + amount
+
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip(" \t:=")]
+    if said := problems(partial(read, *line) for line in lines):
+        raise InputError(said)
     return added
 
 

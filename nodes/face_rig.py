@@ -19,6 +19,7 @@ from ..eadnet.rig.rig import Rig
 from ..eadnet.rig.track import Track
 from . import host
 from .checks import checked
+from .live import LiveView
 from .node import Node
 from .notes import with_notes
 from .sockets import image_of
@@ -30,7 +31,7 @@ class EADNetFaceRig(Node):
     def define_schema(cls) -> io.Schema:
         return schema(
             node_id="EADNetFaceRig",
-            display_name="EAD-Net Face Rig",
+            display_name="EAD-Net Face Rig (Portrait)",
             description="Finds the face of a portrait (photograph, painting, render or drawing) and makes it "
             "movable: brows, lids, eyes, mouth and head, at the picture's own resolution.",
             search_aliases=[
@@ -128,10 +129,10 @@ class EADNetRenderRig(Node):
     def define_schema(cls) -> io.Schema:
         return schema(
             node_id="EADNetRenderRig",
-            display_name="EAD-Net Render Rig",
+            display_name="EAD-Net Render Rig (Talking Avatar)",
             description="Renders the portrait with an expression, at its own resolution: the frames of a "
             "talking video. What does not move stays as it is.",
-            search_aliases=["animate portrait", "talking photo", "warp", "render face"],
+            search_aliases=["avatar", "animate portrait", "talking photo", "talking head", "render face"],
             inputs=[
                 FaceRig.Input("rig", tooltip="From EAD-Net Face Rig."),
                 Expression.Input(
@@ -160,6 +161,7 @@ class EADNetRenderRig(Node):
         if not len(track):
             raise InputError("The expression has no frames: connect one from EAD-Net Expression from Speech.")
         progress = host.NodeProgress(len(track), cls.hidden.unique_id)
+        live = LiveView(cls.hidden.unique_id, len(track), fps)
         height, width = rig.size
         images: Tensor | None = None
         done = 0
@@ -169,4 +171,6 @@ class EADNetRenderRig(Node):
             images[done : done + len(piece)] = piece.to(images.device).float() / 255
             done += len(piece)
             progress.update(done)
+            live.progress(done, len(track))
+            live.pictures(piece)
         return with_notes(cls, images, fps, notes=rig.notes)

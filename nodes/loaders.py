@@ -9,10 +9,12 @@ from comfy_api.latest import io
 
 from ..eadnet.adapters import apply_adapter, read_adapter_info
 from ..eadnet.checkpoints import load_checkpoint, read_info
+from ..eadnet.convert import latentsync_preset, preset_from_name
+from ..eadnet.downloads import LATENTSYNC_UNET, WHISPER_TINY
 from ..eadnet.errors import CheckpointError
 from ..eadnet.printable import get_logger
 from . import host
-from .checks import checked
+from .checks import checked, problems, widgets_problem
 from .node import Node
 from .types import (
     AudioEncoder,
@@ -28,6 +30,9 @@ from .types import (
 )
 
 logger = get_logger(__name__)
+
+AUTO = "auto"
+_VERSIONS = ("latentsync-1.6", "latentsync-1.5")
 
 _SD_VAE = "ComfyUI's Load VAE with the Stable Diffusion 1.5 VAE (vae-ft-mse-840000-ema-pruned.safetensors)"
 
@@ -70,7 +75,8 @@ class EADNetCheckpointLoader(Node):
             ],
             outputs=[
                 Model.Output(
-                    display_name="model", tooltip="The U-Net, for EAD-Net Prepare Face and EAD-Net Sampler."
+                    display_name="model",
+                    tooltip="The U-Net, for EAD-Net Prepare Face and EAD-Net Lip Sync Sampler.",
                 ),
                 AudioEncoder.Output(display_name="audio_encoder", tooltip="For EAD-Net Encode Audio."),
                 TextEncoder.Output(
@@ -84,7 +90,7 @@ class EADNetCheckpointLoader(Node):
                 Smoother.Output(display_name="tfrm", tooltip="Temporal smoother, for EAD-Net TFRM Smoother."),
                 SyncNet.Output(
                     display_name="syncnet",
-                    tooltip="Lip-sync scorer, for EAD-Net Sync Score, if the file has one.",
+                    tooltip="Lip-sync scorer, for EAD-Net Lip Sync Score, if the file has one.",
                 ),
             ],
         )
@@ -119,7 +125,7 @@ class EADNetCheckpointLoader(Node):
         info = ModelInfo.of(loaded)
         logger.info("EAD-Net loaded %s: %s, %d pixels.", checkpoint, info.preset, info.resolution)
         return io.NodeOutput(
-            DiffusionModel(parts["unet"], info),
+            DiffusionModel(parts["unet"], info, autoencoder),
             parts["audio_encoder"],
             parts["text_encoder"],
             vae,
@@ -134,21 +140,23 @@ class EADNetLatentSyncLoader(Node):
         return schema(
             node_id="EADNetLatentSyncLoader",
             display_name="EAD-Net Load LatentSync",
-            description="Loads public LatentSync weights, converted with 'eadnet convert', and optionally an "
-            "EAD-Net adapter for them.",
+            description="Loads the public LatentSync weights as they are downloaded, and optionally an "
+            "EAD-Net adapter for them. A .pt file is converted once, without running code from it.",
             search_aliases=["LatentSync", "lip sync", "lipsync", "wav2lip"],
             inputs=[
                 FileChoice(
                     "unet",
-                    options=host.user_file_names("unet"),
-                    tooltip="The U-Net of LatentSync 1.5 (256 pixels) or 1.6 (512), converted from "
-                    "latentsync_unet.pt, in models/eadnet.",
+                    options=host.weights_names(["unet"], f"put {LATENTSYNC_UNET.file} into models/eadnet"),
+                    tooltip="The U-Net of LatentSync 1.5 (256 pixels) or 1.6 (512), in models/eadnet: "
+                    f"{LATENTSYNC_UNET.file}, or what it was converted to.",
                 ),
                 FileChoice(
                     "whisper",
-                    options=host.user_file_names("whisper"),
-                    tooltip="Whisper tiny, converted from tiny.pt, in models/eadnet. Larger Whisper models "
-                    "do not fit.",
+                    options=host.weights_names(
+                        ["whisper", "tiny"], f"put {WHISPER_TINY.file} into models/eadnet"
+                    ),
+                    tooltip=f"Whisper tiny, in models/eadnet: {WHISPER_TINY.file}, or what it was converted "
+                    "to. Larger Whisper models do not fit.",
                 ),
                 FileChoice(
                     "adapter",
@@ -157,27 +165,52 @@ class EADNetLatentSyncLoader(Node):
                     tooltip="EAD-Net weights (emotion attention, STDA) trained for this U-Net. none gives "
                     "plain LatentSync.",
                 ),
+                io.Combo.Input(
+                    "version",
+                    options=[AUTO, *_VERSIONS],
+                    default=AUTO,
+                    optional=True,  # workflows saved before it existed lack it
+                    tooltip="Which LatentSync a .pt file is, as the file does not say. auto: as its name or "
+                    "folder says.",
+                ),
             ],
             outputs=[
                 Model.Output(
-                    display_name="model", tooltip="The U-Net, for EAD-Net Prepare Face and EAD-Net Sampler."
+                    display_name="model",
+                    tooltip="The U-Net, for EAD-Net Prepare Face and EAD-Net Lip Sync Sampler.",
                 ),
                 AudioEncoder.Output(display_name="audio_encoder", tooltip="For EAD-Net Encode Audio."),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
-    def validate_inputs(cls, unet: str | None) -> bool | str:
-        return host.file_problem("unet", unet) or True
+    def validate_inputs(
+        cls,
+        unet: str | None,
+        whisper: str | None = None,
+        adapter: str | None = None,
+        version: str | None = None,
+    ) -> bool | str:
+        said = [widgets_problem(cls, version=version)]
+        for name, chosen, source in (("unet", unet, LATENTSYNC_UNET), ("whisper", whisper, WHISPER_TINY)):
+            if problem := host.file_problem(name, chosen):
+                said.append(f"{problem} {source.file} is at {source.url}.")
+        said.append(None if adapter == host.NONE else host.file_problem("adapter", adapter))
+        if not any(said) and unet and version:
+            said.append(problems([lambda: _preset(unet, version)]))
+        return " ".join(filter(None, said)) or True
 
     @classmethod
-    def fingerprint_inputs(cls, unet: str, whisper: str, adapter: str) -> str:
-        return " ".join(host.fingerprint(name) for name in (unet, whisper, adapter) if name != host.NONE)
+    def fingerprint_inputs(cls, unet: str, whisper: str, adapter: str, version: str = AUTO) -> str:
+        names = [host.fingerprint(name) for name in (unet, whisper, adapter) if name != host.NONE]
+        return " ".join([*names, version])
 
     @classmethod
     @checked
-    def execute(cls, unet: str, whisper: str, adapter: str) -> io.NodeOutput:
-        unet_path, whisper_path = host.checkpoint_path(unet), host.checkpoint_path(whisper)
+    def execute(cls, unet: str, whisper: str, adapter: str, version: str = AUTO) -> io.NodeOutput:
+        unet_path = host.weights_path(unet, _preset(unet, version), cls.hidden.unique_id)
+        whisper_path = host.weights_path(whisper, None, cls.hidden.unique_id)
         # Small files first: what does not fit together is found before gigabytes are read.
         encoder = load_checkpoint(whisper_path, only={"audio_encoder"}).component("audio_encoder")
         _check_fit(read_info(unet_path), unet, encoder, whisper)
@@ -191,6 +224,22 @@ class EADNetLatentSyncLoader(Node):
         info = ModelInfo.of(loaded)
         logger.info("EAD-Net loaded %s: %s, %d pixels.", unet, info.preset, info.resolution)
         return io.NodeOutput(DiffusionModel(host.Held(network), info), host.Held(encoder))
+
+
+def _preset(unet: str, version: str) -> str | None:
+    """The preset of a published U-Net; None for a checkpoint, which has it in its header. Raises
+    CheckpointError where nothing says it.
+    """
+    path = host.checkpoint_path(unet)
+    if path.suffix == ".safetensors":
+        return None
+    stated = preset_from_name(path)
+    if version == AUTO and stated is None:
+        raise CheckpointError(
+            f"{unet} may be LatentSync 1.5 (256 pixels) or 1.6 (512), which the file does not say: choose it "
+            "at version."
+        )
+    return latentsync_preset(path, None if version == AUTO else version).name
 
 
 def _check_fit(unet_info: dict[str, Any], unet: str, encoder: torch.nn.Module, whisper: str) -> None:

@@ -47,10 +47,10 @@ class EADNetSyncScore(Node):
     def define_schema(cls) -> io.Schema:
         return schema(
             node_id="EADNetSyncScore",
-            display_name="EAD-Net Sync Score",
+            display_name="EAD-Net Lip Sync Score",
             description="Measures lip sync with a SyncNet (LSE-C, LSE-D and the AV offset in frames), and "
             "outputs the audio shifted into sync.",
-            search_aliases=["lip sync score", "LSE-C", "LSE-D", "SyncNet", "AV offset", "fix audio delay"],
+            search_aliases=["lipsync", "LSE-C", "LSE-D", "SyncNet", "AV offset", "fix audio delay"],
             inputs=[
                 SyncNet.Input("syncnet", tooltip="The SyncNet, from EAD-Net Load Checkpoint."),
                 io.Image.Input(

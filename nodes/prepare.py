@@ -68,7 +68,8 @@ class EADNetPrepare(Node):
             outputs=[
                 io.Latent.Output(
                     display_name="latents",
-                    tooltip="The encoded frames with their mask and masked frames, for EAD-Net Sampler.",
+                    tooltip="The encoded frames with their mask and masked frames, for EAD-Net Lip Sync "
+                    "Sampler.",
                 ),
                 io.Image.Output(
                     display_name="crops",

@@ -26,10 +26,11 @@ from ..eadnet.rendering import (
 )
 from ..eadnet.rendering.memory import unet_memory
 from . import host
-from .checks import checked
+from .checks import checked, problems, widgets_problem
 from .face_check import InstalledDetector, check_face_widget, crop_shown_on_refusal
 from .footage import opened
 from .latents import finite_vae
+from .live import Decode, LiveView
 from .node import Node
 from .notes import with_notes
 from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
@@ -55,11 +56,21 @@ class EADNetRenderVideo(Node):
     def define_schema(cls) -> io.Schema:
         return schema(
             node_id="EADNetRenderVideo",
-            display_name="EAD-Net Render Video",
+            display_name="EAD-Net Render Video (Talking Head)",
             description="Generates a talking video from a portrait or a video and speech, of any length, in "
             "constant memory. It is saved while it is generated; after a crash the same workflow "
             "continues where it stopped.",
-            search_aliases=["talking head", "lip sync", "lipsync", "long video", "streaming", "dubbing"],
+            search_aliases=[
+                "talking head",
+                "talking portrait",
+                "lip sync",
+                "lipsync",
+                "avatar",
+                "speech to video",
+                "emotion",
+                "long video",
+                "dubbing",
+            ],
             is_output_node=True,
             inputs=[
                 Model.Input("model", tooltip="From EAD-Net Load Checkpoint or EAD-Net Load LatentSync."),
@@ -166,8 +177,13 @@ class EADNetRenderVideo(Node):
         )
 
     @classmethod
-    def validate_inputs(cls, window: int | None, overlap: int | None) -> bool | str:
-        return window_problem(window, overlap) or True
+    def validate_inputs(
+        cls, window: int | None, overlap: int | None, filename_prefix: str | None = None
+    ) -> bool | str:
+        said = [window_problem(window, overlap), widgets_problem(cls, filename_prefix=filename_prefix)]
+        if isinstance(filename_prefix, str) and not said[1]:
+            said.append(problems([lambda: host.check_prefix("filename_prefix", filename_prefix)]))
+        return " ".join(filter(None, said)) or True
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> int:
@@ -229,7 +245,6 @@ class EADNetRenderVideo(Node):
             device=host.compute_device(),
             dtype=next(model.network.use().parameters()).dtype,
         )
-        watcher = Watcher(info, cls.hidden.unique_id)
         with (
             ExitStack() as stack,
             _opened(source, audio, fps) as sources,
@@ -244,12 +259,15 @@ class EADNetRenderVideo(Node):
                 emotion=None if feeling is None else feeling.to_sample(),
                 null_emotion=None if feeling is None else feeling.null,
             )
+            live = LiveView(cls.hidden.unique_id, scene.length.frames, float(scene.fps))
+            watcher = Watcher(info, cls.hidden.unique_id, live)
             if check_face:
                 with crop_shown_on_refusal(cls):
                     scene.check_face(info.framing, InstalledDetector())
             notes: list[str] = []
             networks = _networks(model, vae, audio_encoder, tfrm, window, notes.append)
             stack.enter_context(host.cancellable(*networks.identity, networks.smoother))
+            networks = replace(networks, decode=_shown(networks.decode, live))
             first = scene.first_crop()
             host.show_picture(_bytes(first), cls.hidden.unique_id)  # what will be animated
             notes.append(
@@ -270,6 +288,17 @@ class EADNetRenderVideo(Node):
         host.note_result(cls, made.path)
         shown = ui.PreviewVideo([host.saved_result(made.path)])
         return with_notes(cls, InputImpl.VideoFromFile(str(made.path)), notes=notes, shown=shown)
+
+
+def _shown(decode: Decode, live: LiveView) -> Decode:
+    """The decoder, with all that it gives shown: pictures that are made anyway."""
+
+    def decoded(latents: Tensor) -> Tensor:
+        crops = decode(latents)
+        live.pictures(crops)
+        return crops
+
+    return decoded
 
 
 def _bytes(crop: Tensor) -> np.ndarray:

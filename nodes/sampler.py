@@ -14,8 +14,9 @@ from ..eadnet.rendering.memory import unet_memory
 from ..eadnet.sampling import Conditions, sample
 from . import host
 from .checks import checked
+from .live import LiveView
 from .node import Node
-from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
+from .sampling import Watcher, emotion_scale, sampling_widgets, small_decoder, window_problem
 from .types import (
     MASK,
     MASKED_SAMPLES,
@@ -35,10 +36,10 @@ class EADNetSampler(Node):
     def define_schema(cls) -> io.Schema:
         return schema(
             node_id="EADNetSampler",
-            display_name="EAD-Net Sampler",
+            display_name="EAD-Net Lip Sync Sampler",
             description="Denoises the masked region of every frame so that the lips follow the audio and the "
             "face shows the emotion. Any length: overlapping context windows are blended.",
-            search_aliases=["talking head", "lip sync", "lipsync", "STDA denoiser", "ksampler"],
+            search_aliases=["lipsync", "talking head", "audio to lips", "STDA denoiser", "ksampler"],
             inputs=[
                 Model.Input("model", tooltip="From EAD-Net Load Checkpoint or EAD-Net Load LatentSync."),
                 Audio.Input("audio", tooltip="From EAD-Net Encode Audio."),
@@ -91,7 +92,8 @@ class EADNetSampler(Node):
         conditions.check()
         frames = min(window, conditions.num_frames)
         unet = model.network.use(lambda module: unet_memory(module, frames, info.resolution // 8))
-        watcher = Watcher(info, cls.hidden.unique_id)
+        live = LiveView(cls.hidden.unique_id, conditions.num_frames, audio.fps, small_decoder(model))
+        watcher = Watcher(info, cls.hidden.unique_id, live)
         settings = RenderSettings(
             seed=seed,
             steps=steps,
@@ -122,7 +124,7 @@ def _conditions(
     """The conditions in the U-Net's latent scale; InputError for missing parts or those of another model."""
     if MASK not in latents or MASKED_SAMPLES not in latents:
         raise InputError(
-            "These latents have no mask: connect EAD-Net Prepare Face directly to EAD-Net Sampler."
+            "These latents have no mask: connect EAD-Net Prepare Face directly to EAD-Net Lip Sync Sampler."
         )
     samples, masked = latents["samples"], latents[MASKED_SAMPLES]
     side = info.resolution // 8

@@ -10,7 +10,8 @@ from torch import Tensor
 from ..eadnet.rendering import StageProgress
 from ..eadnet.sampling import SCHEDULERS
 from . import host
-from .types import EmotionTokens, ModelInfo
+from .live import Decode, LiveView
+from .types import DiffusionModel, EmotionTokens, ModelInfo
 
 MOST_FRAMES = 64  # in a window
 
@@ -105,11 +106,28 @@ def emotion_scale(feeling: EmotionTokens | None, audio_guidance: float, emotion_
     return audio_guidance if feeling is not None and feeling.is_null() else emotion_guidance
 
 
+def small_decoder(model: DiffusionModel) -> Decode:
+    """Latents of a model's scale [n, 4, h, w] to pictures in -1..1: its own decoder, where it has one, on
+    whatever device that is (fetching it could push the U-Net out); else approximate colours.
+    """
+    scale, decoder = model.info.latent_scale, model.decoder
+    if decoder is None:
+        colours = host.latent_colours(model.info.latent_rgb)
+        return lambda latents: colours(latents / scale)
+
+    def decode(latents: Tensor) -> Tensor:
+        parameter = next(decoder.parameters())
+        pictures: Tensor = decoder.decode((latents / scale).to(parameter.device, parameter.dtype))
+        return pictures
+
+    return decode
+
+
 class Watcher:
     """Progress for every window, a preview after every finished one, and Cancel."""
 
-    def __init__(self, info: ModelInfo, node_id: str | None) -> None:
-        self._node_id = node_id
+    def __init__(self, info: ModelInfo, node_id: str | None, live: LiveView) -> None:
+        self._node_id, self._live = node_id, live
         self._preview = host.latent_previewer(info.latent_rgb)
         self._progress: host.NodeProgress | None = None
 
@@ -118,6 +136,9 @@ class Watcher:
         if self._progress is None or done == 1:
             self._progress = host.NodeProgress(total, self._node_id)
         self._progress.update(done, None if denoised is None else self._preview(denoised))
+        self._live.progress(done, total)
+        if denoised is not None:
+            self._live.latents(denoised)
 
     def stage(self, now: StageProgress) -> None:
         """The same of a whole render; what comes after the last window has no bar of its own."""

@@ -34,7 +34,7 @@ class EADNetTFRMSmoother(Node):
             search_aliases=["temporal smoothing", "flicker", "frame graph", "consistency"],
             inputs=[
                 Smoother.Input("tfrm", tooltip="The TFRM, from EAD-Net Load Checkpoint."),
-                io.Latent.Input("samples", tooltip="The generated frames, from EAD-Net Sampler."),
+                io.Latent.Input("samples", tooltip="The generated frames, from EAD-Net Lip Sync Sampler."),
                 io.Float.Input(
                     "strength",
                     default=1.0,

@@ -19,6 +19,22 @@ from ..eadnet.mixed_tokens import MixedTokens
 from .host import Network
 
 CATEGORY = "EAD-Net"
+# Where nodes stand in the menu, in the order in which a graph uses them.
+_STAGES = {
+    "1 Load": ("CheckpointLoader", "LatentSyncLoader"),
+    "2 Speech and emotion": ("AudioEncode", "EmotionEncode", "EmotionTimeline", "EmotionCaption"),
+    "3 Face": ("FaceTrack", "FaceTrackPreview", "Prepare"),
+    "4 Talking head": ("RenderVideo", "Sampler", "TFRMSmoother", "FaceComposite"),
+    "5 Portrait rig": (
+        "FaceRig",
+        "ExpressionFromSpeech",
+        "ExpressionFromVideo",
+        "EditExpression",
+        "RenderRig",
+    ),
+    "6 Scores": ("SyncScore", "VideoMetrics"),
+}
+CATEGORIES = {f"EADNet{name}": f"{CATEGORY}/{stage}" for stage, names in _STAGES.items() for name in names}
 
 Model = io.Custom("EADNET_MODEL")
 AudioEncoder = io.Custom("EADNET_AUDIO_ENCODER")
@@ -52,8 +68,8 @@ _SCHEMA_FIELDS = {field.name for field in fields(io.Schema)}
 
 
 def schema(**settings: Any) -> io.Schema:
-    """An `io.Schema` in our category, without the settings that the running ComfyUI does not know yet."""
-    settings = {"category": CATEGORY, **settings}
+    """An `io.Schema` at its place in the menu, without the settings that this ComfyUI does not know yet."""
+    settings = {"category": CATEGORIES.get(settings.get("node_id", ""), CATEGORY), **settings}
     return io.Schema(**{name: value for name, value in settings.items() if name in _SCHEMA_FIELDS})
 
 
@@ -97,10 +113,13 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class DiffusionModel:
-    """EADNET_MODEL: the U-Net, and the settings that it was trained with."""
+    """EADNET_MODEL: the U-Net, and the settings that it was trained with; ``decoder`` shows what it makes,
+    where its checkpoint has one.
+    """
 
     network: Network
     info: ModelInfo
+    decoder: Any = None
 
     def get_ram_usage(self) -> int:
         return self.network.get_ram_usage()

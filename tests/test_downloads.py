@@ -48,6 +48,11 @@ def server() -> Iterator[Server]:
             if state.status != 200:
                 self.send_error(state.status)
                 return
+            if wanted and int(wanted.removeprefix("bytes=").rstrip("-")) >= len(state.content):
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(state.content)}")
+                self.end_headers()
+                return
             if wanted and state.knows_ranges:
                 start = int(wanted.removeprefix("bytes=").rstrip("-")) + state.wrong_range
                 self.send_response(206)
@@ -171,6 +176,39 @@ def test_the_command_downloads_into_the_folder(
     assert "answers 404" in capsys.readouterr().err
 
 
+UNKNOWN = replace(FILE, size=None, sha256=None)
+
+
+def test_a_file_without_a_stated_digest_is_continued_too(server: Server, tmp_path: Path) -> None:
+    server.breaks_after = 100_000
+    with pytest.raises(InputError, match="ended after 100000 of 300000 bytes.*continues it"):
+        fetch(UNKNOWN, tmp_path, server.url)
+    server.breaks_after = None
+    assert fetch(UNKNOWN, tmp_path, server.url).read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=100000-"]
+    assert fetch(UNKNOWN, tmp_path, server.url).read_bytes() == CONTENT and len(server.asked) == 2
+
+
+def test_the_whole_of_an_unknown_file_as_a_part_is_taken(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a.task.part").write_bytes(CONTENT)
+    assert fetch(UNKNOWN, tmp_path, server.url).read_bytes() == CONTENT
+    (tmp_path / "a.task").rename(tmp_path / "a.task.part")
+    with (tmp_path / "a.task.part").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(InputError, match="answers 416"):
+        fetch(UNKNOWN, tmp_path, server.url)
+
+
+def test_the_command_prints_a_digest_that_nobody_states(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(SETS, "vae", (replace(UNKNOWN, url=server.url, folder="../vae"),))
+    monkeypatch.chdir(tmp_path)
+    assert main(["fetch", "vae"]) == 0
+    assert (tmp_path / "models" / "vae" / "a.task").read_bytes() == CONTENT
+    assert f"SHA-256 {hashlib.sha256(CONTENT).hexdigest()}" in capsys.readouterr().out
+
+
 def test_inside_comfyui_files_go_to_its_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     package = tmp_path / "ComfyUI" / "custom_nodes" / "pack" / "eadnet"
     monkeypatch.setattr(downloads, "__file__", str(package / "downloads.py"))
@@ -180,7 +218,9 @@ def test_inside_comfyui_files_go_to_its_models(monkeypatch: pytest.MonkeyPatch, 
 def test_every_file_has_an_official_address_and_a_digest() -> None:
     for download in (file for files in SETS.values() for file in files):
         assert download.url.startswith("https://") and download.url.endswith(download.file)
-        assert len(download.sha256) == 64 and download.size > 0 and download.licence
+        assert download.sha256 is None or len(download.sha256) == 64
+        assert download.size is None or download.size > 0
+        assert download.licence
     assert FACE_LANDMARKER.url.startswith("https://storage.googleapis.com/mediapipe-models/")
 
 

@@ -33,6 +33,7 @@ EASES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 """How a cross-fade goes from 0 to 1. The first two are half way at the line's time."""
 
 _MOST_LINES = 1000
+_MOST_PROBLEMS = 5  # that are told in full
 # As many digits as a clip may need: longer numbers are none, and Python refuses some in words of its own.
 _TIME = re.compile(r"(?:(\d{1,9}):)?(\d{1,9}(?:\.\d{0,30})?|\.\d{1,30})s?")
 _SURROGATE = re.compile("[\ud800-\udfff]")  # what is left of an emoji that was cut in two
@@ -52,34 +53,52 @@ class Key:
 def parse_timeline(text: str, duration: float | None = None) -> list[Key]:
     """Keyframes of a text, one per line; empty lines and lines that begin with # are skipped.
 
-    ``duration`` is the clip's in seconds, where known. Raises InputError that names the line.
+    ``duration`` is the clip's in seconds, where known. Raises InputError that names every bad line.
     """
-    keys: list[Key] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        if (half := _SURROGATE.search(line)) is not None:
-            raise InputError(f"Line {number}: '{half[0]}' is half a character: delete it or type it again.")
-        key = _key(line.strip(), number)
-        if duration is not None and key.time >= duration:
-            raise InputError(
-                f"Line {number}: {key.time:g} s is beyond the clip, which ends at {duration:.2f} s: use an "
-                "earlier time or longer audio."
-            )
-        if keys and key.time <= keys[-1].time:
-            raise InputError(
-                f"Line {number}: {key.time:g} s does not come after the {keys[-1].time:g} s of line "
-                f"{keys[-1].line}: sort the lines by time."
-            )
-        keys.append(key)
-        if len(keys) > _MOST_LINES:
-            raise InputError(f"Line {number}: the timeline has more than {_MOST_LINES} lines: use fewer.")
-    if not keys:
-        raise InputError(f"The timeline is empty: {_EXAMPLE}.")
+    keys, problems = _read(text, duration)
+    if problems:
+        more = len(problems) - _MOST_PROBLEMS
+        last = [f"{more} more lines have errors."] if more > 0 else []
+        raise InputError(" ".join(problems[:_MOST_PROBLEMS] + last))
     return keys
 
 
+def _read(text: str, duration: float | None) -> tuple[list[Key], list[str]]:
+    """The keyframes of the good lines, and a sentence for each of the bad ones."""
+    keys: list[Key] = []
+    problems: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if len(keys) == _MOST_LINES:
+            problems.append(f"Line {number}: the timeline has more than {_MOST_LINES} lines: use fewer.")
+            break
+        try:
+            keys.append(_checked(_key(line.strip(), number), keys, duration))
+        except InputError as error:
+            problems.append(str(error))
+    if not keys and not problems:
+        problems.append(f"The timeline is empty: {_EXAMPLE}.")
+    return keys, problems
+
+
+def _checked(key: Key, before: Sequence[Key], duration: float | None) -> Key:
+    if duration is not None and key.time >= duration:
+        raise InputError(
+            f"Line {key.line}: {key.time:g} s is beyond the clip, which ends at {duration:.2f} s: use an "
+            "earlier time or longer audio."
+        )
+    if before and key.time <= before[-1].time:
+        raise InputError(
+            f"Line {key.line}: {key.time:g} s does not come after the {before[-1].time:g} s of line "
+            f"{before[-1].line}: sort the lines by time."
+        )
+    return key
+
+
 def _key(line: str, number: int) -> Key:
+    if (half := _SURROGATE.search(line)) is not None:
+        raise InputError(f"Line {number}: '{half[0]}' is half a character: delete it or type it again.")
     start, _, rest = line.partition(" ") if " " in line else line.partition("\t")
     match = _TIME.fullmatch(start.rstrip(":,;"))
     if match is None:

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .canonical import Canonical
-from .compose import LEAST_STRETCH, Moment, Stage
+from .compose import Moment, Stage
+from .folds import LEAST_STRETCH
 from .patch import Box
 from .shading import FINEST, Shading
 from .sheets import Sheets

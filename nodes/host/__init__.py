@@ -15,7 +15,10 @@ from .files import (
     fingerprint,
     register_model_folder,
     user_file_names,
+    weights_names,
+    weights_path,
 )
+from .live import live_channel, register_live_view
 from .memory import (
     Held,
     Missing,
@@ -29,6 +32,7 @@ from .progress import (
     NodeProgress,
     cancellable,
     check_cancelled,
+    latent_colours,
     latent_previewer,
     show_picture,
     show_text,
@@ -74,11 +78,14 @@ __all__ = [
     "fingerprint",
     "file_problem",
     "is_clip",
+    "latent_colours",
     "latent_previewer",
+    "live_channel",
     "local_captioner",
     "note_result",
     "opened_video",
     "output_place",
+    "register_live_view",
     "register_model_folder",
     "result_device",
     "saved_result",
@@ -92,4 +99,6 @@ __all__ = [
     "vae_in_float32",
     "vae_network",
     "vanished_results",
+    "weights_names",
+    "weights_path",
 ]

@@ -12,6 +12,7 @@ import comfy.latent_formats
 import comfy.utils
 import latent_preview
 import numpy as np
+import torch
 from comfy import model_management
 from PIL import Image
 from torch import Tensor, nn
@@ -73,6 +74,21 @@ def latent_previewer(latent_rgb: Sequence[Sequence[float]] | None) -> Callable[[
     return lambda latents: previewer.decode_latent_to_preview_image(
         "JPEG", latents[len(latents) // 2][None].float()
     )
+
+
+def latent_colours(latent_rgb: Sequence[Sequence[float]] | None) -> Callable[[Tensor], Tensor]:
+    """Turns latents [n, 4, h, w] into their approximate colours [n, 3, h, w] in -1..1, one pixel each.
+
+    Without colours of our own, Stable Diffusion 1.5's apply.
+    """
+    own: Any = comfy.latent_formats.SD15() if latent_rgb is None else _LatentFormat(latent_rgb)
+    factors = torch.tensor(own.latent_rgb_factors)
+    bias = torch.tensor(own.latent_rgb_factors_bias or [0.0] * 3)
+
+    def colours(latents: Tensor) -> Tensor:
+        return (latents.float().cpu().movedim(1, -1) @ factors + bias).movedim(-1, 1).clamp(-1, 1)
+
+    return colours
 
 
 def sleep(seconds: float) -> None:

@@ -74,6 +74,17 @@ def test_errors_name_the_line(text: str, problem: str) -> None:
         parse_timeline(text, duration=10)
 
 
+def test_all_bad_lines_are_told_at_once() -> None:
+    with pytest.raises(InputError) as told:
+        parse_timeline("0 calm, 7\nhappy\n1 sad\n0.5 angry\n2 fine")
+    assert [part.split(":")[0] for part in str(told.value).split("Line ")[1:]][:3] == ["1", "2", "4"]
+
+
+def test_of_many_bad_lines_the_first_are_told_and_the_rest_counted() -> None:
+    with pytest.raises(InputError, match="Line 5: .* 4 more lines have errors"):
+        parse_timeline("\n".join(["bad"] * 9))
+
+
 # In the first half of a clip of 3 s, so that even the longest fade has ended with it.
 TIMES = st.sets(st.integers(0, 140), min_size=1, max_size=6).map(
     lambda found: [n / 100 for n in sorted(found)]

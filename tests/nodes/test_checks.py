@@ -192,3 +192,49 @@ def test_a_nodes_own_check_judges_what_it_can_and_never_raises(nodes: Any, value
         for name in own:
             said = node.validate_inputs(**{**dict.fromkeys(own, None), name: value})
             assert said is True or (isinstance(said, str) and said), f"{node.__name__}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("node", "inputs", "parts"),
+    [
+        (
+            "EADNetEmotionTimeline",
+            {"timeline": "0 calm, 7\n1 sad\nhappy"},
+            ["Line 1: the st", "Line 3: 'happy'"],
+        ),
+        ("EADNetEmotionEncode", {"text": "sad\x07"}, ["text has a character that cannot be shown"]),
+        ("EADNetEmotionEncode", {"text": "x" * 100_001}, ["text has 100001 characters"]),
+        (
+            "EADNetEditExpression",
+            {"add": "smlie 1\nsmile 7"},
+            ["add, line 1: There is no", "add, line 2: smi"],
+        ),
+        (
+            "EADNetRenderVideo",
+            {"window": 8, "overlap": 9, "filename_prefix": "../../x"},
+            ["overlap (context_overlap) is 9", "filename_prefix is '../../x', outside"],
+        ),
+        ("EADNetEmotionCaption", {"backend": "endpoint", "url": "ftp://a"}, ["url 'ftp://a' is not an http"]),
+        ("EADNetEmotionCaption", {"backend": "endpont", "url": ""}, ["no backend 'endpont'"]),
+        (
+            "EADNetLatentSyncLoader",
+            {"unet": "a.safetensors", "whisper": "b.safetensors", "adapter": "none"},
+            ["'a.safetensors'", "'b.safetensors'"],
+        ),
+    ],
+)
+def test_all_that_is_wrong_is_said_before_a_run_and_names_the_input(
+    nodes: Any, node: str, inputs: dict[str, Any], parts: list[str]
+) -> None:
+    said = getattr(nodes, node).validate_inputs(**inputs)
+    assert isinstance(said, str) and all(part in said for part in parts), said
+
+
+@pytest.mark.slow  # imports the server
+def test_the_page_shows_a_plain_class_name_with_an_error(
+    input_error: type[Exception], checkpoint_error: type[Exception]
+) -> None:
+    from execution import full_type_name  # as ComfyUI names it
+
+    assert full_type_name(input_error) == "eadnet.InputError"
+    assert full_type_name(checkpoint_error) == "eadnet.CheckpointError"

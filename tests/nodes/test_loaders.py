@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from eadnet.checkpoints import save_checkpoint
 from eadnet.modules.unet import EADUNet
 from eadnet.modules.whisper import WhisperEncoder
 from eadnet.presets import PRESETS
+from tests.test_convert import whisper_file
 from tests.tiny import UNET, tiny_components
 
 Run = Callable[..., tuple[Any, ...]]
@@ -174,9 +176,67 @@ def latentsync(model_folder: Path) -> dict[str, Any]:
     return {"unet": "sync_unet.safetensors", "whisper": "tiny_whisper.safetensors", "adapter": "none"}
 
 
+class TestPublishedFiles:
+    """Weights as they are downloaded, in an installation with and without them."""
+
+    @pytest.fixture(autouse=True)
+    def files(self, host: Any, model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        names: list[str] = []
+        files = sys.modules[host.__name__ + ".files"]
+        monkeypatch.setattr(files.folder_paths, "get_filename_list", lambda _: names)
+        return names
+
+    def test_a_hint_stands_where_no_file_is(self, nodes: Any) -> None:
+        unet, whisper, *_ = nodes.EADNetLatentSyncLoader.define_schema().inputs
+        assert unet.options == ["put latentsync_unet.pt into models/eadnet"]
+        said = nodes.EADNetLatentSyncLoader.validate_inputs(unet.options[0], whisper.options[0], "none")
+        assert "https://huggingface.co/ByteDance/LatentSync-1.6" in said and "tiny.pt is at https" in said
+        assert "models/eadnet: put the file there" in said
+
+    def test_published_files_are_offered_where_they_fit(self, nodes: Any, files: list[str]) -> None:
+        files += ["a.safetensors", "latentsync_unet.pt", "tiny.pt", "faces/x.pt"]
+        unet, whisper, *_ = nodes.EADNetLatentSyncLoader.define_schema().inputs
+        assert unet.options == ["latentsync_unet.pt", "a.safetensors", "tiny.pt"]
+        assert whisper.options[0] == "tiny.pt"
+
+    def test_what_is_no_weights_file_is_told_before_a_run(self, nodes: Any, model_folder: Path) -> None:
+        (model_folder / "page_unet.pt").write_bytes(b"<!doctype html>")
+        said = nodes.EADNetLatentSyncLoader.validate_inputs("page_unet.pt", None, "none", "latentsync-1.6")
+        assert "web page saved under that name" in said
+        (model_folder / "page_unet.pt").unlink()
+
+    def test_which_latentsync_it_is_must_be_said_once(self, nodes: Any, model_folder: Path) -> None:
+        for name in ("latentsync_unet.pt", "latentsync-1.5/latentsync_unet.pt"):
+            (model_folder / name).parent.mkdir(exist_ok=True)
+            (model_folder / name).write_bytes(b"\x80")
+        check = nodes.EADNetLatentSyncLoader.validate_inputs
+        assert "choose it at version" in check("latentsync_unet.pt", None, "none", "auto")
+        assert check("latentsync_unet.pt", None, "none", "latentsync-1.5") is True
+        assert check("latentsync-1.5/latentsync_unet.pt", None, "none", "auto") is True
+        assert "correct the choice" in check(
+            "latentsync-1.5/latentsync_unet.pt", None, "none", "latentsync-1.6"
+        )
+
+    @pytest.mark.slow
+    def test_they_load_as_they_are(
+        self, nodes: Any, run: Run, model_folder: Path, submodule: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config = {**UNET, "cross_attention_dim": 384}
+        monkeypatch.setattr(submodule("eadnet.convert"), "LATENTSYNC_UNET", config)
+        folder = model_folder / "latentsync-1.6"
+        folder.mkdir(exist_ok=True)
+        torch.save(EADUNet.from_config(config).state_dict(), folder / "latentsync_unet.pt")
+        whisper_file(folder / "tiny.pt")
+        inputs = {"unet": "latentsync-1.6/latentsync_unet.pt", "whisper": "latentsync-1.6/tiny.pt"}
+        model, encoder = run(nodes.EADNetLatentSyncLoader, **inputs, adapter="none", version="auto")
+        assert model.info.resolution == 512 and encoder.use().config["n_audio_state"] == 384
+        made = sorted(path.name for path in folder.glob("*.safetensors"))
+        assert made == ["latentsync-1.6.safetensors", "whisper-tiny.safetensors"]
+
+
 class TestLatentSync:
     def test_likely_files_are_offered_first(self, nodes: Any, latentsync: dict[str, Any]) -> None:
-        unet, whisper, adapter = nodes.EADNetLatentSyncLoader.define_schema().inputs
+        unet, whisper, adapter, _ = nodes.EADNetLatentSyncLoader.define_schema().inputs
         assert "unet" in unet.options[0] and "whisper" in whisper.options[0]
         assert adapter.options[0] == "none" and "adapter" in adapter.options[1]
 

@@ -48,8 +48,24 @@ def test_these_are_all_the_nodes(nodes: Any) -> None:
 
 @every_node
 def test_ids_and_category_are_ours(schema: Any) -> None:
-    assert schema.node_id in NAMES and schema.category == "EAD-Net"
+    assert schema.node_id in NAMES and re.fullmatch(r"EAD-Net/\d [A-Z][a-z ]+", schema.category)
     assert schema.display_name.startswith("EAD-Net ") and schema.description
+
+
+@pytest.mark.parametrize(
+    "words", ["lip sync", "talking head", "portrait", "speech", "avatar", "emotion", "face", "video"]
+)
+def test_the_oldest_search_which_knows_titles_alone_finds_it(nodes: Any, words: str) -> None:
+    titles = [node.GET_SCHEMA().display_name.lower() for node in vars(nodes).values()]
+    assert [title for title in titles if words in title]
+
+
+def test_a_search_that_forgives_one_letter_finds_lipsync(nodes: Any) -> None:
+    """The old frontend's: the farther to the right, the fewer errors it allows."""
+    titles = [node.GET_SCHEMA().display_name.lower() for node in vars(nodes).values()]
+    assert any(0 <= title.find("lip sync") <= 15 for title in titles)
+    aliases = [node.GET_SCHEMA() for node in vars(nodes).values()]
+    assert not hasattr(aliases[0], "search_aliases") or any("lipsync" in a.search_aliases for a in aliases)
 
 
 @every_node

@@ -1,0 +1,68 @@
+"""What is shown while a node works: messages to the page that queued the prompt, if somebody looks at it.
+
+The page says so itself (`web/js/live.js`), and takes it back when its tab is hidden: then nothing is made.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+LOOKING = "/eadnet/looking"
+EVENT = "eadnet.live"
+
+Send = Callable[[dict[str, Any]], None]
+
+
+class Pages:
+    """The pages that look, by the id of their connection."""
+
+    def __init__(self) -> None:
+        self._looking: set[str] = set()
+
+    def note(self, client: str, looks: bool) -> None:
+        """Take down whether a page looks."""
+        (self._looking.add if looks else self._looking.discard)(client)
+
+    def look(self, client: str | None, connected: Any) -> bool:
+        """Whether the page of a prompt looks; those that are gone are forgotten."""
+        self._looking &= set(connected)
+        return client in self._looking
+
+
+# One for the process, as the server is one: requests and the thread that runs prompts meet here.
+PAGES = Pages()
+
+
+def _server() -> Any:
+    return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+
+
+def register_live_view() -> None:
+    """Let pages say that they look. Nothing happens where there is no server."""
+    server = _server()
+    if server is None:
+        return
+    from aiohttp import web
+
+    async def looking(request: Any) -> Any:
+        said = await request.json()
+        if not isinstance(said, dict) or not isinstance(said.get("client"), str):
+            return web.Response(status=400)
+        PAGES.note(said["client"], said.get("looks") is True)
+        return web.Response(status=204)
+
+    server.routes.post(LOOKING)(looking)
+
+
+def live_channel(node_id: str | None) -> Callable[[], Send | None]:
+    """Asks, whenever it is called, for the way to the page: None while nobody looks."""
+
+    def ask() -> Send | None:
+        server = _server()
+        if server is None or node_id is None or not PAGES.look(server.client_id, server.sockets):
+            return None
+        return lambda message: server.send_sync(EVENT, {"node": node_id, **message}, server.client_id)
+
+    return ask

@@ -1,0 +1,128 @@
+"""The live view: small moving pictures of what is being made, and how much is left, in the node."""
+
+from __future__ import annotations
+
+import base64
+import io
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from . import host
+
+SHARE = 0.03
+"""Of the time of a run that its live view may take."""
+
+SIDE = 160  # pixels of the longer side
+_MOST = 16  # frames of a clip
+_FIRST = 2  # frames that are decoded to learn what one takes
+
+Decode = Callable[[Tensor], Tensor]
+
+
+class LiveView:
+    """Shows a node's work to who looks, within `SHARE` of the time since it was made.
+
+    Args:
+        node_id: of the node; None shows nothing.
+        frames: of the whole clip.
+        fps: at which the pictures play.
+        decode: latents [n, 4, h, w] to pictures [n, 3, H, W] in -1..1, for `latents`.
+    """
+
+    def __init__(
+        self, node_id: str | None, frames: int, fps: float = 25.0, decode: Decode | None = None
+    ) -> None:
+        self._page = host.live_channel(node_id)
+        self._frames, self._fps, self._decode = frames, fps, decode
+        self._started = time.monotonic()
+        self._spent = self._last = 0.0  # seconds in all, and for the last clip
+
+    def progress(self, done: int, total: int, seconds_left: float | None = None) -> None:
+        """``done`` of ``total`` equal pieces of the clip; the time left is reckoned where it is not given."""
+        if (send := self._page()) is None:
+            return
+        elapsed = time.monotonic() - self._started
+        left = elapsed / max(done, 1) * (total - done) if seconds_left is None else seconds_left
+        ready = round(self._frames * done / max(total, 1))
+        send(
+            {
+                "text": f"{ready} of {self._frames} frames, {time_left(left)} left",
+                "share": done / max(total, 1),
+            }
+        )
+
+    def pictures(self, frames: Tensor) -> None:
+        """Show finished frames: uint8 [n, H, W, 3 or 4], or [n, 3, H, W] in -1..1."""
+        if (send := self._page()) is not None and self._room() >= self._last:
+            self._timed(lambda: send({"clip": clip(frames[:_MOST], self._fps)}))
+
+    @torch.no_grad()
+    def latents(self, clean: Tensor) -> None:
+        """Show clean latents [n, 4, h, w] as far as decoding them is worth it: frames of the middle."""
+        send, decode = self._page(), self._decode
+        if send is None or decode is None or self._room() <= 0:
+            return
+
+        def show() -> None:
+            start = max(0, (len(clean) - _MOST) // 2)
+            before = time.monotonic()
+            shown = [decode(clean[start : start + _FIRST])]
+            each = (time.monotonic() - before) / _FIRST
+            more = min(_MOST, len(clean)) - _FIRST
+            more = min(more, int((self._room() - _FIRST * each) / max(each, 1e-6)))
+            if more > 0:
+                shown.append(decode(clean[start + _FIRST : start + _FIRST + more]))
+            send({"clip": clip(torch.cat(shown), self._fps)})
+
+        self._timed(show)
+
+    def _room(self) -> float:
+        """Seconds that may be spent now."""
+        return SHARE * (time.monotonic() - self._started) - self._spent
+
+    def _timed(self, show: Callable[[], Any]) -> None:
+        before = time.monotonic()
+        show()
+        self._last = time.monotonic() - before
+        self._spent += self._last
+
+
+def time_left(seconds: float) -> str:
+    """12 s, 2 min 5 s, 1 h 3 min."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    return (
+        f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+    )
+
+
+def clip(frames: Tensor, fps: float) -> str:
+    """Frames, as `LiveView.pictures` takes them, as an animated WebP of at most `SIDE` pixels: a data URL."""
+    if frames.dtype == torch.uint8:
+        pixels = frames[..., :3].movedim(-1, 1).float()
+    else:
+        pixels = (frames.float().clamp(-1, 1) + 1) * 127.5
+    factor = SIDE / max(pixels.shape[-2:])
+    if factor < 1:
+        pixels = F.interpolate(pixels, scale_factor=factor, mode="area")
+    small = pixels.round().to(torch.uint8).movedim(1, -1).cpu().numpy()
+    first, *others = (Image.fromarray(picture) for picture in small)
+    file = io.BytesIO()
+    first.save(
+        file,
+        "WEBP",
+        save_all=True,
+        append_images=others,
+        duration=round(1000 / fps),
+        loop=0,
+        quality=70,
+        method=0,
+    )
+    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
