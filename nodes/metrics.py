@@ -9,7 +9,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..eadnet.faces.crops import centre_square, check_pictures, without_alpha
+from ..eadnet.faces.crops import centre_square, without_alpha
 from ..eadnet.media.audio import moved, to_mono_16k
 from ..eadnet.media.clips import Frames, LazyFrames, changed
 from ..eadnet.metrics.clip_scores import clip_picture, clip_scores
@@ -31,8 +31,6 @@ def _clip(images: Tensor, name: str) -> Frames:
     is answered before each.
     """
     images = image_of(images, name)
-    host.check_cancelled()
-    check_pictures(images, f"{name} input")
 
     def read(numbers: Sequence[int]) -> Tensor:
         host.check_cancelled()

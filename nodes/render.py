@@ -331,6 +331,7 @@ def _networks(
         tfrm=smoother,
         encode=coder.encode,
         decode=coder.decode,
+        vae=coder,
         identity=(*used, host.vae_network(vae), scale),
         smoother=None if tfrm is None else tfrm.network.use(),
     )

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import check_frames
 from ..eadnet.media.recording import Recording, recording_of
+from . import host
 
 
 def audio_of(value: Any, name: str = "audio", advice: str = "connect the speech") -> Recording:
@@ -21,7 +22,9 @@ def audio_of(value: Any, name: str = "audio", advice: str = "connect the speech"
 
 
 def image_of(value: Any, name: str = "images") -> Tensor:
-    """An IMAGE [B, H, W, 1..4], all of it checked; one picture without a batch is a batch of one."""
+    """An IMAGE [B, H, W, 1..4], all of it checked, with a look at Cancel before each picture; one picture
+    without a batch is a batch of one.
+    """
     if value is None:
         raise InputError(f"The {name} input is empty: connect an IMAGE.")
     try:
@@ -31,7 +34,7 @@ def image_of(value: Any, name: str = "images") -> Tensor:
             f"The {name} input is a {type(value).__name__} and no IMAGE: connect one."
         ) from error
     image = image[None] if image.ndim == 3 and image.shape[-1] <= 4 else image
-    check_frames(image, f"{name} input")
+    check_frames(image, f"{name} input", host.check_cancelled)
     return image
 
 

@@ -67,15 +67,16 @@ def threads() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    before = time.process_time()
+    before, modules = time.process_time(), len(sys.modules)
     try:
         return (yield)
     finally:
-        item.user_properties.append(("processor time", time.process_time() - before))
+        if len(sys.modules) < modules + 100:  # or it was the first to import a large library
+            item.user_properties.append(("processor time", time.process_time() - before))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Names quick tests that are none; the first test that imports a large library may be among them."""
+    """Names quick tests that are none."""
     for report in terminalreporter.getreports("passed"):
         took = dict(report.user_properties).get("processor time", 0.0)
         if took > LONGEST and "slow" not in report.keywords:

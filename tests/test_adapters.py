@@ -39,6 +39,7 @@ def test_the_parts_are_exactly_what_latentsync_lacks() -> None:
     assert {key for key in whole if is_ead_key(key)} == whole - plain
 
 
+@pytest.mark.slow
 def test_base_and_adapter_together_are_the_trained_network(tmp_path: Path, trained: EADUNet) -> None:
     save_adapter(tmp_path / "adapter.safetensors", trained, INFO)
     base = EADUNet.from_config(PLAIN)

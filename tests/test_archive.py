@@ -97,6 +97,7 @@ def reached(entrances: Iterable[str], files: frozenset[str]) -> set[str]:
     return seen
 
 
+@pytest.mark.slow
 def test_every_import_of_a_node_or_a_command_is_in_the_archive() -> None:
     missing = {
         f"{name}: {module}"

@@ -22,6 +22,7 @@ from eadnet.modules.unet import EADUNet
 from eadnet.modules.whisper import WhisperEncoder
 from eadnet.presets import PRESETS
 from eadnet.weights import finite, open_weights
+from tests.quick import some
 from tests.tiny import UNET, tiny_components
 
 NUMBERS: list[Any] = [
@@ -237,14 +238,17 @@ def test_whole_numbers_are_no_weights(tmp_path: Path, parts: dict[str, Any]) -> 
 
 @pytest.mark.parametrize(
     "adapter",
-    [
-        {"emotion_attention": True, "emotion_dim": 10**9, "stda": {"heads": 3, "strip": 2}},
-        {"emotion_attention": True, "emotion_dim": -3},
-        {"emotion_attention": True, "emotion_dim": 12, "stda": {"heads": 50_000, "strip": 2}},
-        {"stda": {"strip": 2, "max_positions": 60_000}},
-        {"nonsense": 1},
-        {"stda": "x"},
-    ],
+    some(
+        2,
+        [
+            {"emotion_attention": True, "emotion_dim": 10**9, "stda": {"heads": 3, "strip": 2}},
+            {"emotion_attention": True, "emotion_dim": -3},
+            {"emotion_attention": True, "emotion_dim": 12, "stda": {"heads": 50_000, "strip": 2}},
+            {"stda": {"strip": 2, "max_positions": 60_000}},
+            {"nonsense": 1},
+            {"stda": "x"},
+        ],
+    ),
 )
 def test_an_adapter_that_lies_is_refused_before_a_network_is_made(
     tmp_path: Path, parts: dict[str, Any], adapter: dict[str, Any]

@@ -34,6 +34,7 @@ def test_every_weight_comes_to_its_place(task: Path) -> None:
             assert value.dtype == torch.float16 and torch.equal(value.float(), expected[key]), key
 
 
+@pytest.mark.slow
 def test_converted_it_is_a_checkpoint_of_the_same_networks(task: Path, tmp_path: Path) -> None:
     file = convert(task, tmp_path / "face_landmarker.safetensors")
     assert read_info(file)["preset"] == "face-landmarker"
@@ -60,6 +61,7 @@ def _archive(path: Path, **members: bytes) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_another_file_of_that_name_gives_one_sentence(task: Path, tmp_path: Path) -> None:
     graphs = {name: graph_of(network) for name, network in random_networks().items()}
     files = {

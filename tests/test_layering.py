@@ -263,6 +263,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
+@pytest.mark.slow
 def test_what_the_nodes_import_of_the_library_is_light() -> None:
     """Beyond torch; without ComfyUI, which has imported some of the heavy packages by itself."""
     used = {name for path in sources("nodes") for name in imports(path) if name in graph()}

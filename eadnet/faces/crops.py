@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -56,16 +57,17 @@ def check_pictures(image: Tensor, name: str = "image") -> None:
         raise InputError(f"The {name} contains values that are not finite: check the node that made it.")
 
 
-def check_frames(images: Tensor, name: str = "images") -> None:
+def check_frames(images: Tensor, name: str = "images", look: Callable[[], object] = lambda: None) -> None:
     """Raise InputError, which says ``name``, unless all of a batch are pictures (see `check_pictures`) with
     values around 0 to 1.
 
     A little beyond the range is usual after scaling and sharpening, and clipped; far beyond it they are
-    bytes, or -1 to 1, and would come out white, or half black.
+    bytes, or -1 to 1, and would come out white, or half black. ``look`` is called before each, and may raise.
     """
     check_pictures(images[:1], name)
     for number, image in enumerate(images):
-        low, high = float(image.amin()), float(image.amax())
+        look()
+        low, high = (float(value) for value in image.aminmax())
         if not (math.isfinite(low) and math.isfinite(high)):
             raise InputError(
                 f"The {name} contains values that are not finite, in frame {number}: check the node that "

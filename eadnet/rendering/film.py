@@ -18,6 +18,7 @@ from ..media.resumable_video import ResumableVideo, most_waiting
 from ..media.sound import Sound
 from ..memory import with_less
 from ..printable import get_logger
+from .finite_vae import FiniteVAE
 from .progress import OnProgress, StageProgress
 from .unfinished import FOLDER, Unfinished, unfinished_video
 
@@ -82,6 +83,7 @@ def write_film(
     unfinished: Path | None = None,
     on_progress: OnProgress | None = None,
     check: Callable[[], object] = lambda: None,
+    vae: FiniteVAE | None = None,
 ) -> RenderedFile:
     """Write frames uint8 [H, W, 3] as MP4 (see `render_to_file` for what is kept and continued).
 
@@ -89,6 +91,7 @@ def write_film(
         frames_from: (first frame, window) -> the frames from that one on.
         window: how many frames are worked on together; halved down to ``smallest_window`` when memory runs
             out before the first frame is written.
+        vae: what makes the frames; that it went over to float32 is remembered with the unfinished video.
     """
     folder = unfinished or place.folder / FOLDER
     started = time.monotonic()
@@ -96,8 +99,12 @@ def write_film(
         earlier = ours.window() if resume else None
         if resume and earlier is None:
             logger.info("There is nothing to resume in %s: starting from the beginning.", folder)
+        if vae is not None and earlier is not None and ours.in_float32():
+            vae.switch()
 
         def attempt(window: int) -> RenderedFile:
+            if window != earlier:
+                ours.forget_float32()
             ours.write(window)
             video = in_thread(
                 lambda: ResumableVideo(
@@ -110,6 +117,8 @@ def write_film(
                     waiting = most_waiting(*film.size)
                     with BackgroundWriter(video.write, waiting, give_up=video.give_up, check=check) as write:
                         for frame in frames_from(continued, window):
+                            if vae is not None and vae.switched:
+                                ours.note_float32()
                             write(frame)
                 heard = _report_finish(film, on_progress)
                 count = in_thread(lambda: video.finish(place, heard), video.give_up)

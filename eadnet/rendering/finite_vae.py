@@ -17,6 +17,10 @@ IN_FLOAT32 = (
     "The VAE's result was not finite in half precision: this piece and all after it are computed in float32, "
     "which takes more memory. Start ComfyUI with --fp32-vae to have it from the beginning."
 )
+STILL_IN_FLOAT32 = (
+    "The video is continued with the VAE in float32, as it was broken off: its result had not been finite in "
+    "half precision."
+)
 _ADVICE = "download the VAE again, or connect another one that belongs to this model"
 
 
@@ -46,6 +50,19 @@ class FiniteVAE:
     ) -> None:
         self._coder, self._in_float32, self._say = coder, in_float32, say
         self._switched = False
+
+    @property
+    def switched(self) -> bool:
+        """Whether it computes in float32 because a result was not finite."""
+        return self._switched
+
+    def switch(self) -> None:
+        """Go on in float32 from now on, as an earlier attempt at the same video did."""
+        if not self._switched:
+            self._switched = True
+            if (coder := self._in_float32()) is not None:
+                self._say(STILL_IN_FLOAT32)
+                self._coder = coder
 
     def encode(self, crops: Tensor) -> Tensor:
         return self._checked("encode", crops, "image")

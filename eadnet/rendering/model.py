@@ -53,6 +53,7 @@ class Model:
             tfrm=self.tfrm,
             encode=vae.encode,
             decode=vae.decode,
+            vae=vae,
             identity=(self.unet, self.vae, self.audio_encoder),
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..modules.tfrm import TFRM
+from .finite_vae import FiniteVAE
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Networks:
     decode     the other way
     identity   what changes with the weights: the modules themselves, VAE included, and factors
                between them (for `Scene.fingerprint`)
+    vae        what is behind ``encode`` and ``decode``, where it may go over to float32 on the way
     smoother   the module behind ``tfrm``, where that is not it, for the same purpose
     """
 
@@ -28,6 +30,7 @@ class Networks:
     encode: Callable[[Tensor], Tensor]
     decode: Callable[[Tensor], Tensor]
     identity: tuple[Any, ...]
+    vae: FiniteVAE | None = None
     smoother: Any = None
 
     @property

@@ -84,6 +84,7 @@ def render_to_file(
         unfinished=unfinished,
         on_progress=on_progress,
         check=check,
+        vae=networks.vae,
     )
 
 

@@ -2,8 +2,9 @@
 
 They lie in a folder of their own, each under the key of its render (see `Scene.fingerprint`), so that neither
 the name of the finished video nor the time in it matters. Beside KEY.partial.mp4 lie KEY.lock, which is held
-while somebody renders it, and KEY.partial.json. Who finds the lock held renders the same video on its own, as
-KEY-2. What nobody has touched for `KEPT_DAYS` is removed by the next render into that folder.
+while somebody renders it, KEY.partial.json and, once the VAE has gone over to float32, KEY.float32. Who finds
+the lock held renders the same video on its own, as KEY-2. What nobody has touched for `KEPT_DAYS` is removed
+by the next render into that folder.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ logger = get_logger(__name__)
 FOLDER = "eadnet_unfinished"
 KEPT_DAYS = 14
 _OURS = re.compile(
-    r"([0-9a-f]{16}(?:-[0-9]+)?)\.(?:partial\.mp4|previous\.mp4|whole\.mp4|partial\.json|lock)"
+    r"([0-9a-f]{16}(?:-[0-9]+)?)\.(?:partial\.mp4|previous\.mp4|whole\.mp4|partial\.json|float32|lock)"
 )
 
 
@@ -40,6 +41,7 @@ class Unfinished:
         self.path = path
         self.video = partial_path(path)
         self._note = path.with_name(f"{path.stem}.partial.json")
+        self._float32 = path.with_name(f"{path.stem}.float32")
 
     def window(self) -> int | None:
         """The window of the earlier attempt; None where there is none."""
@@ -57,10 +59,29 @@ class Unfinished:
         except OSError as error:
             raise InputError(f"{self._note} cannot be written ({error}): choose another place.") from error
 
+    def in_float32(self) -> bool:
+        """Whether frames of it were made by a VAE that had gone over to float32."""
+        return self._float32.exists()
+
+    def note_float32(self) -> None:
+        """Raises InputError where nothing can be written. An empty file: a full disk has room for it."""
+        if self.in_float32():
+            return
+        try:
+            self._float32.parent.mkdir(parents=True, exist_ok=True)  # somebody may have removed it
+            self._float32.touch()
+        except OSError as error:
+            raise InputError(f"{self._float32} cannot be written ({error}): choose another place.") from error
+
+    def forget_float32(self) -> None:
+        """The video begins anew."""
+        self._float32.unlink(missing_ok=True)
+
     def discard(self) -> None:
         """Remove the video and its note."""
         discard_partial(self.path)
         self._note.unlink(missing_ok=True)
+        self.forget_float32()
 
 
 @contextmanager

@@ -35,7 +35,6 @@ from .progress import (
     latent_colours,
     latent_previewer,
     show_picture,
-    show_text,
     sleep,
 )
 from .results import (
@@ -46,6 +45,7 @@ from .results import (
     unfinished_folder,
     vanished_results,
 )
+from .shown import show_note
 from .text import clip_reader, encode_texts, is_clip
 from .vae import HeldVAE, MissingVAE, vae_in_float32, vae_network
 from .videos import VideoFrames, VideoPart, opened_video, temporary_folder
@@ -89,8 +89,8 @@ __all__ = [
     "register_model_folder",
     "result_device",
     "saved_result",
+    "show_note",
     "show_picture",
-    "show_text",
     "sleep",
     "temporary_folder",
     "unet_dtype",

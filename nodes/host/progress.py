@@ -1,8 +1,7 @@
-"""Progress, previews of latents, texts in nodes, Cancel."""
+"""Progress, previews of latents, Cancel."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -104,13 +103,3 @@ def show_picture(picture: np.ndarray, node_id: str | None) -> None:
     comfy.utils.ProgressBar(1, node_id=node_id).update_absolute(
         0, preview=("JPEG", Image.fromarray(picture), None)
     )
-
-
-def show_text(text: str, node_id: str | None) -> None:
-    """Write a text into a node on the page of who queued the prompt, as core's Get Image Size does. Nothing
-    happens where there is no such page, or no server.
-    """
-    server = getattr(sys.modules.get("server"), "PromptServer", None)
-    instance = getattr(server, "instance", None)
-    if instance is not None and node_id is not None and hasattr(instance, "send_progress_text"):
-        instance.send_progress_text(text, node_id, instance.client_id)

@@ -96,6 +96,7 @@ def test_a_picture_with_a_small_face_is_enlarged_and_says_so(factor: float) -> N
     assert torch.allclose((shown + 0.5) / share - 0.5, points[: len(shown), :2], atol=0.01)
 
 
+@pytest.mark.slow
 def test_a_large_face_is_not_enlarged() -> None:
     picture, mesh = drawn_head()
     rig = Rig.build(picture, mesh)

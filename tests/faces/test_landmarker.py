@@ -58,6 +58,7 @@ def test_frames_together_are_what_they_are_alone(landmarker: FaceLandmarker) -> 
         assert np.abs(face.points - alone.points).max() < 0.02
 
 
+@pytest.mark.slow
 @published
 def test_a_face_is_followed_lost_and_found_again(landmarker: FaceLandmarker) -> None:
     portrait, nothing = views()["portrait"], np.full((512, 512, 3), 90, np.uint8)

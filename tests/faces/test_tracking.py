@@ -18,6 +18,7 @@ from eadnet.faces.face_track import FaceTrack
 from eadnet.faces.framing import FRAMINGS, PORTRAIT_TEMPLATE
 from eadnet.faces.tracking import FALLBACKS, detect_faces, track_face
 from eadnet.media.images import read_image
+from tests.quick import some
 
 BOX = np.array([60, 40, 120, 110], np.float32)
 
@@ -117,7 +118,8 @@ def test_an_index_that_nobody_has_says_how_many_there_are() -> None:
 
 
 @pytest.mark.parametrize(
-    "box", [[0, 0, 2, 2], [0, 0, 199, 149], [-40, 30, 30, 100], [180, 120, 260, 210], [0, 0, 5000, 5000]]
+    "box",
+    some(3, [[0, 0, 2, 2], [0, 0, 199, 149], [-40, 30, 30, 100], [180, 120, 260, 210], [0, 0, 5000, 5000]]),
 )
 @pytest.mark.parametrize("framing", FRAMINGS)
 def test_faces_of_two_pixels_of_the_whole_frame_and_cut_by_its_border(box: list[int], framing: str) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from eadnet.errors import InputError
 from eadnet.media.animation import AnimatedImage, read_animation, write_animation
 from eadnet.media.reader import VideoReader
+from tests.quick import some
 
 
 def clip(frames: int = 6) -> np.ndarray:
@@ -88,7 +89,7 @@ def test_what_cannot_be_written_or_read_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("ending", ["gif", "webp", "apng"])
+@pytest.mark.parametrize("ending", some(1, ["gif", "webp", "apng"]))
 def test_a_place_that_cannot_be_written_is_said_once(tmp_path: Path, ending: str) -> None:
     (tmp_path / f"a.{ending}").mkdir()
     with pytest.raises(InputError, match="cannot be written"):

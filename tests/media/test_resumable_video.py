@@ -19,6 +19,7 @@ from eadnet.media.audio import load_audio
 from eadnet.media.resumable_video import GROUP, ResumableVideo, count_groups, partial_path
 from eadnet.media.sound import SoundInMemory
 from eadnet.media.video import read_video
+from tests.quick import some
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,7 +64,7 @@ def test_exactly_the_frames_that_were_given_come_out(tmp_path: Path, count: int)
 
 
 @pytest.mark.parametrize(
-    "fps", [Fraction(24), Fraction(30000, 1001), Fraction(30), Fraction(50), Fraction(60)]
+    "fps", some(2, [Fraction(24), Fraction(30000, 1001), Fraction(30), Fraction(50), Fraction(60)])
 )
 def test_every_frame_rate_is_kept_and_sound_ends_with_the_picture(tmp_path: Path, fps: Fraction) -> None:
     video = ResumableVideo(tmp_path / "a.mp4", fps, tone(float(101 / fps), 44100, 1))
@@ -91,7 +92,7 @@ def test_sound_keeps_its_rate_and_channels(tmp_path: Path, rate: int, channels: 
     assert middle.std().item() == pytest.approx(0.3 / 2**0.5, rel=0.1)
 
 
-@pytest.mark.parametrize(("end", "expected"), [(1.0, 1.0), (None, 2.0), (3.0, 3.0)])
+@pytest.mark.parametrize(("end", "expected"), some(1, [(1.0, 1.0), (None, 2.0), (3.0, 3.0)]))
 def test_sound_can_be_cut_or_followed_by_silence(tmp_path: Path, end: float | None, expected: float) -> None:
     video = ResumableVideo(tmp_path / "a.mp4", Fraction(25), tone(2), seconds=end)
     for number in range(75):

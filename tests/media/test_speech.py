@@ -12,6 +12,7 @@ from eadnet.errors import InputError
 from eadnet.media.audio import to_mono_16k
 from eadnet.media.sound import SoundInMemory
 from eadnet.media.speech import SpeechInMemory, record_speech
+from tests.quick import some
 
 
 class Cut:
@@ -29,7 +30,7 @@ class Cut:
             start, turn = start + size, turn + 1
 
 
-@pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000, 96000])
+@pytest.mark.parametrize("rate", some(4, [8000, 16000, 22050, 44100, 48000, 96000]))
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_cut_or_whole_it_is_the_same_speech(tmp_path: Path, rate: int, channels: int) -> None:
     noise = 0.3 * torch.randn(

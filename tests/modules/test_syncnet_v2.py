@@ -38,6 +38,7 @@ def test_embeddings_equal_the_published_ones(network: SyncNetV2) -> None:
     assert relative_error(network.embed_audio(sound), golden["audio_embed"]) < 1e-4
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_clip_is_embedded_window_by_window(network: SyncNetV2) -> None:
     frames, sound = torch.rand(9, 3, 224, 224), 0.1 * torch.randn(9 * 640)

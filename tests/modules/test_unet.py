@@ -12,6 +12,7 @@ from torch import Tensor
 from eadnet.errors import InputError
 from eadnet.modules.unet import EADUNet
 from tests.golden_weights import array, fill, load_golden
+from tests.quick import some
 
 AUDIO_DIM, EMOTION_DIM = 12, 20
 EAD: dict[str, Any] = {
@@ -108,7 +109,7 @@ def test_audio_reaches_the_output() -> None:
         assert not torch.allclose(unet(x, 5, audio), unet(x, 5, torch.zeros_like(audio)), atol=1e-3)
 
 
-@pytest.mark.parametrize("size", [(1, 8, 8), (3, 9, 13), (2, 1, 1), (5, 4, 6), (24, 4, 4)])
+@pytest.mark.parametrize("size", some(2, [(1, 8, 8), (3, 9, 13), (2, 1, 1), (5, 4, 6), (24, 4, 4)]))
 def test_any_number_of_frames_and_any_size(size: tuple[int, int, int]) -> None:
     unet = EADUNet.from_config(small_config(ead=EAD))
     x, audio = inputs(*size, batch=1)
@@ -162,11 +163,14 @@ def test_untrained_parts_change_no_bit(ead: dict[str, Any], size: tuple[int, int
 
 @pytest.mark.parametrize(
     ("off", "absent"),
-    [
-        ({"emotion_attention": False}, "emotion_attn."),
-        ({"emotion_global": False}, "emotion_embedding."),
-        ({"stda": None}, "stda."),
-    ],
+    some(
+        1,
+        [
+            ({"emotion_attention": False}, "emotion_attn."),
+            ({"emotion_global": False}, "emotion_embedding."),
+            ({"stda": None}, "stda."),
+        ],
+    ),
 )
 def test_each_part_can_be_left_out(off: dict[str, Any], absent: str) -> None:
     with torch.device("meta"):
@@ -184,7 +188,7 @@ def test_stda_closes_every_stage_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "ead", [EAD, {"stda": {"heads": 3}}, {"emotion_global": True, "emotion_dim": EMOTION_DIM}]
+    "ead", some(1, [EAD, {"stda": {"heads": 3}}, {"emotion_global": True, "emotion_dim": EMOTION_DIM}])
 )
 def test_trained_parts_change_the_output(ead: dict[str, Any]) -> None:
     x, audio = inputs()
@@ -219,7 +223,7 @@ def test_an_emotion_repeated_on_every_frame_equals_one_for_the_clip() -> None:
     torch.testing.assert_close(clip, frames, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("part", ["emotion_attention", "emotion_global"])
+@pytest.mark.parametrize("part", some(1, ["emotion_attention", "emotion_global"]))
 def test_an_emotion_that_changes_over_time_differs_from_a_constant_one(part: str) -> None:
     unet = pretrained(**{part: True}, emotion_dim=EMOTION_DIM)
     perturb_zeros(unet)
@@ -244,14 +248,17 @@ def test_half_precision_weights_take_float_inputs() -> None:
 
 @pytest.mark.parametrize(
     ("x", "audio", "emotion", "names"),
-    [
-        ((1, 13, 3, 8, 8), (1, 3, 4, 384), None, ["12", "384"]),
-        ((1, 13, 3, 8, 8), (1, 2, 4, 12), None, ["frames 3", "[1, 2, 4, 12]"]),
-        ((1, 4, 3, 8, 8), (1, 3, 4, 12), None, ["13", "[1, 4, 3, 8, 8]"]),
-        ((1, 13, 25, 4, 4), (1, 25, 4, 12), None, ["24 frames", "25"]),
-        ((1, 13, 3, 8, 8), (1, 3, 4, 12), (1, 5, 768), ["20", "768"]),
-        ((1, 13, 3, 8, 8), (1, 3, 4, 12), (1, 2, 5, 20), ["frames 3", "[1, 2, 5, 20]"]),
-    ],
+    some(
+        3,
+        [
+            ((1, 13, 3, 8, 8), (1, 3, 4, 384), None, ["12", "384"]),
+            ((1, 13, 3, 8, 8), (1, 2, 4, 12), None, ["frames 3", "[1, 2, 4, 12]"]),
+            ((1, 4, 3, 8, 8), (1, 3, 4, 12), None, ["13", "[1, 4, 3, 8, 8]"]),
+            ((1, 13, 25, 4, 4), (1, 25, 4, 12), None, ["24 frames", "25"]),
+            ((1, 13, 3, 8, 8), (1, 3, 4, 12), (1, 5, 768), ["20", "768"]),
+            ((1, 13, 3, 8, 8), (1, 3, 4, 12), (1, 2, 5, 20), ["frames 3", "[1, 2, 5, 20]"]),
+        ],
+    ),
     ids=["audio width", "audio frames", "channels", "too many frames", "emotion width", "emotion frames"],
 )
 def test_wrong_shapes_are_named(

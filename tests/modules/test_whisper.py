@@ -97,6 +97,7 @@ def test_two_mel_frames_make_one_row_at_any_length(small: WhisperEncoder, frames
     assert small.encode_rows(torch.randn(80, frames)).shape == (frames // 2, 2, 8)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_features_do_not_jump_at_30_seconds(encoder: WhisperEncoder, long_mel: torch.Tensor) -> None:
     def steps(rows: torch.Tensor) -> torch.Tensor:

@@ -249,6 +249,7 @@ class TestLatentSync:
         assert model.info.mask_region == "lower_face"
         assert encoder.use().config["n_audio_state"] == 8
 
+    @pytest.mark.slow
     def test_the_adapter_brings_emotion_and_leaves_the_rest_alone(
         self, nodes: Any, run: Run, latentsync: dict[str, Any]
     ) -> None:

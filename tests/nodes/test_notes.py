@@ -50,6 +50,26 @@ def test_a_preview_stays_beside_them(submodule: Any, node: Any) -> None:
     assert output.ui["images"] == [{"filename": "a.mp4"}] and output.ui["text"] == ("Too dark.",)
 
 
+def test_what_the_library_has_logged_is_not_logged_again(
+    submodule: Any, node: Any, page: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    notes: list[str] = []
+    submodule("eadnet.media.notes").add_note(notes, "Too dark.")
+    submodule("nodes.notes").with_notes(node, notes=[*notes, "Too loud."])
+    assert page == [("Too dark.\nToo loud.", "7")]
+    assert caplog.text.count("Too dark.") == caplog.text.count("Too loud.") == 1
+
+
+def test_a_note_goes_with_the_run_that_has_none(
+    submodule: Any, node: Any, page: list[tuple[str, str]]
+) -> None:
+    with_notes = submodule("nodes.notes").with_notes
+    with_notes(node, notes=["Too dark."])
+    with_notes(node)
+    with_notes(node)
+    assert page == [("Too dark.", "7"), (" ", "7")], "blanked once: the page takes no notice of empty texts"
+
+
 def test_without_notes_nothing_is_shown(submodule: Any, node: Any, page: list[tuple[str, str]]) -> None:
     output = submodule("nodes.notes").with_notes(node, 1)
     assert output.ui is None and page == []

@@ -71,3 +71,19 @@ def test_a_mask_of_another_size_is_called_a_mask(
             colour_match=0.5,
             mask=torch.ones(1, 64, 64),
         )
+
+
+def test_cancel_is_looked_at_before_each_picture_that_is_checked(
+    sockets: Any, host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter([None, None])
+
+    def look() -> None:
+        if next(looks, "pressed") == "pressed":
+            raise InterruptedError
+
+    monkeypatch.setattr(host, "check_cancelled", look)
+    pictures = torch.rand(4, 8, 8, 3)
+    pictures[2] = torch.nan  # it is not reached
+    with pytest.raises(InterruptedError):
+        sockets.image_of(pictures)

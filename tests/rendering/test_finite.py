@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ import torch
 from torch import Tensor
 
 from eadnet.errors import InputError
+from eadnet.media.places import Named
+from eadnet.media.reader import VideoReader
+from eadnet.media.resumable_video import GROUP
 from eadnet.metrics.sync import sweep
 from eadnet.rendering import (
     Coder,
@@ -27,6 +32,9 @@ from eadnet.rendering import (
     render_to_file,
     scene_in_memory,
 )
+from eadnet.rendering.film import Film, write_film
+from eadnet.rendering.unfinished import FOLDER
+from tests.quick import some
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
 SOUND = 0.1 * torch.randn(8000, generator=torch.Generator().manual_seed(0))
@@ -63,7 +71,7 @@ def rendered(model: Model, emotion: str = "happy", **changes: Any) -> list[np.nd
         ("text_encoder.positions", "text encoder"),
     ],
 )
-@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("value", some(1, [torch.nan, torch.inf]))
 def test_the_part_that_failed_is_named(model: Model, path: str, named: str, value: float) -> None:
     with pytest.raises(InputError, match=f"The {named}'s result is not finite.*: "):
         rendered(broken(model, path, value))
@@ -121,6 +129,37 @@ def test_half_precision_that_overflows_is_repeated_in_float32_and_stays_there() 
     assert (network.calls, network.wide, network.made) == (3, 4, 1), "the piece, and all after it"
     assert torch.equal(vae.encode(pieces[0]), pieces[0]) and network.calls == 3, "both ways"
     assert len(said) == 1 and "float32" in said[0]
+
+
+def test_an_unfinished_film_goes_on_in_float32_where_it_had_gone_over(tmp_path: Path) -> None:
+    """Half precision gives dark frames and fails at the fifth; float32 gives bright ones."""
+    count, side = 2 * GROUP + 5, 32
+    film = Film("0" * 16, count, Fraction(25), (side, side), None, None, 16)
+
+    def made(name: str, fails: int, stop: int = count, resume: bool = True) -> list[float]:
+        calls = iter(range(count))
+        half = Coder(lambda x: x, lambda x: x + (torch.nan if next(calls) == fails else 60.0))
+        vae = FiniteVAE(half, lambda: Coder(lambda x: x, lambda x: x + 200.0), lambda _: None)
+
+        def frames(first: int, window: int) -> Iterator[np.ndarray]:
+            for number in range(first, count):
+                if number == stop:
+                    raise InterruptedError
+                yield vae.decode(torch.zeros(side, side, 3)).numpy().astype(np.uint8)
+
+        made = write_film(Named(tmp_path / name), film, frames, 8, 4, resume=resume, vae=vae)
+        with VideoReader(made.path) as reader:
+            return [float(reader.picture(number).mean()) for number in range(count)]
+
+    whole = made("whole.mp4", fails=5)
+    assert whole[4] < 70 and min(whole[5:]) > 190
+    with pytest.raises(InterruptedError):
+        made("cut.mp4", fails=5, stop=GROUP + 3)
+    assert made("cut.mp4", fails=-1) == whole, "though half precision would do from here on"
+    assert not (tmp_path / FOLDER).exists()
+    with pytest.raises(InterruptedError):
+        made("cut.mp4", fails=5, stop=GROUP + 3)
+    assert max(made("cut.mp4", fails=-1, resume=False)) < 70, "begun anew, it has forgotten that"
 
 
 def test_what_float32_cannot_mend_is_an_error_and_no_loop() -> None:

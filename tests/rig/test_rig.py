@@ -65,6 +65,7 @@ def test_what_lies_outside_of_the_moving_region_is_untouched() -> None:
         assert not torch.equal(frame[~outside], picture[~outside])
 
 
+@pytest.mark.slow
 def test_alpha_stays_with_what_it_covers() -> None:
     picture, mesh = noise_head(channels=4)
     picture[..., 3] = 255
@@ -75,6 +76,7 @@ def test_alpha_stays_with_what_it_covers() -> None:
     assert torch.equal(frame[~edge][..., 3], picture[~edge][..., 3])
 
 
+@pytest.mark.slow
 def test_frames_do_not_depend_on_their_neighbours(rig: Rig) -> None:
     parameters = anything(2, 5)
     together = rig.frames(parameters)
@@ -236,6 +238,7 @@ def test_the_fingerprint_is_that_of_the_picture_and_its_points(rig: Rig) -> None
     )
 
 
+@pytest.mark.slow
 def test_a_cut_off_face_can_be_moved() -> None:
     picture, mesh = drawn_head()
     rig = Rig.build(picture[70:190].contiguous(), mesh - torch.tensor([0.0, 70.0, 0.0]))

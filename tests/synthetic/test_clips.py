@@ -74,6 +74,7 @@ def test_sentences_come_from_their_split() -> None:
         assert split_of(clip.text) == "validation"
 
 
+@pytest.mark.slow
 def test_most_of_a_clip_is_speech_and_some_begin_in_silence() -> None:
     clips = [make_clip(seed, "train", 25) for seed in range(60)]
     heard = [np.abs(clip.clean).max() > 0.02 for clip in clips]
@@ -140,6 +141,7 @@ def test_a_changing_clip_begins_as_its_seed_says_and_ends_with_the_later_feeling
     assert after.any() and abs(float(clip.params[after, brows].mean()) - wanted) < 0.2
 
 
+@pytest.mark.slow
 def test_changes_lie_anywhere_and_none_jumps() -> None:
     changes = [make_changing_clip(seed, "train", 32).change for seed in range(24)]
     middles = [int(np.argmax(change >= 0.5)) for change in changes if change is not None]

@@ -47,6 +47,7 @@ def test_it_is_known_which_seeds_the_rows_are(folder):
     assert seeds_of(json.loads((folder / "made_with.json").read_text())) == [3, 4]
 
 
+@pytest.mark.slow
 def test_an_interrupted_rendering_ends_with_the_same_files(folder, tmp_path):
     render_dataset(tmp_path, "train", SHAPE, first_seed=3)
     first = (tmp_path / "rows.jsonl").read_text().splitlines()[0]
@@ -70,6 +71,7 @@ def test_references_are_calm_first_and_other_than_the_clip():
     assert all(np.ptp(held[:, INDEX[part]]) == 0 for part in HEAD_POSE)
 
 
+@pytest.mark.slow
 def test_a_share_of_the_clips_changes_its_feeling_on_the_way(tmp_path):
     render_dataset(tmp_path, "train", SHAPE, first_seed=3, changing=1.0)
     changes, texts = np.load(tmp_path / "changes.npy"), json.loads((tmp_path / "texts.json").read_text())

@@ -25,6 +25,7 @@ def test_a_recording_is_that_of_the_clip_of_its_seed() -> None:
     assert recording.phonemes == clip.phonemes and recording.voice == clip.voice
 
 
+@pytest.mark.slow
 def test_a_share_of_the_recordings_is_foreign() -> None:
     def foreign(share: float) -> float:
         voices = [record(s, "train", described(s, "train"), 10, foreign=share).voice for s in SEEDS]

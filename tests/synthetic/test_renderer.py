@@ -20,6 +20,7 @@ from eadnet.synthetic.expression import (
 )
 from eadnet.synthetic.identity import HAIR_STYLES, Identity, sample_identity
 from eadnet.synthetic.renderer import Renderer, mouth_opening
+from tests.quick import some
 
 cv2 = pytest.importorskip("cv2")
 
@@ -68,6 +69,7 @@ def test_no_parameter_rests_or_jumps(sweeps: dict[str, np.ndarray]) -> None:
     assert [name for name, step in steps.items() if step.max() >= 3.5 * np.median(step)] == []
 
 
+@pytest.mark.slow
 def test_a_small_step_makes_a_small_change(renderer: Renderer) -> None:
     for name in PARAMETERS:
         low, high = RANGES[INDEX[name]]
@@ -86,6 +88,7 @@ def test_every_parameter_has_an_effect_of_its_own(sweeps: dict[str, np.ndarray])
     assert alike.max() < 0.92, [PARAMETERS[i] for i in worst]
 
 
+@pytest.mark.slow
 def test_emotions_look_different(people: list[Renderer]) -> None:
     for renderer in people[:4]:
         clip = renderer.render_clip(np.stack([emotion_expression(name) for name in EMOTIONS])).astype(float)
@@ -184,7 +187,7 @@ def test_the_dark_of_the_mouth_is_where_the_landmarks_say(renderer: Renderer) ->
     assert frame.image[y, x].astype(int).sum() < 0.5 * skin.sum()
 
 
-@pytest.mark.parametrize("style", HAIR_STYLES)
+@pytest.mark.parametrize("style", some(4, HAIR_STYLES))
 def test_every_hair_style_leaves_the_features_free(person: Identity, style: str) -> None:
     frame = Renderer(dataclasses.replace(person, hair_style=style), 64).render(neutral())
     assert frame.image.std() > 10

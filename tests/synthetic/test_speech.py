@@ -93,6 +93,7 @@ def test_rate_and_pitch_do_what_they_say() -> None:
     assert pitch(90) > 1.2 * pitch(10)
 
 
+@pytest.mark.slow
 def test_sixteen_voices_sound_different() -> None:
     assert len(set(speech.VOICES)) == len(speech.VOICES) >= 16
     said = {speak("Hello", voice).waveform.tobytes() for voice in speech.VOICES}

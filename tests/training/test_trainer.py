@@ -81,6 +81,7 @@ def follow(folder: Path, killed_at: int | None = None) -> Trainer:
     return trainer
 
 
+@pytest.mark.slow
 def test_a_run_of_so_many_steps_ends_with_the_same_numbers_however_often_it_was_killed(tmp_path):
     whole = follow(tmp_path / "whole")
     for killed_at in (2, 3, 7):

@@ -9,6 +9,7 @@ from experiments.readings import NAMES
 from experiments.world.charts import accuracies, charts
 from experiments.world.measures import Measured, expression_interval, expression_r
 from experiments.world.summary import as_markdown, summarise
+from tests.quick import some
 
 PERFECT = {
     "mouth": 0.95,
@@ -114,28 +115,31 @@ def test_a_model_that_does_everything_meets_every_goal():
 
 @pytest.mark.parametrize(
     ("change", "line"),
-    [
-        ("mouth", "opening, r with the truth"),
-        ("mouth", "the same above loudness alone"),
-        ("mouth", "mouth r lost when the emotion is on, share"),
-        ("mouth, mismatched", "r with another clip's truth"),
-        ("closed", "lips shut on p, b, m"),
-        ("width", "width, r with the truth"),
-        ("emotion", "emotion read off the face"),
-        ("emotion", "own text, low intensity (8 clips)"),
-        ("swapped text", "swapped text: its emotion read"),
-        ("swapped text", "swapped text, high intensity (8 clips)"),
-        ("swapped text", "held-out phrasing less seen phrasing"),
-        ("swapped text", "emotion accuracy lost when the sound is on"),
-        ("swapped text: own emotion", "swapped text: the clip's own emotion read"),
-        ("psnr", "PSNR in the mask, dB"),
-        ("psnr", "the same above the copied portrait, dB"),
-        ("identity", "identity error, spreads"),
-        ("kept outside", "pixels outside the mask kept to the bit"),
-        ("acceleration", "jitter of pixels, of the truth's"),
-        ("jitter of landmarks", "jitter of landmarks, of the truth's"),
-        ("flicker", "flicker where the truth is still, of the truth's"),
-    ],
+    some(
+        5,
+        [
+            ("mouth", "opening, r with the truth"),
+            ("mouth", "the same above loudness alone"),
+            ("mouth", "mouth r lost when the emotion is on, share"),
+            ("mouth, mismatched", "r with another clip's truth"),
+            ("closed", "lips shut on p, b, m"),
+            ("width", "width, r with the truth"),
+            ("emotion", "emotion read off the face"),
+            ("emotion", "own text, low intensity (8 clips)"),
+            ("swapped text", "swapped text: its emotion read"),
+            ("swapped text", "swapped text, high intensity (8 clips)"),
+            ("swapped text", "held-out phrasing less seen phrasing"),
+            ("swapped text", "emotion accuracy lost when the sound is on"),
+            ("swapped text: own emotion", "swapped text: the clip's own emotion read"),
+            ("psnr", "PSNR in the mask, dB"),
+            ("psnr", "the same above the copied portrait, dB"),
+            ("identity", "identity error, spreads"),
+            ("kept outside", "pixels outside the mask kept to the bit"),
+            ("acceleration", "jitter of pixels, of the truth's"),
+            ("jitter of landmarks", "jitter of landmarks, of the truth's"),
+            ("flicker", "flicker where the truth is still, of the truth's"),
+        ],
+    ),
 )
 def test_each_shortfall_misses_its_own_goal(change: str, line: str):
     assert verdicts(measured({change: WORSE[change]}))[line] is False

@@ -62,6 +62,7 @@ def test_a_weighed_loss_gets_its_frozen_network_trained_first_and_samples_are_wr
     assert (folder / "smoother_sampled" / "state.pt").is_file(), "TFRM goes on with the denoiser's samples"
 
 
+@pytest.mark.slow
 def test_without_weights_nothing_else_is_trained(folder: Path) -> None:
     mini.denoiser(folder, Budget(), how=Schedule(steps=1, frames=16))
     assert sorted(p.name for p in folder.iterdir()) == ["denoiser", "latents", "train", "validation"]
@@ -72,6 +73,7 @@ def test_the_frozen_networks_come_from_their_stages(folder: Path) -> None:
     assert isinstance(found.tfrm(), TFRM) and found.vae() is mini.load_autoencoder(folder)
 
 
+@pytest.mark.slow
 def test_the_decoder_is_fine_tuned_where_the_other_stages_find_it(tmp_path: Path) -> None:
     for split in ("train", "validation"):
         write_clips(tmp_path / split, 2, pictures=True)

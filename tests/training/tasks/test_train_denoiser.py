@@ -141,6 +141,7 @@ def test_clips_sampled_back_are_nearer_to_themselves_the_less_noise_was_added(da
     assert 0 < errors[0] < 0.2 < errors[1]
 
 
+@pytest.mark.slow
 def test_tfrm_learns_from_the_denoisers_own_samples(data, tmp_path) -> None:
     pairs = sampled_windows(tiny_task(data), data, 2, torch.Generator().manual_seed(0), batch=2)
     assert pairs[0].shape == pairs[1].shape == (2, 16, 4, 12, 12)
@@ -178,6 +179,7 @@ def test_losses_that_need_facial_parameters_say_so(without_parameters, tmp_path)
         build_losses(Weights(emotion=0.1), tiny_task(without_parameters), networks)
 
 
+@pytest.mark.slow
 def test_another_preset_has_its_own_region_and_noise_schedule(data) -> None:
     mini, other = PRESETS["mini"], PRESETS["latentsync-1.5"]
     task = DenoiserTask(tiny_model(), replace(other, resolution=128))
