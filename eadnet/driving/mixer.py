@@ -13,11 +13,12 @@ from torch import Tensor
 from ..rig.expression import INDEX, RANGES
 from ..rig.track import GROUPS, Track, columns
 
-_SHARE = 1.0  # of the sentence's face that brows, lids, cheeks and the corners of the mouth show
+# A sentence says how people look; somebody who speaks has to show more of it to be seen.
+_SHARE = 1.4
 # How much of the feeling's own mouth the lips take on while they are free.
 _LIPS = {
     **{"upper_lip_raise": 0.9, "lower_lip_depress": 0.8, "lip_stretch": 0.8, "lip_funnel": 0.5},
-    **{"lip_press": 0.5, "jaw_open": 0.45},
+    **{"lip_press": 0.5, "jaw_open": 0.8},
 }
 _LEAST, _MOST = 0.75, 1.1  # how far a face falls and rises with the driver's own expression
 _SLOW = 0.4  # seconds over which it does

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from ..captions import schema
+from ..mixed_tokens import MixedTokens
 from ..rig.expression import EMOTIONS, HEAD_POSE, INDEX, PARAMETERS, RANGES
 from ..rig.track import columns
 
@@ -30,6 +31,7 @@ _LEVELS = {"low": 0.4, "medium": 0.7, "high": 1.0}
 _PLAIN = 0.8  # how strong a movement is that a sentence names without saying how
 _ROUNDS = 2  # sentences with features for every emotion, word and level
 _RIDGE = 0.2  # of the number of sentences
+_NOISE = (0.05, 0.16)
 _PIECE = 256  # sentences that are encoded at once
 
 # What no sentence moves: speech and idle motion do.
@@ -50,6 +52,11 @@ class SentenceReader:
     weights: Tensor
     plain: Tensor
 
+    @property
+    def dim(self) -> int:
+        """D of the tokens that it reads."""
+        return len(self.centre)
+
     @classmethod
     @torch.no_grad()
     def fit(cls, encode: Encode, seed: int = 0) -> SentenceReader:
@@ -66,9 +73,11 @@ class SentenceReader:
         return cls(centre.float(), weights.float(), plain.float())
 
     @torch.no_grad()
-    def face(self, tokens: Tensor) -> Tensor:
+    def face(self, tokens: Tensor | MixedTokens) -> Tensor:
         """Tokens [..., L, D] -> the face that they mean, [..., P] within the parameters' ranges."""
-        found = (_means(tokens) - self.centre) @ self.weights + self.plain
+        means = _means(tokens.mixed() if isinstance(tokens, MixedTokens) else tokens)
+        found = (means - self.centre) @ self.weights + self.plain
+        found = found * _gate(found.abs())
         low, high = torch.from_numpy(RANGES).unbind(1)
         return torch.minimum(torch.maximum(found, low), high)
 
@@ -82,6 +91,12 @@ def expression_of_sentence(sentence: str, encode: Encode, reader: SentenceReader
     if not sentence.strip():
         return torch.zeros(len(PARAMETERS))
     return (reader or SentenceReader.fit(encode)).face(encode([sentence]))[0]
+
+
+def _gate(amount: Tensor) -> Tensor:
+    """0 for a movement that is no more than the fit's noise, 1 for one that is seen."""
+    share = ((amount - _NOISE[0]) / (_NOISE[1] - _NOISE[0])).clamp(0, 1)
+    return share * share * (3 - 2 * share)
 
 
 def _means(tokens: Tensor) -> Tensor:
