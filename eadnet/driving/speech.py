@@ -6,6 +6,7 @@ real speech worse, see `docs/model-card.md`), and what a rig needs beyond that i
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..captions.loudness import frame_power, gain_of_power
-from ..checkpoints import load_checkpoint
+from ..checkpoints import bundled_mini, load_checkpoint
 from ..errors import CheckpointError, InputError
 from ..faces.masks import mask_image
 from ..media.audio import RATE, num_frames
@@ -26,6 +27,8 @@ from ..rendering import Model, Networks, OnProgress, RenderSettings, Scene, Sour
 from ..rig.track import Track
 from ..sampling import Sampling
 from .idle import Idle, idle_motion
+from .mixer import beside_speech
+from .sentence import SentenceReader
 
 _PIECE = 1000  # frames whose sound is read at a time
 
@@ -44,6 +47,13 @@ def bundled_reader() -> ExpressionReader:
     reader = load_checkpoint(path, only=["reader"]).component("reader")
     assert isinstance(reader, ExpressionReader)
     return reader.float()
+
+
+@lru_cache(maxsize=1)
+def bundled_sentences() -> SentenceReader:
+    """What reads the tokens of the bundled text encoder."""
+    encoder = load_checkpoint(bundled_mini(), only=["text_encoder"]).component("text_encoder")
+    return SentenceReader.fit(encoder.float().encode)
 
 
 def performer(reader: ExpressionReader) -> np.ndarray:
@@ -80,16 +90,25 @@ def read_performance(
     reader: ExpressionReader,
     *,
     smoothing: float = 1.0,
+    sentences: SentenceReader | None = None,
     on_progress: OnProgress | None = None,
 ) -> Track:
-    """The facial parameters of the performer in a scene, frame by frame; without blinks, gaze and head."""
+    """The facial parameters of the performer in a scene, frame by frame; without blinks, gaze and head.
+
+    The performer shows a sentence weaker than it means: its own face plays beside (see `mixer`).
+    ``sentences`` reads it off the scene's tokens; None is for the bundled text encoder.
+    """
     rows = [
         reader.read(piece.float().cpu())
         for piece in render_latents(networks, scene, sampling, smoothing=smoothing, on_progress=on_progress)
     ]
     values = torch.cat(rows)
     columns = {name: values[:, i] for i, name in enumerate(reader.names) if not _is_idle(name)}
-    return Track.of(columns, float(scene.fps))
+    track = Track.of(columns, float(scene.fps))
+    sentences = sentences or bundled_sentences()
+    if scene.emotion is None or scene.emotion.shape[-1] != sentences.dim:
+        return track
+    return beside_speech(track, sentences.face(scene.emotion))
 
 
 def with_idle_motion(

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .blur import blurred, diffused
+from .colours import luminance
 from .curves import Graphs, covered
 from .patch import Box, Upright
 from .topology import EYES, Eye
@@ -16,6 +17,7 @@ from .topology import EYES, Eye
 GAZE = (0.13, 0.075)  # eye distances that gaze_x and gaze_y of 1 shift the iris by
 _SPREAD = (2.0, 6.0, 14.0, 30.0)  # pixels, on an eye distance of 130
 _BINS = 14
+_LIT = 0.75  # of the way from the shade of a lid to the white of the eye
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +103,10 @@ def eyeball(
     white, _ = diffused(tile, inside * (radii > 1.08), tuple(max(0.5, s * scale / 130) for s in _SPREAD))
     share = blurred((inside * (radii > 1.08))[None, None], 30 * scale / 130)[0, 0]
     white = torch.where((share > 1e-3)[None], white, sclera[:, None, None])
-    # The rim of the opening is in the lids' shadow, so what diffuses from it is darker than the eye's middle.
+    # The rim of the opening is in the lids' shadow, so what diffuses from it is darker than the white that a
+    # wide eye shows.
+    light, wanted = luminance(white.movedim(0, -1)), luminance(sclera)
+    white = white * (1 + _LIT * (wanted / light.clamp(min=1) - 1).clamp(0, 2))
     disc = _iris(tile, inside, radii, sclera)
     centre, radius = iris_of(points, eye)
     edge = ((1.06 - radii) * radius / max(1.0, 0.09 * radius) + 0.5).clamp(0, 1)

@@ -16,9 +16,10 @@ from .expression import INDEX, RANGES
 from .units.mouth import DROP, FUNNEL_DOWN, FUNNEL_UP, LIP_LIFT, LOWER_DEPRESS, UPPER_RAISE
 
 PRESS = 1.12  # lips that meet are pressed together a little, so that none of the gap is left at their sides
+BY_JAW, MOST_RAISED = 0.8, 0.7  # share of an open mouth that its jaw closes, and how far it goes up
 JAW_GAP = DROP + LIP_LIFT  # opening of the lips in eye distances with the jaw wide open
 
-RESPONSE = 0.45
+RESPONSE = 0.75
 # What shows a feeling; what speaks follows its parameters as they are.
 _FELT = (
     *("inner_brow", "outer_brow", "brow_lower", "upper_lid", "lid_tighten", "cheek_raise", "nose_wrinkle"),
@@ -62,6 +63,8 @@ def mix(parameters: Tensor, rest: Rest, names: tuple[str, ...]) -> Tensor:
     v = {name: rows[:, column] for name, column in INDEX.items()}
     for name, amount in rest.taken.items():
         v[name] = v[name] - amount * (1 - v[name].clamp(0, 1))
+    for side in "lr":  # corners that a smile has to come down from have no further to go
+        v[f"frown_{side}"] = v[f"frown_{side}"] * (1 - 0.5 * rest.taken.get(f"smile_{side}", 0.0))
     for name in v:
         if name.startswith(_FELT):
             # Steep where an expression begins, level where it would become a grimace; 0 and 1 stay.
@@ -83,19 +86,22 @@ def _together(v: dict[str, Tensor]) -> None:
     # Disgust squeezes: the nose drags the brows' middle, the lids and the mouth's corners along, and its own
     # lip less.
     wrinkle = v["nose_wrinkle"].clamp(0, 1) ** 2 * (1 - scowl.clamp(max=1))
-    v["upper_lip_raise"] = v["upper_lip_raise"] * (1 - 0.30 * wrinkle)
+    v["upper_lip_raise"] = v["upper_lip_raise"] * (1 - 0.50 * wrinkle)
     # Brows that are pressed down drag on the root of the nose (procerus), and clench the mouth's corners.
-    v["nose_wrinkle"] = (v["nose_wrinkle"] + 0.55 * scowl).clamp(max=1.1)
+    v["nose_wrinkle"] = (v["nose_wrinkle"] + 0.30 * scowl).clamp(max=1.1)
     stretch = v["lip_stretch"].clamp(0, 1) ** 2
     # A mouth stretched by fear bares the teeth (platysma): a square, not a slit.
     v["upper_lip_raise"] = v["upper_lip_raise"] + 0.40 * stretch
     v["lower_lip_depress"] = v["lower_lip_depress"] + 0.45 * stretch
     for side in "lr":
-        v[f"frown_{side}"] = v[f"frown_{side}"] + 0.30 * scowl + 0.40 * stretch + 0.25 * wrinkle
-        v[f"brow_lower_{side}"] = v[f"brow_lower_{side}"] * (1 - 0.25 * wrinkle)
+        v[f"frown_{side}"] = v[f"frown_{side}"] + 0.20 * scowl + 0.25 * stretch + 0.45 * wrinkle
+        v[f"brow_lower_{side}"] = v[f"brow_lower_{side}"] * (1 - 0.12 * wrinkle)
         # Brows drawn together and up at once, as in fear, rise at their inner ends above all.
         worry = v[f"inner_brow_up_{side}"].clamp(min=0) * v[f"brow_lower_{side}"].clamp(min=0)
         v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] + 0.60 * worry
+        v[f"outer_brow_up_{side}"] = v[f"outer_brow_up_{side}"] * (1 - 0.5 * worry.clamp(max=1))
+        # Fright opens eyes wider than surprise does.
+        v[f"upper_lid_raise_{side}"] = v[f"upper_lid_raise_{side}"] * (1 + 0.30 * stretch)
         # Both ends of a brow together lift its middle by little more than one of them.
         inner, outer = v[f"inner_brow_up_{side}"].clamp(min=0), v[f"outer_brow_up_{side}"].clamp(min=0)
         v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] * (1 - 0.18 * outer)
@@ -108,8 +114,8 @@ def _lids(v: dict[str, Tensor]) -> None:
         wrinkle = v["nose_wrinkle"].clamp(0, 1) ** 2
         narrow = v[f"lid_tighten_{side}"] + 0.20 * smile + 0.42 * smile * cheek + 0.60 * wrinkle
         frown = v[f"brow_lower_{side}"]
-        # A brow that comes down hard presses on the lid: anger narrows, it does not only stare.
-        widen = v[f"upper_lid_raise_{side}"] * (1 - 0.35 * frown)
+        # A brow that comes down hard presses on the lid; raised all the same, it glares.
+        widen = v[f"upper_lid_raise_{side}"] * (1 - 0.05 * frown.clamp(max=1))
         open_ = 1 - v[f"blink_{side}"]
         v[f"lid_tighten_{side}"] = narrow.clamp(max=1.15) * open_
         v[f"upper_lid_raise_{side}"] = widen * open_
@@ -124,7 +130,7 @@ def _mouth(v: dict[str, Tensor], rest: Rest) -> None:
     v["lip_stretch"] = v["lip_stretch"] * (1 - 0.35 * wide)
     pressed = v["lip_press"] * (1 - (2 * jaw).clamp(max=1))
     apart = (1 - close) * (1 - 0.85 * pressed)  # share of the gap that stays
-    lift = 0.70 * smile * (4 * jaw).clamp(max=1)
+    lift = 0.55 * smile * (4 * jaw).clamp(max=1)
     v["upper_lip_raise"] = v["upper_lip_raise"] + lift * apart
     # A closing jaw keeps part of its drop.
     kept = jaw * (1 - 0.25 * close)
@@ -137,7 +143,8 @@ def _mouth(v: dict[str, Tensor], rest: Rest) -> None:
     own = rest.gap * (1 - rest.closes)
     # In disgust the lower lip follows the upper one: little shows between them.
     follows = 0.55 * v["nose_wrinkle"].clamp(0, 1) * UPPER_RAISE * v["upper_lip_raise"] * apart
-    v["close"] = (
-        PRESS * ((1 - apart) * (gap + own) + rest.gap * rest.closes) + follows + 0.55 * v["lip_bite"] * gap
-    )
-    v["jaw_open"] = kept
+    # A mouth that is open in the picture is closed by its jaw, and the rest by its lips.
+    shut = rest.gap * rest.closes
+    raised = min(BY_JAW * shut, MOST_RAISED * JAW_GAP)
+    v["close"] = PRESS * ((1 - apart) * (gap + own) + shut - raised) + follows + 0.55 * v["lip_bite"] * gap
+    v["jaw_open"] = kept - raised / JAW_GAP

@@ -205,8 +205,8 @@ def _brow(on: _Map, skin: Tensor, side: str) -> None:
     # inside it.
     x, y, z = inner.tolist()
     line = torch.tensor([[x * 0.56, y - 0.15, z], [x * 0.46, y - 0.03, z], [x * 0.52, y + 0.11, z]])
-    height, hollow = on.fold(line, 0.024, 0.005, bulge=0.006, side=sign, reach=5.0)
-    on.put(f"brow_lower_{side}", height, 0.34 * hollow)
+    height, hollow = on.fold(line, 0.032, 0.005, bulge=0.006, side=sign, reach=5.0)
+    on.put(f"brow_lower_{side}", height, 0.22 * hollow)
     middle = skin[list(brow.upper)].mean(0)
     ridge = on.bump([float(middle[0]) * 0.80, float(middle[1]) + 0.02, z], 0.26, 0.07)
     on.put(f"brow_lower_{side}", 0.018 * ridge)

@@ -13,15 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .blur import blurred
 from .canonical import Canonical
 from .colours import luminance, sampled
 from .relief import Relief, relief
-from .topology import SKIN
+from .topology import BROWS, CHEEKBONE, EYES, FOREHEAD, SKIN
 
 FINEST = 72.0  # pixels of the maps to an eye distance
 AMBIENT = 0.55
 _REACH = ((-1.35, -1.35), (1.35, 2.0))
-_DEEPEST, _BRIGHTEST = -0.75, 0.20
+_DEEPEST, _BRIGHTEST = -0.75, 0.30
+_SOCKET = 0.75  # of the brightness of the skin, what an open socket has
 _PLAIN_LIGHT = (0.0, -0.45, -0.89)
 
 
@@ -128,6 +130,7 @@ def shading(face: Canonical, picture: Tensor, points: Tensor, relief_at: Tensor 
         torch.minimum(xs - low[0], high[0] - xs)[None], torch.minimum(ys - low[1], high[1] - ys)[:, None]
     )
     cover = cover * (edge / 0.15).clamp(0, 1)
+    hollow = _opened_sockets(drawn, face, picture, places)
     centre = face.centre[:2]
     box = (
         float(centre[0] + face.scale * low[0]),
@@ -136,7 +139,36 @@ def shading(face: Canonical, picture: Tensor, points: Tensor, relief_at: Tensor 
         float(centre[1] + face.scale * high[1]),
     )
     light = face.axes @ light_of(picture, points, face)  # in the picture's axes, like the maps
-    return Shading(drawn.names, slopes, drawn.hollow, gradient, cover, box, light)
+    return Shading(drawn.names, slopes, hollow, gradient, cover, box, light)
+
+
+def _opened_sockets(drawn: Relief, face: Canonical, picture: Tensor, places: Tensor) -> Tensor:
+    """The hollows, with the shade between lid and brow taken back as the brow rises: [K, h, w].
+
+    A raised brow lets light into the socket; its dark pixels, pulled out over more skin, would be a smear.
+    """
+    hollow = drawn.hollow.clone()
+    pixels = face.centre[:2] + face.scale * places.reshape(-1, 2)
+    light = luminance(sampled(picture, pixels)).reshape(1, 1, *places.shape[:2])
+    light = blurred(light, 0.03 * FINEST)[0, 0]
+    for side, eye in EYES.items():
+        rows = [*eye.crease, *eye.above, *BROWS[side].lower]
+        skin = face.points[rows]
+        middle = face.project(skin).mean(0) / face.scale
+        reach = skin.amax(0) - skin.amin(0)
+        away = (places - middle) @ _upright_axes(face)
+        band = torch.exp(-((away[..., 0] / (0.55 * reach[0])) ** 4) - (away[..., 1] / (0.62 * reach[1])) ** 4)
+        lit = luminance(sampled(picture, face.place(face.points[[FOREHEAD, *CHEEKBONE.values()]]))).median()
+        shade = torch.log((_SOCKET * lit).clamp(min=1) / light.clamp(min=1)).clamp(0, 0.5)
+        for name in (f"inner_brow_up_{side}", f"outer_brow_up_{side}"):
+            hollow[drawn.names.index(name)] += 0.5 * shade * band
+    return hollow
+
+
+def _upright_axes(face: Canonical) -> Tensor:
+    """Across and down the face in the picture's plane, the columns of [2, 2]."""
+    x = face.axes[:2, 0] / face.axes[:2, 0].norm()
+    return torch.stack([x, torch.stack([-x[1], x[0]])], 1)
 
 
 def _rest_height(face: Canonical, places: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ class Row:
 
 UPPER = Row(
     widths=(0.138, 0.108, 0.122, 0.112, 0.108, 0.155, 0.15),
-    heights=(0.172, 0.152, 0.165, 0.142, 0.135, 0.125, 0.12),
+    heights=(0.186, 0.174, 0.184, 0.168, 0.160, 0.150, 0.14),
     edges=(0.0, 0.011, 0.004, 0.014, 0.018, 0.024, 0.03),
     arch=(0.47, 0.72),
     corner=0.030,
@@ -154,7 +154,7 @@ def _paint(
     width = per_tooth(torch.tensor(row.widths).expand(2, -1))
     middle = per_tooth(((ends[1:] + ends[:-1]) / 2).expand(2, -1))
     u = (s.abs() - middle) / (width / 2)  # -1..1 across the tooth
-    edge = per_tooth(torch.tensor(row.edges) + varied(0.004)) + 0.006 * u * per_tooth(varied(0.8))
+    edge = per_tooth(torch.tensor(row.edges) + varied(0.007)) + 0.008 * u * per_tooth(varied(0.8))
     crown = per_tooth(torch.tensor(row.heights).expand(2, -1))
     v = (height - edge) / crown  # 0 at the biting edge, 1 at the gum
     pixel = 1.0 / scale
@@ -174,24 +174,24 @@ def _paint(
     half = light + torch.tensor([0.0, 0.0, -1.0])
     half = half / half.norm()
     shine = ((nx * half[0] + ny * half[1] + nz * half[2]) / norm).clamp(min=0) ** 60
-    fall = torch.exp(-2.6 * depth) * (1 - 0.25 * (s.abs() / 0.6).clamp(max=1) ** 2)
-    gap = 1 - 0.36 * torch.exp(-((((1 - u.abs()) * width / 2) / 0.0055) ** 2)) * (
+    fall = torch.exp(-3.4 * depth) * (1 - 0.30 * (s.abs() / 0.6).clamp(max=1) ** 2)
+    gap = 1 - 0.20 * torch.exp(-((((1 - u.abs()) * width / 2) / 0.0075) ** 2)) * (
         0.55 + 0.45 * (1 - v.clamp(0, 1))
     )
-    lum = (0.70 + 0.42 * lambert) * fall * gap * (1 + per_tooth(varied(0.025)))
+    lum = (0.64 + 0.36 * lambert) * fall * gap * (1 + per_tooth(varied(0.045)))
     tip = torch.exp(-((v / 0.16) ** 2))  # thin enamel: bluish, a little translucent
     root = (v - 0.45).clamp(0, 1)  # warmer towards the gum
     colour = colours.tooth[:, None, None] * lum
     colour = colour * torch.stack(
         [1 - 0.05 * tip, 1 - 0.02 * tip - 0.03 * root, 1 + 0.01 * tip - 0.10 * root]
     )
-    colour = colour + 26 * shine * fall
+    colour = colour + 20 * shine * fall
     gum = torch.tensor(_GUM)[:, None, None] * colours.tint[:, None, None] * colours.level
     wet = 1 + 0.25 * torch.exp(-(((v - 1.12) / 0.08) ** 2))
-    colour = colour * (1 - at_gum) + gum * (fall * (0.75 + 0.25 * lambert) * wet) * at_gum
+    colour = colour * (1 - at_gum) + gum * (fall * (0.62 + 0.25 * lambert) * wet) * at_gum
     reach = covered((0.26 - (height - edge)) / pixel, 0.05 / pixel)
     between = covered((height - edge - row.corner * 0.8) / pixel, 2.0) * 0.85  # dark, but no hole behind
-    colour = torch.where((body > between)[None], colour, colour * 0.72)
+    colour = torch.where((body > between)[None], colour, colour * 0.84)
     alpha = torch.maximum(body, torch.maximum(at_gum, between)) * reach * seen
     alpha = alpha * covered((height - edge) / pixel, 1.3)
     return RowPicture(colour.clamp(0, 255), alpha[None], box)

@@ -8,7 +8,8 @@ from torch import Tensor
 from ..topology import EYES, SIDES
 from .ground import Ground
 
-WIDEN = 0.096
+WIDEN = 0.118  # of an eye that is as open as most; narrow eyes open less
+_USUAL = 0.22  # eye distances between the lids of an eye that looks straight ahead
 
 
 def lids(ground: Ground) -> dict[str, Tensor]:
@@ -39,11 +40,12 @@ def lids(ground: Ground) -> dict[str, Tensor]:
         found[f"blink_{side}"] = blink
 
         up = torch.tensor([0.0, -1.0, 0.0], device=skin.device)
+        most = WIDEN * min(1.1, max(0.55, float(height.max()) / _USUAL))
         widen = torch.zeros_like(ground.points)
-        widen[rows["upper"]] = WIDEN * share[:, None] * up
-        widen[rows["crease"]] = 0.50 * WIDEN * share_inside[:, None] * up
-        widen[rows["above"]] = 0.12 * WIDEN * up
-        widen[rows["lower"]] = -0.10 * WIDEN * share[:, None] * up
+        widen[rows["upper"]] = most * share[:, None] * up
+        widen[rows["crease"]] = 0.50 * most * share_inside[:, None] * up
+        widen[rows["above"]] = 0.12 * most * up
+        widen[rows["lower"]] = -0.10 * most * share[:, None] * up
         found[f"upper_lid_raise_{side}"] = widen
 
         narrow = torch.zeros_like(ground.points)

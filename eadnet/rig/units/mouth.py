@@ -56,9 +56,15 @@ def _lips(ground: Ground) -> dict[str, Tensor]:
     found["lower_lip_depress"] = ground.move(
         ground.hill(below_lip, 0.36, 0.14, 0.22, power=3) * ~upper, 0.0, LOWER_DEPRESS
     )
+    # The chin pushes the lower lip up, and that one the upper: nothing opens between them.
+    pushed = ground.hill(ground.at(13), 0.30, 0.20, 0.10)
     found["chin_raise"] = ground.move(
-        ground.hill(ground.at(CHIN_FRONT), 0.30, 0.30) * ~upper, 0.0, -0.080, -0.03
-    ) + ground.move(ground.hill(ground.at(13), 0.30, 0.20, 0.10) * upper, 0.0, -0.042)
+        torch.maximum(0.080 * ground.hill(ground.at(CHIN_FRONT), 0.30, 0.30) * ~upper, 0.046 * pushed * lower)
+        + 0.040 * pushed * upper,
+        0.0,
+        -1.0,
+        -0.3,
+    )
     around = ground.hill(middle, 0.52, 0.36)
     found["lip_pucker"] = ground.move(around, -0.40 * dx, 0.22 * dy, -0.10)
     found["lip_funnel"] = (
@@ -69,7 +75,7 @@ def _lips(ground: Ground) -> dict[str, Tensor]:
     stretch = ground.move(ground.hill(middle, 0.40, 0.16), 0.0, -0.15 * dy)
     for side in SIDES:
         corner = ground.hill(ground.at(CORNER[side]), 0.25, 0.26) * ground.side(side)
-        stretch = stretch + ground.move(corner, 0.160 * SIGN[side], 0.030, 0.06)
+        stretch = stretch + ground.move(corner, 0.185 * SIGN[side], 0.030, 0.06)
     found["lip_stretch"] = stretch
     pressed = torch.exp(-((dx / ground.mouth_half) ** 4) - (dy / 0.17) ** 2)
     found["lip_press"] = ground.move(pressed, -0.08 * dx, -0.50 * dy)
