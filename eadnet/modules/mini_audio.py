@@ -45,7 +45,11 @@ def speech_log_mel(waveform: Tensor) -> Tensor:
     Returns:
         [B, 80, S // 160] or [80, S // 160], float32.
     """
-    power = mel_power(waveform, pad_mode="constant")
+    return log_mel_of_power(mel_power(waveform, pad_mode="constant"))
+
+
+def log_mel_of_power(power: Tensor) -> Tensor:
+    """`speech_log_mel` of a whole recording's power in mel bands, [..., 80, M] -> same."""
     loudness = power.mean(dim=-2, keepdim=True)
     amplitude = loudness.clamp(min=1e-20).sqrt()
     level = (loudness.sum(dim=-1, keepdim=True) / amplitude.sum(dim=-1, keepdim=True)).square()

@@ -1,0 +1,1 @@
+"""Mouths made from sound against people's own: `python -m experiments speech`."""
