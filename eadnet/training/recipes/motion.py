@@ -110,9 +110,18 @@ def speech(
     """Recordings of training and validation, and what the encoder hears in them; or shards of talk."""
     budget = config.budget
     if talk is not None:
+        mouths = talk.parent / "mouths"
         for split, parts in (("train", ("train",)), ("validation", ("speakers", "sentences"))):
             if not (folder / "motion" / split / "mouths.npy").exists():
-                encode_talk(talk, folder / "motion" / split, encoder, parts, VERSIONS, FRAMES)
+                encode_talk(
+                    talk,
+                    folder / "motion" / split,
+                    encoder,
+                    parts,
+                    VERSIONS,
+                    FRAMES,
+                    mouths if mouths.is_dir() else None,
+                )
         return
     for split, count in (("train", budget.spoken), ("validation", budget.held_out_clips)):
         place = folder / "speech" / split

@@ -17,7 +17,7 @@ from ...synthetic.captions import Description, describe
 from ...synthetic.descriptions import sample_descriptions
 from ...synthetic.heard import Backgrounds, heard, spectrum
 from ...synthetic.performances import perform
-from ...synthetic.talk import Talk, read_shards
+from ...synthetic.talk import read_shards
 from ..data.motion import Performance
 
 logger = get_logger(__name__)
@@ -83,11 +83,18 @@ def encode_recordings(speech: Path, folder: Path, encoder: MiniAudioEncoder) -> 
 
 @torch.no_grad()
 def encode_talk(
-    shards: Path, folder: Path, encoder: MiniAudioEncoder, splits: Sequence[str], versions: int, frames: int
+    shards: Path,
+    folder: Path,
+    encoder: MiniAudioEncoder,
+    splits: Sequence[str],
+    versions: int,
+    frames: int,
+    mouths_folder: Path | None = None,
 ) -> None:
     """The same from shards of talk (`eadnet.synthetic.talk`), each heard under some random conditions.
 
-    Utterances that are shorter than ``frames`` lie in silence, longer ones are cut. Raises InputError where
+    Utterances that are shorter than ``frames`` lie in silence, longer ones are cut. Mouths are those of
+    ``mouths_folder``, which has a file for each shard, or made from the phonemes. Raises InputError where
     there is none of the splits.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,10 +105,12 @@ def encode_talk(
         rows.append(encoder(torch.stack(waiting)).half().numpy())
         waiting.clear()
 
+    given = None if mouths_folder is None else _mouths(mouths_folder)
     for talk in read_shards(shards):
+        spoken = talk.mouth() if given is None else next(given)
         if talk.split not in splits:
             continue
-        for waveform, mouth in _pieces(talk, frames, rng):
+        for waveform, mouth in _pieces(talk.waveform, spoken, frames, rng):
             level, power = levels_of(np.round(waveform * 32767), frames), spectrum(waveform)
             for _ in range(versions):
                 made = torch.from_numpy(np.asarray(heard(power, rng, backgrounds), np.float32))
@@ -121,19 +130,30 @@ def encode_talk(
     np.save(folder / "mouths.npy", np.stack(mouths).astype(np.float16))
 
 
-def _pieces(talk: Talk, frames: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _mouths(folder: Path) -> Iterator[np.ndarray]:
+    """The mouths [T, M] of the utterances of all shards, in the order in which they are read."""
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as arrays:
+            mouth, ends = arrays["mouth"].astype(np.float32), arrays["ends"]
+        for start, end in zip([0, *ends[:-1]], ends, strict=True):
+            yield mouth[start:end]
+
+
+def _pieces(
+    sounding: np.ndarray, mouth: np.ndarray, frames: int, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Waveforms [frames * 640] of an utterance with their mouths [frames, M]."""
-    step, mouth = SAMPLE_RATE // FPS, talk.mouth()
+    step = SAMPLE_RATE // FPS
     spare = frames - len(mouth)
     if spare >= 0:
         before = int(rng.integers(0, spare + 1))
         waveform = np.zeros(frames * step, np.float32)
-        sound = talk.waveform[: len(mouth) * step]
+        sound = sounding[: len(mouth) * step]
         waveform[before * step : before * step + len(sound)] = sound
         yield waveform, np.pad(mouth, ((before, spare - before), (0, 0)))
         return
     for first in (0, len(mouth) - frames):
-        yield talk.waveform[first * step : (first + frames) * step], mouth[first : first + frames]
+        yield sounding[first * step : (first + frames) * step], mouth[first : first + frames]
 
 
 def levels_of(sound: np.ndarray, frames: int) -> np.ndarray:

@@ -60,7 +60,7 @@ class MotionTask(DenoiserTask):
         self.diffusion = Diffusion.of(preset.scheduler_config)
         self.spoken = torch.tensor([name in spoken for name in codec.names])
         self.lasting = torch.tensor([name not in (*spoken, *fleeting) for name in codec.names])
-        # What neither sound nor sentence decides is the denoiser's alone: an estimate of it has no right value.
+        # What neither sound nor sentence decides is the denoiser's alone: no estimate of it is the right one.
         self.decided = torch.tensor([name not in fleeting for name in codec.names])
         self.kept = [codec.keep_mask(names) for names in kept]
         speaks = codec.keep_mask(spoken)
