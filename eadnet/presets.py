@@ -218,8 +218,14 @@ _MOTION = Preset(
     resolution=64,  # of no picture: the header's rule is eight pixels for each of the map's eight rows
     mask_region="face",
     unet_config=_MOTION_UNET,
-    # Every parameter has several cells, so little signal shows through: the noisiest level has none.
-    scheduler_config={**_VELOCITY_DDIM, "rescale_betas_zero_snr": True},
+    # Every parameter has several cells and moves slowly, so signal shows through much noise: more of it than
+    # pixels get (as arXiv 2301.11093 does at high resolutions), and at the noisiest level nothing else.
+    scheduler_config={
+        **_VELOCITY_DDIM,
+        "beta_start": 0.0014,
+        "beta_end": 0.022,
+        "rescale_betas_zero_snr": True,
+    },
     # Frames share no noise: a blink or a glance is drawn anew in every window.
     defaults={
         "steps": 4,

@@ -19,6 +19,7 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
     "faces": ("experiments.faces.command", "finding, tracking, cropping and pasting faces in recordings"),
     "landmarks": ("experiments.landmarks", "our face landmarker against MediaPipe itself; the mean face"),
     "rig": ("experiments.rig.command", "emotions, lips and speed of rigged pictures"),
+    "motion": ("experiments.motion.command", "the drivers of the rig: mouth, expression, blinks, head"),
     "sync": ("experiments.sync.command", "sync scores against known offsets"),
     "voices": ("experiments.voices", "people's speech against the synthetic voices: pitch, level, pauses"),
     "seams": ("experiments.seams.command", "seams, drift and the silence gate in long clips"),

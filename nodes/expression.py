@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from comfy_api.latest import io, ui
 
+from ..eadnet.driving import motion
 from ..eadnet.driving.curves import track_picture
 from ..eadnet.driving.idle import Idle
 from ..eadnet.driving.speech import (
@@ -64,7 +65,7 @@ class EADNetExpressionFromSpeech(Node):
             "of every frame, for EAD-Net Render Rig. Blinks, glances and head motion are added.",
             search_aliases=["lip sync", "lipsync", "audio to expression", "speech to face", "emotion"],
             inputs=[
-                Model.Input("model", tooltip="The bundled mini, from EAD-Net Load Checkpoint."),
+                Model.Input("model", tooltip="The bundled mini, or motion, from EAD-Net Load Checkpoint."),
                 io.Vae.Input("vae", tooltip="From the same loader."),
                 AudioEncoder.Input("audio_encoder", tooltip="From the same loader."),
                 io.Audio.Input("audio", tooltip="The speech, of any length and sample rate."),
@@ -128,7 +129,9 @@ class EADNetExpressionFromSpeech(Node):
         tfrm: GraphSmoother | None = None,
     ) -> io.NodeOutput:
         info = model.info
-        check_preset(info.preset)
+        moves = info.preset == motion.PRESET
+        if not moves:
+            check_preset(info.preset)
         heard = audio_of(audio)
         speech = SpeechInMemory(to_mono_16k(heard.waveform, heard.rate))
         frames = num_frames(speech.samples / RATE, FPS)
@@ -136,6 +139,25 @@ class EADNetExpressionFromSpeech(Node):
             raise InputError("The audio is shorter than half a frame: use longer audio.")
         feeling = None if emotion is None else EmotionTokens.of(emotion)
         settings = RenderSettings(seed=seed)
+        amount = Idle(blinks, gaze, head_motion)
+        watcher = Watcher(info, cls.hidden.unique_id, LiveView(cls.hidden.unique_id, frames))
+        used = (model.network.use(), audio_encoder.use(), None if tfrm is None else tfrm.network.use())
+        smoother: Any = None if tfrm is None else host.OnDemand(tfrm.network)
+        if moves:
+            with host.cancellable(*used):
+                track = motion.sample_motion(
+                    host.OnDemand(model.network),
+                    info.codec,
+                    audio_encoder.use(),
+                    speech,
+                    frames,
+                    motion.motion_sampling(settings, info),
+                    emotion=info.null_emotion if feeling is None else feeling.tokens,
+                    null_emotion=info.null_emotion,
+                    tfrm=smoother,
+                    on_progress=lambda now: watcher(now.done, now.total, None),
+                )
+            return _with_curves(cls, motion.with_idle_amount(track, amount, seed))
         reader = bundled_reader()
         scene = performance_scene(
             reader,
@@ -146,7 +168,6 @@ class EADNetExpressionFromSpeech(Node):
             None if feeling is None else feeling.tokens,
             None if feeling is None else feeling.null,
         )
-        smoother: Any = None if tfrm is None else host.OnDemand(tfrm.network)
         networks = Networks(
             unet=host.OnDemand(model.network),
             audio_encoder=audio_encoder.use(),
@@ -155,8 +176,6 @@ class EADNetExpressionFromSpeech(Node):
             decode=lambda latents: decode_crops(vae, latents),
             identity=(),
         )
-        watcher = Watcher(info, cls.hidden.unique_id, LiveView(cls.hidden.unique_id, frames))
-        used = (model.network.use(), audio_encoder.use(), None if tfrm is None else tfrm.network.use())
         with host.cancellable(*used):
             track = read_performance(
                 networks,
@@ -167,7 +186,7 @@ class EADNetExpressionFromSpeech(Node):
                     now.done, now.total, None if now.sampling is None else now.sampling.denoised
                 ),
             )
-        track = with_idle_motion(track, seed, Idle(blinks, gaze, head_motion), speech)
+        track = with_idle_motion(track, seed, amount, speech)
         return _with_curves(cls, track)
 
 

@@ -107,7 +107,7 @@ class EADNetCheckpointLoader(Node):
     @checked
     def execute(cls, checkpoint: str) -> io.NodeOutput:
         path = host.checkpoint_path(checkpoint)
-        present = read_info(path)["components"].keys() & _ADVICE.keys()
+        present = read_info(path)["components"].keys() & {*_ADVICE, "codec"}
         loaded = load_checkpoint(path, only=present - {"unet"})
         parts: dict[str, Any] = {
             name: host.Held(loaded.components[name])

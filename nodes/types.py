@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+import torch
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -82,6 +83,8 @@ class ModelInfo:
         fit) to those the U-Net was trained on: 1 for checkpoints that bring their own VAE, 0.18215
         for Stable Diffusion 1.5's.
     latent_rgb: five rows (four latent channels and a constant) of red, green, blue in 0..1, or None.
+    codec: of a model of motion, whose latents are maps of facial parameters; and its tokens [L, D] of the
+        empty sentence, which it is never without.
     """
 
     preset: str
@@ -92,6 +95,8 @@ class ModelInfo:
     latent_scale: float
     defaults: dict[str, Any]
     latent_rgb: Sequence[Sequence[float]] | None
+    codec: Any = None
+    null_emotion: Tensor | None = None
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> ModelInfo:
@@ -99,6 +104,8 @@ class ModelInfo:
         own_autoencoder = "vae" in info["components"]
         # A file with a SyncNet alone says nothing about denoising.
         denoises = "unet" in info["components"] or "resolution" in info
+        codec, text = (checkpoint.components.get(name) for name in ("codec", "text_encoder"))
+        says_nothing = None if codec is None or text is None else _empty_sentence(text)
         return cls(
             preset=checkpoint.preset,
             resolution=checkpoint.resolution if denoises else 0,
@@ -108,7 +115,15 @@ class ModelInfo:
             latent_scale=float(info.get("latent_scale", 1.0 if own_autoencoder else SD_LATENT_SCALE)),
             defaults=checkpoint.defaults,
             latent_rgb=info.get("latent_rgb"),
+            codec=codec,
+            null_emotion=says_nothing,
         )
+
+
+@torch.no_grad()
+def _empty_sentence(text_encoder: Any) -> Tensor:
+    tokens: Tensor = text_encoder.encode([""])[0]
+    return tokens
 
 
 @dataclass(frozen=True)

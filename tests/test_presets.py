@@ -25,7 +25,7 @@ def test_every_preset_is_a_network_that_can_be_built(name: str) -> None:
     preset = PRESETS[name]
     with torch.device("meta"):
         unet = EADUNet.from_config(preset.unet_config)
-    assert unet.frame_limit == 24
+    assert unet.frame_limit == (64 if name == "motion" else 24)
     assert (unet.emotion_dim is None) == name.startswith("latentsync")
     assert preset.mask_region in REGIONS and preset.resolution % 8 == 0
     assert json.loads(json.dumps(preset.info())) == preset.info()
@@ -50,6 +50,6 @@ def test_mini_is_small_and_its_parts_fit_together() -> None:
     ("name", "nearest"), [("maxi", "mini"), ("latentsync", "latentsync-1.[56]"), ("EAD-512px", "ead-512")]
 )
 def test_an_unknown_preset_is_answered_with_the_nearest_and_all(name: str, nearest: str) -> None:
-    message = rf"no preset '{name}': did you mean {nearest}\? Choose one of mini, latentsync-1.5"
+    message = rf"no preset '{name}': did you mean {nearest}\? Choose one of mini, motion, latentsync-1.5"
     with pytest.raises(CheckpointError, match=message):
         find_preset(name)

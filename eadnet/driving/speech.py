@@ -28,6 +28,7 @@ from ..rig.track import Track
 from ..sampling import Sampling
 from .idle import Idle, idle_motion
 from .mixer import beside_speech
+from .motion import MotionModel, motion_track
 from .sentence import SentenceReader
 
 _PIECE = 1000  # frames whose sound is read at a time
@@ -135,7 +136,7 @@ def track_from_speech(
     speech: Speech | Tensor,
     emotion: str | Tensor = "",
     *,
-    model: Model,
+    model: Model | MotionModel,
     reader: ExpressionReader | None = None,
     settings: RenderSettings | None = None,
     frames: int | None = None,
@@ -146,17 +147,22 @@ def track_from_speech(
 
     Args:
         emotion: a text or ready tokens [L, D], or [frames, L, D].
-        model: `mini`, as `eadnet.rendering.load_model` gives it.
+        model: `mini`, as `eadnet.rendering.load_model` gives it, or `motion`.
         frames: of the track, at 25 per second; None is as long as the speech.
 
     Raises InputError for a model that cannot be read, and for speech that is shorter than half a frame.
     """
-    check_preset(model.checkpoint.preset)
-    reader, settings = reader or bundled_reader(), settings or RenderSettings()
+    settings = settings or RenderSettings()
     speech = SpeechInMemory(speech) if isinstance(speech, Tensor) else speech
     frames = num_frames(speech.samples / RATE, FPS) if frames is None else frames
     if frames == 0:
         raise InputError("The recording is shorter than half a frame: use a longer one.")
+    if isinstance(model, MotionModel):
+        return motion_track(
+            speech, emotion, frames, model=model, settings=settings, idle=idle, on_progress=on_progress
+        )
+    check_preset(model.checkpoint.preset)
+    reader = reader or bundled_reader()
     tokens, null = model.encode_emotion(emotion)
     scene = performance_scene(reader, speech, frames, model.checkpoint.mask_region, settings, tokens, null)
     sampling = settings.sampling(model.checkpoint)
@@ -170,8 +176,8 @@ def check_preset(preset: str) -> None:
     """Raise InputError unless a checkpoint of this preset can perform."""
     if preset != PERFORMS:
         raise InputError(
-            f"The expression of the model {preset} cannot be read: choose the bundled {PERFORMS} to move a "
-            "portrait."
+            f"The expression of the model {preset} cannot be read: choose the bundled {PERFORMS} or motion, "
+            "which move a portrait."
         )
 
 

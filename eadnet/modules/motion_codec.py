@@ -46,7 +46,7 @@ CELLS: tuple[tuple[str, ...], ...] = (
     ("head_yaw", "head_pitch", "head_roll", "head_x head_y"),
 )
 
-ROW_NAMES = ("brows", "lids", "gaze", "cheeks and corners", "upper lip", "lower lip", "jaw", "head")
+_FARTHEST = 3.0
 
 
 def _spread(cells: str) -> list[str]:
@@ -96,9 +96,15 @@ class MotionCodec(nn.Module):
         return cls(config["names"], config["low"], config["high"])
 
     def standardise(self, params: Tensor, smallest: float = 0.04) -> None:
-        """Take mean and spread from parameters [N, P]; a spread is at least ``smallest`` of the range."""
-        self.mean.copy_(params.float().mean(0))
-        self.std.copy_(torch.maximum(params.float().std(0), smallest * (self._high - self._low)))
+        """Take mean and spread from parameters [N, P]; a spread is at least ``smallest`` of the range, and so
+        large that what is rare and strong, a blink, lies within `_FARTHEST` of them.
+        """
+        values = params.float()
+        self.mean.copy_(values.mean(0))
+        apart = (values - self.mean).abs()
+        strongest = apart.kthvalue(max(1, round(0.995 * len(values))), dim=0).values
+        spread = torch.maximum(values.std(0), strongest / _FARTHEST)
+        self.std.copy_(torch.maximum(spread, smallest * (self._high - self._low)))
 
     def encode(self, params: Tensor) -> Tensor:
         """Parameters [..., P] to maps [..., 4, 8, 4]."""

@@ -44,7 +44,18 @@ _SHORT_BREAK = 0.05  # seconds: a shorter break between words is no pause of the
 # What Kokoro's vocabulary writes as one letter (misaki's English notation), longest first.
 _JOINED = {"eɪ": "A", "aɪ": "I", "oʊ": "O", "aʊ": "W", "ɔɪ": "Y", "tʃ": "ʧ", "dʒ": "ʤ", "əʊ": "Q"}
 _SPLIT = {letter: name for name, letter in _JOINED.items()} | {"ʨ": "tɕ", "ʥ": "dʑ", "ʦ": "ts", "ʣ": "dz"}
-_REPLACED = {"r": "ɹ", "ɚ": "əɹ", "ɐ": "ə", "ɬ": "l", "ɫ": "l", "g": "ɡ", "ɜː": "ɜ", "ʉ": "u", "ʏ": "y", "ɵ": "ə"}
+_REPLACED = {
+    "r": "ɹ",
+    "ɚ": "əɹ",
+    "ɐ": "ə",
+    "ɬ": "l",
+    "ɫ": "l",
+    "g": "ɡ",
+    "ɜː": "ɜ",
+    "ʉ": "u",
+    "ʏ": "y",
+    "ɵ": "ə",
+}
 
 
 class Voice(Protocol):
@@ -142,7 +153,9 @@ class KokoroVoice:
         seconds = np.asarray(durations).ravel() * _KOKORO_HOP / _KOKORO_RATE / self.tract
         names = [PAUSE, *(_SPLIT.get(s, s) for s in symbols), PAUSE]
         samples = np.asarray(wave, np.float32).ravel()
-        return Utterance(resampled(samples, _KOKORO_RATE * self.tract), timed(names, seconds), text, self.name)
+        return Utterance(
+            resampled(samples, _KOKORO_RATE * self.tract), timed(names, seconds), text, self.name
+        )
 
 
 @dataclass(frozen=True)

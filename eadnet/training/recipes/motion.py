@@ -37,7 +37,7 @@ from ..tasks.denoiser import Schedule, train_denoiser
 from ..tasks.motion import MotionTask
 from ..tasks.smoother import train_smoother
 from .config import Config, read_config
-from .motion_data import encode_recordings, held_out_performer, training_performer
+from .motion_data import encode_recordings, encode_talk, held_out_performer, training_performer
 from .networks import model_weights
 
 logger = get_logger(__name__)
@@ -45,6 +45,7 @@ logger = get_logger(__name__)
 MOTION = find_preset("motion")
 STAGES = ("speech", "denoiser", "smoother", "assemble")
 FRAMES = 96  # of a recording
+VERSIONS = 3  # of every utterance of natural voices, in other rooms
 FLEETING = (*GROUPS["blink"], *GROUPS["gaze"], *GROUPS["head"])
 KEPT = (
     GROUPS["brows"],
@@ -103,9 +104,25 @@ def standardise(codec: MotionCodec, data: MotionSet, place: Path) -> None:
     codec.load_state_dict(torch.load(place, weights_only=True))
 
 
-def speech(folder: Path, encoder: MiniAudioEncoder, config: Config, workers: int) -> None:
-    """Recordings of training and validation, and what the encoder hears in them."""
+def speech(
+    folder: Path, encoder: MiniAudioEncoder, config: Config, workers: int, talk: Path | None = None
+) -> None:
+    """Recordings of training and validation, and what the encoder hears in them; or shards of talk."""
     budget = config.budget
+    if talk is not None:
+        mouths = talk.parent / "mouths"
+        for split, parts in (("train", ("train",)), ("validation", ("speakers", "sentences"))):
+            if not (folder / "motion" / split / "mouths.npy").exists():
+                encode_talk(
+                    talk,
+                    folder / "motion" / split,
+                    encoder,
+                    parts,
+                    VERSIONS,
+                    FRAMES,
+                    mouths if mouths.is_dir() else None,
+                )
+        return
     for split, count in (("train", budget.spoken), ("validation", budget.held_out_clips)):
         place = folder / "speech" / split
         if not (place / "mouths.npy").exists():
@@ -145,7 +162,9 @@ def smoother(folder: Path, task: MotionTask, minutes: float) -> None:
 def assemble(folder: Path, task: MotionTask, out: Path, notes: dict[str, Any]) -> None:
     """Write the checkpoint from the stages' results; without a smoother, one that changes nothing."""
     standardise(task.codec, load_sets(folder)[0], folder / "codec.pt")
-    task.model.load_state_dict(model_weights(folder))
+    # The U-Net alone: encoders may have been exchanged while it was trained.
+    weights = model_weights(folder).items()
+    task.model.unet.load_state_dict({k.removeprefix("unet."): v for k, v in weights if k.startswith("unet.")})
     tfrm = TFRM.from_config(MOTION.tfrm_config)
     done = folder / "smoother" / "model.pt"
     if done.exists():
@@ -168,6 +187,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, help="a motion checkpoint whose U-Net to train further")
     parser.add_argument("--encoders", type=Path, default=bundled_mini(), help="a checkpoint with encoders")
     parser.add_argument("--audio-encoder", type=Path, help="a file with another audio encoder")
+    parser.add_argument(
+        "--talk", type=Path, metavar="DIR", help="shards of eadnet.synthetic.talk, to train on"
+    )
     parser.add_argument("--minutes", type=float, help="of the stage denoiser")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
@@ -181,7 +203,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     folder, task = options.folder, new_task(options.start, options.encoders, options.audio_encoder)
     how = dataclasses.replace(config.denoiser, minutes=minutes)
     stages = {
-        "speech": lambda: speech(folder, task.model.audio_encoder, config, options.workers),
+        "speech": lambda: speech(folder, task.model.audio_encoder, config, options.workers, options.talk),
         "denoiser": lambda: denoiser(folder, task, how),
         "smoother": lambda: smoother(folder, task, config.budget.smoother),
         "assemble": lambda: assemble(folder, task, options.out, {"minutes": minutes}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,14 @@ import torch
 
 from ...captions.loudness import frame_power, gain_of_power
 from ...dataset_format import FPS, SAMPLE_RATE
-from ...modules.mini_audio import MiniAudioEncoder
+from ...errors import InputError
+from ...modules.mini_audio import MiniAudioEncoder, log_mel_of_power
 from ...printable import get_logger
-from ...synthetic.captions import describe
+from ...synthetic.captions import Description, describe
 from ...synthetic.descriptions import sample_descriptions
+from ...synthetic.heard import Backgrounds, heard, spectrum
 from ...synthetic.performances import perform
+from ...synthetic.talk import read_shards
 from ..data.motion import Performance
 
 logger = get_logger(__name__)
@@ -45,7 +49,13 @@ class _HeldOut:
         return _performed(rng, mouth, level, feeling, later if changes else None)
 
 
-def _performed(rng, mouth, level, feeling, later) -> Performance:  # type: ignore[no-untyped-def]
+def _performed(
+    rng: np.random.Generator,
+    mouth: np.ndarray,
+    level: np.ndarray,
+    feeling: Description,
+    later: Description | None,
+) -> Performance:
     take = perform(feeling, mouth, level, rng, later)
     after = feeling if later is None else later
     return Performance(take.params, take.rest, feeling.text, after.text, take.change)
@@ -69,6 +79,81 @@ def encode_recordings(speech: Path, folder: Path, encoder: MiniAudioEncoder) -> 
         folder / "levels.npy", np.stack([levels_of(sound, frames) for sound in sounds]).astype(np.float16)
     )
     np.save(folder / "mouths.npy", np.asarray(mouths, np.float16))  # last: the set is whole
+
+
+@torch.no_grad()
+def encode_talk(
+    shards: Path,
+    folder: Path,
+    encoder: MiniAudioEncoder,
+    splits: Sequence[str],
+    versions: int,
+    frames: int,
+    mouths_folder: Path | None = None,
+) -> None:
+    """The same from shards of talk (`eadnet.synthetic.talk`), each heard under some random conditions.
+
+    Utterances that are shorter than ``frames`` lie in silence, longer ones are cut. Mouths are those of
+    ``mouths_folder``, which has a file for each shard, or made from the phonemes. Raises InputError where
+    there is none of the splits.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rng, backgrounds = np.random.default_rng(17), Backgrounds.drawn()
+    rows, mouths, levels, waiting = [], [], [], []
+
+    def encode() -> None:
+        rows.append(encoder(torch.stack(waiting)).half().numpy())
+        waiting.clear()
+
+    given = None if mouths_folder is None else _mouths(mouths_folder)
+    for talk in read_shards(shards):
+        spoken = talk.mouth() if given is None else next(given)
+        if talk.split not in splits:
+            continue
+        for waveform, mouth in _pieces(talk.waveform, spoken, frames, rng):
+            level, power = levels_of(np.round(waveform * 32767), frames), spectrum(waveform)
+            for _ in range(versions):
+                made = torch.from_numpy(np.asarray(heard(power, rng, backgrounds), np.float32))
+                waiting.append(log_mel_of_power(made))
+                mouths.append(mouth)
+                levels.append(level)
+                if len(waiting) == _BATCH:
+                    encode()
+        if len(rows) % 50 == 1:
+            logger.info("heard %d recordings", len(rows) * _BATCH)
+    if waiting:
+        encode()
+    if not rows:
+        raise InputError(f"{shards} has no talk of the splits {', '.join(splits)}: make more.")
+    np.save(folder / "audio.npy", np.concatenate(rows))
+    np.save(folder / "levels.npy", np.stack(levels).astype(np.float16))
+    np.save(folder / "mouths.npy", np.stack(mouths).astype(np.float16))
+
+
+def _mouths(folder: Path) -> Iterator[np.ndarray]:
+    """The mouths [T, M] of the utterances of all shards, in the order in which they are read."""
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as arrays:
+            mouth, ends = arrays["mouth"].astype(np.float32), arrays["ends"]
+        for start, end in zip([0, *ends[:-1]], ends, strict=True):
+            yield mouth[start:end]
+
+
+def _pieces(
+    sounding: np.ndarray, mouth: np.ndarray, frames: int, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Waveforms [frames * 640] of an utterance with their mouths [frames, M]."""
+    step = SAMPLE_RATE // FPS
+    spare = frames - len(mouth)
+    if spare >= 0:
+        before = int(rng.integers(0, spare + 1))
+        waveform = np.zeros(frames * step, np.float32)
+        sound = sounding[: len(mouth) * step]
+        waveform[before * step : before * step + len(sound)] = sound
+        yield waveform, np.pad(mouth, ((before, spare - before), (0, 0)))
+        return
+    for first in (0, len(mouth) - frames):
+        yield sounding[first * step : (first + frames) * step], mouth[first : first + frames]
 
 
 def levels_of(sound: np.ndarray, frames: int) -> np.ndarray:

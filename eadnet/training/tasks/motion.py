@@ -60,6 +60,8 @@ class MotionTask(DenoiserTask):
         self.diffusion = Diffusion.of(preset.scheduler_config)
         self.spoken = torch.tensor([name in spoken for name in codec.names])
         self.lasting = torch.tensor([name not in (*spoken, *fleeting) for name in codec.names])
+        # What neither sound nor sentence decides is the denoiser's alone: no estimate of it is the right one.
+        self.decided = torch.tensor([name not in fleeting for name in codec.names])
         self.kept = [codec.keep_mask(names) for names in kept]
         speaks = codec.keep_mask(spoken)
         self.weight = 1 + (SPEECH_WEIGHT - 1) * speaks
@@ -170,7 +172,7 @@ class MotionTask(DenoiserTask):
         estimate = self.diffusion.clean_estimate(noisy, velocity, alpha)
         found, wanted = (self.codec.standardised(free * maps) for maps in (estimate, batch.target))
         differences = F.smooth_l1_loss(found, wanted, reduction="none")
-        expression = (torch.where(self.spoken, self.mouth, 1.0) * differences).mean()
+        expression = (torch.where(self.spoken, self.mouth, 1.0) * differences)[..., self.decided].mean()
         steady = F.smooth_l1_loss(found.mean(1), wanted.mean(1), reduction="none")[:, self.lasting].mean()
         return {
             "velocity": squared.sum() / (weight.expand_as(squared).sum() + CHANNELS),

@@ -1,0 +1,70 @@
+"""The model of motion in the graph: its expression for a rig, and what it refuses to do with pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from tests.tiny_motion import write_tiny_motion
+
+QUIET = {"seed": 1, "blinks": 18.0, "gaze": 1.0, "head_motion": 1.0}
+
+
+@pytest.fixture(scope="module")
+def motion(nodes: Any, run: Callable[..., tuple[Any, ...]], model_folder: Path) -> Any:
+    name = write_tiny_motion(model_folder / "tiny_motion.safetensors").name
+    names = ("model", "audio_encoder", "text_encoder", "vae", "tfrm", "syncnet")
+    return SimpleNamespace(
+        **dict(zip(names, run(nodes.EADNetCheckpointLoader, checkpoint=name), strict=True))
+    )
+
+
+def expression(nodes: Any, run: Callable[..., Any], motion: Any, speech: Any, **more: Any) -> Any:
+    parts = {"model": motion.model, "vae": motion.vae, "audio_encoder": motion.audio_encoder, "audio": speech}
+    return run(nodes.EADNetExpressionFromSpeech, **{**parts, **QUIET, **more})
+
+
+def test_speech_and_a_sentence_become_an_expression(
+    nodes: Any, run: Callable[..., Any], motion: Any, speech: Callable[..., dict[str, Any]]
+) -> None:
+    happy = run(nodes.EADNetEmotionEncode, text_encoder=motion.text_encoder, text="happy")[0]
+    track, curves = expression(nodes, run, motion, speech(2.4), emotion=happy, tfrm=motion.tfrm)
+    assert len(track) == 60 and track.fps == 25 and curves.ndim == 4
+    again, _ = expression(nodes, run, motion, speech(2.4), emotion=happy, tfrm=motion.tfrm)
+    assert torch.equal(track.values, again.values)
+    plain, _ = expression(nodes, run, motion, speech(2.4))
+    assert not torch.equal(track.values, plain.values)
+
+
+def test_without_an_emotion_it_is_the_empty_sentence(
+    nodes: Any, run: Callable[..., Any], motion: Any, speech: Callable[..., dict[str, Any]]
+) -> None:
+    nothing = run(nodes.EADNetEmotionEncode, text_encoder=motion.text_encoder, text="")[0]
+    said, _ = expression(nodes, run, motion, speech(0.8), emotion=nothing)
+    unsaid, _ = expression(nodes, run, motion, speech(0.8))
+    assert torch.allclose(said.values, unsaid.values, atol=1e-6)
+
+
+def test_widgets_still_the_eyes_and_the_head(
+    nodes: Any, run: Callable[..., Any], motion: Any, speech: Callable[..., dict[str, Any]]
+) -> None:
+    track, _ = expression(nodes, run, motion, speech(0.8), blinks=0.0, gaze=0.0, head_motion=0.0)
+    assert not track["blink"].any() and not track["gaze"].any() and not track["head"].any()
+
+
+def test_a_face_in_pixels_is_refused_in_a_sentence(nodes: Any, run: Callable[..., Any], motion: Any) -> None:
+    with pytest.raises(Exception, match="tiny_motion.safetensors has no VAE"):
+        run(
+            nodes.EADNetPrepare,
+            model=motion.model,
+            vae=motion.vae,
+            images=torch.rand(1, 64, 64, 3),
+            frame_count=4,
+            mask_region="default",
+            check_face=False,
+        )
