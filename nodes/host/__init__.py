@@ -18,7 +18,7 @@ from .files import (
     weights_names,
     weights_path,
 )
-from .live import live_channel, register_live_view
+from .live import live_channel
 from .memory import (
     Held,
     Missing,
@@ -46,6 +46,7 @@ from .results import (
     unfinished_folder,
     vanished_results,
 )
+from .routes import register_routes
 from .text import clip_reader, encode_texts, is_clip
 from .vae import HeldVAE, MissingVAE, vae_in_float32, vae_network
 from .videos import VideoFrames, VideoPart, opened_video, temporary_folder
@@ -85,8 +86,8 @@ __all__ = [
     "note_result",
     "opened_video",
     "output_place",
-    "register_live_view",
     "register_model_folder",
+    "register_routes",
     "result_device",
     "saved_result",
     "show_picture",

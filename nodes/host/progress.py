@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,6 +15,8 @@ import torch
 from comfy import model_management
 from PIL import Image
 from torch import Tensor, nn
+
+from .server import running_server
 
 
 def check_cancelled() -> None:
@@ -110,7 +111,6 @@ def show_text(text: str, node_id: str | None) -> None:
     """Write a text into a node on the page of who queued the prompt, as core's Get Image Size does. Nothing
     happens where there is no such page, or no server.
     """
-    server = getattr(sys.modules.get("server"), "PromptServer", None)
-    instance = getattr(server, "instance", None)
+    instance = running_server()
     if instance is not None and node_id is not None and hasattr(instance, "send_progress_text"):
         instance.send_progress_text(text, node_id, instance.client_id)
