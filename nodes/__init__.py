@@ -49,5 +49,5 @@ class EADNetExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         # Here and not in on_load, which older versions never call.
         host.register_model_folder()
-        host.register_live_view()
+        host.register_routes()
         return NODES

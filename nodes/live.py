@@ -57,6 +57,11 @@ class LiveView:
             }
         )
 
+    def say(self, text: str) -> None:
+        """Show a line."""
+        if (send := self._page()) is not None:
+            send({"text": text})
+
     def pictures(self, frames: Tensor) -> None:
         """Show finished frames: uint8 [n, H, W, 3 or 4], or [n, 3, H, W] in -1..1."""
         if (send := self._page()) is not None and self._room() >= self._last:

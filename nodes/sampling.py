@@ -144,5 +144,7 @@ class Watcher:
         """The same of a whole render; what comes after the last window has no bar of its own."""
         if now.sampling is None:
             host.check_cancelled()
+            what = {"follow": "Following the face", "finish": "Writing the video"}.get(now.stage, now.stage)
+            self._live.say(f"{what}: {now.done} of {now.total} frames")
         else:
             self(now.done, now.total, now.sampling.denoised)

@@ -27,7 +27,7 @@ PROGRAM = re.compile(
 
 def _pages() -> list[str]:
     """Every Markdown page of the repository."""
-    found = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("web/docs/*.md")]
+    found = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("web/docs/*/*.md")]
     found += ROOT.glob("benchmarks/results/*.md")
     return sorted(page.relative_to(ROOT).as_posix() for page in found)
 

@@ -18,7 +18,7 @@ from .files import (
     weights_names,
     weights_path,
 )
-from .live import live_channel, register_live_view
+from .live import live_channel
 from .memory import (
     Held,
     Missing,
@@ -45,6 +45,7 @@ from .results import (
     unfinished_folder,
     vanished_results,
 )
+from .routes import register_routes
 from .shown import show_note
 from .text import clip_reader, encode_texts, is_clip
 from .vae import HeldVAE, MissingVAE, vae_in_float32, vae_network
@@ -85,8 +86,8 @@ __all__ = [
     "note_result",
     "opened_video",
     "output_place",
-    "register_live_view",
     "register_model_folder",
+    "register_routes",
     "result_device",
     "saved_result",
     "show_note",

@@ -5,11 +5,11 @@ The page says so itself (`web/js/live.js`), and takes it back when its tab is hi
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
-LOOKING = "/eadnet/looking"
+from .server import running_server
+
 EVENT = "eadnet.live"
 
 Send = Callable[[dict[str, Any]], None]
@@ -35,32 +35,11 @@ class Pages:
 PAGES = Pages()
 
 
-def _server() -> Any:
-    return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
-
-
-def register_live_view() -> None:
-    """Let pages say that they look. Nothing happens where there is no server."""
-    server = _server()
-    if server is None:
-        return
-    from aiohttp import web
-
-    async def looking(request: Any) -> Any:
-        said = await request.json()
-        if not isinstance(said, dict) or not isinstance(said.get("client"), str):
-            return web.Response(status=400)
-        PAGES.note(said["client"], said.get("looks") is True)
-        return web.Response(status=204)
-
-    server.routes.post(LOOKING)(looking)
-
-
 def live_channel(node_id: str | None) -> Callable[[], Send | None]:
     """Asks, whenever it is called, for the way to the page: None while nobody looks."""
 
     def ask() -> Send | None:
-        server = _server()
+        server = running_server()
         if server is None or node_id is None or not PAGES.look(server.client_id, server.sockets):
             return None
         return lambda message: server.send_sync(EVENT, {"node": node_id, **message}, server.client_id)

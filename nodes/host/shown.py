@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 
 import folder_paths
+
+from .server import running_server
 
 _RECORDS = "eadnet_notes"  # in the temporary folder, which lasts as long as the server
 _NOTHING = " "  # the page takes no notice of an empty text
@@ -16,8 +17,7 @@ def show_note(text: str, node_id: str | None) -> None:
     """Write a text into a node, as core's Get Image Size does; an empty one takes away what an earlier run of
     this server wrote there. Nothing happens where there is no such page, or no server.
     """
-    server = getattr(sys.modules.get("server"), "PromptServer", None)
-    instance = getattr(server, "instance", None)
+    instance = running_server()
     if instance is None or node_id is None or not hasattr(instance, "send_progress_text"):
         return
     name = hashlib.sha256(f"{instance.client_id} {node_id}".encode()).hexdigest()[:32]

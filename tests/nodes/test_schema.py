@@ -83,9 +83,9 @@ def test_outputs_are_named(schema: Any) -> None:
 
 @every_node
 def test_the_help_page_describes_every_input_and_output(schema: Any) -> None:
-    page = (ROOT / "web" / "docs" / f"{schema.node_id}.md").read_text(encoding="utf-8")
+    page = (ROOT / "web" / "docs" / schema.node_id / "en.md").read_text(encoding="utf-8")
     assert page.startswith(f"# {schema.display_name}\n")
-    rows = set(re.findall(r"^\| (\w+) \|", page, re.MULTILINE)) - {"name"}
+    rows = set(re.findall(r"^- \*\*(\w+)\*\*:", page, re.MULTILINE))
     assert rows == {part.id for part in schema.inputs} | {output.display_name for output in schema.outputs}
     for part in ("## Inputs", "## Outputs", "## Example", "## Tips"):
         assert part in page
@@ -93,10 +93,10 @@ def test_the_help_page_describes_every_input_and_output(schema: Any) -> None:
 
 @every_node
 def test_the_help_page_names_what_is_shown_instead_of_an_id(schema: Any) -> None:
-    page = (ROOT / "web" / "docs" / f"{schema.node_id}.md").read_text(encoding="utf-8")
+    page = (ROOT / "web" / "docs" / schema.node_id / "en.md").read_text(encoding="utf-8")
     for part in schema.inputs:
         if part.display_name:
-            assert re.search(rf"^\| {part.id} \|.*\b{part.display_name}\b", page, re.MULTILINE), part.id
+            assert re.search(rf"^- \*\*{part.id}\*\*:.*\b{part.display_name}\b", page, re.MULTILINE), part.id
 
 
 def test_settings_a_newer_comfyui_knows_are_left_out(types: Any, monkeypatch: Any) -> None:
