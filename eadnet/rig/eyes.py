@@ -17,6 +17,7 @@ from .topology import EYES, Eye
 GAZE = (0.13, 0.075)  # eye distances that gaze_x and gaze_y of 1 shift the iris by
 _SPREAD = (2.0, 6.0, 14.0, 30.0)  # pixels, on an eye distance of 130
 _BINS = 14
+_SMOOTH_AT = 160.0  # pixels to an eye distance that are enough for what is smooth
 _LIT = 0.75  # of the way from the shade of a lid to the white of the eye
 
 
@@ -100,9 +101,7 @@ def eyeball(
     x0, y0, x1, y1 = box
     tile = picture[:, y0:y1, x0:x1]
     inside, radii = _zones(points, upright, box, eye, inset=max(1.0, 0.012 * scale))
-    white, _ = diffused(tile, inside * (radii > 1.08), tuple(max(0.5, s * scale / 130) for s in _SPREAD))
-    share = blurred((inside * (radii > 1.08))[None, None], 30 * scale / 130)[0, 0]
-    white = torch.where((share > 1e-3)[None], white, sclera[:, None, None])
+    white = _white(tile, inside * (radii > 1.08), sclera, scale)
     # The rim of the opening is in the lids' shadow, so what diffuses from it is darker than the white that a
     # wide eye shows.
     light, wanted = luminance(white.movedim(0, -1)), luminance(sclera)
@@ -113,6 +112,25 @@ def eyeball(
     whole = white * (1 - edge) + disc * edge
     keep = blurred(inside[None, None], max(0.6, 0.01 * scale))[0]
     return Eyeball(side, tile * keep + whole * (1 - keep), whole, box, centre, radius)
+
+
+def _white(tile: Tensor, seen: Tensor, sclera: Tensor, scale: float) -> Tensor:
+    """The white of an eye [3, h, w], carried on from where it is `seen` [h, w].
+
+    It is smooth, so in a large picture it is found on a smaller one.
+    """
+    size = tile.shape[1:]
+    smaller = max(1, round(scale / _SMOOTH_AT))
+    if smaller > 1:
+        weighted = F.avg_pool2d(torch.cat([tile * seen, seen[None]]), smaller, ceil_mode=True)
+        seen = weighted[3]
+        tile, scale = weighted[:3] / seen.clamp(min=1e-4), scale / smaller
+    white, _ = diffused(tile, seen, tuple(max(0.5, s * scale / 130) for s in _SPREAD))
+    share = blurred(seen[None, None], 30 * scale / 130)[0, 0]
+    white = torch.where((share > 1e-3)[None], white, sclera[:, None, None])
+    if smaller > 1:
+        white = F.interpolate(white[None], size, mode="bilinear", align_corners=False)[0]
+    return white
 
 
 def _iris(tile: Tensor, inside: Tensor, radii: Tensor, sclera: Tensor) -> Tensor:
@@ -155,8 +173,11 @@ def looking(ball: Eyeball, box: Box, shift: Tensor, gaze: Tensor) -> Tensor:
 
 
 def _read(tile: Tensor, box: Box, x: Tensor, y: Tensor) -> Tensor:
-    """A tile [C, h, w] that lies at `box`, at positions x [T, 1 or h, w] and y of it: [T, C, h, w]."""
-    height, width = tile.shape[1:]
+    """A tile [C, h, w] that lies at `box`, at positions x [T, 1 or h, w] and y of it: [T, C, h, w].
+
+    The tile may be coarser than the picture.
+    """
+    width, height = box[2] - box[0], box[3] - box[1]
     x, y = torch.broadcast_tensors(x, y)
     grid = torch.stack([(2 * (x - box[0]) + 1) / width - 1, (2 * (y - box[1]) + 1) / height - 1], -1)
     source = tile[None].expand(len(grid), -1, -1, -1)

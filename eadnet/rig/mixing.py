@@ -101,7 +101,7 @@ def _together(v: dict[str, Tensor]) -> None:
         v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] + 0.60 * worry
         v[f"outer_brow_up_{side}"] = v[f"outer_brow_up_{side}"] * (1 - 0.5 * worry.clamp(max=1))
         # Fright opens eyes wider than surprise does.
-        v[f"upper_lid_raise_{side}"] = v[f"upper_lid_raise_{side}"] * (1 + 0.30 * stretch)
+        v[f"upper_lid_raise_{side}"] = v[f"upper_lid_raise_{side}"] * (1 + 0.22 * stretch)
         # Both ends of a brow together lift its middle by little more than one of them.
         inner, outer = v[f"inner_brow_up_{side}"].clamp(min=0), v[f"outer_brow_up_{side}"].clamp(min=0)
         v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] * (1 - 0.18 * outer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .blur import blurred
@@ -243,10 +244,8 @@ def look_inside(
 
 
 def read_zero(tile: Tensor, box: Box, x: Tensor, y: Tensor) -> Tensor:
-    """As `read_tile`, but nothing outside of the tile."""
-    import torch.nn.functional as F
-
-    height, width = tile.shape[1:]
+    """As `read_tile`, but nothing outside of the tile, which may be coarser than the picture."""
+    width, height = box[2] - box[0], box[3] - box[1]
     x, y = torch.broadcast_tensors(x, y)
     grid = torch.stack([(2 * (x - box[0]) + 1) / width - 1, (2 * (y - box[1]) + 1) / height - 1], -1)
     source = tile[None].expand(len(grid), -1, -1, -1)

@@ -99,7 +99,7 @@ class Rig:
         moves = units(ground)
         fields = sheets(face, ground, moves, (height, width))
         rest, more = rest_of(face, shapes, calm)
-        stage = _stage(planes, points.float(), face, fields, moves)
+        stage = _stage(planes, points.float(), face, fields, moves, glasses)
         target = torch.device(device) if device is not None else picture.device
         return cls(face, rest, stage.to(target), given, (*notes, *more))
 
@@ -241,7 +241,12 @@ def _enlarged(picture: Tensor, times: int) -> Tensor:
 
 
 def _stage(
-    planes: Tensor, points: Tensor, face: Canonical, fields: object, moves: dict[str, Tensor]
+    planes: Tensor,
+    points: Tensor,
+    face: Canonical,
+    fields: object,
+    moves: dict[str, Tensor],
+    glasses: bool,
 ) -> Stage:
     from .sheets import Sheets
 
@@ -276,7 +281,7 @@ def _stage(
         upright,
         balls,
         inside,
-        shading(face, colour, points),
+        shading(face, colour, points, glasses),
         scale,
         gap,
     )

@@ -17,12 +17,13 @@ from .blur import blurred
 from .canonical import Canonical
 from .colours import luminance, sampled
 from .relief import Relief, relief
-from .topology import BROWS, CHEEKBONE, EYES, FOREHEAD, SKIN
+from .topology import CHEEKBONE, EYES, FOREHEAD, SKIN
 
 FINEST = 72.0  # pixels of the maps to an eye distance
 AMBIENT = 0.55
 _REACH = ((-1.35, -1.35), (1.35, 2.0))
 _DEEPEST, _BRIGHTEST = -0.75, 0.30
+_BROWS, _BEHIND = ("brow_", "inner_brow", "outer_brow"), 0.3  # what folds behind glasses, and how much
 _SOCKET = 0.75  # of the brightness of the skin, what an open socket has
 _PLAIN_LIGHT = (0.0, -0.45, -0.89)
 
@@ -105,8 +106,8 @@ class Shading:
         return AMBIENT + (1 - AMBIENT) * F.softplus(facing, beta=6.0)
 
 
-def shading(face: Canonical, picture: Tensor, points: Tensor, relief_at: Tensor | None = None) -> Shading:
-    """The maps of a face in a picture [3, H, W] with mesh [468, 2 or 3]."""
+def shading(face: Canonical, picture: Tensor, points: Tensor, glasses: bool = False) -> Shading:
+    """The maps of a face in a picture [3, H, W] with mesh [468, 2 or 3]; brows behind glasses fold little."""
     (left, top), (right, bottom) = _REACH
     per = min(FINEST, face.scale)
     # Boxes in the picture's plane: the face is turned in it, so take what its corners reach.
@@ -130,7 +131,9 @@ def shading(face: Canonical, picture: Tensor, points: Tensor, relief_at: Tensor 
         torch.minimum(xs - low[0], high[0] - xs)[None], torch.minimum(ys - low[1], high[1] - ys)[:, None]
     )
     cover = cover * (edge / 0.15).clamp(0, 1)
-    hollow = _opened_sockets(drawn, face, picture, places)
+    still = torch.tensor([_BEHIND if glasses and name.startswith(_BROWS) else 1.0 for name in drawn.names])
+    slopes = slopes * still[:, None, None, None]
+    hollow = still[:, None, None] * _opened_sockets(drawn, face, picture, places)
     centre = face.centre[:2]
     box = (
         float(centre[0] + face.scale * low[0]),
@@ -150,16 +153,16 @@ def _opened_sockets(drawn: Relief, face: Canonical, picture: Tensor, places: Ten
     hollow = drawn.hollow.clone()
     pixels = face.centre[:2] + face.scale * places.reshape(-1, 2)
     light = luminance(sampled(picture, pixels)).reshape(1, 1, *places.shape[:2])
-    light = blurred(light, 0.03 * FINEST)[0, 0]
+    light = blurred(light, 0.10 * FINEST)[0, 0]  # soft, or hair of the brow would be lit as well
     for side, eye in EYES.items():
-        rows = [*eye.crease, *eye.above, *BROWS[side].lower]
+        rows = [*eye.upper, *eye.crease, *eye.above]
         skin = face.points[rows]
         middle = face.project(skin).mean(0) / face.scale
         reach = skin.amax(0) - skin.amin(0)
         away = (places - middle) @ _upright_axes(face)
-        band = torch.exp(-((away[..., 0] / (0.55 * reach[0])) ** 4) - (away[..., 1] / (0.62 * reach[1])) ** 4)
+        band = torch.exp(-((away[..., 0] / (0.55 * reach[0])) ** 4) - (away[..., 1] / (0.60 * reach[1])) ** 4)
         lit = luminance(sampled(picture, face.place(face.points[[FOREHEAD, *CHEEKBONE.values()]]))).median()
-        shade = torch.log((_SOCKET * lit).clamp(min=1) / light.clamp(min=1)).clamp(0, 0.5)
+        shade = torch.log((_SOCKET * lit).clamp(min=1) / light.clamp(min=1)).clamp(0, 0.4)
         for name in (f"inner_brow_up_{side}", f"outer_brow_up_{side}"):
             hollow[drawn.names.index(name)] += 0.5 * shade * band
     return hollow

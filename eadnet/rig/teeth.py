@@ -46,6 +46,7 @@ LOWER = Row(
     corner=0.022,
     down=False,
 )
+FINEST = 420.0  # pixels of a drawn row to an eye distance
 _GUM = (158.0, 86.0, 84.0)
 
 
@@ -99,11 +100,9 @@ def render_row(
     # The projected y axis gives the heights; the rest of the way is along the arch.
     down = face.project(torch.tensor([0.0, 1.0, 0.0]))
     origin = face.place(middle)
-    ys, xs = torch.meshgrid(
-        torch.arange(box[1], box[3], dtype=torch.float32),
-        torch.arange(box[0], box[2], dtype=torch.float32),
-        indexing="ij",
-    )
+    # Teeth are smooth: a large picture's are drawn coarser and read between their pixels.
+    coarse = max(1.0, face.scale / FINEST)
+    ys, xs = torch.meshgrid(_middles(box[1], box[3], coarse), _middles(box[0], box[2], coarse), indexing="ij")
     dx, dy = xs - origin[0], ys - origin[1]
     # Solve p = along(s) + h down for (s, h): remove the part along `down`, then read s from a monotone table.
     side = torch.stack([down[1], -down[0]]) / down.norm()
@@ -123,7 +122,13 @@ def render_row(
     height = ((dx - read(along[:, 0])) * down[0] + (dy - read(along[:, 1])) * down[1]) / (down @ down)
     if row.down:
         height = -height  # up from the biting edge
-    return _paint(row, s, height, depth, normal_x, seen, box, colours, light, face.scale, seed)
+    return _paint(row, s, height, depth, normal_x, seen, box, colours, light, face.scale / coarse, seed)
+
+
+def _middles(low: int, high: int, step: float) -> Tensor:
+    """Middles of pixels of about `step` that fill a span of the picture's pixels."""
+    count = max(2, round((high - low) / step))
+    return low - 0.5 + (torch.arange(count) + 0.5) * (high - low) / count
 
 
 def _paint(
@@ -166,7 +171,7 @@ def _paint(
     scallop = 1.0 - 0.16 * u**2
     at_gum = covered((v - scallop) * crown / pixel, 2.0)
     bulge = 0.62 * u * u * u + 0.18 * u
-    nx = normal_x + torch.where(s < 0, -1.0, 1.0) * bulge * 0.55
+    nx = normal_x + torch.where(s < 0, -1.0, 1.0) * bulge * 0.38
     ny = (0.10 + 0.55 * (v.clamp(0, 1) - 0.45)) * (-1.0 if row.down else 1.0)
     nz = -torch.sqrt((1 - (nx * 0.8) ** 2 - ny**2).clamp(min=0.05))
     norm = torch.sqrt((nx * nx) + ny * ny + nz * nz)
@@ -174,7 +179,7 @@ def _paint(
     half = light + torch.tensor([0.0, 0.0, -1.0])
     half = half / half.norm()
     shine = ((nx * half[0] + ny * half[1] + nz * half[2]) / norm).clamp(min=0) ** 60
-    fall = torch.exp(-3.4 * depth) * (1 - 0.30 * (s.abs() / 0.6).clamp(max=1) ** 2)
+    fall = torch.exp(-2.9 * depth) * (1 - 0.30 * (s.abs() / 0.6).clamp(max=1) ** 2)
     gap = 1 - 0.20 * torch.exp(-((((1 - u.abs()) * width / 2) / 0.0075) ** 2)) * (
         0.55 + 0.45 * (1 - v.clamp(0, 1))
     )

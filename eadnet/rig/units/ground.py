@@ -72,7 +72,7 @@ class Ground:
         for eye in EYES.values():
             centre = self.at(*eye.corners)
             dx, dy = (self.x - centre[0]) / 0.64, self.y - centre[1] - 0.04
-            zone = torch.exp(-(dx**6) - (dy / torch.where(dy < 0, 0.46, 0.52)) ** 6)
+            zone = torch.exp(-(dx**6) - (dy / torch.where(dy < 0, 0.46, 0.68)) ** 6)
             free = free * (1 - 0.96 * zone)
         free[[i for eye in EYES.values() for i in (*eye.upper, *eye.lower)]] = 1.0
         free[[i for eye in EYES.values() for i in (*eye.crease, *eye.below)]] = 0.3

@@ -13,7 +13,7 @@ DROP = 0.36  # of the chin, with the jaw wide open
 LIP_LIFT = 0.035  # of the upper lip, with the jaw wide open
 UPPER_RAISE = 0.135  # AU10
 LOWER_DEPRESS = 0.115  # AU16
-FUNNEL_UP, FUNNEL_DOWN = 0.045, 0.055  # AU22
+FUNNEL_UP, FUNNEL_DOWN = 0.032, 0.040  # AU22
 # Shares of a gap that the lower lip and the upper lip take when they close it.
 CLOSE_LOWER, CLOSE_UPPER = 0.62, 0.38
 
