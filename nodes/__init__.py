@@ -52,4 +52,5 @@ class EADNetExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         # Here and not in on_load, which older versions never call.
         host.register_model_folder()
+        host.offer_examples()
         return NODES
