@@ -21,10 +21,10 @@ from tests.landmarker_files import random_networks, write_task
 from tests.tiny import write_tiny_checkpoint
 from tools.comfyui import ComfyUI, link_pack, make_base
 from tools.server import Server
-from tools.workflow import load_workflow, with_inputs
+from tools.workflow import load_workflow, with_inputs, without
 
-RENDER = load_workflow(ROOT / "workflows" / "render_long_video_api.json")
-RIG = load_workflow(ROOT / "workflows" / "photo_with_emotion_api.json")
+RENDER = without(load_workflow(ROOT / "workflows" / "api" / "talking_portrait.json"), "SaveVideo")
+RIG = load_workflow(ROOT / "workflows" / "api" / "photo_with_emotion.json")
 ASSETS = ROOT / "eadnet" / "assets"
 LARGE = (1920, 1080)
 FACE = "800, 300, 1120, 700"  # in it
@@ -122,7 +122,7 @@ LARGE_VIDEO = _node("LoadVideo", file="large.mp4")
 
 def _track(by_hand: str, **more: Any) -> dict:
     """Track Face of the revoicing workflow, on the large video."""
-    workflow = load_workflow(ROOT / "workflows" / "revoice_video_api.json")
+    workflow = load_workflow(ROOT / "workflows" / "api" / "revoice_video.json")
     (node,) = (node for node in workflow.values() if node["class_type"] == "EADNetFaceTrack")
     inputs = {name: value for name, value in node["inputs"].items() if name != "model"}
     return _node("EADNetFaceTrack", **{**inputs, "images": ["large", 0], "manual": by_hand, **more})

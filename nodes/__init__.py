@@ -50,4 +50,5 @@ class EADNetExtension(ComfyExtension):
         # Here and not in on_load, which older versions never call.
         host.register_model_folder()
         host.register_routes()
+        host.offer_examples()
         return NODES

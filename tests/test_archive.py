@@ -118,8 +118,8 @@ def test_every_python_file_of_the_archive_is_imported_by_something_in_it() -> No
 
 
 def test_every_other_file_is_shown_by_comfyui_or_named_by_something_in_it() -> None:
-    """Help pages and workflows are found by ComfyUI; data are named in the code, or by a workflow."""
-    shown = ("web/", "workflows/", "locales/")
+    """Help pages, workflows and blueprints are found by ComfyUI; data are named in code or in a workflow."""
+    shown = ("web/", "workflows/", "subgraphs/", "locales/")
     texts = [
         (ROOT / name).read_text(encoding="utf-8")
         for name in archived()

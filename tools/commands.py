@@ -27,8 +27,8 @@ from .workflow import load_workflow, with_inputs
 ROOT = Path(__file__).resolve().parent.parent
 # Of a portrait: "rig" moves its own pixels, "pixels" has mini draw the face.
 WORKFLOWS = {
-    "rig": ROOT / "workflows" / "photo_with_emotion_api.json",
-    "pixels": ROOT / "workflows" / "talking_portrait_api.json",
+    "rig": ROOT / "workflows" / "api" / "photo_with_emotion.json",
+    "pixels": ROOT / "workflows" / "api" / "talking_portrait_in_parts.json",
 }
 PORTRAIT = ROOT / "eadnet" / "assets" / "portrait.png"
 SPEECH = ROOT / "eadnet" / "assets" / "speech.wav"

@@ -19,6 +19,11 @@ def load_workflow(path: Path) -> dict:
     return workflow
 
 
+def without(workflow: dict, kind: str) -> dict:
+    """A copy of a workflow that lacks the nodes of a class, which nothing else takes from."""
+    return {number: node for number, node in workflow.items() if node["class_type"] != kind}
+
+
 def with_inputs(workflow: dict, inputs: Mapping[str, Mapping[str, Any]]) -> dict:
     """A copy of a workflow with other widget values.
 

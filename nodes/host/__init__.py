@@ -4,6 +4,7 @@ Nodes write ``from . import host`` and use what is listed here.
 """
 
 from .captioners import captioner_fingerprint, captioner_names, captioner_path, local_captioner
+from .examples import offer_examples
 from .files import (
     BUNDLED,
     NONE,
@@ -84,6 +85,7 @@ __all__ = [
     "live_channel",
     "local_captioner",
     "note_result",
+    "offer_examples",
     "opened_video",
     "output_place",
     "register_model_folder",

@@ -21,7 +21,7 @@ from tools.server import Server
 from tools.workflow import load_workflow, with_inputs
 
 DIRECT = build_opener(ProxyHandler({}))  # loopback needs no proxy
-WORKFLOW = load_workflow(ROOT / "workflows" / "talking_portrait_api.json")
+WORKFLOW = load_workflow(ROOT / "workflows" / "api" / "talking_portrait_in_parts.json")
 
 
 def write_portrait(path: Path, size: tuple[int, int] = (48, 40), mode: str = "RGB") -> Path:

@@ -12,10 +12,10 @@ import pytest
 from eadnet.media.resumable_video import count_groups
 from tests.comfy.client import Event, Failed, Studio, write_portrait, write_speech
 from tests.in_comfy import ROOT
-from tools.workflow import load_workflow, with_inputs
+from tools.workflow import load_workflow, with_inputs, without
 
 pytestmark = [pytest.mark.comfy, pytest.mark.slow]
-RENDER = load_workflow(ROOT / "workflows" / "render_long_video_api.json")
+RENDER = without(load_workflow(ROOT / "workflows" / "api" / "talking_portrait.json"), "SaveVideo")
 Make = Callable[..., dict[str, Any]]
 
 

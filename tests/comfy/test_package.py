@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -140,10 +141,16 @@ def test_every_workflow_and_its_picture_is_offered(server: Server) -> None:
     client = Client(server.port)
     graphs = {path.stem for path in (ROOT / "workflows").glob("*.json")}
     pictures = {path.stem for path in (ROOT / "workflows").glob("*.jpg")}
-    assert pictures == {name for name in graphs if not name.endswith("_api")}
+    assert pictures == graphs
     assert set(client.get("/workflow_templates")[NAME]) == graphs
-    for path in (ROOT / "workflows").iterdir():
-        assert client.request(f"/api/workflow_templates/{NAME}/{path.name}") == path.read_bytes()
+    for path in (ROOT / "workflows").glob("*.*"):
+        assert client.request(f"/api/workflow_templates/{NAME}/{quote(path.name)}") == path.read_bytes()
+
+
+def test_every_blueprint_is_offered(server: Server) -> None:
+    offered = Client(server.port).get("/global_subgraphs").values()
+    ours = {entry["name"] for entry in offered if entry["info"]["node_pack"].endswith(NAME)}
+    assert ours == {path.stem for path in (ROOT / "subgraphs").glob("*.json")}
 
 
 def test_every_translation_is_offered(server: Server) -> None:

@@ -35,12 +35,12 @@ def test_every_node_has_a_help_page(server: Server, node: str) -> None:
 
 def test_the_browser_is_offered_the_workflow_and_knows_all_its_nodes(server: Server) -> None:
     client = Client(server.port)
-    assert "talking_portrait" in client.get("/workflow_templates")[LINK]
-    graph = client.get(f"/api/workflow_templates/{LINK}/talking_portrait.json")
+    assert "01 Talking portrait" in client.get("/workflow_templates")[LINK]
+    graph = client.get(f"/api/workflow_templates/{LINK}/01%20Talking%20portrait.json")
     drawn_by_the_browser = {"Note", "MarkdownNote", "PrimitiveNode", "Reroute"}
     kinds = {node["type"] for node in graph["nodes"]} - drawn_by_the_browser
     assert not kinds - set(client.get("/object_info"))
-    thumbnail = client.request(f"/api/workflow_templates/{LINK}/talking_portrait.jpg")
+    thumbnail = client.request(f"/api/workflow_templates/{LINK}/01%20Talking%20portrait.jpg")
     assert Image.open(io.BytesIO(thumbnail)).width >= 256
 
 

@@ -1,0 +1,160 @@
+"""A window of a real browser on a running ComfyUI: opens templates, measures what it shows, presses Run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.comfyui import LINK
+
+SECONDS = 240.0  # a page with a cold cache, on a busy machine
+SWITCHES = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking")
+KNOWN_NODE = "EADNetRenderRig"
+NODES_2 = "Comfy.VueNodes.Enabled"
+
+# Boxes in the graph's own units: [left, top, right, bottom], with titles. Nodes 2.0 draws nodes as elements.
+BOXES = """() => {
+  const { canvas, graph } = app;
+  const view = canvas.canvas.getBoundingClientRect(), { scale, offset } = canvas.ds;
+  const nodes = {};
+  for (const node of graph.nodes) {
+    const drawn = document.querySelector(`[data-node-id="${node.id}"]`);
+    if (drawn) {
+      const box = drawn.getBoundingClientRect();
+      const x = v => (v - view.left) / scale - offset[0], y = v => (v - view.top) / scale - offset[1];
+      nodes[node.id] = [x(box.left), y(box.top), x(box.right), y(box.bottom)];
+    } else {
+      const [left, top] = node.pos, [width, height] = node.size;
+      nodes[node.id] = [left, top - 30, left + width, top + height];
+    }
+  }
+  const groups = graph.groups.map(g => [g.pos[0], g.pos[1], g.pos[0] + g.size[0], g.pos[1] + g.size[1]]);
+  return { nodes, groups };
+}"""
+# Where a node is on the screen: [left, top, right, bottom] in the window's pixels.
+ON_SCREEN = """id => {
+  const { canvas, graph } = app, node = graph.getNodeById(id), { scale, offset } = canvas.ds;
+  const drawn = document.querySelector(`[data-node-id="${id}"]`);
+  if (drawn) { const b = drawn.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; }
+  const view = canvas.canvas.getBoundingClientRect();
+  const x = v => (v + offset[0]) * scale + view.left, y = v => (v + offset[1]) * scale + view.top;
+  return [x(node.pos[0]), y(node.pos[1] - 30), x(node.pos[0] + node.size[0]), y(node.pos[1] + node.size[1])];
+}"""
+OPEN = """async ([graph, name]) => {
+  await app.loadGraphData(graph, true, true, name, { openSource: "template" });
+}"""
+MISSING = "() => app.graph.nodes.filter(n => !LiteGraph.registered_node_types[n.type]).map(n => n.type)"
+
+
+def chromium() -> str | None:
+    """A browser of this machine; None leaves the choice to Playwright's own."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    return next((found for name in names if (found := shutil.which(name))), None)
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Where nodes (by id) and groups lie, in the graph's units."""
+
+    nodes: dict[int, tuple[float, ...]]
+    groups: list[tuple[float, ...]]
+
+    def overlapping(self, slack: float = 1.0) -> list[tuple[int, int]]:
+        """Pairs of nodes that lie on each other."""
+        items = sorted(self.nodes.items())
+        return [
+            (first, second)
+            for index, (second, b) in enumerate(items)
+            for first, a in items[:index]
+            if min(a[2], b[2]) - max(a[0], b[0]) > slack and min(a[3], b[3]) - max(a[1], b[1]) > slack
+        ]
+
+    def outside(self, slack: float = 1.0) -> list[int]:
+        """Nodes that are in no group with their whole area."""
+        return [
+            number
+            for number, n in self.nodes.items()
+            if not any(
+                g[0] - slack <= n[0]
+                and g[1] - slack <= n[1]
+                and n[2] <= g[2] + slack
+                and n[3] <= g[3] + slack
+                for g in self.groups
+            )
+        ]
+
+
+class Window:
+    """A page of ComfyUI in a browser."""
+
+    def __init__(self, page: Any, url: str) -> None:
+        self.page, self.url = page, url
+        self.complaints: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("console", self._heard)
+        page.on("response", self._answered)
+
+    def _heard(self, message: Any) -> None:
+        where = message.location.get("url", "")
+        ours = LINK in where or "EADNet" in message.text
+        if (
+            message.type == "error" and ours and "api.comfy.org" not in message.text
+        ):  # the page asks there itself
+            self.complaints.append(f"console: {message.text} ({where})")
+
+    def _answered(self, response: Any) -> None:
+        if response.status >= 400 and (LINK in response.url or "ead-net" in response.url):
+            self.complaints.append(f"{response.status}: {response.url}")
+
+    def load(self, nodes_2: bool) -> None:
+        """Load the page with the renderer of this choice."""
+        settings = {NODES_2: nodes_2, "Comfy.TutorialCompleted": True, "Comfy.Graph.CanvasInfo": False}
+        self.page.request.post(f"{self.url}/api/settings", data=settings)
+        self.page.goto(self.url, timeout=SECONDS * 1000)
+        known = f"window.LiteGraph?.registered_node_types['{KNOWN_NODE}'] && window.app?.graph"
+        self.page.wait_for_function(known, timeout=SECONDS * 1000)
+        self.page.wait_for_timeout(2000)
+
+    def open(self, path: Path) -> None:
+        """Open a workflow as the gallery does."""
+        graph = json.loads(path.read_text(encoding="utf-8"))
+        self.page.evaluate(OPEN, [graph, path.stem])
+        self.page.wait_for_timeout(1500)
+
+    def zoom(self) -> float:
+        return float(self.page.evaluate("() => app.canvas.ds.scale"))
+
+    def boxes(self) -> Boxes:
+        found = self.page.evaluate(BOXES)
+        return Boxes(
+            {int(k): tuple(v) for k, v in found["nodes"].items()}, [tuple(g) for g in found["groups"]]
+        )
+
+    def on_screen(self, node: int) -> tuple[float, ...]:
+        return tuple(self.page.evaluate(ON_SCREEN, node))
+
+    def missing(self) -> list[str]:
+        return list(self.page.evaluate(MISSING))
+
+    def picture(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=str(path))
+
+
+@contextmanager
+def window(url: str, size: tuple[int, int] = (1400, 840)) -> Iterator[Window]:
+    """A browser with one page, closed at the end."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=list(SWITCHES))
+        try:
+            page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+            yield Window(page, url)
+        finally:
+            browser.close()

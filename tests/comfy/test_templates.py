@@ -1,0 +1,64 @@
+"""The first click: every template, as it is in the gallery, on an installation with nothing but the pack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+
+from eadnet.media.video import read_video
+from tests.comfy.client import Client, Refused
+from tests.comfy.conftest import make_comfy
+from tests.in_comfy import ROOT
+from tools.comfyui import LINK, link_pack
+from tools.server import Server
+from tools.templates.pages import PAGES, Page
+from tools.workflow import load_workflow
+
+pytestmark = [pytest.mark.comfy, pytest.mark.slow]
+WORKFLOWS = sorted({page.workflow for page in PAGES})
+NEEDS_WEIGHTS = "lipsync_with_latentsync"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with empty folders, into which the pack has put its examples."""
+    base = tmp_path_factory.mktemp("first-click")
+    comfy = make_comfy(base)
+    (base / "models" / "eadnet" / "tiny.safetensors").unlink()
+    link_pack(ROOT, comfy.custom_nodes, ours=True)
+    with Server(comfy, base / "server.log") as running:
+        yield running
+
+
+def api(name: str) -> dict:
+    """The template's graph as a program queues it: `tests/tools` holds that both are the same."""
+    return load_workflow(ROOT / "workflows" / "api" / f"{name}.json")
+
+
+def test_the_gallery_has_every_template_and_no_other(server: Server) -> None:
+    assert set(Client(server.port).get("/workflow_templates")[LINK]) == {page.name for page in PAGES}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_template_and_its_picture_are_served(server: Server, page: Page) -> None:
+    name = quote(page.name)
+    client = Client(server.port)
+    assert client.get(f"/api/workflow_templates/{LINK}/{name}.json")["nodes"]
+    assert client.request(f"/api/workflow_templates/{LINK}/{name}.jpg")
+
+
+@pytest.mark.parametrize("name", [name for name in WORKFLOWS if name != NEEDS_WEIGHTS])
+def test_run_makes_a_video_with_sound_at_the_first_click(server: Server, name: str) -> None:
+    assert server.comfy.base is not None
+    made = Client(server.port).run(api(name))
+    video = next(item for item in made if item["filename"].endswith(".mp4"))
+    frames = read_video(server.comfy.base / "output" / video["subfolder"] / video["filename"]).frames
+    assert len(frames) >= 75
+    assert frames.std(axis=0).max() > 5  # something moves
+
+
+def test_what_is_missing_for_the_public_weights_is_said_before_the_run(server: Server) -> None:
+    with pytest.raises(Refused, match=r"latentsync-1\.6\.safetensors"):
+        Client(server.port).run(api(NEEDS_WEIGHTS))

@@ -1,0 +1,375 @@
+"""Every template: its name in the gallery, the workflow it shows, its columns and its notes.
+
+The gallery shows file names and nothing else, in the order of the folder; so names are words, numbered in the
+order in which a person learns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .layout import Column, Group
+
+
+@dataclass(frozen=True)
+class Note:
+    """A few words at the thing they explain. `height` in the browser's pixels, without the title."""
+
+    title: str
+    text: str
+    height: int = 110
+
+
+@dataclass(frozen=True)
+class Page:
+    """A template.
+
+    Args:
+        name: its file in `workflows/`, which is its title.
+        workflow: the file in `workflows/api/` that it shows.
+        yours: nodes that people change, in green.
+        heights: of nodes that need more room than their class.
+        properties: of nodes, for the browser.
+        inputs, result: widgets (node, name) and the node that the app of this template shows.
+        opens_as_app: whether the template opens as an app where the frontend has apps.
+    """
+
+    name: str
+    workflow: str
+    groups: tuple[Group, ...]
+    notes: Mapping[str, Note]
+    yours: frozenset[int]
+    heights: Mapping[int, int] = field(default_factory=dict)
+    properties: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    inputs: tuple[tuple[int, str], ...] = ()
+    result: int | None = None
+    opens_as_app: bool = False
+
+    @property
+    def app(self) -> dict[str, Any]:
+        """What frontends with apps read."""
+        if self.result is None:
+            return {}
+        chosen = {"inputs": [list(pair) for pair in self.inputs], "outputs": [self.result]}
+        return {"linearData": chosen, "linearMode": self.opens_as_app}
+
+
+ANY_FACE = Note(
+    "Your own face",
+    "Any portrait that looks at the camera. Finding its face takes one file, face_landmarker.task, in "
+    "models/eadnet/faces.",
+)
+FPS = Note(
+    "Frames per second", "**Encode Audio** and **Create Video** need the same number: your video's.", 80
+)
+HAND = Note(
+    "Finding the face", "*manual* holds the box of the example's face. Empty it for your own video.", 80
+)
+
+
+def _talking_portrait(name: str, opens_as_app: bool) -> Page:
+    return Page(
+        name,
+        "talking_portrait",
+        (
+            Group("Yours", (Column(290, (1, 2, 4), 1),)),
+            Group(
+                "One node makes the film", (Column(290, (3, "face", "take", "file")), Column(370, (5,))), True
+            ),
+            Group("The result", (Column(440, (6,)),)),
+        ),
+        {
+            "face": Note(
+                "Which faces",
+                "This model draws the face itself, and it knows **drawn heads**. For a photograph open "
+                "**02 Photo with emotion**. A video may take the portrait's place.",
+                130,
+            ),
+            "take": Note(
+                "Another take",
+                "Another *seed* is another film. *emotion_guidance* is how strongly the sentence shows.",
+            ),
+            "file": Note(
+                "Where it is",
+                "In output/video, written while it is made: after a crash **Run** goes on from there.",
+            ),
+        },
+        frozenset({1, 2, 4}),
+        heights={5: 810, 6: 560},
+        inputs=((1, "image"), (2, "audio"), (4, "text"), (5, "seed")),
+        result=6,
+        opens_as_app=opens_as_app,
+    )
+
+
+def _photo(name: str, opens_as_app: bool) -> Page:
+    return Page(
+        name,
+        "photo_with_emotion",
+        (
+            Group("Yours", (Column(290, (1, 2, 4), 1),)),
+            Group(
+                "Face and expression", (Column(300, (5, 3, "face"), 5), Column(310, (6, 7, "take"), 6)), True
+            ),
+            Group("The result", (Column(440, (9, 8, "look"), "look"),)),
+        ),
+        {
+            "face": ANY_FACE,
+            "take": Note(
+                "Too strong, too weak?",
+                "Put **Edit Expression** between these two. Another *seed* is another take.",
+                90,
+            ),
+            "look": Note(
+                "Frames per second", "**Render Rig** and **Create Video** need the same number.", 80
+            ),
+        },
+        frozenset({1, 2, 4}),
+        heights={9: 500},
+        inputs=((1, "image"), (2, "audio"), (4, "text"), (6, "seed")),
+        result=9,
+        opens_as_app=opens_as_app,
+    )
+
+
+PAGES = (
+    _talking_portrait("01 Talking portrait", False),
+    _talking_portrait("01 Talking portrait (app)", True),
+    _photo("02 Photo with emotion", False),
+    _photo("02 Photo with emotion (app)", True),
+    Page(
+        "03 Re-emote a video",
+        "re_emote_a_video",
+        (
+            Group("Yours", (Column(290, (1, 4, "face"), 1),)),
+            Group("Face and expression", (Column(300, (2, 3, 5), 5), Column(290, (6, "lips"), 6)), True),
+            Group("The result", (Column(440, (8, 7), 8),)),
+        ),
+        {
+            "face": ANY_FACE,
+            "lips": Note(
+                "Lips and strength",
+                "The person's own lips stay; *replace_lips* is for new speech. Too strong, too weak? "
+                "**Edit Expression** in front of this.",
+            ),
+        },
+        frozenset({1, 4}),
+        heights={8: 500},
+    ),
+    Page(
+        "04 Re-voice a video",
+        "revoice_video",
+        (
+            Group("Yours", (Column(280, (1, 2, 4), 1),)),
+            Group(
+                "Find the face, generate it",
+                (
+                    Column(260, (3, 5, 6, 9, "hand"), 9),
+                    Column(270, (7, 8, 10), 7),
+                    Column(270, (11, 12, 13), 11),
+                ),
+                True,
+            ),
+            Group("The result", (Column(340, (16, 15, 14), 16),)),
+        ),
+        {"hand": HAND},
+        frozenset({1, 2, 4}),
+        heights={9: 110, 16: 410},
+    ),
+    Page(
+        "05 Emotion timeline",
+        "emotion_timeline",
+        (
+            Group("Yours", (Column(280, (1, 2, "face"), 1), Column(310, (4, 16, "lines"), 4))),
+            Group("Face and expression", (Column(270, (6, 3, 5), 6), Column(290, (7, 8, "louder"), 7)), True),
+            Group("The result", (Column(340, (10, 9, "own"), 10),)),
+        ),
+        {
+            "face": ANY_FACE,
+            "lines": Note(
+                "A line of the timeline",
+                "*2.5 furious, brows lowered, 0.8*: seconds, sentence, and how strongly (0 to 1). The curve "
+                "shows each sentence's weight.",
+            ),
+            "own": Note("Frames per second", "All three *fps* are one number.", 60),
+            "louder": Note("By the voice", "*from_loudness* above 0: louder speech shows more of it.", 80),
+        },
+        frozenset({1, 2, 4}),
+        heights={16: 190},
+    ),
+    Page(
+        "06 Score and fix sync",
+        "score_and_fix_sync",
+        (
+            Group("Yours", (Column(320, (1, 3, "example"), 1),)),
+            Group(
+                "Measure, and move the sound",
+                (Column(290, (2, 4, 11, "offset"), "offset"), Column(420, (5, 6, 9, 10, 12), 6)),
+                True,
+            ),
+            Group("The result", (Column(400, (8, 7, "limit"), 8),)),
+        ),
+        {
+            "example": Note(
+                "The example", "Its sound is 3 frames late. Use one face in a square picture.", 80
+            ),
+            "offset": Note(
+                "Reading the scores",
+                "*offset* in frames of 1/25 s: positive is sound too early. One deep valley: trust it.",
+                110,
+            ),
+            "limit": Note(
+                "The lower plot",
+                "The same video through the VAE alone: no film made with it can score better.",
+                90,
+            ),
+        },
+        frozenset({1}),
+        heights={5: 130, 6: 180, 12: 180},
+    ),
+    Page(
+        "07 Caption an emotion",
+        "caption_an_emotion",
+        (
+            Group("Yours", (Column(270, (1, 2, "face"), 1), Column(290, (16, 17, 3), 17))),
+            Group(
+                "Face and expression", (Column(280, (4, 6, "backend"), 6), Column(280, (7, 8, 18), 18)), True
+            ),
+            Group("The result", (Column(340, (10, 9, "seed"), 10),)),
+        ),
+        {
+            "face": Note(
+                "Whose emotion",
+                "Connect another face to *images*: *measured* reads it, and this portrait takes it over.",
+            ),
+            "backend": Note(
+                "Who writes it",
+                "*template*: from the two choices below. The others look at the face.",
+            ),
+            "seed": Note("In other words", "Another *seed* says the same emotion in other words.", 70),
+        },
+        frozenset({1, 2, 16}),
+        heights={17: 120, 18: 150},
+    ),
+    Page(
+        "08 Long film",
+        "render_long_video",
+        (
+            Group("Yours", (Column(290, (1, 2, 4), 1),)),
+            Group(
+                "Of any length, in constant memory",
+                (Column(290, (6, 3), 6), Column(290, ("whole", "hand", "crash", "length"), "crash")),
+                True,
+            ),
+            Group("The result", (Column(440, (5,), 5),), True),
+        ),
+        {
+            "whole": Note(
+                "Whole frames",
+                "The video is read frame by frame, at its own rate. Outside the face nothing changes.",
+            ),
+            "hand": HAND,
+            "crash": Note(
+                "While it runs",
+                "What is finished can be played: .partial.mp4 in the output folder. After a crash **Run** "
+                "goes on, with identical frames.",
+                130,
+            ),
+            "length": Note(
+                "Sound and video differ?",
+                "*length*: play back and forth, loop, hold the last frame, or cut.",
+                90,
+            ),
+        },
+        frozenset({1, 2, 4}),
+    ),
+    Page(
+        "09 LatentSync weights",
+        "lipsync_with_latentsync",
+        (
+            Group("Yours", (Column(290, (1, 2, "files"), 1),)),
+            Group(
+                "Find the face, generate the lips",
+                (
+                    Column(270, (3, 4, 5, 6, 9), 9),
+                    Column(280, (7, 8, 10), 7),
+                    Column(280, (11, 12, "fps"), 11),
+                ),
+                True,
+            ),
+            Group("The result", (Column(360, (15, 14, 13), 15),)),
+        ),
+        {
+            "files": Note(
+                "Three files first",
+                "latentsync_unet.pt and whisper/tiny.pt of ByteDance/LatentSync-1.6 in models/eadnet, SD "
+                "1.5's VAE (vae-ft-mse-840000) in models/vae. Help (**?**) on the loader says how.",
+                200,
+            ),
+            "fps": FPS,
+        },
+        frozenset({1, 2}),
+    ),
+    Page(
+        "10 The parts one by one",
+        "talking_portrait_in_parts",
+        (
+            Group("Yours", (Column(280, (1, 2, 4), 1),)),
+            Group(
+                "Encode, denoise, decode",
+                (
+                    Column(260, (3, 5, 6, "frames"), "frames"),
+                    Column(270, (7, 8), 7),
+                    Column(260, (9, 10, 11, 12), 9),
+                ),
+                True,
+            ),
+            Group("The result", (Column(380, (14, 13, "fps"), 14),)),
+        ),
+        {
+            "frames": Note("Length", "**Encode Audio** counts the frames; all others take its number.", 80),
+            "fps": FPS,
+        },
+        frozenset({1, 2, 4}),
+    ),
+    Page(
+        "11 A performance moves a portrait",
+        "performance_moves_a_portrait",
+        (
+            Group("Yours", (Column(290, (1, 2, "face"), 1),)),
+            Group("Face and expression", (Column(290, (3, 4), 4), Column(290, (6, 5, "more"), 5)), True),
+            Group("The result", (Column(440, (9, 7, 8), 9),)),
+        ),
+        {
+            "face": replace(ANY_FACE, height=92),
+            "more": Note(
+                "More or less of it",
+                "Each value multiplies: 0 takes a movement away, 2 doubles it. *add*: 'smile 0.2' holds a smile.",
+            ),
+        },
+        frozenset({1, 2}),
+        heights={9: 480},
+    ),
+    Page(
+        "12 Photo with LatentSync lips",
+        "photo_rig_with_latentsync_lips",
+        (
+            Group("Yours", (Column(220, (1, 2, 4), 1),)),
+            Group("The photo moves", (Column(225, (3, 5, "files"), 5), Column(225, (6, 7, 9, 10), 6)), True),
+            Group(
+                "LatentSync draws its lips", (Column(230, (8, 11), 8), Column(230, (12, 13, 14), 13)), True
+            ),
+            Group("The result", (Column(320, (17, 16, 15), 17),)),
+        ),
+        {
+            "files": Note(
+                "Files first",
+                "As in **09 LatentSync weights**; and face_landmarker.task in models/eadnet/faces.",
+                110,
+            ),
+        },
+        frozenset({1, 2, 4}),
+    ),
+)
