@@ -32,6 +32,7 @@ _STAGES = {
         "ExpressionFromVideo",
         "EditExpression",
         "RenderRig",
+        "ReEmote",
     ),
     "6 Scores": ("SyncScore", "VideoMetrics"),
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 from pathlib import Path
 
 import folder_paths
+
+from ...eadnet.printable import get_logger
 
 # Not in a folder of ours: frontends offer only the files of the input folder itself, and the newest says of a
 # template whose file is in a subfolder that it lacks its inputs.
@@ -17,6 +18,7 @@ EXAMPLES = {
     "ead-net-talking.mp4": "talking_late.mp4",
 }
 
+_log = get_logger(__name__)
 _ASSETS = Path(__file__).parents[2] / "eadnet" / "assets"
 
 
@@ -31,7 +33,7 @@ def offer_examples() -> None:
             if not os.path.lexists(folder / name):
                 _copied(_ASSETS / asset, folder / name)
     except OSError as error:
-        logging.warning(
+        _log.warning(
             "EAD-Net: the templates' example inputs could not be put into %s (%s). Choose files of your own.",
             folder,
             error.strerror or error,
