@@ -11,6 +11,7 @@ from torch import Tensor
 from .errors import InputError
 
 # What to do about the networks that both the library and the nodes call.
+SCORE_ADVICE = "download its weights again, or compute in float32"
 TEXT_ADVICE = "load the text encoder in float32, or download its weights again"
 
 

@@ -21,7 +21,7 @@ def some(count: int, cases: Iterable[Any]) -> list[Any]:
 
 def examples(count: int) -> settings:
     """So many examples of a property in the whole suite, and as much fewer or more as the profile says."""
-    return settings(max_examples=max(1, count * settings.default.max_examples // EXAMPLES), deadline=None)
+    return settings(max_examples=max(1, count * settings().max_examples // EXAMPLES), deadline=None)
 
 
 def _slow(case: Any) -> Any:

@@ -18,6 +18,7 @@ from torch import nn
 
 from ..errors import CheckpointError, InputError
 from ..network_config import check_model_config
+from ..weights import finite
 from . import prompts
 from .base import Captioned
 from .frames import check_frames, shrink
@@ -88,6 +89,8 @@ class LocalVLM(nn.Module):
             raise CheckpointError(
                 f"{folder.name} does not take both images and text: choose a vision-language model."
             )
+        for name, weight in model.named_parameters():
+            finite(weight, f"{name} in {folder.name}")
         return cls(model.eval().requires_grad_(False), processor, folder.name)
 
     def _inputs(self, frames: Sequence[np.ndarray], text: str) -> Any:

@@ -67,7 +67,7 @@ def check_frames(images: Tensor, name: str = "images", look: Callable[[], object
     check_pictures(images[:1], name)
     for number, image in enumerate(images):
         look()
-        low, high = (float(value) for value in image.aminmax())
+        low, high = (float(value) for value in image.detach().aminmax())
         if not (math.isfinite(low) and math.isfinite(high)):
             raise InputError(
                 f"The {name} contains values that are not finite, in frame {number}: check the node that "

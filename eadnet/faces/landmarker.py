@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ..checkpoints import load_checkpoint, read_info
 from ..convert import check_impostors, detect
 from ..errors import CheckpointError
+from ..finite import check_result
 from ..landmarker_task import GRAPHS, build_networks
 from ..modules.blazeface import BlazeFace
 from ..modules.blendshape_mixer import BLENDSHAPES, BlendshapeMixer
@@ -173,6 +174,8 @@ class FaceLandmarker:
         if self._mixer is None:
             return [{} for _ in faces]
         weights = self._mixer(torch.from_numpy(faces[..., :2]).float().to(self.device))
+        seen = torch.from_numpy(np.isfinite(faces).all((1, 2))).to(weights.device)
+        check_result(weights[seen], "network for blend shapes", "download the face landmarker again")
         return [dict(zip(BLENDSHAPES, row, strict=True)) for row in weights.float().cpu().tolist()]
 
 

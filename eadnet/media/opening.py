@@ -32,7 +32,11 @@ def open_media(path: str | os.PathLike[str]) -> InputContainer:
     """
     import av
 
-    container = av.open(media_name(path), options={"protocol_whitelist": "file", "pattern_type": "none"})
+    # For the container alone: PyAV 16.0 hands `options` on to streams, which an MPEG program stream does not
+    # have yet, and the process crashes.
+    container = av.open(
+        media_name(path), container_options={"protocol_whitelist": "file", "pattern_type": "none"}
+    )
     if not _LISTS.isdisjoint(container.format.name.split(",")):
         container.close()
         raise InputError(f"{Path(path).name} is a list of other files: choose the video or recording itself.")

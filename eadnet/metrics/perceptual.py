@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..finite import SCORE_ADVICE, check_result
 from ..media.clips import Frames
 from .pairs import frame_by_frame
 
@@ -47,7 +48,8 @@ def lpips(
         [min(T)], float32.
 
     Raises:
-        InputError: images of different size, or weights that do not fit the network.
+        InputError: images of different size, weights that do not fit the network, or features that are not
+            finite.
     """
 
     @torch.no_grad()
@@ -60,6 +62,8 @@ def lpips(
                 "network."
             )
         for level, (x, y) in enumerate(zip(ours, theirs, strict=True)):
+            for features in (x, y):
+                check_result(features, f"perceptual network {network.name}", SCORE_ADVICE)
             difference = (_unit(x) - _unit(y)).square()
             channels = (
                 torch.full((x.shape[1],), 1.0 / x.shape[1]) if weights is None else weights[level]

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
+from ..finite import SCORE_ADVICE, check_result
 from ..network_config import read_json
 from ..weights import finite
 
@@ -183,7 +184,8 @@ class FaceLandmarks68:
     @torch.no_grad()
     def __call__(self, faces: Tensor) -> Tensor:
         """Crops [B, 3, H, W] in 0..1 -> (x, y) [B, 68, 2] on the CPU, 0..1 from the top left."""
-        return self.network(faces).unflatten(1, (POINTS, 2)).float().cpu()
+        points = self.network(faces).unflatten(1, (POINTS, 2)).float().cpu()
+        return check_result(points, "landmark network of face-api.js", SCORE_ADVICE)
 
 
 class FaceExpressions:
@@ -200,7 +202,8 @@ class FaceExpressions:
     @torch.no_grad()
     def __call__(self, faces: Tensor) -> Tensor:
         """Crops [B, 3, H, W] in 0..1 -> log-probabilities [B, 7] on the CPU."""
-        return self.network(faces).float().log_softmax(1).cpu()
+        chances = self.network(faces).float().log_softmax(1).cpu()
+        return check_result(chances, "expression network of face-api.js", SCORE_ADVICE)
 
 
 def mouth_opening_of(landmarks: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..finite import SCORE_ADVICE, check_result
+
 SIDE = 299
 CLASSES = 1008
 
@@ -193,4 +195,5 @@ class Inception(nn.Module):
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(F.max_pool2d(x, 3, 2)))
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(F.max_pool2d(x, 3, 2))))
         x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))))
-        return self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x))).mean((2, 3)).float().cpu()
+        features = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x))).mean((2, 3)).float().cpu()
+        return check_result(features, self.name, SCORE_ADVICE)

@@ -12,6 +12,7 @@ from einops import rearrange
 from torch import Tensor
 
 from ..errors import CheckpointError
+from ..finite import SCORE_ADVICE, check_result
 from ..network_config import check_model_config
 from ..weights import finite, open_weights
 
@@ -78,4 +79,5 @@ class VideoMAEFeatures:
             flat = F.interpolate(flat, size, mode="bilinear", antialias=True)
         mean, deviation = (flat.new_tensor(v)[:, None, None] for v in (_MEAN, _DEVIATION))
         pixels = rearrange((flat - mean) / deviation, "(b t) c h w -> b t c h w", b=len(clips))
-        return self.network(pixel_values=pixels).last_hidden_state.mean(1).float().cpu()
+        features = self.network(pixel_values=pixels).last_hidden_state.mean(1).float().cpu()
+        return check_result(features, self.name, SCORE_ADVICE)

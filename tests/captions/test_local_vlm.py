@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from eadnet.captions.local_vlm import LONGEST_REPLY, LocalCaptioner, LocalVLM, folder_problem
 from eadnet.errors import CheckpointError, InputError
@@ -147,4 +148,15 @@ def test_truncated_weights_are_an_error_in_one_sentence(folder: Path, tmp_path: 
     data = (target / "model.safetensors").read_bytes()
     (target / "model.safetensors").write_bytes(data[: len(data) // 2])
     with pytest.raises(CheckpointError, match="download it again"):
+        LocalVLM.from_folder(target)
+
+
+@pytest.mark.slow
+def test_weights_that_are_no_numbers_are_named(folder: Path, tmp_path: Path) -> None:
+    target = broken(folder, tmp_path / "spoilt")
+    tensors = load_file(target / "model.safetensors")
+    name = min(tensors)
+    tensors[name].view(-1)[0] = torch.nan
+    save_file(tensors, target / "model.safetensors", {"format": "pt"})
+    with pytest.raises(CheckpointError, match="spoilt has NaN or infinite weights"):
         LocalVLM.from_folder(target)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from eadnet.errors import CheckpointError
+from eadnet.errors import CheckpointError, InputError
 from eadnet.faces.face import unturned
 from eadnet.faces.landmarker import FILES, FaceLandmarker, blendshapes, load_networks
 from eadnet.modules.blendshape_mixer import BLENDSHAPES
@@ -159,3 +159,15 @@ def test_reading_writes_nothing(tmp_path: Path) -> None:
     before = path.read_bytes()
     FaceLandmarker(path)
     assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == before
+
+
+def test_blend_shapes_that_are_no_numbers_are_an_error(tmp_path: Path) -> None:
+    landmarker = FaceLandmarker(write_task(tmp_path / FILES[0], random_networks()), blendshapes=True)
+    meshes = np.random.default_rng(0).random((2, 478, 3)).astype(np.float32) * 100
+    meshes[1] = np.nan  # no face: nobody asks for its blend shapes
+    assert len(landmarker._blendshapes(meshes)) == 2
+    assert landmarker._mixer is not None
+    with torch.no_grad():
+        next(landmarker._mixer.parameters()).fill_(torch.nan)
+    with pytest.raises(InputError, match="network for blend shapes's result is not finite"):
+        landmarker._blendshapes(meshes)

@@ -11,7 +11,9 @@ import wave
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
 import torch
 
@@ -21,6 +23,7 @@ from eadnet.media.audio import load_audio, to_mono_16k
 from eadnet.media.opening import media_name, open_media
 from eadnet.media.sound import SoundFile
 from eadnet.media.speech import record_speech
+from tests.media_files import mux, packets
 
 
 def write_wav(path: Path, rate: int = 16000, channels: int = 1) -> Path:
@@ -111,6 +114,24 @@ def test_a_list_of_other_files_is_none(tmp_path: Path, name: str, text: str) -> 
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError):
         SoundFile(tmp_path / name)
+
+
+def test_what_restricts_a_container_is_not_for_its_streams(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyAV 16.0 crashes where `options` meet a file that does not list its streams first (.mpg, .vob)."""
+    given: list[dict] = []
+    opened: Any = av.open
+
+    def watched(*names: Any, **how: Any) -> Any:
+        given.append(how)
+        return opened(*names, **how)
+
+    path = mux(tmp_path / "a.mpg", packets([40, 60] * 10, codec="mpeg2video", options={}), codec="mpeg2video")
+    monkeypatch.setattr(av, "open", watched)
+    with open_media(path) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+    assert [set(how) for how in given] == [{"container_options"}]
 
 
 def test_only_files_are_opened() -> None:

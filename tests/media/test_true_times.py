@@ -80,6 +80,7 @@ def heard(path: Path, start: float = 0.0) -> list[float]:
 CUTS = {
     "mkv": ("libx264", {"g": "30", "x264-params": "open-gop=1:keyint=30:scenecut=0:bframes=3:b-adapt=0"}),
     "ts": ("libx264", {"g": "30", "bf": "2"}),
+    "mpg": ("mpeg2video", {"g": "30", "bf": "2", "b": "2000000"}),
     "mpeg2.ts": ("mpeg2video", {"g": "30", "bf": "2", "b": "2000000"}),
     "webm": ("libvpx", {"g": "30"}),
     "vp9.webm": ("libvpx-vp9", {"g": "30"}),

@@ -51,3 +51,11 @@ def test_constant_pictures_give_numbers():
 def test_weights_of_another_network_are_refused(clip):
     with pytest.raises(InputError, match="do not fit"):
         lpips(clip, clip, Pyramid(), [torch.ones(3), torch.ones(12)])
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_network_that_gives_no_numbers_is_named(clip, value):
+    network = Pyramid()
+    network.kernels[1][0, 0, 0, 0] = value
+    with pytest.raises(InputError, match="perceptual network a fixed random network's result is not finite"):
+        lpips(clip[:2], clip[2:4], network)

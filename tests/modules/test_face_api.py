@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from eadnet.errors import CheckpointError
+from eadnet.errors import CheckpointError, InputError
 from eadnet.modules.face_api import (
     EXPRESSIONS,
     FaceApiNetwork,
@@ -92,3 +92,12 @@ def test_opening_is_the_gap_of_the_inner_lips_in_widths_of_the_face():
     points[:, 45, 0] = 2.0
     points[1, [65, 66, 67], 1] = 0.5
     assert mouth_opening_of(points).tolist() == [0.0, 0.25]
+
+
+@pytest.mark.parametrize(("outputs", "reader"), [(7, FaceExpressions), (136, FaceLandmarks68)])
+def test_results_that_are_no_numbers_are_named(tmp_path, outputs, reader):
+    network = FaceApiNetwork.load(write_published(tmp_path, outputs))
+    with torch.no_grad():
+        network.fc.bias[0] = torch.nan
+    with pytest.raises(InputError, match="network of face-api.js's result is not finite"):
+        reader(network)(torch.rand(1, 3, 20, 20))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from eadnet.errors import CheckpointError
+from eadnet.errors import CheckpointError, InputError
 from eadnet.modules.video_features import VideoMAEFeatures
 
 
@@ -57,3 +58,18 @@ def test_half_a_network_is_refused(tmp_path: Path) -> None:
     save_file(state, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(CheckpointError, match="incomplete"):
         VideoMAEFeatures.load(folder)
+
+
+def test_features_that_are_no_numbers_are_named() -> None:
+    class Broken(torch.nn.Module):
+        config = SimpleNamespace(num_frames=2, hidden_size=4, image_size=16)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, pixel_values: torch.Tensor) -> SimpleNamespace:
+            return SimpleNamespace(last_hidden_state=torch.full((len(pixel_values), 3, 4), torch.nan))
+
+    with pytest.raises(InputError, match="VideoMAE .tiny.'s result is not finite"):
+        VideoMAEFeatures(Broken(), "VideoMAE (tiny)")(torch.rand(1, 3, 2, 16, 16))
