@@ -19,7 +19,7 @@ PRESS = 1.12  # lips that meet are pressed together a little, so that none of th
 BY_JAW, MOST_RAISED = 0.8, 0.7  # share of an open mouth that its jaw closes, and how far it goes up
 JAW_GAP = DROP + LIP_LIFT  # opening of the lips in eye distances with the jaw wide open
 
-RESPONSE = 0.75
+RESPONSE = 0.90
 # What shows a feeling; what speaks follows its parameters as they are.
 _FELT = (
     *("inner_brow", "outer_brow", "brow_lower", "upper_lid", "lid_tighten", "cheek_raise", "nose_wrinkle"),
@@ -100,8 +100,10 @@ def _together(v: dict[str, Tensor]) -> None:
         worry = v[f"inner_brow_up_{side}"].clamp(min=0) * v[f"brow_lower_{side}"].clamp(min=0)
         v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] + 0.60 * worry
         v[f"outer_brow_up_{side}"] = v[f"outer_brow_up_{side}"] * (1 - 0.5 * worry.clamp(max=1))
-        # Fright opens eyes wider than surprise does.
-        v[f"upper_lid_raise_{side}"] = v[f"upper_lid_raise_{side}"] * (1 + 0.22 * stretch)
+        # Fright opens eyes wider than anything, and a start, with both ends of the brow up, somewhat.
+        start = (v[f"inner_brow_up_{side}"] * v[f"outer_brow_up_{side}"]).clamp(0, 1)
+        wide = torch.maximum(0.22 * stretch, 0.12 * start)
+        v[f"upper_lid_raise_{side}"] = v[f"upper_lid_raise_{side}"] * (1 + wide)
         # Both ends of a brow together lift its middle by little more than one of them.
         inner, outer = v[f"inner_brow_up_{side}"].clamp(min=0), v[f"outer_brow_up_{side}"].clamp(min=0)
         v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] * (1 - 0.18 * outer)

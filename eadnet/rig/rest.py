@@ -11,8 +11,8 @@ WIDE_OPEN = 0.11  # eye distances between the lips from which a still counts as 
 # A still counts as emotional from so much of a blend shape; as much of it as `share` becomes that of the
 # parameter.
 _SHAPES = (
-    ("mouthSmile", "smile", 0.35, 0.9),
-    ("browOuterUp", "outer_brow_up", 0.55, 0.6),
+    ("mouthSmile", "smile", 0.35, 0.65),
+    ("browOuterUp", "outer_brow_up", 0.85, 0.6),  # many calm faces have high arches
     ("mouthFrown", "frown", 0.35, 0.5),
     ("browDown", "brow_lower", 0.58, 0.7),
 )

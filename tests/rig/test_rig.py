@@ -104,6 +104,10 @@ def test_no_skin_folds_over_itself(seed: int) -> None:
         assert float(stretch(field, rig.stage.sheets.steps).min()) > 0
 
 
+def test_the_chin_that_is_raised_does_not_part_the_lips(rig: Rig) -> None:
+    assert float(rig.gap(rows(chin_raise=1.0, frown=1.0))) <= float(rig.gap(rows(chin_raise=0.0))) + 0.004
+
+
 def test_lips_close_over_an_open_jaw(rig: Rig) -> None:
     open_, closed = rows(jaw_open=0.7), rows(jaw_open=0.7, lip_close=1.0)
     assert float(rig.gap(open_)) > 0.2
@@ -149,6 +153,15 @@ def test_glasses_are_noticed_and_hold_their_shape(seed: int, worn: bool) -> None
     rest, up = rig.landmarks(torch.cat([rows(outer_brow_up=0.0), rows(outer_brow_up=1.0)]))
     brow, frame = (float((up - rest)[i].norm(dim=-1).mean()) for i in ([105, 334], [224, 444]))
     assert (frame < 0.6 * brow) == worn
+    cheeks = rig.landmarks(torch.cat([rows(cheek_raise=0.0), rows(cheek_raise=1.0)]))
+    lens = float((cheeks[1] - cheeks[0])[[229, 230, 449, 450]].norm(dim=-1).mean()) / rig.face.scale
+    assert (lens < 0.012) == worn
+
+
+def test_brows_in_a_high_arch_are_a_face_at_rest() -> None:
+    picture, mesh = drawn_head()
+    arched = {"browOuterUpLeft": 0.7, "browOuterUpRight": 0.7}
+    assert torch.equal(Rig.build(picture, mesh, shapes=arched).frames(rows(smile=0.0))[0], picture)
 
 
 def test_one_side_moves_alone(rig: Rig) -> None:
@@ -199,6 +212,8 @@ def test_an_open_mouth_in_the_picture_is_closed_at_rest() -> None:
     rig = Rig.build(picture, open_)
     assert any("mouth" in note for note in rig.notes)
     assert float(rig.gap(rows(jaw_open=0.0))) < 0.04
+    chin = float((rig.landmarks(rows(jaw_open=0.0))[0, 152] - open_[152, :2])[1])
+    assert chin < -0.08 * rig.face.scale, "the jaw comes up, not the lips alone"
     kept = Rig.build(picture, open_, calm=0.0)
     assert float(kept.gap(rows(jaw_open=0.0))) > 0.15
     assert torch.equal(kept.frames(rows(jaw_open=0.0))[0], picture)
