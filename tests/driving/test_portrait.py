@@ -167,12 +167,13 @@ def test_pictures_of_every_kind_are_moved_at_their_own_size(tmp_path: Path, mode
 
 
 KILLED = """
-import os, signal, sys
+import os, signal, sys, time
 from eadnet.driving.to_file import render_rig_to_file
 from tests.driving.test_portrait import film
 
 def report(now):
     if now.stage == "render" and now.done >= int(sys.argv[2]):
+        time.sleep(1)  # what was handed to the writer is written
         os.kill(os.getpid(), signal.SIGKILL)
 
 render_rig_to_file(sys.argv[1], *film(), resume=True, on_progress=report)
