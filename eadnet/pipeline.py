@@ -20,7 +20,7 @@ from .driving.following import followed_face
 from .driving.idle import Idle
 from .driving.portrait import MOST_FACES, Order, find_portrait_face
 from .driving.re_emote import ReEmote, re_emote_to_file
-from .driving.speech import FPS, track_from_speech
+from .driving.speech import FPS, check_preset, track_from_speech
 from .driving.to_file import render_rig_to_file
 from .errors import InputError
 from .faces.by_hand import face_by_hand
@@ -244,6 +244,7 @@ def re_emote_file(
         raise InputError("There is nothing to change in the video: give an emotion, or a recording to say.")
     file_place(out)  # before an hour of video is looked at
     how, model = RenderSettings(**settings), model or load_model()
+    check_preset(model.checkpoint.preset)
     most = 1 if index is None else MOST_FACES
     finder = FaceLandmarker(landmarker, most, blendshapes=True, device=device)
     with open_pictures(video, how.fps, model.checkpoint.fps) as pictures:

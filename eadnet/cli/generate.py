@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -180,7 +181,7 @@ def _check_places(options: argparse.Namespace) -> None:
 
     file_place(options.out)
     if options.contact_sheet:
-        if options.contact_sheet.is_dir():
+        if os.path.isdir(options.contact_sheet):  # a name that is too long is no folder, and no error yet
             raise InputError(f"'{options.contact_sheet}' is a folder: give the name of a PNG file in it.")
         check_place(Named(options.contact_sheet.absolute(), "the contact sheet"))
 

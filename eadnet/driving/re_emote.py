@@ -20,7 +20,8 @@ from ..media.reader import Pictures
 from ..media.resumable_video import writer_identity
 from ..media.sound import Sound
 from ..rendering import OnProgress, RenderedFile, StageProgress
-from ..rendering.film import Film, file_place, write_film
+from ..rendering.estimate import estimate_film
+from ..rendering.film import Film, announce, file_place, write_film
 from ..rig.track import Track
 from ..rig.video_rig import VideoRig
 from .following import FollowedFace
@@ -122,6 +123,8 @@ def re_emote_to_file(
     ``identity`` changes with the video and with what looked for its face; ``seconds`` is where the sound
     ends (None: its own end). For the rest see `eadnet.rendering.render_to_file`.
     """
+    place = file_place(place)
+    announce(estimate_film(len(film), film.pictures.size, film.pictures.fps), place.folder)
     started = time.monotonic()
 
     def frames_from(first: int, window: int) -> Iterator[np.ndarray]:
@@ -151,7 +154,7 @@ def re_emote_to_file(
         quality=quality,
     )
     return write_film(
-        file_place(place),
+        place,
         written,
         frames_from,
         1,

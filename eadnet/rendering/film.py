@@ -18,6 +18,7 @@ from ..media.resumable_video import ResumableVideo, most_waiting
 from ..media.sound import Sound
 from ..memory import with_less
 from ..printable import get_logger
+from .estimate import Estimate
 from .finite_vae import FiniteVAE
 from .progress import OnProgress, StageProgress
 from .unfinished import FOLDER, Unfinished, unfinished_video
@@ -57,6 +58,13 @@ class RenderedFile:
     continued: int
     seconds: float
     window: int
+
+
+def announce(plan: Estimate, folder: Path) -> None:
+    """Say what a render will need, and warn of what will not fit."""
+    logger.info("Rendering %s.", plan)
+    for warning in plan.warnings(folder):
+        logger.warning(warning)
 
 
 def file_place(place: str | os.PathLike[str] | Place) -> Place:

@@ -229,3 +229,75 @@ def test_an_expression_from_a_video_has_the_rate_of_its_source(
     monkeypatch.setattr(host, "face_task_path", lambda: tmp_path)
     run(nodes.EADNetExpressionFromVideo, images=images, fps=50.0, head_motion=1.0)
     assert seen == [6, 50.0 if kind == "frames" else 30.0]
+
+
+def test_landmarks_of_comfyui_and_a_face_by_hand_take_the_landmarkers_place(
+    nodes: Any, run: Callable[..., Any], portrait: torch.Tensor, rigged: Any
+) -> None:
+    unknown = portrait.flip(2)  # no bundled points are known of it
+    mesh = rigged[0].face.place(rigged[0].face.points)
+    mesh[:, 0] = portrait.shape[2] - 1 - mesh[:, 0]
+    given = {"frames": [[{"landmarks_xy": mesh.numpy()}]], "image_size": tuple(portrait.shape[1:3])}
+    x0, y0 = mesh.amin(0).tolist()
+    x1, y1 = mesh.amax(0).tolist()
+    for more in ({"face_landmarks": given}, {"manual": f"{x0} {y0} {x1} {y1}"}):
+        rig, _ = run(nodes.EADNetFaceRig, image=unknown, index=0, calm=0.0, **more)
+        assert abs(float(rig.face.centre[0] - mesh[[33, 263], 0].mean())) < 0.1 * rig.face.scale
+
+
+def test_no_face_is_shown_with_a_scale_of_pixels_to_enter_it_by_hand(
+    nodes: Any,
+    host: Any,
+    run: Callable[..., Any],
+    portrait: torch.Tensor,
+    input_error: type[Exception],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pictures: list[Any] = []
+    monkeypatch.setattr(host, "show_picture", lambda picture, _: pictures.append(picture))
+    nobody = {"frames": [[]], "image_size": tuple(portrait.shape[1:3])}
+    with pytest.raises(input_error, match="say where it is by hand"):
+        run(nodes.EADNetFaceRig, image=portrait, index=0, calm=0.0, face_landmarks=nobody)
+    assert pictures[0].shape == tuple(portrait.shape[1:])
+
+
+def test_a_video_gets_an_expression_where_its_face_is(
+    nodes: Any,
+    host: Any,
+    run: Callable[..., Any],
+    submodule: Callable[[str], Any],
+    portrait: torch.Tensor,
+    track: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import json
+
+    found = submodule("eadnet.faces.landmarker").LandmarkedFace(
+        torch.tensor(json.loads((FILES / "portrait.json").read_text("utf-8"))["points"]).numpy()
+    )
+
+    class Finder:
+        def __init__(self, *_: Any, **__: Any) -> None: ...
+
+        def detect(self, frame: Any) -> Any:
+            return [found] if frame[0, 0].max() > 0 else []
+
+        def again(self, frame: Any, face: Any) -> Any:
+            return next(iter(self.detect(frame)), None)
+
+    monkeypatch.setattr(submodule("nodes.re_emote"), "FaceLandmarker", Finder)
+    monkeypatch.setattr(host, "face_task_path", lambda: tmp_path)
+    frames = portrait.repeat(3, 1, 1, 1)
+    frames[:, 0, 0] = torch.tensor([1.0, 1.0, 0.0])[:, None]  # the last one shows nobody
+    images, fps = run(
+        nodes.EADNetReEmote,
+        images=frames,
+        expression=track({"smile": [0.0, 0.0, 1.0], "inner_brow_up": [0.0, 1.0, 1.0]}, 30),
+        replace_lips=False,
+        index=0,
+        fps=30.0,
+    )
+    assert images.shape == frames.shape and fps == 30
+    same = [bool((images[n] - frames[n]).abs().max() < 0.003) for n in range(3)]
+    assert same == [True, False, True]
