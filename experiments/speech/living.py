@@ -94,7 +94,9 @@ def living(track: Track, waveform: Curve, shift: Curve | None = None) -> Living:
     place = np.zeros((len(track), 2)) if shift is None else shift
     return Living(
         blinks=len(blinks) / minutes,
-        shut=float(np.median([np.sum(shut[a:b] > 0.5 * shut[a:b].max()) / FPS for a, b in blinks] or [np.nan])),
+        shut=float(
+            np.median([np.sum(shut[a:b] > 0.5 * shut[a:b].max()) / FPS for a, b in blinks] or [np.nan])
+        ),
         gaze_x=_spread(gaze[0][open_eyed]),
         gaze_y=_spread(gaze[1][open_eyed]),
         saccades=float(np.sum(np.diff(jumps.astype(int), prepend=0) > 0) / minutes),
