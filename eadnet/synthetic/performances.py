@@ -84,10 +84,10 @@ def _rest(rng: np.random.Generator) -> NDArray[np.float32]:
 def _wavering(rng: np.random.Generator, frames: int) -> NDArray[np.float64]:
     """About 1: an expression that is held breathes."""
     times = np.arange(frames) / FPS
-    wave = sum(
-        np.sin(2 * np.pi * (octave * rng.uniform(0.3, 0.6) * times / _WAVER_SECONDS + rng.uniform()))
-        for octave in (0.5, 1.0)
-    )
+    wave = np.zeros(frames)
+    for octave in (0.5, 1.0):
+        cycles = octave * rng.uniform(0.3, 0.6) * times / _WAVER_SECONDS
+        wave += np.sin(2 * np.pi * (cycles + rng.uniform()))
     waver: NDArray[np.float64] = 1 - _WAVER * (0.5 + 0.25 * wave) + 0.03 * rng.standard_normal()
     return waver
 
