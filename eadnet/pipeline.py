@@ -16,22 +16,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .driving.following import followed_face
 from .driving.idle import Idle
-from .driving.portrait import Order, find_portrait_face
-from .driving.speech import track_from_speech
+from .driving.portrait import MOST_FACES, Order, find_portrait_face
+from .driving.re_emote import ReEmote, re_emote_to_file
+from .driving.speech import FPS, check_preset, track_from_speech
 from .driving.to_file import render_rig_to_file
 from .errors import InputError
 from .faces.by_hand import face_by_hand
 from .faces.choice import Choice
 from .faces.face import FaceDetector
+from .faces.landmarker import FaceLandmarker
+from .media.audio import RATE
 from .media.images import read_image
-from .media.sound import SoundFile
+from .media.lengths import Length, choose_length
+from .media.sound import Sound, SoundFile, SoundInMemory
+from .printable import get_logger
 from .rendering import (
     Model,
     OnProgress,
     RenderedFile,
     RenderSettings,
     load_model,
+    open_pictures,
     open_scene,
     render_frames,
     render_to_file,
@@ -40,7 +47,17 @@ from .rendering import (
 from .rendering.film import file_place
 from .rig.rig import Rig
 
-__all__ = ["RenderedClip", "animate_file", "generate", "generate_file", "load_model", "rig_portrait"]
+logger = get_logger(__name__)
+
+__all__ = [
+    "RenderedClip",
+    "animate_file",
+    "generate",
+    "generate_file",
+    "load_model",
+    "re_emote_file",
+    "rig_portrait",
+]
 
 
 @dataclass(frozen=True)
@@ -184,8 +201,7 @@ def animate_file(
     ``strength`` multiplies the emotion's part of the expression, 0 to 2. For ``settings`` see
     `RenderSettings`; ``fps`` is the result's. Raises InputError, one sentence, for whatever cannot work.
     """
-    if not 0 <= strength <= 2:
-        raise InputError(f"The strength of the emotion is {strength:g}: use 0 (none) to 2.")
+    check_strength(strength)
     file_place(out)  # before an hour of speech is listened to
     how, model, sound = RenderSettings(**settings), model or load_model(), SoundFile(audio)
     with speech_of(sound) as speech:
@@ -194,3 +210,91 @@ def animate_file(
         )
         track = track.edited(multiply={"emotion": strength}).resampled(how.fps or track.fps)
         return render_rig_to_file(out, rig, track, sound, resume=resume, on_progress=on_progress)
+
+
+def re_emote_file(
+    out: str | os.PathLike[str],
+    video: str | os.PathLike[str],
+    emotion: str = "",
+    *,
+    audio: str | os.PathLike[str] | None = None,
+    landmarker: str | os.PathLike[str],
+    index: int | None = None,
+    model: Model | None = None,
+    strength: float = 1.0,
+    device: torch.device | str = "cpu",
+    resume: bool = False,
+    on_progress: OnProgress | None = None,
+    **settings: Any,
+) -> RenderedFile:
+    """Give the face in a video the described emotion, as an MP4 file; its own head, eyes and lips stay.
+
+    With an ``audio`` its lips say that instead, and the video lasts as `RenderSettings.length` says; without,
+    it keeps its own sound and length.
+
+    Args:
+        landmarker: the face landmarker's file (`eadnet fetch faces`).
+        index: which of several faces, from the left; None: the largest.
+        strength: multiplies the emotion, 0 to 2.
+
+    Raises InputError and CheckpointError, one sentence each, for whatever cannot work.
+    """
+    check_strength(strength)
+    if not emotion and audio is None:
+        raise InputError("There is nothing to change in the video: give an emotion, or a recording to say.")
+    file_place(out)  # before an hour of video is looked at
+    how, model = RenderSettings(**settings), model or load_model()
+    check_preset(model.checkpoint.preset)
+    most = 1 if index is None else MOST_FACES
+    finder = FaceLandmarker(landmarker, most, blendshapes=True, device=device)
+    with open_pictures(video, how.fps, model.checkpoint.fps) as pictures:
+        own = Length(pictures.count, pictures.count, "hold")
+        sound = SoundFile(audio) if audio is not None else _own_sound(video)
+        seconds = float(own.frames / pictures.fps)
+        heard: Sound = sound or SoundInMemory(torch.zeros(1, max(1, round(RATE * seconds))), RATE)
+        with speech_of(heard) as speech:
+            length = own
+            if audio is not None:
+                length = choose_length(how.length, speech.seconds, pictures.fps, pictures.count)
+            shown = min(length.frames, pictures.count)
+            with followed_face(
+                pictures,
+                finder,
+                frames=shown,
+                index=index or 0,
+                left_to_right=index is not None,
+                on_progress=on_progress,
+            ) as face:
+                count = max(1, round(FPS * float(length.frames / pictures.fps)))
+                track = track_from_speech(
+                    speech, emotion, model=model, settings=how, frames=count, on_progress=on_progress
+                )
+                film = ReEmote(
+                    pictures,
+                    face,
+                    track.edited(multiply={"emotion": strength}),
+                    replace_lips=audio is not None,
+                    length=length,
+                )
+                for note in (*pictures.notes, *film.notes()):
+                    logger.warning(note)
+                source = getattr(pictures, "files", Path(video))  # of a sequence its images
+                identity = (source, Path(landmarker), index, None if audio is None else Path(audio))
+                end = None if sound is None else float(length.frames / pictures.fps)
+                return re_emote_to_file(
+                    out, film, identity, sound, seconds=end, resume=resume, on_progress=on_progress
+                )
+
+
+def check_strength(strength: float) -> None:
+    """Raise InputError unless the emotion's strength is 0 to 2."""
+    if not 0 <= strength <= 2:
+        raise InputError(f"The strength of the emotion is {strength:g}: use 0 (none) to 2.")
+
+
+def _own_sound(video: str | os.PathLike[str]) -> SoundFile | None:
+    """The sound of a video; None for one that is silent."""
+    try:
+        return SoundFile(video)
+    except InputError:
+        return None

@@ -9,18 +9,14 @@ from .audio import EADNetAudioEncode
 from .emotion import EADNetEmotionEncode
 from .emotion_caption import EADNetEmotionCaption
 from .emotion_timeline import EADNetEmotionTimeline
+from .expression import EADNetEditExpression, EADNetExpressionFromSpeech, EADNetExpressionFromVideo
+from .face_rig import EADNetFaceRig, EADNetRenderRig
 from .faces import EADNetFaceComposite, EADNetFaceTrack, EADNetFaceTrackPreview
 from .loaders import EADNetCheckpointLoader, EADNetLatentSyncLoader
 from .metrics import EADNetSyncScore, EADNetVideoMetrics
 from .prepare import EADNetPrepare
+from .re_emote import EADNetReEmote
 from .render import EADNetRenderVideo
-from .rig import (
-    EADNetEditExpression,
-    EADNetExpressionFromSpeech,
-    EADNetExpressionFromVideo,
-    EADNetFaceRig,
-    EADNetRenderRig,
-)
 from .sampler import EADNetSampler
 from .tfrm import EADNetTFRMSmoother
 
@@ -45,6 +41,7 @@ NODES: list[type[io.ComfyNode]] = [
     EADNetExpressionFromVideo,
     EADNetEditExpression,
     EADNetRenderRig,
+    EADNetReEmote,
 ]
 
 

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..printable import get_logger
 from .command import Command
 from .detector import face_detector
 from .progress import ProgressLine
+from .rigged import METHODS, animate, portrait_rig, re_emote
 
 if TYPE_CHECKING:
     import torch
 
     from ..rendering import Model, RenderSettings, StageProgress
-    from ..rig.rig import Rig
-
-logger = get_logger(__name__)
-
-METHODS = ("auto", "rig", "pixels")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,8 +61,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=METHODS,
         default=METHODS[0],
-        help="of a portrait: rig moves its own pixels, photographs too; pixels has the model draw the face; "
-        "auto is rig where a face is found and the model is mini",
+        help="rig moves the picture's own pixels, photographs too; pixels has the model draw the face; auto "
+        "is rig for a portrait where a face is found and the model is mini, and a video without --audio",
     )
     parser.add_argument(
         "--strength", type=float, default=1.0, metavar="TIMES", help="with rig: of the emotion, 0 to 2"
@@ -78,7 +73,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--head-motion", type=float, default=1.0, metavar="TIMES", help="with rig: 0 keeps the head still"
     )
-    parser.add_argument("--audio", type=Path, required=True, help="the speech")
+    parser.add_argument(
+        "--audio",
+        type=Path,
+        help="the speech; a video with --method rig needs none: it keeps its own sound and lips, and gets "
+        "the emotion alone",
+    )
     parser.add_argument(
         "--emotion", default="", metavar="TEXT", help="emotion text: emotion first, then what the face does"
     )
@@ -135,11 +135,17 @@ def run(options: argparse.Namespace) -> None:
     def show(now: StageProgress) -> None:
         line(now.stage, now.done, now.total, now.seconds_left)
 
-    if options.video and options.method == "rig":
-        raise InputError("--method rig moves a portrait, and --video was given: use --portrait.")
     settings = _settings(options)
-    if options.portrait and (rig := _rig(options)) is not None:
-        _animate(options, rig, settings, show)
+    _check_places(options)
+    if options.video and (options.method == "rig" or (options.method == "auto" and options.audio is None)):
+        re_emote(options, settings, _model(options), _device(options), show)
+        _sheet(options)
+        return
+    if options.audio is None:
+        raise InputError("The speech is missing: give --audio.")
+    if options.portrait and (rig := portrait_rig(options, _device(options))) is not None:
+        animate(options, rig, settings, _model(options), show)
+        _sheet(options)
         return
     detector = face_detector(options.face_detector, options.face)
     choice = None if options.face_index is None else Choice("index", "left-right", options.face_index)
@@ -168,56 +174,16 @@ def run(options: argparse.Namespace) -> None:
     _sheet(options)
 
 
-def _rig(options: argparse.Namespace) -> Rig | None:
-    """The portrait's rig; None where the model is to draw the face."""
-    from ..downloads import FACE_LANDMARKER, models_folder
-    from ..pipeline import rig_portrait
+def _check_places(options: argparse.Namespace) -> None:
+    """Raise InputError where a result cannot be written: before anything is computed."""
+    from ..media.places import Named, check_place
+    from ..rendering.film import file_place
 
-    if options.method == "pixels" or (options.method == "auto" and options.checkpoint != "mini"):
-        return None
-    file: Path | None = options.face_detector
-    if file is None or file.suffix == ".onnx":  # YuNet sees five points of a face: too few
-        fetched = models_folder() / FACE_LANDMARKER.folder / FACE_LANDMARKER.file
-        file = fetched if fetched.is_file() else None
-    try:
-        rig = rig_portrait(
-            options.portrait,
-            file,
-            index=options.face_index or 0,
-            order="largest" if options.face_index is None else "left-right",
-            by_hand=options.face,
-            device=_device(options),
-        )
-    except InputError as error:
-        if options.method == "rig":
-            raise
-        logger.warning("%s The model draws the face instead.", error)
-        return None
-    for note in rig.notes:
-        logger.warning("%s", note)
-    return rig
-
-
-def _animate(
-    options: argparse.Namespace, rig: Rig, settings: RenderSettings, show: Callable[[StageProgress], None]
-) -> None:
-    from ..driving.idle import Idle
-    from ..pipeline import animate_file
-
-    made = animate_file(
-        options.out,
-        rig,
-        options.audio,
-        options.emotion,
-        model=_model(options),
-        idle=Idle(options.blinks, head=options.head_motion),
-        strength=options.strength,
-        resume=options.resume,
-        on_progress=show,
-        **vars(settings),
-    )
-    print(f"{options.out}: {made.frames} frames")
-    _sheet(options)
+    file_place(options.out)
+    if options.contact_sheet:
+        if os.path.isdir(options.contact_sheet):  # a name that is too long is no folder, and no error yet
+            raise InputError(f"'{options.contact_sheet}' is a folder: give the name of a PNG file in it.")
+        check_place(Named(options.contact_sheet.absolute(), "the contact sheet"))
 
 
 def _sheet(options: argparse.Namespace) -> None:

@@ -19,10 +19,12 @@ from ..media.places import Place
 from ..media.resumable_video import writer_identity
 from ..media.sound import Sound
 from ..rendering import OnProgress, RenderedFile, StageProgress
-from ..rendering.film import Film, file_place, write_film
-from ..rig.rig import Rig
+from ..rendering.estimate import estimate_film
+from ..rendering.film import Film, announce, file_place, write_film
+from ..rig.rig import PIECE, Rig
 from ..rig.track import Track
 
+_PIXELS_TOGETHER = 8_000_000  # of the frames that are rendered at once: large ones come one by one
 _RATES = 1001  # largest denominator of a frame rate, as in 30000/1001
 
 
@@ -44,14 +46,17 @@ def render_rig_to_file(
     Transparency is laid on mid grey: MP4 has none. For the rest see `eadnet.rendering.render_to_file`.
     """
     height, width = rig.size
+    piece = max(1, min(PIECE, _PIXELS_TOGETHER // (height * width)))
+    place = file_place(place)
+    announce(estimate_film(len(track), (width, height), track.fps, piece), place.folder)
     started = time.monotonic()
 
     def frames_from(first: int, window: int) -> Iterator[np.ndarray]:
         done = first
-        for piece in rig.render(track.values[first:]):
-            for frame in piece:
+        for part in rig.render(track.values[first:], piece):
+            for frame in part:
                 yield np.ascontiguousarray(_opaque(frame).numpy())
-            done += len(piece)
+            done += len(part)
             if on_progress:
                 left = (time.monotonic() - started) / max(done - first, 1) * (len(track) - done)
                 on_progress(StageProgress("render", done, len(track), left))
@@ -68,7 +73,7 @@ def render_rig_to_file(
         quality=quality,
     )
     return write_film(
-        file_place(place),
+        place,
         film,
         frames_from,
         1,

@@ -121,13 +121,18 @@ class FaceLandmarker:
         """
         face: LandmarkedFace | None = None
         for frame in frames:
-            picture = self._pixels(frame[None])
             if face is not None:
-                window = window_of_points(face.points + 0.5)
-                face = next(iter(self._landmarks(picture, [[window]])[0]), None)
+                face = self.again(frame, face)
             if face is None:
-                face = next(iter(self.detect_all(picture)[0]), None)
+                face = next(iter(self.detect_all(frame[None])[0]), None)
             yield face
+
+    def again(self, frame: np.ndarray | Tensor, face: LandmarkedFace) -> LandmarkedFace | None:
+        """A face of the frame before, looked for in this one [H, W, 3 or 4] where it was; None where it is
+        not.
+        """
+        window = window_of_points(face.points + 0.5)
+        return next(iter(self._landmarks(self._pixels(frame[None]), [[window]])[0]), None)
 
     def _pixels(self, frames: np.ndarray | Tensor) -> Tensor:
         if isinstance(frames, np.ndarray):

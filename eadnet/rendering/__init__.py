@@ -13,7 +13,7 @@ from .face_check import NoFaceInPlace, centred_crop, check_face_in_place
 from .film import RenderedFile
 from .finite_vae import Coder, FiniteVAE
 from .frames import render_frames, render_latents
-from .inputs import Sources, open_scene, scene_in_memory, speech_of
+from .inputs import Sources, open_pictures, open_scene, scene_in_memory, speech_of
 from .model import Model, load_model
 from .networks import Networks
 from .photograph import photograph_note
@@ -44,6 +44,7 @@ __all__ = [
     "centred_crop",
     "check_face_in_place",
     "load_model",
+    "open_pictures",
     "open_scene",
     "photograph_note",
     "render_frames",

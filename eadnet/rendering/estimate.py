@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -20,6 +21,8 @@ from .scene import Scene
 
 # What H.264 needs at most for a pixel of a talking face at our quality, in bytes; measured 0.02 to 0.1.
 _BYTES_PER_PIXEL = 0.1
+# What a rig works with for each pixel of a frame: the picture, where each pixel comes from, light.
+_BYTES_AT_WORK = 80
 # Windows from which on two more evaluations of the U-Net, to know its pace, are nothing.
 _WORTH_TRYING = 20
 
@@ -65,6 +68,17 @@ def estimate_render(networks: Networks, scene: Scene, sampling: Sampling) -> Est
         seconds=_denoising_seconds(networks, scene, sampling),
         memory=render_memory(networks.unet, sampling, frames, side, (width, height)),
         disk=2 * frames * width * height * _BYTES_PER_PIXEL + 64_000 * float(frames / scene.fps),
+    )
+
+
+def estimate_film(frames: int, size: tuple[int, int], fps: float | Fraction, together: int = 1) -> Estimate:
+    """What a film without a model will need: ``together`` frames of ``size`` (width, height) at a time."""
+    pixels = size[0] * size[1]
+    return Estimate(
+        frames=frames,
+        seconds=None,
+        memory=_BYTES_AT_WORK * pixels * together,
+        disk=2 * frames * pixels * _BYTES_PER_PIXEL + 64_000 * frames / float(fps),
     )
 
 

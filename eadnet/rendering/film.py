@@ -18,10 +18,13 @@ from ..media.resumable_video import ResumableVideo, most_waiting
 from ..media.sound import Sound
 from ..memory import with_less
 from ..printable import get_logger
+from .estimate import Estimate
 from .progress import OnProgress, StageProgress
 from .unfinished import FOLDER, Unfinished, unfinished_video
 
 logger = get_logger(__name__)
+
+_MP4 = ("", ".mp4", ".m4v")
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,21 @@ class RenderedFile:
     window: int
 
 
+def announce(plan: Estimate, folder: Path) -> None:
+    """Say what a render will need, and warn of what will not fit."""
+    logger.info("Rendering %s.", plan)
+    for warning in plan.warnings(folder):
+        logger.warning(warning)
+
+
 def file_place(place: str | os.PathLike[str] | Place) -> Place:
     """A path, or a place as it is. Raises InputError where no file can appear."""
     if isinstance(place, (str, os.PathLike)):
         path = Path(place)
         if not path.name or path.is_dir():
             raise InputError(f"'{path}' is a folder: give the name of the video's file in it.")
+        if path.suffix.lower() not in _MP4:
+            raise InputError(f"{path.name}: the video is an MP4 file, name it {path.stem}.mp4.")
         place = Named(path.absolute())
     check_place(place)
     return place

@@ -192,15 +192,29 @@ def _open_files(
         still = PicturesInMemory(image.numpy(), fps)
         return Sources(still, sound, (Path(audio), Path(portrait)), is_portrait=True)
     source = Path(video)
+    frames = stack.enter_context(open_pictures(source, wanted, usual))
+    # Of a sequence the images and not their folder, in which the result may be written, too.
+    known = frames.files if isinstance(frames, ImageSequence) else source
+    return Sources(frames, sound, (Path(audio), known), is_portrait=False)
+
+
+@contextmanager
+def open_pictures(
+    video: str | os.PathLike[str], wanted: float | None = None, usual: float = 25.0
+) -> Iterator[Pictures]:
+    """The pictures of a video, an animated image, or a folder with an image sequence.
+
+    For the rates see `_open_files`. Raises InputError for what is none of them.
+    """
+    source = Path(video)
     if source.is_dir():
-        frames = ImageSequence(source, fps)
-        # The images and not their folder, in which the result may be written, too.
-        return Sources(frames, sound, (Path(audio), frames.files), is_portrait=False)
-    if source.suffix.lower() == ".webp":  # FFmpeg reads no animated WebP
-        animation = stack.enter_context(AnimatedImage(source, wanted or None))
-        return Sources(animation, sound, (Path(audio), source), is_portrait=False)
-    reader = stack.enter_context(VideoReader(source))
-    return Sources(reader, sound, (Path(audio), source), is_portrait=False)
+        yield ImageSequence(source, wanted or usual)
+    elif source.suffix.lower() == ".webp":  # FFmpeg reads no animated WebP
+        with AnimatedImage(source, wanted or None) as animation:
+            yield animation
+    else:
+        with VideoReader(source) as reader:
+            yield reader
 
 
 def _shown(pictures: Pictures, count: int, on_progress: OnProgress | None) -> Iterator[np.ndarray]:

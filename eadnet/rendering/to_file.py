@@ -12,16 +12,13 @@ from .. import __version__
 from ..fingerprints import fingerprint
 from ..media.places import Place
 from ..media.resumable_video import writer_identity
-from ..printable import get_logger
 from ..sampling import Sampling
 from .estimate import estimate_render
-from .film import Film, RenderedFile, file_place, write_film
+from .film import Film, RenderedFile, announce, file_place, write_film
 from .frames import render_frames
 from .networks import Networks
 from .progress import OnProgress
 from .scene import Scene
-
-logger = get_logger(__name__)
 
 SMALLEST_WINDOW = 4  # frames, to which a window shrinks when memory runs out
 
@@ -52,9 +49,7 @@ def render_to_file(
     """
     plan = estimate_render(networks, scene, sampling)
     place = file_place(place)
-    logger.info("Rendering %s.", plan)
-    for warning in plan.warnings(place.folder):
-        logger.warning(warning)
+    announce(plan, place.folder)
 
     def frames_from(first: int, window: int) -> Iterator[np.ndarray]:
         return render_frames(

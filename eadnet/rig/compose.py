@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -109,8 +110,23 @@ class Moment:
 def compose(stage: Stage, amounts: Tensor, values: dict[str, Tensor]) -> Tensor:
     """Amplitudes [T, K] -> the moving region [T, C, h, w] in 0..255, float32."""
     sheets = stage.sheets
+    upper, lower = (torch.einsum("tk,khwc->thwc", amounts, field) for field in (sheets.upper, sheets.lower))
+    return compose_fields(stage, amounts, values, (upper, lower), _light)
+
+
+def compose_fields(
+    stage: Stage,
+    amounts: Tensor,
+    values: dict[str, Tensor],
+    fields: tuple[Tensor, Tensor],
+    light: Callable[[Stage, Moment, Tensor, Tensor], None],
+) -> Tensor:
+    """As `compose`, with the displacements of both sheets [T, gh, gw, 2] in pixels.
+
+    ``light`` gets the stage, the moment, the frames, which it changes, and where the upper sheet comes from.
+    """
+    sheets = stage.sheets
     x0, y0, x1, y1 = sheets.region
-    fields = [torch.einsum("tk,khwc->thwc", amounts, field) for field in (sheets.upper, sheets.lower)]
     upper, lower = (inverse(field, sheets.steps) for field in fields)
     moment = Moment(
         amounts,
@@ -123,7 +139,7 @@ def compose(stage: Stage, amounts: Tensor, values: dict[str, Tensor]) -> Tensor:
     _lower_lip(stage, moment, frames)
     for ball in stage.eyeballs:
         _lower_lid(stage, moment, frames, ball)
-    _light(stage, moment, frames, upper)
+    light(stage, moment, frames, upper)
     _mouth(stage, moment, frames)
     for ball in stage.eyeballs:
         _eye(stage, moment, frames, ball)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -288,7 +289,57 @@ def test_a_portrait_that_cannot_be_rigged_is_one_sentence(
     assert last.startswith("eadnet: ") and message in last
 
 
-def test_a_video_is_not_rigged(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    wanted = ["generate", "--video", "v.mp4", "--audio", str(files / "speech.wav"), "--method", "rig"]
-    assert main([*wanted, "--out", str(tmp_path / "out.mp4")]) == 2
-    assert "--method rig moves a portrait" in capsys.readouterr().err
+def re_emoted(files: Path, out: Path, *more: str) -> list[str]:
+    video = str(files / "speech.wav")  # no video, and never read
+    return ["generate", "--video", video, "--out", str(out), "--face-detector", str(files / "no.task"), *more]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ([], "nothing to change in the video"),
+        (["--emotion", "sad", "--strength", "3"], "strength of the emotion is 3"),
+        (["--emotion", "sad", "--face", "1 2 3 4"], "--face is one place"),
+        (["--emotion", "sad"], "no.task is missing"),
+        (["--emotion", "sad", "--method", "pixels"], "give --audio"),
+    ],
+)
+def test_a_video_that_cannot_be_given_an_emotion_is_one_sentence(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+) -> None:
+    assert main(re_emoted(files, tmp_path / "out.mp4", *more)) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("eadnet: ") and message in last
+
+
+def test_without_a_landmarker_a_video_says_where_its_file_belongs(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eadnet.downloads.models_folder", lambda: tmp_path)
+    wanted = ["generate", "--video", "v.mp4", "--emotion", "sad", "--out", str(tmp_path / "out.mp4")]
+    assert main(wanted) == 2
+    assert "eadnet fetch faces" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["rig", "pixels"])
+def test_results_that_cannot_be_written_are_said_before_anything_is_computed(
+    files: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("computed")
+
+    monkeypatch.setattr("eadnet.cli.generate._model", never)
+    monkeypatch.setattr("eadnet.cli.generate.portrait_rig", never)
+    given = ["--method", method]
+    for out, sheet, message in (
+        ("out.avi", "s.png", "out.avi: the video is an MP4 file, name it out.mp4"),
+        ("out.mp4", ".", "is a folder: give the name of a PNG file"),
+        ("out.mp4", "n" * 300 + ".png", "the contact sheet: .* cannot be written"),
+    ):
+        line = [*arguments(files, tmp_path / out), *given, "--contact-sheet", str(tmp_path / sheet)]
+        assert main(line) == 2
+        assert re.search(message, capsys.readouterr().err)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
-from eadnet.driving.portrait import find_portrait_face
+from eadnet.driving.portrait import NoPortraitFace, find_portrait_face
 from eadnet.driving.to_file import render_rig_to_file
 from eadnet.errors import InputError
+from eadnet.faces.landmarker import LandmarkedFace
+from eadnet.media.resumable_video import GROUP
 from eadnet.media.video import read_video
 from eadnet.pipeline import animate_file, rig_portrait
 from eadnet.rig.rig import Rig
@@ -116,3 +121,79 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_is_heard(tmp_pat
     picture, mesh = drawn_head()
     with pytest.raises(InputError, match="is a folder"):
         animate_file(tmp_path, Rig.build(picture, mesh), tmp_path / "missing.wav")
+
+
+def given_at(*places: tuple[float, float, float]) -> list[LandmarkedFace]:
+    """Faces as somebody else found them: x, y and size of each."""
+    mesh = drawn_head()[1].numpy()
+    return [LandmarkedFace((mesh * size + np.array([x, y, 0])).astype(np.float32)) for x, y, size in places]
+
+
+def test_faces_that_were_found_elsewhere_need_no_landmarker(head: np.ndarray) -> None:
+    faces = given_at((0, 0, 0.3), (100, 50, 0.8))
+    assert find_portrait_face(head, None, given=faces) is faces[1]
+    assert find_portrait_face(head, None, index=1, given=faces) is faces[0]
+
+
+def test_no_face_says_how_to_enter_it_and_shows_where_pixels_are() -> None:
+    picture = np.full((900, 1200, 3), 120, np.uint8)
+    with pytest.raises(
+        NoPortraitFace, match=r"by hand: a box .left, top, right, bottom. or x and y"
+    ) as error:
+        find_portrait_face(picture, None, given=[])
+    shown = error.value.picture
+    assert shown.shape == (576, 768, 3) and len(str(error.value).splitlines()) == 1
+    marks = (shown[2] != 120).any(1).nonzero()[0] * 1200 / 768  # along the upper edge, every 200 pixels
+    assert {round(x / 200) for x in marks} == {1, 2, 3, 4, 5}
+
+
+def test_a_face_that_is_not_there_is_refused_with_a_picture_of_those_that_are(head: np.ndarray) -> None:
+    with pytest.raises(NoPortraitFace, match="Face number 2 .* has 2: use 0 to 1") as error:
+        find_portrait_face(head, None, index=2, given=given_at((0, 0, 0.3), (100, 50, 0.5)))
+    assert error.value.picture.shape == head.shape and not np.array_equal(error.value.picture, head)
+
+
+@pytest.mark.parametrize(("mode", "size"), [("L", 300), ("CMYK", 300), ("LA", 300), ("P", 300), ("RGB", 64)])
+def test_pictures_of_every_kind_are_moved_at_their_own_size(tmp_path: Path, mode: str, size: int) -> None:
+    picture, _ = drawn_head()
+    name = "portrait.tif" if mode == "CMYK" else "portrait.png"
+    Image.fromarray(picture.numpy()).resize((size, size)).convert(mode).save(tmp_path / name)
+    share = size / 256
+    box = " ".join(str(round(share * number)) for number in (60, 50, 196, 220))
+    rig = rig_portrait(tmp_path / name, by_hand=box)
+    assert rig.size[0] % size == 0
+    frame = next(rig.render(Track.of({"jaw_open": [0.8]})))[0]
+    assert frame.shape[:2] == rig.size and not torch.equal(frame, rig.picture)
+
+
+KILLED = """
+import os, signal, sys
+from eadnet.driving.to_file import render_rig_to_file
+from tests.driving.test_portrait import film
+
+def report(now):
+    if now.stage == "render" and now.done >= int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+render_rig_to_file(sys.argv[1], *film(), resume=True, on_progress=report)
+"""
+
+
+def film() -> tuple[Rig, Track]:
+    picture, mesh = drawn_head(2, 128)
+    rows = torch.linspace(0, 1, GROUP + 12).tolist()
+    return Rig.build(picture, mesh), Track.of({"smile": rows, "jaw_open": rows})
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals")
+def test_a_rig_film_is_continued_after_a_kill_as_if_nothing_had_been(tmp_path: Path) -> None:
+    out = tmp_path / "killed.mp4"
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, str(out), str(GROUP + 8)], cwd=ROOT, capture_output=True, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL and not out.exists(), ended.stderr.decode()
+    assert render_rig_to_file(out, *film(), resume=True).continued == GROUP
+    render_rig_to_file(tmp_path / "whole.mp4", *film())
+    whole, resumed = (read_video(tmp_path / f"{name}.mp4").frames for name in ("whole", "killed"))
+    assert len(whole) == GROUP + 12 and np.array_equal(whole, resumed)

@@ -223,7 +223,7 @@ def test_an_expression_from_a_video_has_the_rate_of_its_source(
         seen.extend([len(list(pictures)), fps])
         return track({"smile": [0.5] * 6}, fps)
 
-    module = submodule("nodes.rig")
+    module = submodule("nodes.expression")
     monkeypatch.setattr(module, "track_from_video", read)
     monkeypatch.setattr(module, "FaceLandmarker", lambda *_, **__: None)
     monkeypatch.setattr(host, "face_task_path", lambda: tmp_path)

@@ -31,6 +31,7 @@ NAMES = [
     "EADNetExpressionFromVideo",
     "EADNetEditExpression",
     "EADNetRenderRig",
+    "EADNetReEmote",
 ]
 
 

@@ -17,6 +17,10 @@ WORKFLOWS = [
     "revoice_video",
     "render_long_video",
     "lipsync_with_latentsync",
+    "photo_with_emotion",
+    "re_emote_a_video",
+    "performance_moves_a_portrait",
+    "photo_rig_with_latentsync_lips",
 ]
 every_workflow = pytest.mark.parametrize("name", WORKFLOWS)
 

@@ -1,4 +1,4 @@
-"""A rigged portrait: any face, photograph or painting, moved by tracks of facial parameters."""
+"""Expressions: what a face does over time, from speech, from a video, and edited."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from typing import Any
 
 import torch
 from comfy_api.latest import io, ui
-from torch import Tensor
 
 from ..eadnet.driving import motion
 from ..eadnet.driving.curves import track_picture
 from ..eadnet.driving.idle import Idle
-from ..eadnet.driving.portrait import MOST_FACES, find_portrait_face
 from ..eadnet.driving.speech import (
     FPS,
     bundled_reader,
@@ -22,29 +20,24 @@ from ..eadnet.driving.speech import (
 )
 from ..eadnet.driving.video import track_from_video
 from ..eadnet.errors import InputError
-from ..eadnet.faces.detectors import DETECTORS
 from ..eadnet.faces.landmarker import FaceLandmarker
 from ..eadnet.media.audio import RATE, num_frames, to_mono_16k
 from ..eadnet.media.speech import SpeechInMemory
 from ..eadnet.rendering import Networks, RenderSettings
-from ..eadnet.rig.preview import preview
-from ..eadnet.rig.rig import Rig
 from ..eadnet.rig.track import Track
 from . import host
 from .checks import checked
 from .footage import opened
 from .latents import decode_crops, encode_crops
 from .node import Node
-from .notes import with_notes
 from .sampling import Watcher
-from .sockets import audio_of, image_of
+from .sockets import audio_of
 from .types import (
     AudioEncoder,
     DiffusionModel,
     Emotion,
     EmotionTokens,
     Expression,
-    FaceRig,
     GraphSmoother,
     Model,
     Smoother,
@@ -52,61 +45,12 @@ from .types import (
 )
 
 
-class EADNetFaceRig(Node):
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return schema(
-            node_id="EADNetFaceRig",
-            display_name="EAD-Net Face Rig",
-            description="Finds the face of a portrait (photograph, painting, render or drawing) and makes it "
-            "movable: brows, lids, eyes, mouth and head, at the picture's own resolution.",
-            search_aliases=[
-                "portrait",
-                "photo",
-                "talking head",
-                "face rig",
-                "animate photo",
-                "live portrait",
-            ],
-            inputs=[
-                io.Image.Input("image", tooltip="The portrait. Of several images the first is used."),
-                io.Int.Input(
-                    "index",
-                    default=0,
-                    min=0,
-                    max=MOST_FACES - 1,
-                    tooltip="Which of several faces: 0 is the largest, 1 the second largest.",
-                ),
-                io.Float.Input(
-                    "calm",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip="How far the portrait's own expression is taken back: raise it for a portrait "
-                    "that smiles or whose mouth is open.",
-                ),
-            ],
-            outputs=[
-                FaceRig.Output(display_name="rig", tooltip="For EAD-Net Render Rig."),
-                io.Image.Output(
-                    display_name="preview", tooltip="The portrait with the face mesh that was found."
-                ),
-            ],
-            hidden=[io.Hidden.unique_id],
-        )
-
-    @classmethod
-    @checked
-    def execute(cls, image: Tensor, index: int, calm: float) -> io.NodeOutput:
-        picture = (image_of(image, "image")[0].float().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
-        colour = picture[..., :3] if picture.shape[-1] >= 3 else picture[..., :1].expand(-1, -1, 3)
-        folders = host.face_folders()
-        face = find_portrait_face(colour.numpy(), DETECTORS["landmarks"].find(folders), folders, index)
-        points = torch.from_numpy(face.points)
-        rig = Rig.build(picture, points, shapes=face.blendshapes, calm=calm, device=host.compute_device())
-        drawn = preview(colour, points)[None].float() / 255
-        return with_notes(cls, rig, drawn, notes=rig.notes, shown=ui.PreviewImage(drawn, cls=cls))
+def _outputs() -> list[io.Output]:
+    """What all of them give: see `_with_curves`."""
+    return [
+        Expression.Output(display_name="expression", tooltip="For EAD-Net Render Rig or Re-emote Video."),
+        io.Image.Output(display_name="curves", tooltip="The expression over time, for Preview Image."),
+    ]
 
 
 class EADNetExpressionFromSpeech(Node):
@@ -163,12 +107,7 @@ class EADNetExpressionFromSpeech(Node):
                 ),
                 Smoother.Input("tfrm", optional=True, tooltip="Temporal smoother, from the same loader."),
             ],
-            outputs=[
-                Expression.Output(display_name="expression", tooltip="For EAD-Net Render Rig."),
-                io.Image.Output(
-                    display_name="curves", tooltip="The expression over time, for Preview Image."
-                ),
-            ],
+            outputs=_outputs(),
             hidden=[io.Hidden.unique_id],
         )
 
@@ -281,12 +220,7 @@ class EADNetExpressionFromVideo(Node):
                     tooltip="How far the head's turns are taken over. 0 keeps the head still.",
                 ),
             ],
-            outputs=[
-                Expression.Output(display_name="expression", tooltip="For EAD-Net Render Rig."),
-                io.Image.Output(
-                    display_name="curves", tooltip="The expression over time, for Preview Image."
-                ),
-            ],
+            outputs=_outputs(),
             hidden=[io.Hidden.unique_id],
         )
 
@@ -347,12 +281,7 @@ class EADNetEditExpression(Node):
                     tooltip="Takes mouth and jaw from this expression instead, for instance from speech.",
                 ),
             ],
-            outputs=[
-                Expression.Output(display_name="expression", tooltip="For EAD-Net Render Rig."),
-                io.Image.Output(
-                    display_name="curves", tooltip="The expression over time, for Preview Image."
-                ),
-            ],
+            outputs=_outputs(),
             hidden=[io.Hidden.unique_id],
         )
 
@@ -366,55 +295,6 @@ class EADNetEditExpression(Node):
             track = track.replaced(mouth_from.resampled(track.fps), groups=("mouth",))
         multiply = {part: amounts[name] for name, parts, _ in _EDITS for part in parts if amounts[name] != 1}
         return _with_curves(cls, track.edited(multiply=multiply, add=_constants(add)))
-
-
-class EADNetRenderRig(Node):
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return schema(
-            node_id="EADNetRenderRig",
-            display_name="EAD-Net Render Rig",
-            description="Renders the portrait with an expression, at its own resolution: the frames of a "
-            "talking video. What does not move stays as it is.",
-            search_aliases=["animate portrait", "talking photo", "warp", "render face"],
-            inputs=[
-                FaceRig.Input("rig", tooltip="From EAD-Net Face Rig."),
-                Expression.Input(
-                    "expression", tooltip="From EAD-Net Expression from Speech, from Video, or edited."
-                ),
-                io.Float.Input(
-                    "fps",
-                    default=25.0,
-                    min=1.0,
-                    max=120.0,
-                    step=0.01,
-                    tooltip="Frames per second of the result. Use the same value in Create Video.",
-                ),
-            ],
-            outputs=[
-                io.Image.Output(display_name="images", tooltip="The frames, for Create Video."),
-                io.Float.Output(display_name="fps", tooltip="Frames per second, for Create Video."),
-            ],
-            hidden=[io.Hidden.unique_id],
-        )
-
-    @classmethod
-    @checked
-    def execute(cls, rig: Rig, expression: Track, fps: float) -> io.NodeOutput:
-        track = expression.resampled(fps)
-        if not len(track):
-            raise InputError("The expression has no frames: connect one from EAD-Net Expression from Speech.")
-        progress = host.NodeProgress(len(track), cls.hidden.unique_id)
-        height, width = rig.size
-        images: Tensor | None = None
-        done = 0
-        for piece in rig.render(track):
-            if images is None:  # written in place: joining parts would hold everything twice
-                images = torch.empty(len(track), height, width, piece.shape[-1], device=host.result_device())
-            images[done : done + len(piece)] = piece.to(images.device).float() / 255
-            done += len(piece)
-            progress.update(done)
-        return with_notes(cls, images, fps, notes=rig.notes)
 
 
 def _constants(text: str) -> dict[str, float]:
