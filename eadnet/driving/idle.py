@@ -1,8 +1,12 @@
-"""What a living face does that neither sound nor sentence says: blinks, glances, a head that is never still.
+"""What a living face does that neither sound nor sentence says: blinks, glances, a head that is never
+still, brows.
 
-Rule-made, from published averages: in conversation people blink about 26 times a minute and while reading or
-looking 5 to 17 times (Bentivoglio et al. 1997, "Analysis of blink rate patterns in normal subjects"); a
-blink closes within about 0.1 s and opens within about 0.2 s; eyes rest on a point for one to three seconds.
+Drawn from distributions measured on 23 recordings of people who talk (docs/results/speech.md, "Beside the
+mouth"): how often, how far and how quickly, and how much one take differs from another. People differ by a
+factor of ten in how far they move the head; what they share is its pace, and that it moves more while they
+speak up.
+Blinks agree with what is published: in conversation about 26 a minute, while reading or looking 5 to 17
+(Bentivoglio et al. 1997, "Analysis of blink rate patterns in normal subjects").
 """
 
 from __future__ import annotations
@@ -16,17 +20,22 @@ from ..errors import InputError
 _CLOSING, _CLOSED, _OPENING = 0.09, 0.04, 0.17  # seconds of a blink
 _MOST_BLINKS = 120.0  # a minute
 _INTERVAL_SPREAD = 0.6  # of the logarithm of the time between blinks
-_FIXATION = 1.8  # seconds that the eyes rest on a point, on average
-_GLANCE = (0.16, 0.07)  # spread of gaze_x and gaze_y
-_SWAY = {"head_yaw": 0.30, "head_pitch": 0.20, "head_roll": 1.1, "head_x": 0.0035, "head_y": 0.0025}
-_SWAY_SECONDS = 0.9  # standard deviation of the smoothing: a sway takes a few seconds
-_NOD = 0.35  # of head_pitch, from quiet to loud
+_FIXATION = 0.9  # seconds that the eyes rest on a point, on average
+_GLANCE = (0.16, 0.12)  # spread of gaze_x and gaze_y
+_SWAY = {"head_yaw": 0.32, "head_pitch": 0.32, "head_roll": 1.2, "head_x": 0.005, "head_y": 0.004}
+_SWAY_SECONDS, _TURN_SECONDS = 0.9, 0.3  # standard deviations of the smoothing: posture, and turns within it
+_SWAY_SHARE = 0.25  # of the variance
+_TAKES_DIFFER = 0.6  # of the logarithm of how far somebody moves
+_WHEN_LOUD = (0.7, 0.6)  # of the turns in silence, and what the loudest speech adds
+_NOD, _NODS_DIFFER = 0.10, 0.12  # of head_pitch, from quiet to loud: mean and spread over takes
 _NOD_SECONDS = 0.12
+_RAISES, _RAISE = 8.0, (0.08, 0.3)  # of the brows: a minute on average over takes, and how far
+_RAISE_SECONDS = (0.25, 0.7)
 
 
 @dataclass(frozen=True)
 class Idle:
-    """How much of it: blinks per minute; glances and head motion as multiples of the usual."""
+    """How much of it: blinks per minute; glances, and motion of head and brows as multiples of the usual."""
 
     blinks: float = 18.0
     gaze: float = 1.0
@@ -43,25 +52,29 @@ class Idle:
 def idle_motion(
     frames: int, fps: float, seed: int, amount: Idle | None = None, level: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """Curves [frames] of blinks, gaze and head by parameter name; the same seed gives the same.
+    """Curves [frames] of blinks, gaze, head and brows by parameter name; the same seed gives the same.
 
-    ``level`` 0..1 [frames] is how loudly somebody speaks: the head nods with it.
+    ``level`` 0..1 [frames] is how loudly somebody speaks: head and brows move with it.
     """
     amount = amount or Idle()
     entropy = seed % 2**64  # a negative seed is one, too
-    blinks, glances, sways = (np.random.default_rng([entropy, number]) for number in range(3))
+    blinks, glances, sways, raises = (np.random.default_rng([entropy, number]) for number in range(4))
+    loud = np.zeros(frames) if level is None else _smooth(np.asarray(level, float), _NOD_SECONDS * fps)
     blink = _blinks(frames, fps, blinks, amount.blinks)
     curves = {"blink_l": blink, "blink_r": blink}
     for name, values in zip(("gaze_x", "gaze_y"), _glances(frames, fps, glances), strict=True):
         curves[name] = amount.gaze * values
+    lively = float(np.clip(np.exp(_TAKES_DIFFER * sways.standard_normal()), 0.35, 2.2))
+    eager = _WHEN_LOUD[0] + _WHEN_LOUD[1] * _smooth(loud, 2 * _NOD_SECONDS * fps)
     for name, spread in _SWAY.items():
-        curves[name] = amount.head * spread * _smooth_noise(frames, fps, sways)
-    if level is not None and frames:
-        from scipy.ndimage import gaussian_filter1d
-
-        quick = gaussian_filter1d(np.asarray(level, float), _NOD_SECONDS * fps)
-        slow = gaussian_filter1d(quick, 8 * _NOD_SECONDS * fps)
-        curves["head_pitch"] = curves["head_pitch"] + amount.head * _NOD * (quick - slow)
+        posture = np.sqrt(_SWAY_SHARE) * _smooth_noise(frames, fps, _SWAY_SECONDS, sways)
+        turns = np.sqrt(1 - _SWAY_SHARE) * _smooth_noise(frames, fps, _TURN_SECONDS, sways)
+        curves[name] = amount.head * lively * spread * (posture + eager * turns)
+    nod = (_NOD + _NODS_DIFFER * sways.standard_normal()) * (loud - _smooth(loud, 8 * _NOD_SECONDS * fps))
+    curves["head_pitch"] = curves["head_pitch"] + amount.head * nod
+    raised = amount.head * _raises(frames, fps, raises, loud)
+    for side in "lr":
+        curves[f"inner_brow_up_{side}"] = curves[f"outer_brow_up_{side}"] = raised
     return curves
 
 
@@ -97,13 +110,30 @@ def _glances(frames: int, fps: float, rng: np.random.Generator) -> tuple[np.ndar
     return across, down
 
 
-def _smooth_noise(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise of unit spread that changes within a second or two."""
+def _raises(frames: int, fps: float, rng: np.random.Generator, loud: np.ndarray) -> np.ndarray:
+    """Brows that go up now and then, rather on what is said loudly; some people's hardly ever."""
+    raised, times = np.zeros(frames), (np.arange(frames) + 0.5) / fps
+    count = rng.poisson(_RAISES * rng.gamma(0.7, 1 / 0.7) * frames / fps / 60)
+    if not frames or not count:
+        return raised
+    likely = 0.2 + loud - loud.min()
+    for middle in rng.choice(times, size=count, p=likely / likely.sum()):
+        height, length = rng.uniform(*_RAISE), rng.uniform(*_RAISE_SECONDS)
+        raised = np.maximum(raised, height * _ease(np.clip(1 - np.abs(times - middle) / length, 0, 1)))
+    return raised
+
+
+def _smooth(curve: np.ndarray, width: float) -> np.ndarray:
     from scipy.ndimage import gaussian_filter1d  # late: importing the nodes stays quick
 
-    edge = round(4 * _SWAY_SECONDS * fps)
-    noise = gaussian_filter1d(rng.standard_normal(frames + 2 * edge), _SWAY_SECONDS * fps)
-    spread = 1 / np.sqrt(2 * np.sqrt(np.pi) * _SWAY_SECONDS * fps)  # of white noise under such a filter
+    return gaussian_filter1d(curve, width) if len(curve) else curve
+
+
+def _smooth_noise(frames: int, fps: float, seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """Noise of unit spread under a Gaussian of so many seconds."""
+    edge = round(4 * seconds * fps)
+    noise = _smooth(rng.standard_normal(frames + 2 * edge), seconds * fps)
+    spread = 1 / np.sqrt(2 * np.sqrt(np.pi) * seconds * fps)  # of white noise under such a filter
     return np.clip(noise[edge : edge + frames] / spread, -2, 2)
 
 

@@ -96,11 +96,11 @@ def read_performance(
 def with_idle_motion(
     track: Track, seed: int, amount: Idle | None = None, speech: Speech | None = None
 ) -> Track:
-    """The same with blinks, glances and a moving head, which nods with the ``speech``."""
+    """The same with blinks, glances, a moving head and brows, which follow the ``speech`` a little."""
     level = None if speech is None else _level(speech, len(track), track.fps)
     curves = idle_motion(len(track), track.fps, seed, amount, level)
     motion = Track.of({name: torch.from_numpy(curve).float() for name, curve in curves.items()}, track.fps)
-    return track.replaced(motion, groups=("blink", "gaze", "head"))
+    return track.replaced(motion, groups=("blink", "gaze", "head")).added(motion, groups=("brows",))
 
 
 def _level(speech: Speech, frames: int, fps: float) -> np.ndarray:

@@ -1,7 +1,8 @@
-"""The same talk as it is heard in the world: rooms, microphones, music, others talking, codecs, level controls.
+"""The same talk as it is heard in the world: rooms, microphones, music, others talking, codecs, level
+controls.
 
-Nothing moves a sound in time, so the mouth stays true to it. Wider than `augment`, which clips are drawn with: this is
-for networks that are to hear any recording.
+Nothing moves a sound in time, so the mouth stays true to it. Wider than `augment`, which clips are drawn
+with: this is for networks that are to hear any recording.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ _BLOCK = 160  # samples: levels are followed a hundred times a second
 
 
 def anywhere(waveform: Waveform, rng: np.random.Generator, others: Sequence[Waveform] = ()) -> Waveform:
-    """A random recording of ``waveform`` ([S], 16 kHz): same length, peak at most 1. Deterministic in ``rng``.
+    """A random recording of ``waveform`` ([S], 16 kHz): same length, peak at most 1. Deterministic in
+    ``rng``.
 
     ``others`` are recordings of other people who may be heard behind it.
     """
@@ -71,7 +73,9 @@ def gate(waveform: Waveform, decibels: float, floor: float) -> Waveform:
 
 
 def quantise(waveform: Waveform, steps: int) -> Waveform:
-    """The coarse steps of an old codec, finer where it is quiet (µ-law, ITU-T G.711, with ``steps`` values)."""
+    """The coarse steps of an old codec, finer where it is quiet (µ-law, ITU-T G.711, with ``steps``
+    values).
+    """
     mu = 255.0
     packed = np.sign(waveform) * np.log1p(mu * np.abs(waveform)) / np.log1p(mu)
     coarse = np.round(packed * steps / 2) / (steps / 2)

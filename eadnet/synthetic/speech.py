@@ -321,7 +321,7 @@ class _Synthesiser:
             try:
                 return self._say(library, data, text, voice, rate, pitch, pitch_range)
             finally:
-                _unload(library)
+                unload(library)
 
     def _introduce(self, speaker: DrawnSpeaker) -> str:
         """espeak-ng's data with one more speaker, in a folder of this process."""
@@ -385,7 +385,8 @@ def _mirror(source: Path, folder: Path) -> None:
             copy(entry, folder / entry.name)
 
 
-def _unload(library: ctypes.CDLL) -> None:
+def unload(library: ctypes.CDLL) -> None:
+    """Forget a copy of the library, so that the next one begins with a fresh state."""
     import _ctypes
 
     release = getattr(_ctypes, "dlclose", None) or _ctypes.FreeLibrary  # type: ignore[attr-defined,unused-ignore]

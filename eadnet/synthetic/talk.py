@@ -1,7 +1,8 @@
 """Hours of talk in files: drawn, Piper's and Kokoro's voices with their phonemes, and the mouths that say it.
 
-A shard (.npz) holds some dozens of utterances; mouths are not kept but made when a shard is read, so better targets
-(`visemes`) need no new voices. Utterances are clean: rooms, noise and bands are added when they are used.
+A shard (.npz) holds some dozens of utterances; mouths are not kept but made when a shard is read, so better
+targets (`visemes`) need no new voices. Utterances are clean: rooms, noise and bands are added when they are
+used.
 
     python -m eadnet.synthetic.talk FOLDER --source piper --count 2000
 """

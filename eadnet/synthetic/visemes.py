@@ -4,9 +4,10 @@ Every sound s has, for every mouth parameter p, a target T_sp and a dominance th
 sound and decays around it, D_sp(t) = a_sp exp(-d_s(t) / tau_s), d_s(t) being the distance to the sound's
 core. The parameter is the dominance-weighted mean F_p(t) = sum_s D_sp(t) T_sp / sum_s D_sp(t) ("Modeling
 Coarticulation in Synthetic Visual Speech", equations 1-5). Anticipation lasts longer than carry-over, which
-is why lips move before the sound. Targets and time constants are a reconstruction from phonetics (vowel
-height, rounding and spreading; place of articulation). Two things that dominance alone does not ensure are
-added: bilabials close completely, and speech opens the mouth less where sounds are short and unstressed.
+is why lips move before the sound. The shape of the lips and the tongue is a reconstruction from phonetics
+(rounding and spreading; place of articulation); how far the mouth opens for each sound, how much a sound
+insists on it, and how early, is measured on people (`openness`). Two things that dominance alone does not
+ensure are added: bilabials close completely, and speech opens the mouth less where sounds are unstressed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .openness import AFTER, BEFORE, LEAD, OPENNESS, Openness
 from .speech import PAUSE, Phoneme
 
 MOUTH: tuple[str, ...] = (
@@ -35,6 +37,16 @@ MOUTH: tuple[str, ...] = (
 
 _JAW, _CLOSE, _BITE, _TONGUE = (MOUTH.index(n) for n in ("jaw_open", "lip_close", "lip_bite", "tongue_up"))
 _OPENERS = [MOUTH.index(n) for n in ("jaw_open", "upper_lip_raise", "lower_lip_depress")]
+_APART = np.zeros(len(MOUTH))
+_APART[[MOUTH.index(n) for n in ("jaw_open", "upper_lip_raise", "lower_lip_depress", "lip_funnel")]] = (
+    0.395,
+    0.105,
+    0.045,
+    0.100,
+)
+"""How far each parameter at 1 parts the inner lips, in distances of the eyes' centres, measured on the
+rig.
+"""
 _LIPS = [MOUTH.index(n) for n in ("lip_pucker", "lip_funnel", "lip_stretch", "lip_bite")]
 
 BILABIALS = frozenset("pbm")
@@ -47,6 +59,8 @@ _REACH_EDGE = 0.03
 _ANTICIPATION = 0.75
 _PAUSE_FULL = 0.12
 _PAUSE_REACH = 0.035
+_LONG_PAUSE = 0.6  # seconds: in a shorter one people keep the mouth as it is, more or less
+_STRESS = (0.93, 1.0, 1.05)
 
 
 @dataclass(frozen=True)
@@ -123,7 +137,6 @@ _add("kgɡŋxɣqɢχʁcɟɴ", _shape(0.26, lower=0.1, openness=0.7, lips=0.25, r
 _add("hɦħʕʔ", _shape(0.3, openness=0.2, lips=0.1, tip=0.2, reach=0.03))
 
 _UNKNOWN = _SHAPES["ə"]
-_VOWELS = frozenset("iɪɨyʏuʉʊɯeøɵoɤəɘɚɜɝɞɛœɔɒʌɐæaäɑ")
 
 
 @dataclass(frozen=True)
@@ -134,24 +147,40 @@ class _Segment:
     stress: int
 
 
-def mouth_track(phonemes: Sequence[Phoneme], num_frames: int, fps: float = 25.0) -> NDArray[np.float32]:
+def mouth_track(
+    phonemes: Sequence[Phoneme],
+    num_frames: int,
+    fps: float = 25.0,
+    apart: NDArray[np.floating] | None = None,
+) -> NDArray[np.float32]:
     """The mouth at the centre (i + 1/2) / fps of every frame: float32 [num_frames, len(MOUTH)] in 0..1.
 
     Silence is a closed mouth at rest (all zero); so is everything before the first and after the last
-    phoneme.
+    phoneme. ``apart`` [num_frames] is how far the lips are apart in distances of the eyes' centres, where
+    somebody heard it; else it is `openness`. Lips and tongue, closures and rests are the phonemes' in any
+    case.
     """
     times = ((np.arange(num_frames) + 0.5) / fps).astype(np.float64)
     segments = _segments(phonemes)
     track = _dominance_mean(segments, times)
+    if apart is None:
+        apart = openness(segments, times)
+    else:
+        apart = np.maximum(apart, 0.0) * (1.0 - _rest(segments, times))
+    _open(track, apart)
     _close_bilabials(track, segments, times)
     return np.clip(track, 0.0, 1.0).astype(np.float32)
 
 
 def _segments(phonemes: Sequence[Phoneme]) -> list[_Segment]:
-    """One segment per articulation: affricates and diphthongs move, so they are split evenly."""
-    last = max((p.end for p in phonemes), default=0.0)
-    segments = [_Segment(-10.0, min((p.start for p in phonemes), default=0.0), PAUSE, 0)]
-    for phoneme in phonemes:
+    """One segment per articulation: affricates and diphthongs move, so they are split evenly.
+
+    Before the first sound and after the last one lies a long silence.
+    """
+    sounds = [p for p in phonemes if p.name != PAUSE]
+    first, last = min((p.start for p in sounds), default=0.0), max((p.end for p in sounds), default=0.0)
+    segments = [_Segment(-10.0, first, PAUSE, 0)]
+    for phoneme in (p for p in phonemes if first <= p.start and p.end <= last):
         symbols = _symbols(phoneme.name)
         step = (phoneme.end - phoneme.start) / len(symbols)
         for index, symbol in enumerate(symbols):
@@ -169,6 +198,67 @@ def _symbols(name: str) -> str:
     letters = (c if c in _SHAPES else unicodedata.normalize("NFD", c)[0] for c in composed)
     kept = "".join(c for c in letters if c in _SHAPES or unicodedata.category(c) in ("Ll", "Lo"))
     return kept or "ə"
+
+
+def opening_of(track: NDArray[np.floating]) -> NDArray[np.floating]:
+    """How far the inner lips of a rigged face are apart, in distances of the eyes' centres: [..., 9] ->
+    [...].
+    """
+    return (track @ _APART) * (1.0 - track[..., _CLOSE])
+
+
+def openness(segments: Sequence[_Segment], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far the lips are apart, as people do: [T], in distances of the eyes' centres.
+
+    As `_dominance_mean`, but a sound's dominance is its kernel exp(-|t| / tau) integrated over its
+    duration, so that long sounds count more, as they do in what `openness` was measured by.
+    """
+    targets = np.array([_openness_of(s).apart * _STRESS[s.stress] for s in segments])
+    return targets @ _shares(segments, times)
+
+
+def _rest(segments: Sequence[_Segment], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much of every moment belongs to long silences, 0..1."""
+    return np.array([float(_is_rest(s)) for s in segments]) @ _shares(segments, times)
+
+
+def _shares(segments: Sequence[_Segment], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much each segment has to say about the openness of every moment: [N, T], columns add up to 1."""
+    measured = [_openness_of(s) for s in segments]
+    start = np.array([s.start for s in segments])[:, None]
+    end = np.array([s.end for s in segments])[:, None]
+    weight = np.array([m.weight for m in measured])[:, None]
+    lead = times + LEAD
+    dominance = weight * (_up_to(lead - start) - _up_to(lead - end)) + 1e-9
+    return dominance / dominance.sum(0)
+
+
+def _up_to(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The integral up to x of a kernel of unit area that rises over `BEFORE`, falls over `AFTER` seconds."""
+    rising = BEFORE * np.exp(np.minimum(x, 0.0) / BEFORE)
+    falling = AFTER * (1.0 - np.exp(-np.maximum(x, 0.0) / AFTER))
+    return (rising + falling) / (BEFORE + AFTER)
+
+
+def _is_rest(segment: _Segment) -> bool:
+    return segment.symbol == PAUSE and segment.end - segment.start > _LONG_PAUSE
+
+
+def _openness_of(segment: _Segment) -> Openness:
+    if _is_rest(segment):
+        return OPENNESS["rest"]
+    return OPENNESS[segment.symbol if segment.symbol in OPENNESS else "ə"]
+
+
+def _open(track: NDArray[np.float64], apart: NDArray[np.floating]) -> None:
+    """In place: the jaw brings the lips as far apart as asked; where it need not open, the lips part less."""
+    lips = track.copy()
+    lips[:, _JAW] = 0.0
+    parted = lips @ _APART
+    share = np.minimum(1.0, apart / np.maximum(parted, 1e-9))
+    for parameter in (*_OPENERS[1:], MOUTH.index("lip_funnel")):
+        track[:, parameter] *= share
+    track[:, _JAW] = np.maximum(apart - parted, 0.0) / _APART[_JAW]
 
 
 def _of(segment: _Segment) -> _Shape:
@@ -193,8 +283,6 @@ def _targets(segment: _Segment) -> NDArray[np.float64]:
     if segment.symbol == PAUSE:
         return np.zeros(len(MOUTH))
     targets = np.array(_of(segment).targets)
-    if segment.symbol in _VOWELS:
-        targets[_OPENERS] *= (0.82, 0.95, 1.1)[segment.stress]
     return targets
 
 

@@ -1,4 +1,6 @@
-"""What a face does beside speaking: blinks, glances, a moving head, brows; measured on people and on tracks alike."""
+"""What a face does beside speaking: blinks, glances, a moving head, brows; measured on people and on
+tracks alike.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +31,12 @@ class Living:
 
     blinks: per minute; shut: seconds that a blink keeps the lids below half.
     gaze_x, gaze_y: spreads; saccades: per minute.
-    yaw, pitch, roll: spreads in degrees; sway: share of the head's variance slower than two seconds; speed: mean of
-        the head's turning, degrees a second.
+    yaw, pitch, roll: spreads in degrees; sway: share of the head's variance slower than two seconds; speed:
+        mean of the head's turning, degrees a second.
     shift: spread of the head's place, in distances of the outer eye corners.
     brows: spread; raises: per minute.
-    moves_when_loud: r of the head's speed and the loudness; nods: of pitch (down is positive) and loudness, both
-        without what is slower than a second; brows_when_loud: the same of the brows.
+    moves_when_loud: r of the head's speed and the loudness; nods: of pitch (down is positive) and loudness,
+        both without what is slower than a second; brows_when_loud: the same of the brows.
     """
 
     blinks: float
@@ -59,7 +61,9 @@ NAMES = tuple(field.name for field in fields(Living))
 
 
 def track_of(clip: TalkingClip) -> tuple[Track, Curve]:
-    """The clip's facial parameters, the head's turns and shifts among them, and its shift in eye distances [T, 2]."""
+    """The clip's facial parameters, the head's turns and shifts among them, and its shift in eye distances
+    [T, 2].
+    """
     rows = [dict(zip(BLENDSHAPES, map(float, row), strict=True)) for row in clip.shapes]
     track = Track.from_arkit(rows, FPS)
     faces = [canonical_face(torch.from_numpy(points)) for points in clip.points]

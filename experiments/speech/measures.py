@@ -14,15 +14,17 @@ from experiments.speech.clips import FPS, STEP, TalkingClip
 
 Curve = NDArray[np.floating]
 Driver = Callable[[Curve, int], Curve]
-"""A waveform float32 [S] at 16 kHz and T frames -> how far the mouth is open in each, [T] at 25 frames a second."""
+"""A waveform float32 [S] at 16 kHz and T frames -> how far the mouth is open in each, [T] at 25 frames a
+second.
+"""
 
 MAX_LAG = 8  # frames to each side
 
 
 @dataclass(frozen=True)
 class Followed:
-    """r of a clip with its own sound, and with that of another clip; the lag with the best r, in frames by which
-    the person's mouth is later than the made one, and that r.
+    """r of a clip with its own sound, and with that of another clip; the lag with the best r, in frames by
+    which the person's mouth is later than the made one, and that r.
     """
 
     r: float
@@ -46,7 +48,9 @@ def lagged(own: Curve, made: Curve, lag: int) -> float:
 
 
 def followed(clips: Sequence[TalkingClip], made: Sequence[Curve]) -> list[Followed]:
-    """Of every clip, given what a driver makes of its sound; the next clip's of another speaker is the control."""
+    """Of every clip, given what a driver makes of its sound; the next clip's of another speaker is the
+    control.
+    """
     results = []
     for index, (clip, curve) in enumerate(zip(clips, made, strict=True)):
         around = [*range(index + 1, len(clips)), *range(index)]
@@ -72,7 +76,8 @@ def loudness(waveform: Curve, frames: int) -> Curve:
 def ridge_curves(
     clips: Sequence[TalkingClip], sounds: Sequence[Curve], by: Callable[[TalkingClip], str]
 ) -> list[Curve]:
-    """What a linear regression from log-mel (0.16 s to both sides) makes of each sound, taught by the clips of
+    """What a linear regression from log-mel (0.16 s to both sides) makes of each sound, taught by the clips
+    of
     all others: other clips (``by`` their name) or other speakers.
     """
     heard = [_features(sound, len(clip)) for clip, sound in zip(clips, sounds, strict=True)]

@@ -62,7 +62,23 @@ def test_the_head_nods_where_speech_gets_louder() -> None:
 
 def test_motion_is_continuous() -> None:
     head = idle_motion(2500, 25, 5)
-    assert np.abs(np.diff(head["head_yaw"])).max() < 0.1, "no jump of the head between two frames"
+    assert np.abs(np.diff(head["head_yaw"])).max() < 0.25, "no jump of the head between two frames"
+
+
+def test_people_differ_in_how_far_they_move_and_not_in_their_pace() -> None:
+    heads = [idle_motion(1500, 25, seed)["head_yaw"] for seed in range(24)]
+    spreads = np.array([head.std() for head in heads])
+    pace = np.array([25 * np.abs(np.diff(head)).mean() / head.std() for head in heads])
+    assert np.percentile(spreads, 90) > 2.5 * np.percentile(spreads, 10)
+    assert pace.std() < 0.2 * pace.mean()
+
+
+def test_brows_rise_rather_where_speech_is_loud_and_hardly_for_some() -> None:
+    level = np.tile(np.repeat([0.0, 1.0], 250), 6)
+    raised = np.stack([idle_motion(3000, 25, seed, level=level)["outer_brow_up_l"] for seed in range(30)])
+    loud, quiet = raised[:, level > 0.5].mean(), raised[:, level < 0.5].mean()
+    assert loud > 2 * quiet > 0
+    assert np.median(raised.max(1)) > 0.05 and (raised.max(1) == 0).any()
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from eadnet.synthetic.openness import OPENNESS
 from eadnet.synthetic.speech import PAUSE, Phoneme
-from eadnet.synthetic.visemes import MOUTH, mouth_track
+from eadnet.synthetic.visemes import MOUTH, mouth_track, opening_of
 
 
 def column(track: np.ndarray, name: str) -> np.ndarray:
@@ -123,3 +124,30 @@ def test_tracks_are_smooth_bounded_and_any_rate_works() -> None:
 def test_unknown_sounds_still_give_a_mouth(name: str) -> None:
     track = mouth_track(sequence((name, 0.2)), 30)
     assert ((track >= 0) & (track <= 1)).all()
+
+
+def test_people_keep_the_mouth_in_a_short_pause_and_shut_it_in_a_long_one() -> None:
+    def least(pause: float) -> float:
+        sounds = [
+            Phoneme("ɛ", 0.2, 0.4, 2),
+            Phoneme(PAUSE, 0.4, 0.4 + pause),
+            Phoneme("ɛ", 0.4 + pause, 0.8 + pause),
+        ]
+        return float(opening_of(mouth_track(sounds, 60))[8 : 12 + int(25 * pause)].min())
+
+    assert least(0.2) > 0.04 > least(1.0)
+
+
+def test_the_lips_part_as_far_as_people_part_them() -> None:
+    """A vowel alone comes close to its measured distance."""
+    for vowel in "eɛə":
+        apart = opening_of(mouth_track(sequence((vowel, 0.4)), 30)).max()
+        assert apart == pytest.approx(OPENNESS[vowel].apart, rel=0.15), vowel
+
+
+def test_somebody_who_heard_the_sound_may_say_how_far_the_lips_part() -> None:
+    sounds = sequence(("ɛ", 0.3), ("b", 0.08), ("ɛ", 0.3))
+    heard = np.full(30, 0.2)
+    apart = opening_of(mouth_track(sounds, 30, apart=heard))
+    assert apart[7:11] == pytest.approx(0.2, abs=0.02)
+    assert apart.min() < 0.01 and apart[:2].max() < 0.03, "closures and rests are the phonemes'"
