@@ -97,7 +97,7 @@ class EADNetPrepare(Node):
         images = image_of(images)
         order = bounce(len(images), frame_count)
         needed = images[: int(order.max()) + 1]
-        resolution = model.info.resolution
+        resolution = model.drawing().resolution
         if check_face:
             with crop_shown_on_refusal(cls):
                 check_face_in_place(

@@ -223,7 +223,7 @@ class EADNetRenderVideo(Node):
         if problem := window_problem(window, overlap):
             raise InputError(problem)
         host.check_prefix("filename_prefix", filename_prefix)
-        info = model.info
+        info = model.drawing()
         region = mask_image(info.mask_region if mask_region == AUTO else mask_region, info.resolution)
         feeling = None if emotion is None else EmotionTokens.of(emotion)
         settings = RenderSettings(

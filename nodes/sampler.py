@@ -86,7 +86,7 @@ class EADNetSampler(Node):
     ) -> io.NodeOutput:
         if problem := window_problem(window, overlap):
             raise InputError(problem)
-        info = model.info
+        info = model.drawing()
         feeling = None if emotion is None else EmotionTokens.of(emotion)
         conditions = _conditions(info, audio, latents, feeling)
         conditions.check()

@@ -137,6 +137,15 @@ class DiffusionModel:
     info: ModelInfo
     decoder: Any = None
 
+    def drawing(self) -> ModelInfo:
+        """The settings of a model of pictures. Raises InputError for one that moves a rig."""
+        if self.info.codec is not None:
+            raise InputError(
+                f"The model {self.info.preset} moves a rigged portrait and draws no face: connect it to "
+                "EAD-Net Expression from Speech, or load mini here."
+            )
+        return self.info
+
     def get_ram_usage(self) -> int:
         return self.network.get_ram_usage()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..driving.idle import Idle, idle_motion
+from ..driving.idle import idle_motion
 from .captions import Description
 from .clips import speak_through, turned
 from .expression import HEAD_POSE, INDEX, PARAMETERS, RANGES
@@ -20,7 +20,6 @@ from .expression import HEAD_POSE, INDEX, PARAMETERS, RANGES
 FPS = 25
 _POSES = {"head_yaw": 0.22, "head_pitch": 0.16, "head_roll": 1.0, "head_x": 0.004, "head_y": 0.003}
 _WAVER, _WAVER_SECONDS = 0.12, 0.6  # how far a held expression fades and returns
-_RAISE = 0.25  # of the brows on what is said loudest
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,7 @@ def perform(
     ).items():
         params[:, INDEX[name]] += value * _wavering(rng, frames)
     speak_through(params, np.asarray(mouth, np.float32))
-    _raise_brows(params, level, rng)
-    amount = Idle(18.0, float(rng.uniform(0.6, 1.3)), float(rng.uniform(0.5, 1.3)))
-    for name, curve in idle_motion(frames, FPS, int(rng.integers(2**62)), amount, level).items():
+    for name, curve in idle_motion(frames, FPS, int(rng.integers(2**62)), None, level).items():
         params[:, INDEX[name]] += curve
     low, high = RANGES.T
     return Take(np.clip(params, low, high).astype(np.float32), rest, change.astype(np.float32))
@@ -84,23 +81,9 @@ def _rest(rng: np.random.Generator) -> NDArray[np.float32]:
 def _wavering(rng: np.random.Generator, frames: int) -> NDArray[np.float64]:
     """About 1: an expression that is held breathes."""
     times = np.arange(frames) / FPS
-    wave = sum(
-        np.sin(2 * np.pi * (octave * rng.uniform(0.3, 0.6) * times / _WAVER_SECONDS + rng.uniform()))
-        for octave in (0.5, 1.0)
-    )
+    wave = np.zeros(frames)
+    for octave in (0.5, 1.0):
+        cycles = octave * rng.uniform(0.3, 0.6) * times / _WAVER_SECONDS
+        wave += np.sin(2 * np.pi * (cycles + rng.uniform()))
     waver: NDArray[np.float64] = 1 - _WAVER * (0.5 + 0.25 * wave) + 0.03 * rng.standard_normal()
     return waver
-
-
-def _raise_brows(params: NDArray[np.float64], level: NDArray[np.floating], rng: np.random.Generator) -> None:
-    """In place: brows that go up where the speech is loudest, by some people more than by others."""
-    from scipy.ndimage import gaussian_filter1d
-
-    if not len(level):
-        return
-    quick = gaussian_filter1d(np.asarray(level, float), 0.1 * FPS)
-    stress = np.clip(quick - gaussian_filter1d(quick, 0.8 * FPS), 0, None)
-    amount = _RAISE * max(0.0, rng.standard_normal())
-    for name in ("inner_brow_up", "outer_brow_up"):
-        for side in "lr":
-            params[:, INDEX[f"{name}_{side}"]] += amount * stress

@@ -1,1 +1,1 @@
-"""How well a driver of the rig speaks, feels, blinks and moves: on held-out recordings whose truth is known."""
+"""How well a driver of the rig speaks, feels, blinks and moves: on held-out recordings with a known truth."""

@@ -22,7 +22,7 @@ from eadnet.synthetic.captions import Description, describe
 from eadnet.synthetic.performances import perform
 from eadnet.synthetic.speech_sets import make_speech
 from eadnet.training.data.speech import SpeechSet
-from eadnet.training.recipes.motion_data import levels_of
+from eadnet.training.recipes.motion_data import levels_of, talk_pieces
 from experiments.motion.measures import (
     Case,
     Drive,
@@ -52,6 +52,20 @@ def cases_of(folder: Path, count: int, split: str = "test", seed: int = 5) -> li
         take = perform(feeling, np.asarray(spoken.mouths[row], np.float32), level, rng)
         waveform = torch.from_numpy(spoken.speech[row].astype(np.float32) / 32767)
         found.append(Case(waveform, feeling.text, take.params, face_of(feeling)))
+    return found
+
+
+def talk_cases(shards: Path, count: int, seed: int = 5) -> list[Case]:
+    """Natural voices that training did not hear, or sentences, as clean as they are, with test sentences."""
+    mouths = shards.parent / "mouths"
+    pieces = list(talk_pieces(shards, ("speakers", "sentences"), FRAMES, mouths if mouths.is_dir() else None))
+    rng = np.random.default_rng(seed)
+    found = []
+    for row in rng.permutation(len(pieces))[:count]:
+        waveform, mouth = pieces[row]
+        feeling = describe(rng, "test")
+        take = perform(feeling, mouth, levels_of(np.round(waveform * 32767), FRAMES), rng)
+        found.append(Case(torch.from_numpy(waveform), feeling.text, take.params, face_of(feeling)))
     return found
 
 
@@ -127,10 +141,10 @@ def truth_row(cases: Sequence[Case]) -> str:
     """What the drawn performers themselves show: the ceiling."""
     true, faces = [c.truth for c in cases], [c.face for c in cases]
     alive = Living.of(true)
-    followed_too = followed(true, faces, faces[1:] + faces[:1])
+    nearer = followed(true, faces, faces[1:] + faces[:1])
     return (
         f"| drawn performers | 1 | 1 | {np.mean(mouth_r(true[1:] + true[:1], cases)):.2f} | 0 | 1 (0) | "
-        f"{expression_r(true, faces):.3f} | 0 | {followed_too:.2f} | {alive.blinks:.0f} ({alive.depth:.2f}) | "
+        f"{expression_r(true, faces):.3f} | 0 | {nearer:.2f} | {alive.blinks:.0f} ({alive.depth:.2f}) | "
         f"{alive.gaze:.3f} | {alive.yaw:.3f}, {alive.pitch:.3f} | |"
     )
 
@@ -146,6 +160,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments motion", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, help="a motion checkpoint; default: the bundled one")
     parser.add_argument("--speech", type=Path, default=Path(".work/motion/speech/test"))
+    parser.add_argument("--talk", type=Path, metavar="DIR", help="shards of natural voices instead")
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--split", default="test")
     parser.add_argument("--mini", action="store_true", help="also mini with its reader, which is slow")
@@ -154,7 +169,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--guidance", type=float, nargs="*", default=[1.0], help="of the emotion")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
-    cases = cases_of(options.speech, options.count, options.split)
+    if options.talk:
+        cases = talk_cases(options.talk, options.count)
+    else:
+        cases = cases_of(options.speech, options.count, options.split)
     print(HEADER)
     print(truth_row(cases))
     for steps in options.steps:

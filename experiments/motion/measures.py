@@ -75,8 +75,8 @@ def lips_shut(made: Sequence[Array], cases: Sequence[Case]) -> tuple[float, floa
 
 
 def expression_r(made: Sequence[Array], faces: Sequence[Array]) -> float:
-    """r over cases of each parameter of emotion, its mean over the recording against the sentence's face; mean
-    over the parameters that vary.
+    """r over cases of each parameter of emotion, its mean over the recording against the sentence's face; the
+    mean over the parameters that vary.
     """
     found = np.stack([m.mean(0) for m in made])[:, EMOTION]
     wanted = np.stack(list(faces))[:, EMOTION]
@@ -85,8 +85,8 @@ def expression_r(made: Sequence[Array], faces: Sequence[Array]) -> float:
 
 
 def followed(made: Sequence[Array], shown: Sequence[Array], others: Sequence[Array]) -> float:
-    """The share of recordings whose mean face is nearer to the face of the sentence they were made with than to
-    the other one's, of pairs that differ.
+    """The share of recordings whose mean face is nearer to the face of the sentence they were made with than
+    to the other one's, of pairs that differ.
     """
     hits = []
     for m, own, other in zip(made, shown, others, strict=True):

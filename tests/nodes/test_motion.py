@@ -57,14 +57,15 @@ def test_widgets_still_the_eyes_and_the_head(
     assert not track["blink"].any() and not track["gaze"].any() and not track["head"].any()
 
 
-def test_a_face_in_pixels_is_refused_in_a_sentence(nodes: Any, run: Callable[..., Any], motion: Any) -> None:
-    with pytest.raises(Exception, match="tiny_motion.safetensors has no VAE"):
-        run(
-            nodes.EADNetPrepare,
-            model=motion.model,
-            vae=motion.vae,
-            images=torch.rand(1, 64, 64, 3),
-            frame_count=4,
-            mask_region="default",
-            check_face=False,
-        )
+def test_a_face_in_pixels_is_refused_in_a_sentence(
+    nodes: Any, run: Callable[..., Any], motion: Any, loaded: Any, input_error: type[Exception]
+) -> None:
+    portrait = {
+        "images": torch.rand(1, 64, 64, 3),
+        "frame_count": 4,
+        "mask_region": "auto",
+        "check_face": False,
+    }
+    sentence = "moves a rigged portrait and draws no face: connect it to EAD-Net Expression from Speech"
+    with pytest.raises(input_error, match=sentence):
+        run(nodes.EADNetPrepare, model=motion.model, vae=loaded.vae, **portrait)

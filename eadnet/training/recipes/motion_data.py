@@ -99,28 +99,24 @@ def encode_talk(
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng, backgrounds = np.random.default_rng(17), Backgrounds.drawn()
-    rows, mouths, levels, waiting = [], [], [], []
+    rows: list[np.ndarray] = []
+    mouths: list[np.ndarray] = []
+    levels: list[np.ndarray] = []
+    waiting: list[torch.Tensor] = []
 
     def encode() -> None:
         rows.append(encoder(torch.stack(waiting)).half().numpy())
         waiting.clear()
 
-    given = None if mouths_folder is None else _mouths(mouths_folder)
-    for talk in read_shards(shards):
-        spoken = talk.mouth() if given is None else next(given)
-        if talk.split not in splits:
-            continue
-        for waveform, mouth in _pieces(talk.waveform, spoken, frames, rng):
-            level, power = levels_of(np.round(waveform * 32767), frames), spectrum(waveform)
-            for _ in range(versions):
-                made = torch.from_numpy(np.asarray(heard(power, rng, backgrounds), np.float32))
-                waiting.append(log_mel_of_power(made))
-                mouths.append(mouth)
-                levels.append(level)
-                if len(waiting) == _BATCH:
-                    encode()
-        if len(rows) % 50 == 1:
-            logger.info("heard %d recordings", len(rows) * _BATCH)
+    for waveform, mouth in talk_pieces(shards, splits, frames, mouths_folder):
+        level, power = levels_of(np.round(waveform * 32767), frames), spectrum(waveform)
+        for _ in range(versions):
+            made = torch.from_numpy(np.asarray(heard(power, rng, backgrounds), np.float32))
+            waiting.append(log_mel_of_power(made))
+            mouths.append(mouth)
+            levels.append(level)
+            if len(waiting) == _BATCH:
+                encode()
     if waiting:
         encode()
     if not rows:
@@ -128,6 +124,20 @@ def encode_talk(
     np.save(folder / "audio.npy", np.concatenate(rows))
     np.save(folder / "levels.npy", np.stack(levels).astype(np.float16))
     np.save(folder / "mouths.npy", np.stack(mouths).astype(np.float16))
+
+
+def talk_pieces(
+    shards: Path, splits: Sequence[str], frames: int, mouths: Path | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Waveforms [frames * 640] of the utterances of some splits with their mouths [frames, M]; see
+    `encode_talk`.
+    """
+    rng = np.random.default_rng(19)
+    given = None if mouths is None else _mouths(mouths)
+    for talk in read_shards(shards):
+        spoken = talk.mouth() if given is None else next(given)
+        if talk.split in splits:
+            yield from _pieces(talk.waveform, spoken, frames, rng)
 
 
 def _mouths(folder: Path) -> Iterator[np.ndarray]:
