@@ -23,7 +23,7 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
     "sync": ("experiments.sync.command", "sync scores against known offsets"),
     "voices": ("experiments.voices", "people's speech against the synthetic voices: pitch, level, pauses"),
     "seams": ("experiments.seams.command", "seams, drift and the silence gate in long clips"),
-    "pictures": ("experiments.pictures", "the pictures of the README and of the first workflow"),
+    "pictures": ("experiments.pictures", "the pictures of the README and of the templates"),
 }
 """By name, the module whose `main(argv)` runs the experiment, and what it measures."""
 

@@ -1,6 +1,4 @@
-"""`python -m experiments pictures`: the pictures of the README and of the first workflow, made by a model
-itself.
-"""
+"""`python -m experiments pictures`: pictures of the README and of the templates, made by a model itself."""
 
 from __future__ import annotations
 
@@ -13,8 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from eadnet.driving.speech import track_from_speech
 from eadnet.media.audio import load_audio, to_mono_16k
-from eadnet.pipeline import generate, rig_portrait
+from eadnet.pipeline import rig_portrait
 from eadnet.rendering import Model, load_model
+from experiments.gallery import draw_gallery
 from experiments.paths import ASSETS, ROOT
 
 SENTENCES = (
@@ -45,13 +44,6 @@ def _waveform(width: int, height: int) -> Image.Image:
 
 Spoken = Callable[[str], np.ndarray]
 """A sentence to the frames [T, H, W, 3] of the bundled portrait saying the bundled recording."""
-
-
-def drawn_by(model: Model) -> Spoken:
-    """The model draws the face."""
-    return lambda sentence: (
-        generate(ASSETS / "speech.wav", sentence, portrait=ASSETS / "portrait.png", model=model).frames
-    )
 
 
 def moved_by(model: Model) -> Spoken:
@@ -91,13 +83,17 @@ def hero(spoken: Spoken, sentences: tuple[str, ...] = SENTENCES) -> Image.Image:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write `hero.png` into --images, and pictures of two workflows into --workflows."""
+    """Write `hero.png` into --images; with --films, the pictures of the templates into --workflows."""
     parser = argparse.ArgumentParser(prog="python -m experiments pictures", description=__doc__)
     parser.add_argument("--checkpoint", default="mini", help="a file, or mini for the bundled one")
     parser.add_argument("--images", type=Path, default=ROOT / "docs" / "images", metavar="DIR")
     parser.add_argument("--workflows", type=Path, default=ROOT / "workflows", metavar="DIR")
+    parser.add_argument(
+        "--films", type=Path, metavar="DIR", help="what the templates wrote: output/EAD-Net of a ComfyUI"
+    )
     options = parser.parse_args(argv)
-    model = load_model(options.checkpoint)
-    hero(moved_by(model)).save(options.images / "hero.png", optimize=True)
-    for name, spoken in (("photo_with_emotion", moved_by(model)), ("talking_portrait", drawn_by(model))):
-        hero(spoken, SENTENCES[:2]).save(options.workflows / f"{name}.jpg", quality=88)
+    if options.films is not None:
+        missing = draw_gallery(options.films, options.workflows)
+        print(f"no film of: {', '.join(missing)}" if missing else "every template has its picture")
+        return
+    hero(moved_by(load_model(options.checkpoint))).save(options.images / "hero.png", optimize=True)

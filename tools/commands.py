@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import comfyui
+from . import browser, comfyui
 from .comfy_cli import ComfyCli
 from .comfyui import ComfyUI
 from .console import StatusLine, say
@@ -208,6 +208,7 @@ def test(options: argparse.Namespace) -> int:
     python = environment.python
     comfyui.own(environment, cli)
     cli.prepare()
+    browser.prepare(environment)
     # The nodes import eadnet relative to a package around both, which ComfyUI makes up. mypy needs one, too.
     types = ROOT / ".comfyui" / "types"
     types.mkdir(exist_ok=True)

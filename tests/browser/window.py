@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.browser import installed_browser
 from tools.comfyui import LINK
 
+RUN_SECONDS = 600.0
 SECONDS = 240.0  # a page with a cold cache, on a busy machine
 SWITCHES = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking")
 KNOWN_NODE = "EADNetRenderRig"
@@ -48,13 +49,19 @@ ON_SCREEN = """id => {
 OPEN = """async ([graph, name]) => {
   await app.loadGraphData(graph, true, true, name, { openSource: "template" });
 }"""
+# Queue the graph, as Run does, and wait for its end: "" or what went wrong.
+RUN = """() => new Promise(done => {
+  const api = app.api ?? window.comfyAPI.api.api;
+  api.addEventListener("execution_success", () => done(""), { once: true });
+  api.addEventListener("execution_error", e => done(e.detail.exception_message), { once: true });
+  app.queuePrompt(0, 1);
+})"""
+# Players whose middle lies in a box of the window.
+PLAYERS = """([left, top, right, bottom]) => [...document.querySelectorAll("video")].filter(video => {
+  const box = video.getBoundingClientRect(), x = (box.left + box.right) / 2, y = (box.top + box.bottom) / 2;
+  return box.width > 0 && x > left && x < right && y > top && y < bottom;
+}).length"""
 MISSING = "() => app.graph.nodes.filter(n => !LiteGraph.registered_node_types[n.type]).map(n => n.type)"
-
-
-def chromium() -> str | None:
-    """A browser of this machine; None leaves the choice to Playwright's own."""
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    return next((found for name in names if (found := shutil.which(name))), None)
 
 
 @dataclass(frozen=True)
@@ -141,6 +148,17 @@ class Window:
     def missing(self) -> list[str]:
         return list(self.page.evaluate(MISSING))
 
+    def run(self) -> None:
+        """Press Run and wait for the end. RuntimeError with what the server said when it failed."""
+        self.page.set_default_timeout(RUN_SECONDS * 1000)
+        if problem := self.page.evaluate(RUN):
+            raise RuntimeError(problem)
+        self.page.wait_for_timeout(2000)
+
+    def players(self, node: int) -> int:
+        """How many films can be seen in a node."""
+        return int(self.page.evaluate(PLAYERS, list(self.on_screen(node))))
+
     def picture(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=str(path))
@@ -152,7 +170,7 @@ def window(url: str, size: tuple[int, int] = (1400, 840)) -> Iterator[Window]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=list(SWITCHES))
+        browser = playwright.chromium.launch(executable_path=installed_browser(), args=list(SWITCHES))
         try:
             page = browser.new_page(viewport={"width": size[0], "height": size[1]})
             yield Window(page, url)

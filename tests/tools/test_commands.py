@@ -188,6 +188,7 @@ def test_test_runs_every_check_and_passes_arguments_on_to_pytest(
     monkeypatch.setattr(commands, "_environment", lambda options, *extras: Ready())
     monkeypatch.setattr(commands.comfyui, "own", lambda environment, cli: None)
     monkeypatch.setattr(commands.ComfyCli, "prepare", lambda cli: None)
+    monkeypatch.setattr(commands.browser, "prepare", lambda environment: None)
     monkeypatch.setattr(commands, "ROOT", tmp_path)
     (tmp_path / ".comfyui").mkdir()
     monkeypatch.setattr(commands, "run_in_foreground", run)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .kinds import Input, Kind, kinds
-from .layout import Box, Group, Layout, arranged, least_height
+from .layout import Box, Group, Layout, arranged, least_height, note_height
 from .pages import Note, Page
 
 GREEN = {"color": "#2a4d33", "bgcolor": "#1d3a26"}
@@ -34,7 +34,13 @@ def titled(api: Api) -> dict[str, Any]:
 
 def laid_out(api: Api, page: Page) -> Layout:
     """Where everything lies."""
-    heights: dict[int | str, float] = {key: note.height for key, note in page.notes.items()}
+    columns = [column for group in page.groups for column in group.columns]
+    heights: dict[int | str, float] = {
+        part: note_height(page.notes[part].text, column.width)
+        for column in columns
+        for part in column.parts
+        if isinstance(part, str)
+    }
     for number, node in api.items():
         least = least_height(node["class_type"], kinds()[node["class_type"]])
         heights[int(number)] = page.heights.get(int(number), least)

@@ -6,6 +6,7 @@ it runs. They were measured in frontends 1.32.9 and 1.58.1; `tests/browser` hold
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,7 +22,7 @@ FOOT, SLOT, WIDGET, TEXT = 24, 24, 34, 70
 # What appears in a node: a file's picture or player, a preview, a finished film.
 SHOWN = {
     "LoadImage": 290,
-    "LoadAudio": 70,
+    "LoadAudio": 95,
     "LoadVideo": 290,
     "SaveVideo": 360,
     "PreviewImage": 180,
@@ -33,6 +34,10 @@ SHOWN = {
     "EADNetSampler": 160,
     "EADNetEmotionTimeline": 60,
 }
+
+
+# A note's letters, and what is around them.
+LETTER, LINE, MARGINS = 8.0, 27, (60, 48)
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,12 @@ def least_height(name: str, kind: Kind) -> int:
     """The height of a node of this class without its title, with room for what it will show."""
     slots = max(len(kind.sockets), len(kind.outputs))
     return FOOT + SLOT * slots + WIDGET * len(kind.widgets) + TEXT * kind.texts + SHOWN.get(name, 0)
+
+
+def note_height(text: str, width: int) -> int:
+    """The height of a note in a column of this width."""
+    letters = (width - MARGINS[0]) / LETTER
+    return LINE * math.ceil(len(text.replace("*", "")) / letters) + MARGINS[1]
 
 
 def arranged(groups: Sequence[Group], heights: Mapping[int | str, float]) -> Layout:

@@ -7,7 +7,7 @@ order in which a person learns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from .layout import Column, Group
@@ -15,11 +15,10 @@ from .layout import Column, Group
 
 @dataclass(frozen=True)
 class Note:
-    """A few words at the thing they explain. `height` in the browser's pixels, without the title."""
+    """A few words at the thing they explain."""
 
     title: str
     text: str
-    height: int = 110
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,8 @@ ANY_FACE = Note(
     "Any portrait that looks at the camera. Finding its face takes one file, face_landmarker.task, in "
     "models/eadnet/faces.",
 )
-FPS = Note(
-    "Frames per second", "**Encode Audio** and **Create Video** need the same number: your video's.", 80
-)
-HAND = Note(
-    "Finding the face", "*manual* holds the box of the example's face. Empty it for your own video.", 80
-)
+FPS = Note("Frames per second", "**Encode Audio** and **Create Video** need the same number: your video's.")
+HAND = Note("Finding the face", "*manual* holds the box of the example's face. Empty it for your own video.")
 
 
 def _talking_portrait(name: str, opens_as_app: bool) -> Page:
@@ -85,7 +80,6 @@ def _talking_portrait(name: str, opens_as_app: bool) -> Page:
                 "Which faces",
                 "This model draws the face itself, and it knows **drawn heads**. For a photograph open "
                 "**02 Photo with emotion**. A video may take the portrait's place.",
-                130,
             ),
             "take": Note(
                 "Another take",
@@ -120,11 +114,8 @@ def _photo(name: str, opens_as_app: bool) -> Page:
             "take": Note(
                 "Too strong, too weak?",
                 "Put **Edit Expression** between these two. Another *seed* is another take.",
-                90,
             ),
-            "look": Note(
-                "Frames per second", "**Render Rig** and **Create Video** need the same number.", 80
-            ),
+            "look": Note("Frames per second", "**Render Rig** and **Create Video** need the same number."),
         },
         frozenset({1, 2, 4}),
         heights={9: 500},
@@ -193,8 +184,8 @@ PAGES = (
                 "*2.5 furious, brows lowered, 0.8*: seconds, sentence, and how strongly (0 to 1). The curve "
                 "shows each sentence's weight.",
             ),
-            "own": Note("Frames per second", "All three *fps* are one number.", 60),
-            "louder": Note("By the voice", "*from_loudness* above 0: louder speech shows more of it.", 80),
+            "own": Note("Frames per second", "All three *fps* are one number."),
+            "louder": Note("By the voice", "*from_loudness* above 0: louder speech shows more of it."),
         },
         frozenset({1, 2, 4}),
         heights={16: 190},
@@ -212,18 +203,14 @@ PAGES = (
             Group("The result", (Column(400, (8, 7, "limit"), 8),)),
         ),
         {
-            "example": Note(
-                "The example", "Its sound is 3 frames late. Use one face in a square picture.", 80
-            ),
+            "example": Note("The example", "Its sound is 3 frames late. Use one face in a square picture."),
             "offset": Note(
                 "Reading the scores",
                 "*offset* in frames of 1/25 s: positive is sound too early. One deep valley: trust it.",
-                110,
             ),
             "limit": Note(
                 "The lower plot",
                 "The same video through the VAE alone: no film made with it can score better.",
-                90,
             ),
         },
         frozenset({1}),
@@ -248,7 +235,7 @@ PAGES = (
                 "Who writes it",
                 "*template*: from the two choices below. The others look at the face.",
             ),
-            "seed": Note("In other words", "Another *seed* says the same emotion in other words.", 70),
+            "seed": Note("In other words", "Another *seed* says the same emotion in other words."),
         },
         frozenset({1, 2, 16}),
         heights={17: 120, 18: 150},
@@ -275,12 +262,10 @@ PAGES = (
                 "While it runs",
                 "What is finished can be played: .partial.mp4 in the output folder. After a crash **Run** "
                 "goes on, with identical frames.",
-                130,
             ),
             "length": Note(
                 "Sound and video differ?",
                 "*length*: play back and forth, loop, hold the last frame, or cut.",
-                90,
             ),
         },
         frozenset({1, 2, 4}),
@@ -306,7 +291,6 @@ PAGES = (
                 "Three files first",
                 "latentsync_unet.pt and whisper/tiny.pt of ByteDance/LatentSync-1.6 in models/eadnet, SD "
                 "1.5's VAE (vae-ft-mse-840000) in models/vae. Help (**?**) on the loader says how.",
-                200,
             ),
             "fps": FPS,
         },
@@ -329,7 +313,7 @@ PAGES = (
             Group("The result", (Column(380, (14, 13, "fps"), 14),)),
         ),
         {
-            "frames": Note("Length", "**Encode Audio** counts the frames; all others take its number.", 80),
+            "frames": Note("Length", "**Encode Audio** counts the frames; all others take its number."),
             "fps": FPS,
         },
         frozenset({1, 2, 4}),
@@ -339,18 +323,17 @@ PAGES = (
         "performance_moves_a_portrait",
         (
             Group("Yours", (Column(290, (1, 2, "face"), 1),)),
-            Group("Face and expression", (Column(290, (3, 4), 4), Column(290, (6, 5, "more"), 5)), True),
-            Group("The result", (Column(440, (9, 7, 8), 9),)),
+            Group("Face and expression", (Column(290, (3, 4), 4), Column(290, (5, "more"), 5)), True),
+            Group("The result", (Column(440, (9, 7, 6, 8), 9),)),
         ),
         {
-            "face": replace(ANY_FACE, height=92),
+            "face": ANY_FACE,
             "more": Note(
                 "More or less of it",
-                "Each value multiplies: 0 takes a movement away, 2 doubles it. *add*: 'smile 0.2' holds a smile.",
+                "Each value multiplies: 0 takes a movement away, 2 doubles it.",
             ),
         },
         frozenset({1, 2}),
-        heights={9: 480},
     ),
     Page(
         "12 Photo with LatentSync lips",
@@ -367,7 +350,6 @@ PAGES = (
             "files": Note(
                 "Files first",
                 "As in **09 LatentSync weights**; and face_landmarker.task in models/eadnet/faces.",
-                110,
             ),
         },
         frozenset({1, 2, 4}),

@@ -1,0 +1,94 @@
+"""Templates in a real browser: nothing missing, large enough to be read, the result in view."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.window import Window
+from tests.in_comfy import ROOT
+from tests.nodes.test_saved_workflows import is_api, workflows
+from tools.templates.pages import PAGES, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.comfy, pytest.mark.slow]
+GRAPHS = [page for page in PAGES if not page.opens_as_app]
+LEAST_ZOOM = 0.6
+SOCKETS = "EADNET_RIG"
+
+__all__ = ["workflows"]  # a fixture
+
+
+def path_of(page: Page) -> Path:
+    return ROOT / "workflows" / f"{page.name}.json"
+
+
+def name_of(request: pytest.FixtureRequest) -> str:
+    """The test's own name, as that of a file."""
+    return "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
+
+
+@pytest.mark.parametrize("page", GRAPHS, ids=lambda page: page.name)
+def test_it_opens_whole_and_readable(
+    shown: Window, page: Page, screenshots: Path, request: pytest.FixtureRequest
+) -> None:
+    shown.open(path_of(page))
+    shown.picture(screenshots / f"{name_of(request)}.png")
+    boxes = shown.boxes()
+    assert shown.missing() == []
+    assert shown.zoom() >= LEAST_ZOOM
+    assert boxes.overlapping() == []
+    assert boxes.outside() == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.opens_as_app], ids=lambda page: page.name)
+def test_an_app_opens(shown: Window, page: Page) -> None:
+    """As a graph where the frontend has no apps."""
+    shown.open(path_of(page))
+    assert shown.missing() == []
+
+
+@pytest.mark.parametrize("name", ["02 Photo with emotion", "06 Score and fix sync"])
+def test_after_run_the_film_is_in_view_and_nothing_lies_on_anything(
+    shown: Window, name: str, screenshots: Path, request: pytest.FixtureRequest
+) -> None:
+    page = next(page for page in PAGES if page.name == name)
+    graph = json.loads(path_of(page).read_text(encoding="utf-8"))
+    (result,) = (node["id"] for node in graph["nodes"] if node["type"] == "SaveVideo")
+    shown.open(path_of(page))
+    shown.run()
+    shown.picture(screenshots / f"{name_of(request)}.png")
+    assert shown.players(result) == 1
+    left, top, right, _ = shown.on_screen(result)
+    assert left >= 0 and top >= 0 and right <= shown.page.viewport_size["width"]
+    assert shown.boxes().overlapping() == []
+
+
+def test_our_sockets_have_colours_of_their_own(shown: Window) -> None:
+    shown.open(path_of(GRAPHS[1]))
+    colours = shown.page.evaluate("() => app.canvas.default_connection_color_byType")
+    ours = [colour for kind, colour in colours.items() if kind.startswith("EADNET_") and "," not in kind]
+    assert len(set(filter(None, ours))) >= 10
+    style = f"getComputedStyle(document.body).getPropertyValue('--color-datatype-{SOCKETS}')"
+    assert shown.page.evaluate(style).strip() == colours[SOCKETS]
+
+
+def test_workflows_of_earlier_versions_load(
+    shown: Window, workflows: list[tuple[str, Any]], tmp_path: Path
+) -> None:
+    newest: dict[str, Any] = {}
+    for name, graph in workflows:
+        newest.setdefault(name.split(".json")[0], graph)
+    for name, graph in newest.items():
+        if "/" not in name and not is_api(f"{name}.json"):
+            path = tmp_path / f"{name}.json"
+            path.write_text(json.dumps(graph), encoding="utf-8")
+            shown.open(path)
+            assert shown.missing() == [], name
+
+
+def test_nothing_of_ours_was_complained_about(shown: Window) -> None:
+    """By the end of all that: errors in the console, and files that were asked for and are not there."""
+    assert shown.complaints == []
