@@ -4,10 +4,11 @@
 import { app } from "../../../scripts/app.js";
 import { paintTimeline, scale } from "./timeline_paint.js";
 import { recordingOf, waveOf } from "./timeline_sound.js";
-import { readKeys, readLine, withKey } from "./timeline_text.js";
+import { readKeys, withKey } from "./timeline_text.js";
 
 const NODE = "EADNetEmotionTimeline";
 const HEIGHT = 150;
+const MARGIN = 20; // what the classic canvas leaves free above and below such a widget, together
 const NEAR = 9; // pixels around a point that are it
 const SHORTEST = 0.5; // seconds that fill the picture at most
 const HELP =
@@ -243,8 +244,8 @@ app.registerExtension({
     const widget = node.addDOMWidget("timeline_picture", "EADNET_TIMELINE_PICTURE", timeline.element, {
       serialize: false,
       hideOnZoom: false,
-      getMinHeight: () => HEIGHT,
-      getMaxHeight: () => HEIGHT,
+      getMinHeight: () => HEIGHT + MARGIN,
+      getMaxHeight: () => HEIGHT + MARGIN,
       getValue: () => "",
     });
     widget.serialize = false; // the text has it all
@@ -257,5 +258,3 @@ app.registerExtension({
     node.setSize([Math.max(width, 380), Math.max(height, node.computeSize()[1])]);
   },
 });
-
-export { Timeline, readLine };
