@@ -39,6 +39,7 @@ LAYERS = (
     "eadnet.landmarker_task",
     "eadnet.adapters",
     "eadnet.convert",
+    "eadnet.converted",
     "eadnet.faces",
     "eadnet.rig",
     "eadnet.captions",

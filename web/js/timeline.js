@@ -36,11 +36,16 @@ class Timeline {
     this.canvas.addEventListener("wheel", (event) => this.zoom(event), { passive: false });
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.paint()).observe(this.canvas);
-    this.timer = setInterval(() => this.follow(), 250);
     this.follow();
   }
 
-  remove() {
+  /** Look for changes from now on, as long as the node is in a graph. */
+  start() {
+    this.stop();
+    this.timer = setInterval(() => this.follow(), 250);
+  }
+
+  stop() {
     clearInterval(this.timer);
   }
 
@@ -249,10 +254,14 @@ app.registerExtension({
       getValue: () => "",
     });
     widget.serialize = false; // the text has it all
-    const removed = node.onRemoved;
+    const { onAdded, onRemoved } = node;
+    node.onAdded = function (...values) {
+      timeline.start();
+      return onAdded?.apply(this, values);
+    };
     node.onRemoved = function (...values) {
-      timeline.remove();
-      return removed?.apply(this, values);
+      timeline.stop();
+      return onRemoved?.apply(this, values);
     };
     const [width, height] = node.size;
     node.setSize([Math.max(width, 380), Math.max(height, node.computeSize()[1])]);
