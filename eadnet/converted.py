@@ -41,7 +41,7 @@ def converted(
         if not os.access(folder, os.W_OK):
             continue
         try:
-            return convert(published, target, preset=chosen and chosen.name, on_tensor=on_tensor)
+            return convert(published, target, preset=chosen.name if chosen else None, on_tensor=on_tensor)
         except OSError as error:
             raise CheckpointError(
                 f"{source.name} cannot be converted to {target} ({error.strerror or error}): free space."

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from comfy_api.latest import io
+import torch.nn.functional as F
+from comfy_api.latest import io, ui
 from torch import Tensor
 
 from ..eadnet.errors import InputError
@@ -33,6 +34,7 @@ from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackA
 
 # Frames that are cropped or composited between two looks at Cancel; fewer of large ones.
 _CHUNK = 16
+_SHOWN = 512
 _CHUNK_PIXELS = 8_000_000  # some tenths of a second on a processor: Cancel is answered after them
 
 
@@ -221,6 +223,8 @@ class EADNetFaceTrack(Node):
             for at in torch.arange(footage.count).split(_together(footage)):
                 crops[at] = to_pictures(track.crop(footage.some(at.tolist()), at)).to(crops.device)
                 progress.update(footage.count + int(at[-1]) + 1)
+            first = int(track.found.to(torch.uint8).argmax())  # the first frame where it was found
+            seen = _small(draw_track(footage.one(first), track, first))
         missing = as_ranges(track.missing())
         valid = track.valid.float()[:, None, None].expand(-1, resolution, resolution)
         region = "face" if model is None else model.info.mask_region
@@ -230,7 +234,15 @@ class EADNetFaceTrack(Node):
                 f"There is no face in {int((~track.valid).sum())} of {len(track)} frames, which stay "
                 f"unchanged: {missing}."
             )
-        return with_notes(cls, TrackAndRegion(track, region), crops, valid, missing, notes=notes)
+        return with_notes(
+            cls,
+            TrackAndRegion(track, region),
+            crops,
+            valid,
+            missing,
+            notes=notes,
+            shown=ui.PreviewImage(seen, cls=cls),
+        )
 
 
 class EADNetFaceComposite(Node):
@@ -374,6 +386,15 @@ class EADNetFaceTrackPreview(Node):
                 pictures[place] = torch.from_numpy(drawn.copy()) / 255
                 progress.update(place + 1)
         return io.NodeOutput(pictures.to(host.result_device()))
+
+
+def _small(picture: np.ndarray) -> Tensor:
+    """A picture uint8 [H, W, 3] as an IMAGE that a node can show, of at most `_SHOWN` pixels."""
+    pixels = torch.from_numpy(picture.copy()).movedim(-1, 0)[None].float() / 255
+    factor = _SHOWN / max(pixels.shape[-2:])
+    if factor < 1:
+        pixels = F.interpolate(pixels, scale_factor=factor, mode="area")
+    return pixels.movedim(1, -1)
 
 
 def _together(footage: Footage) -> int:

@@ -62,10 +62,13 @@ class LiveView:
         if (send := self._page()) is not None:
             send({"text": text})
 
-    def pictures(self, frames: Tensor) -> None:
-        """Show finished frames: uint8 [n, H, W, 3 or 4], or [n, 3, H, W] in -1..1."""
-        if (send := self._page()) is not None and self._room() >= self._last:
+    def pictures(self, frames: Tensor) -> bool:
+        """Show finished frames: uint8 [n, H, W, 3 or 4], or [n, 3, H, W] in -1..1. Whether somebody looks."""
+        if (send := self._page()) is None:
+            return False
+        if self._room() >= self._last:
             self._timed(lambda: send({"clip": clip(frames[:_MOST], self._fps)}))
+        return True
 
     @torch.no_grad()
     def latents(self, clean: Tensor) -> None:

@@ -33,7 +33,7 @@ from .latents import finite_vae
 from .live import Decode, LiveView
 from .node import Node
 from .notes import with_notes
-from .sampling import Watcher, emotion_scale, sampling_widgets, window_problem
+from .sampling import Watcher, emotion_scale, sampling_widgets, small_decoder, window_problem
 from .sockets import audio_of
 from .types import (
     AudioEncoder,
@@ -259,7 +259,7 @@ class EADNetRenderVideo(Node):
                 emotion=None if feeling is None else feeling.to_sample(),
                 null_emotion=None if feeling is None else feeling.null,
             )
-            live = LiveView(cls.hidden.unique_id, scene.length.frames, float(scene.fps))
+            live = LiveView(cls.hidden.unique_id, scene.length.frames, float(scene.fps), small_decoder(model))
             watcher = Watcher(info, cls.hidden.unique_id, live)
             if check_face:
                 with crop_shown_on_refusal(cls):
@@ -269,7 +269,8 @@ class EADNetRenderVideo(Node):
             stack.enter_context(host.cancellable(*networks.identity, networks.smoother))
             networks = replace(networks, decode=_shown(networks.decode, live))
             first = scene.first_crop()
-            host.show_picture(_bytes(first), cls.hidden.unique_id)  # what will be animated
+            if not live.pictures(first):  # what will be animated
+                host.show_picture(_bytes(first), cls.hidden.unique_id)
             notes.append(
                 photograph_note(info.preset, first, lambda crop: networks.decode(networks.encode(crop)))
             )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from eadnet.media.video import write_video
 from tests.tiny import RESOLUTION
@@ -49,6 +50,16 @@ def test_a_face_given_by_hand_is_cropped_in_every_frame(follow: Callable[..., An
     track, crops, valid, missing = follow(torch.rand(3, 120, 140, 3))
     assert crops.shape == (3, 64, 64, 3) and valid.shape == (3, 64, 64) and valid.all() and missing == ""
     assert track.mask_region == "face" and len(track.track) == 3
+
+
+def test_the_node_shows_where_it_found_the_face(nodes: Any) -> None:
+    import folder_paths
+
+    node = nodes.EADNetFaceTrack.PREPARE_CLASS_CLONE({})
+    output = node.EXECUTE_NORMALIZED(images=torch.rand(2, 1200, 1400, 3), **SETTINGS)
+    (shown,) = output.ui.as_dict()["images"]
+    with Image.open(Path(folder_paths.get_temp_directory()) / shown["filename"]) as picture:
+        assert max(picture.size) <= 512
 
 
 def test_a_connected_model_decides_framing_size_and_region(follow: Callable[..., Any], loaded: Any) -> None:

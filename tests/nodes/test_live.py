@@ -46,7 +46,7 @@ def pictures(url: str) -> Image.Image:
 
 
 def test_finished_frames_come_as_a_small_moving_picture(page: Any, live: Any) -> None:
-    live.view("7", 20).pictures(FRAMES)
+    assert live.view("7", 20).pictures(FRAMES)
     (message,) = page.sent
     shown: Any = pictures(message["clip"])
     assert shown.size == (120, 160) and shown.n_frames == 16
@@ -79,7 +79,7 @@ def test_nothing_is_made_while_nobody_looks(page: Any, live: Any, looks: str) ->
         page.server.client_id = "other"
     view = live.view(None if looks == "no id" else "7", 20, decode=lambda latents: pytest.fail("decoded"))
     live.clock.now += 60
-    view.pictures(FRAMES)
+    assert not view.pictures(FRAMES)
     view.latents(torch.zeros(16, 4, 4, 4))
     view.progress(1, 2)
     assert not page.sent

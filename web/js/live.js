@@ -8,6 +8,7 @@ const FILM = "EADNetRenderVideo";
 const RESULT = "eadnet_result"; // among a node's properties
 const LINE = 22; // pixels of the line of text
 const PICTURE = 170;
+const MARGIN = 20; // what the classic canvas leaves free above and below such a widget, together
 
 let told = null; // what the server last heard
 
@@ -54,8 +55,8 @@ function viewOf(node) {
   const widget = node.addDOMWidget("live_view", "EADNET_LIVE", element, {
     serialize: false,
     hideOnZoom: false,
-    getMinHeight: () => view.height,
-    getMaxHeight: () => view.height,
+    getMinHeight: () => (view.height ? view.height + MARGIN : 0),
+    getMaxHeight: () => (view.height ? view.height + MARGIN : 0),
     getValue: () => "",
   });
   widget.serialize = false;
@@ -65,7 +66,7 @@ function viewOf(node) {
 
 function resize(node, view, height) {
   if (view.height === height) return;
-  const grown = height - view.height;
+  const grown = height - view.height + MARGIN * (Boolean(height) - Boolean(view.height));
   view.height = height;
   view.element.style.height = `${height}px`;
   view.element.style.display = height ? "flex" : "none";

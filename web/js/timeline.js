@@ -4,10 +4,11 @@
 import { app } from "../../../scripts/app.js";
 import { paintTimeline, scale } from "./timeline_paint.js";
 import { recordingOf, waveOf } from "./timeline_sound.js";
-import { readKeys, readLine, withKey } from "./timeline_text.js";
+import { readKeys, withKey } from "./timeline_text.js";
 
 const NODE = "EADNetEmotionTimeline";
 const HEIGHT = 150;
+const MARGIN = 20; // what the classic canvas leaves free above and below such a widget, together
 const NEAR = 9; // pixels around a point that are it
 const SHORTEST = 0.5; // seconds that fill the picture at most
 const HELP =
@@ -35,11 +36,16 @@ class Timeline {
     this.canvas.addEventListener("wheel", (event) => this.zoom(event), { passive: false });
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.paint()).observe(this.canvas);
-    this.timer = setInterval(() => this.follow(), 250);
     this.follow();
   }
 
-  remove() {
+  /** Look for changes from now on, as long as the node is in a graph. */
+  start() {
+    this.stop();
+    this.timer = setInterval(() => this.follow(), 250);
+  }
+
+  stop() {
     clearInterval(this.timer);
   }
 
@@ -243,19 +249,21 @@ app.registerExtension({
     const widget = node.addDOMWidget("timeline_picture", "EADNET_TIMELINE_PICTURE", timeline.element, {
       serialize: false,
       hideOnZoom: false,
-      getMinHeight: () => HEIGHT,
-      getMaxHeight: () => HEIGHT,
+      getMinHeight: () => HEIGHT + MARGIN,
+      getMaxHeight: () => HEIGHT + MARGIN,
       getValue: () => "",
     });
     widget.serialize = false; // the text has it all
-    const removed = node.onRemoved;
+    const { onAdded, onRemoved } = node;
+    node.onAdded = function (...values) {
+      timeline.start();
+      return onAdded?.apply(this, values);
+    };
     node.onRemoved = function (...values) {
-      timeline.remove();
-      return removed?.apply(this, values);
+      timeline.stop();
+      return onRemoved?.apply(this, values);
     };
     const [width, height] = node.size;
     node.setSize([Math.max(width, 380), Math.max(height, node.computeSize()[1])]);
   },
 });
-
-export { Timeline, readLine };

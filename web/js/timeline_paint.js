@@ -3,11 +3,13 @@
 export const EDGE = { left: 8, right: 8, top: 18, bottom: 18 };
 const COLOURS = ["#6cc5f0", "#f0a35e", "#9fd36b", "#e87fb0", "#c7a6ff", "#f2d35c", "#7fd6c2", "#f08a80"];
 
-/** The colour of a sentence: the same words have the same one. */
-export function colourOf(text) {
-  let sum = 0;
-  for (const letter of text) sum = (sum * 31 + letter.codePointAt(0)) >>> 0;
-  return COLOURS[sum % COLOURS.length];
+const MANY = 150; // points, beyond which they are drawn as plain squares
+
+/** The colours of sentences, in their order: the same words have the same one. */
+export function coloursOf(keys) {
+  const found = new Map();
+  for (const { text } of keys) if (!found.has(text)) found.set(text, COLOURS[found.size % COLOURS.length]);
+  return found;
 }
 
 /** Places on the canvas: seconds to x, strength to y, and back. */
@@ -47,7 +49,7 @@ function paintWave(paint, to, view, wave, width, height) {
   }
 }
 
-function paintCurve(paint, to, view, keys, fade, height) {
+function paintCurve(paint, to, view, keys, colours, fade, height) {
   const end = view.start + view.seconds;
   const floor = height - EDGE.bottom;
   paint.beginPath();
@@ -67,12 +69,12 @@ function paintCurve(paint, to, view, keys, fade, height) {
   keys.forEach((key, i) => {
     const until = keys[i + 1]?.time ?? end;
     if (until < view.start || key.time > end || !key.text) return;
-    paint.fillStyle = colourOf(key.text) + "38";
+    paint.fillStyle = colours.get(key.text) + "38";
     paint.fillRect(to.x(key.time), to.y(key.strength), to.x(until) - to.x(key.time), floor - to.y(key.strength));
   });
 }
 
-function paintPoints(paint, to, view, keys, chosen, width) {
+function paintPoints(paint, to, view, keys, colours, chosen, width) {
   const shown = keys.filter((key) => key.time >= view.start && key.time <= view.start + view.seconds);
   let free = -Infinity; // words are left out where the ones before them reach
   paint.font = "11px sans-serif";
@@ -80,13 +82,16 @@ function paintPoints(paint, to, view, keys, chosen, width) {
   for (const key of shown) {
     const x = to.x(key.time);
     const y = to.y(key.strength);
-    paint.fillStyle = colourOf(key.text);
-    paint.beginPath();
-    paint.arc(x, y, key.line === chosen ? 7 : 5, 0, 2 * Math.PI);
-    paint.fill();
-    paint.strokeStyle = key.line === chosen ? "#fff" : "#222";
-    paint.lineWidth = key.line === chosen ? 2 : 1;
-    paint.stroke();
+    paint.fillStyle = colours.get(key.text);
+    if (shown.length > MANY && key.line !== chosen) paint.fillRect(x - 2, y - 2, 4, 4);
+    else {
+      paint.beginPath();
+      paint.arc(x, y, key.line === chosen ? 7 : 5, 0, 2 * Math.PI);
+      paint.fill();
+      paint.strokeStyle = key.line === chosen ? "#fff" : "#222";
+      paint.lineWidth = key.line === chosen ? 2 : 1;
+      paint.stroke();
+    }
     if (x < free) continue;
     const next = shown.find((other) => other.time > key.time);
     const room = Math.max(40, (next ? to.x(next.time) : width) - x - 10);
@@ -127,10 +132,11 @@ export function paintTimeline(canvas, state) {
     paint.fillText(clock(time), Math.min(to.x(time) + 2, width - 30), height - 3);
   }
   paintWave(paint, to, view, state.wave, width, height);
-  paintCurve(paint, to, view, keys, state.fade, height);
+  const colours = coloursOf(keys);
+  paintCurve(paint, to, view, keys, colours, state.fade, height);
   if (state.end) {
     paint.fillStyle = "rgba(0,0,0,0.45)";
     paint.fillRect(to.x(state.end), 0, width, height);
   }
-  paintPoints(paint, to, view, keys, state.chosen, width);
+  paintPoints(paint, to, view, keys, colours, state.chosen, width);
 }

@@ -3,6 +3,7 @@
 import { api } from "../../../scripts/api.js";
 
 function linked(node, name) {
+  if (!node.graph) return null; // while it is being made
   const slot = node.inputs?.findIndex((input) => input.name === name) ?? -1;
   return slot < 0 ? null : (node.getInputNode(slot) ?? null);
 }

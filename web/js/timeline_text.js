@@ -2,6 +2,7 @@
 // A line is a time in seconds (or minutes:seconds), a sentence and, after the last comma, a strength.
 
 const TIME = /^(?:(\d{1,9}):)?(\d{1,9}(?:\.\d{0,30})?|\.\d{1,30})s?$/;
+const MEANT = /^([+-]?[.\d]|(nan|[+-]?inf)\b)/i; // how a strength begins, be it one or not
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /** The key of a line: {time, text, strength}; null for empty lines, remarks and lines that are none. */
@@ -16,9 +17,9 @@ export function readLine(line) {
   const rest = gap < 0 ? "" : plain.slice(gap + 1).trim();
   const comma = rest.lastIndexOf(",");
   const last = (comma < 0 ? rest : rest.slice(comma + 1)).trim();
-  if (!NUMBER.test(last)) return { time, text: rest, strength: 1 };
+  if (!(comma < 0 ? NUMBER : MEANT).test(last)) return { time, text: rest, strength: 1 };
   const strength = Number(last);
-  if (strength < 0 || strength > 1) return null;
+  if (!NUMBER.test(last) || strength < 0 || strength > 1) return null;
   return { time, text: comma < 0 ? "" : rest.slice(0, comma).trim(), strength };
 }
 
@@ -37,7 +38,7 @@ const rounded = (value, digits) => String(Number(value.toFixed(digits)));
 export function writeLine({ time, text, strength }) {
   const words = text.replace(/\s+/g, " ").trim();
   const last = words.slice(words.lastIndexOf(",") + 1).trim();
-  const needed = Number(strength.toFixed(2)) !== 1 || NUMBER.test(last);
+  const needed = Number(strength.toFixed(2)) !== 1 || MEANT.test(last);
   const end = needed ? (words ? `, ${rounded(strength, 2)}` : rounded(strength, 2)) : "";
   return `${rounded(time, 2)} ${words}${end}`.trim();
 }
