@@ -327,7 +327,7 @@ PAGES = (
             Group("The result", (Column(440, (9, 7, 6, 8), 9),)),
         ),
         {
-            "face": ANY_FACE,
+            "face": Note("Your own", "Finding a face takes face_landmarker.task, in models/eadnet/faces."),
             "more": Note(
                 "More or less of it",
                 "Each value multiplies: 0 takes a movement away, 2 doubles it.",
