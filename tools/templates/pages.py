@@ -323,14 +323,14 @@ PAGES = (
         "performance_moves_a_portrait",
         (
             Group("Yours", (Column(290, (1, 2), 1),)),
-            Group("Face and expression", (Column(290, (3, 4), 4), Column(290, (5, "more", "face"), 5)), True),
-            Group("The result", (Column(440, (9, 7, 6, 8), 9),)),
+            Group("Face and expression", (Column(290, (3, 4, 6), 4), Column(290, (5, "more"), 5)), True),
+            Group("The result", (Column(440, (9, 7, 8), 9),)),
         ),
         {
-            "face": Note("Your own", "Finding a face takes face_landmarker.task, in models/eadnet/faces."),
             "more": Note(
                 "More or less of it",
-                "0 takes a movement away, 2 doubles it.",
+                "0 takes a movement away, 2 doubles it. Finding a face takes face_landmarker.task, in "
+                "models/eadnet/faces.",
             ),
         },
         frozenset({1, 2}),
