@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +13,6 @@ from eadnet.driving.portrait import NoPortraitFace, find_portrait_face
 from eadnet.driving.to_file import render_rig_to_file
 from eadnet.errors import InputError
 from eadnet.faces.landmarker import LandmarkedFace
-from eadnet.media.resumable_video import GROUP
 from eadnet.media.video import read_video
 from eadnet.pipeline import animate_file, rig_portrait
 from eadnet.rig.rig import Rig
@@ -168,37 +164,3 @@ def test_pictures_of_every_kind_are_moved_at_their_own_size(tmp_path: Path, mode
     assert rig.size[0] % size == 0
     frame = next(rig.render(Track.of({"jaw_open": [0.8]})))[0]
     assert frame.shape[:2] == rig.size and not torch.equal(frame, rig.picture)
-
-
-KILLED = """
-import os, signal, sys, time
-from eadnet.driving.to_file import render_rig_to_file
-from tests.driving.test_portrait import film
-
-def report(now):
-    if now.stage == "render" and now.done >= int(sys.argv[2]):
-        time.sleep(1)  # what was handed to the writer is written
-        os.kill(os.getpid(), signal.SIGKILL)
-
-render_rig_to_file(sys.argv[1], *film(), resume=True, on_progress=report)
-"""
-
-
-def film() -> tuple[Rig, Track]:
-    picture, mesh = drawn_head(2, 128)
-    rows = torch.linspace(0, 1, GROUP + 12).tolist()
-    return Rig.build(picture, mesh), Track.of({"smile": rows, "jaw_open": rows})
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="no signals")
-def test_a_rig_film_is_continued_after_a_kill_as_if_nothing_had_been(tmp_path: Path) -> None:
-    out = tmp_path / "killed.mp4"
-    ended = subprocess.run(
-        [sys.executable, "-c", KILLED, str(out), str(GROUP + 8)], cwd=ROOT, capture_output=True, check=False
-    )
-    assert ended.returncode == -signal.SIGKILL and not out.exists(), ended.stderr.decode()
-    assert render_rig_to_file(out, *film(), resume=True).continued == GROUP
-    render_rig_to_file(tmp_path / "whole.mp4", *film())
-    whole, resumed = (read_video(tmp_path / f"{name}.mp4").frames for name in ("whole", "killed"))
-    assert len(whole) == GROUP + 12 and np.array_equal(whole, resumed)

@@ -234,9 +234,9 @@ def test_an_expression_from_a_video_has_the_rate_of_its_source(
 def test_landmarks_of_comfyui_and_a_face_by_hand_take_the_landmarkers_place(
     nodes: Any, run: Callable[..., Any], portrait: torch.Tensor, rigged: Any
 ) -> None:
-    unknown = portrait.flip(2)  # no bundled points are known of it
+    unknown = portrait.clone()
+    unknown[0, 0, 0] = 0.0  # so no bundled points are known of it
     mesh = rigged[0].face.place(rigged[0].face.points)
-    mesh[:, 0] = portrait.shape[2] - 1 - mesh[:, 0]
     given = {"frames": [[{"landmarks_xy": mesh.numpy()}]], "image_size": tuple(portrait.shape[1:3])}
     x0, y0 = mesh.amin(0).tolist()
     x1, y1 = mesh.amax(0).tolist()
