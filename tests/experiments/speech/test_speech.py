@@ -132,18 +132,19 @@ def heard(seed: int, open_sound: int, frames: int = 120) -> Heard:
     return Heard(torch.from_numpy(likely).float(), level, level, torch.from_numpy(says.astype(np.float32)))
 
 
+@pytest.mark.slow
 def test_a_table_learns_which_sounds_open_the_mouth_and_goes_no_further_than_caution_lets_it() -> None:
     closed = SOUNDS.index("pbm")  # these people open the mouth on p
     people = [heard(seed, closed) for seed in range(2)]
     before = Reading()
-    bold, cautious = (fit(people, caution, steps=12) for caution in (1e-4, 1.0))
-    assert bold.apart[closed] > before.apart[closed] + 0.2
+    bold, cautious = (fit(people, caution, steps=60) for caution in (1e-4, 1.0))
     assert abs(float(cautious.apart[closed] - before.apart[closed])) < 0.1
     with torch.no_grad():
-        known, seen = bold(people[0]).numpy(), people[0].opening.numpy()
-    assert correlation(known, seen) > 0.5
+        r = [correlation(one(people[0]).numpy(), people[0].opening.numpy()) for one in (before, bold)]
+    assert r[0] < 0 and r[1] > 0.5, "the textbook is wrong about these people"
 
 
+@pytest.mark.slow
 def test_other_speakers_tables_are_measured_without_the_speaker() -> None:
     clips = [clip(str(seed), seed, frames=120) for seed in range(3)]
     sounds = [heard(0, 5), heard(1, 5), heard(2, 17)]
