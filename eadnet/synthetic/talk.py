@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..printable import get_logger
 from .natural import Kokoro, PiperVoice
 from .sentences import sentence
 from .speakers import draw_speaker
@@ -36,7 +37,7 @@ _ACCENTS = ("es", "fr", "it", "pt", "de")  # read by Kokoro's Japanese speakers 
 _ACCENT_SHARE = 0.2
 _LONGEST = 7.0  # seconds
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)

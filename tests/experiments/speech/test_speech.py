@@ -95,7 +95,7 @@ def test_loudness_and_ridge_hear_a_mouth_that_is_as_open_as_the_sound_is_loud() 
 
 
 def test_the_interval_holds_the_median() -> None:
-    middle, low, high = interval(np.random.default_rng(0).random(23))
+    middle, low, high = interval(np.random.default_rng(0).random(23).tolist())
     assert low < middle < high
 
 
