@@ -21,6 +21,7 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
     "rig": ("experiments.rig.command", "emotions, lips and speed of rigged pictures"),
     "motion": ("experiments.motion.command", "the drivers of the rig: mouth, expression, blinks, head"),
     "sync": ("experiments.sync.command", "sync scores against known offsets"),
+    "speech": ("experiments.speech.command", "mouths made from sound, idle motion: against people's own"),
     "voices": ("experiments.voices", "people's speech against the synthetic voices: pitch, level, pauses"),
     "seams": ("experiments.seams.command", "seams, drift and the silence gate in long clips"),
     "pictures": ("experiments.pictures", "the pictures of the README and of the templates"),

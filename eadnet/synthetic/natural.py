@@ -10,8 +10,8 @@ the sample. Nothing is aligned or guessed.
   style vectors, 24,000 Hz. Durations are the node `/encoder/Clip`, in hops of 600 samples. Mixtures of style
   vectors are new speakers.
 
-Symbols are espeak-ng's IPA. These packages, onnx and onnxruntime are for making training data alone (extra
-`voices`), and none of them is imported before it is used.
+Symbols are espeak-ng's IPA. These packages, onnx and onnxruntime are for making training data alone:
+nothing that ships needs them, and none of them is imported before it is used.
 """
 
 from __future__ import annotations

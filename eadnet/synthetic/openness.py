@@ -64,3 +64,9 @@ OPENNESS: dict[str, Openness] = {
     letter: measured for letters, measured in _MEASURED.items() for letter in letters
 } | {"rest": Openness(0.0, 3.0)}
 """By IPA letter, `_` for a pause within speech, and "rest" for the closed mouth of a long silence."""
+
+SOUNDS: tuple[str, ...] = tuple(_MEASURED)
+"""The classes of sounds that were told apart, the pause first."""
+
+CLASS: dict[str, int] = {letter: place for place, letters in enumerate(SOUNDS) for letter in letters}
+"""The class of each IPA letter."""

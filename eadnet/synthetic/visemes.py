@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .openness import AFTER, BEFORE, LEAD, OPENNESS, Openness
+from .openness import AFTER, BEFORE, LEAD, OPENNESS, SOUNDS, Openness
 from .speech import PAUSE, Phoneme
 
 MOUTH: tuple[str, ...] = (
@@ -140,7 +140,9 @@ _UNKNOWN = _SHAPES["ə"]
 
 
 @dataclass(frozen=True)
-class _Segment:
+class Articulation:
+    """A stretch of time that one IPA letter, or silence, has."""
+
     start: float
     end: float
     symbol: str
@@ -161,7 +163,7 @@ def mouth_track(
     case.
     """
     times = ((np.arange(num_frames) + 0.5) / fps).astype(np.float64)
-    segments = _segments(phonemes)
+    segments = articulations(phonemes)
     track = _dominance_mean(segments, times)
     if apart is None:
         apart = openness(segments, times)
@@ -172,21 +174,21 @@ def mouth_track(
     return np.clip(track, 0.0, 1.0).astype(np.float32)
 
 
-def _segments(phonemes: Sequence[Phoneme]) -> list[_Segment]:
+def articulations(phonemes: Sequence[Phoneme]) -> list[Articulation]:
     """One segment per articulation: affricates and diphthongs move, so they are split evenly.
 
     Before the first sound and after the last one lies a long silence.
     """
     sounds = [p for p in phonemes if p.name != PAUSE]
     first, last = min((p.start for p in sounds), default=0.0), max((p.end for p in sounds), default=0.0)
-    segments = [_Segment(-10.0, first, PAUSE, 0)]
+    segments = [Articulation(-10.0, first, PAUSE, 0)]
     for phoneme in (p for p in phonemes if first <= p.start and p.end <= last):
         symbols = _symbols(phoneme.name)
         step = (phoneme.end - phoneme.start) / len(symbols)
         for index, symbol in enumerate(symbols):
             start = phoneme.start + index * step
-            segments.append(_Segment(start, start + step, symbol, phoneme.stress))
-    segments.append(_Segment(last, last + 10.0, PAUSE, 0))
+            segments.append(Articulation(start, start + step, symbol, phoneme.stress))
+    segments.append(Articulation(last, last + 10.0, PAUSE, 0))
     return segments
 
 
@@ -207,7 +209,14 @@ def opening_of(track: NDArray[np.floating]) -> NDArray[np.floating]:
     return (track @ _APART) * (1.0 - track[..., _CLOSE])
 
 
-def openness(segments: Sequence[_Segment], times: NDArray[np.float64]) -> NDArray[np.float64]:
+def textbook() -> tuple[list[float], list[float]]:
+    """How far apart, and with which weight, phonetics alone puts the lips for each of `openness.SOUNDS`."""
+    shapes = [None if letters == PAUSE else _SHAPES[letters[0]] for letters in SOUNDS]
+    apart = [0.0 if s is None else float(opening_of(np.array(s.targets))) for s in shapes]
+    return apart, [1.0 if s is None else s.openness for s in shapes]
+
+
+def openness(segments: Sequence[Articulation], times: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far the lips are apart, as people do: [T], in distances of the eyes' centres.
 
     As `_dominance_mean`, but a sound's dominance is its kernel exp(-|t| / tau) integrated over its
@@ -217,12 +226,12 @@ def openness(segments: Sequence[_Segment], times: NDArray[np.float64]) -> NDArra
     return targets @ _shares(segments, times)
 
 
-def _rest(segments: Sequence[_Segment], times: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rest(segments: Sequence[Articulation], times: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much of every moment belongs to long silences, 0..1."""
     return np.array([float(_is_rest(s)) for s in segments]) @ _shares(segments, times)
 
 
-def _shares(segments: Sequence[_Segment], times: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shares(segments: Sequence[Articulation], times: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much each segment has to say about the openness of every moment: [N, T], columns add up to 1."""
     measured = [_openness_of(s) for s in segments]
     start = np.array([s.start for s in segments])[:, None]
@@ -240,11 +249,11 @@ def _up_to(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return (rising + falling) / (BEFORE + AFTER)
 
 
-def _is_rest(segment: _Segment) -> bool:
+def _is_rest(segment: Articulation) -> bool:
     return segment.symbol == PAUSE and segment.end - segment.start > _LONG_PAUSE
 
 
-def _openness_of(segment: _Segment) -> Openness:
+def _openness_of(segment: Articulation) -> Openness:
     if _is_rest(segment):
         return OPENNESS["rest"]
     return OPENNESS[segment.symbol if segment.symbol in OPENNESS else "ə"]
@@ -261,11 +270,11 @@ def _open(track: NDArray[np.float64], apart: NDArray[np.floating]) -> None:
     track[:, _JAW] = np.maximum(apart - parted, 0.0) / _APART[_JAW]
 
 
-def _of(segment: _Segment) -> _Shape:
+def _of(segment: Articulation) -> _Shape:
     return _SHAPES.get(segment.symbol, _UNKNOWN)
 
 
-def _dominance_mean(segments: list[_Segment], times: NDArray[np.float64]) -> NDArray[np.float64]:
+def _dominance_mean(segments: list[Articulation], times: NDArray[np.float64]) -> NDArray[np.float64]:
     targets = np.stack([_targets(s) for s in segments])
     weights = np.stack([_weights(s) for s in segments])
     start = np.array([s.start for s in segments])[:, None]
@@ -279,14 +288,14 @@ def _dominance_mean(segments: list[_Segment], times: NDArray[np.float64]) -> NDA
     return np.einsum("ntp,np->tp", weighted, targets) / np.maximum(weighted.sum(0), 1e-9)
 
 
-def _targets(segment: _Segment) -> NDArray[np.float64]:
+def _targets(segment: Articulation) -> NDArray[np.float64]:
     if segment.symbol == PAUSE:
         return np.zeros(len(MOUTH))
     targets = np.array(_of(segment).targets)
     return targets
 
 
-def _weights(segment: _Segment) -> NDArray[np.float64]:
+def _weights(segment: Articulation) -> NDArray[np.float64]:
     """Dominance magnitudes a_sp per parameter; a short break in the voice hardly closes the mouth."""
     weights = np.empty(len(MOUTH))
     if segment.symbol == PAUSE:
@@ -300,7 +309,7 @@ def _weights(segment: _Segment) -> NDArray[np.float64]:
 
 
 def _close_bilabials(
-    track: NDArray[np.float64], segments: list[_Segment], times: NDArray[np.float64]
+    track: NDArray[np.float64], segments: list[Articulation], times: NDArray[np.float64]
 ) -> None:
     """In place: p, b and m shut the lips from their beginning to their end, easing in and out (others
     partly).

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from eadnet.checkpoints import load_checkpoint
 from eadnet.driving.idle import Idle
 from eadnet.driving.speech import track_from_speech
 from eadnet.errors import CheckpointError
 from eadnet.faces.bundled import bundled_face
 from eadnet.media.images import read_image
-from eadnet.modules.mini_audio import MiniAudioEncoder
 from eadnet.rendering import RenderSettings, load_model
 from eadnet.rig.rig import Rig
 from eadnet.rig.track import Track
-from eadnet.synthetic.visemes import MOUTH, opening_of
+from eadnet.training.regressors.front_end import FrontEnd
 from experiments.paths import ASSETS
 from experiments.speech.measures import Curve, Driver
-
-_SILENCE_BEHIND = 4000  # samples: what the encoder looks at beyond the end
 
 
 def portrait() -> Rig:
@@ -57,23 +52,10 @@ def mini_driver(rig: Rig, steps: int | None = None) -> Driver:
     return by_track(make, rig)
 
 
-class FrontEnd:
-    """An audio encoder with the linear head that it was taught by (`eadnet.training.recipes.front_end`)."""
+def front_driver(front: FrontEnd) -> Driver:
+    """The mouth that an audio front end hears, by its own column for the opening."""
 
-    def __init__(self, file: Path) -> None:
-        """Raises CheckpointError for a file that holds no such encoder."""
-        found = load_checkpoint(file)
-        encoder, head = found.component("audio_encoder"), found.component("mouth_head")
-        if not isinstance(encoder, MiniAudioEncoder):
-            raise CheckpointError(f"{file.name} holds no audio encoder of this kind: choose another file.")
-        self.encoder, self.head = encoder.float().eval(), head.float().eval()
+    def drive(waveform: Curve, frames: int) -> Curve:
+        return front.hear(torch.from_numpy(np.asarray(waveform, np.float32)), frames)[0][:, -1].numpy()
 
-    @torch.no_grad()
-    def mouth(self, waveform: Curve, frames: int) -> Curve:
-        """The columns `MOUTH` of every frame, [T, 9]."""
-        sound = torch.from_numpy(np.pad(np.asarray(waveform, np.float32), (0, _SILENCE_BEHIND)))
-        tokens = self.encoder.encode_windows(self.encoder.log_mel(sound)[None], 25.0, frames)
-        return self.head(tokens.flatten(2))[0, :, : len(MOUTH)].numpy()
-
-    def __call__(self, waveform: Curve, frames: int) -> Curve:
-        return opening_of(self.mouth(waveform, frames).clip(0, 1))
+    return drive

@@ -92,7 +92,7 @@ def living(track: Track, waveform: Curve, shift: Curve | None = None) -> Living:
     head = np.stack([_smooth(turn, _QUICK) for turn in (yaw, pitch, roll)])
     slow = np.stack([_smooth(turn, _SLOW / 2) for turn in head])
     speed = np.linalg.norm(np.gradient(head, 1 / FPS, axis=1), axis=0)
-    brows = sum(track[f"{part}_brow_up_{side}"] for part in ("inner", "outer") for side in "lr").numpy() / 4
+    brows = (track["inner_brow_up"] + track["outer_brow_up"]).numpy() / 2
     raised = _events(_smooth(brows, _QUICK) - np.median(brows), _RAISED, _RAISED / 2)
     level = _smooth(loudness(waveform, len(track)), _QUICK)
     place = np.zeros((len(track), 2)) if shift is None else shift
