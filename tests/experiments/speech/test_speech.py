@@ -141,7 +141,7 @@ def test_a_table_learns_which_sounds_open_the_mouth_and_goes_no_further_than_cau
     assert abs(float(cautious.apart[closed] - before.apart[closed])) < 0.1
     with torch.no_grad():
         r = [correlation(one(people[0]).numpy(), people[0].opening.numpy()) for one in (before, bold)]
-    assert r[0] < 0 and r[1] > 0.5, "the textbook is wrong about these people"
+    assert r[1] > r[0] + 0.8, "the textbook is wrong about these people"
 
 
 @pytest.mark.slow
