@@ -37,7 +37,7 @@ SHOWN = {
 
 
 # A note's letters, and what is around them.
-LETTER, LINE, MARGINS = 8.0, 27, (60, 48)
+LETTER, LINE, MARGINS = 9.0, 27, (60, 56)
 
 
 @dataclass(frozen=True)
