@@ -1,4 +1,4 @@
-"""The driver `motion`: tracks of any length from speech and a sentence, with some of the motion given or none."""
+"""The driver `motion`: tracks of any length from speech and a sentence, with some of the motion given."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ SHOWN = {
     "EADNetExpressionFromVideo": 160,
     "EADNetEditExpression": 160,
     "EADNetSampler": 160,
-    "EADNetEmotionTimeline": 60,
+    "EADNetEmotionTimeline": 170,
 }
 
 

@@ -173,9 +173,9 @@ PAGES = (
         "05 Emotion timeline",
         "emotion_timeline",
         (
-            Group("Yours", (Column(280, (1, 2, "face"), 1), Column(310, (4, 16, "lines"), 4))),
-            Group("Face and expression", (Column(270, (6, 3, 5), 6), Column(290, (7, 8, "louder"), 7)), True),
-            Group("The result", (Column(340, (10, 9, "own"), 10),)),
+            Group("Yours", (Column(280, (1, 2, "face"), 1), Column(380, (4, 16, "lines"), 4))),
+            Group("Face and expression", (Column(265, (6, 3, 5), 6), Column(275, (7, 8, "louder"), 7)), True),
+            Group("The result", (Column(310, (10, 9, "own"), 10),)),
         ),
         {
             "face": ANY_FACE,
