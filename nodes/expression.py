@@ -227,6 +227,11 @@ class EADNetExpressionFromVideo(Node):
         )
 
     @classmethod
+    def validate_inputs(cls, fps: float | None) -> bool | str:
+        """Before the run: without the landmarker's file no face is found."""
+        return problems([host.face_task_path]) or True
+
+    @classmethod
     @checked
     def execute(cls, images: Any, fps: float, head_motion: float) -> io.NodeOutput:
         landmarker = FaceLandmarker(host.face_task_path(), blendshapes=True, device=host.compute_device())

@@ -13,7 +13,7 @@ from ..eadnet.driving.re_emote import ReEmote
 from ..eadnet.faces.landmarker import FaceLandmarker
 from ..eadnet.rig.track import Track
 from . import host
-from .checks import checked
+from .checks import checked, problems
 from .footage import opened
 from .node import Node
 from .notes import with_notes
@@ -69,6 +69,11 @@ class EADNetReEmote(Node):
             ],
             hidden=[io.Hidden.unique_id],
         )
+
+    @classmethod
+    def validate_inputs(cls, fps: float | None) -> bool | str:
+        """Before the run: without the landmarker's file no face is found."""
+        return problems([host.face_task_path]) or True
 
     @classmethod
     @checked
