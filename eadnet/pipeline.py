@@ -18,6 +18,7 @@ from torch import Tensor
 
 from .driving.following import followed_face
 from .driving.idle import Idle
+from .driving.motion import MotionModel
 from .driving.portrait import MOST_FACES, Order, find_portrait_face
 from .driving.re_emote import ReEmote, re_emote_to_file
 from .driving.speech import FPS, check_preset, track_from_speech
@@ -189,7 +190,7 @@ def animate_file(
     audio: str | os.PathLike[str],
     emotion: str = "",
     *,
-    model: Model | None = None,
+    model: Model | MotionModel | None = None,
     idle: Idle | None = None,
     strength: float = 1.0,
     resume: bool = False,
@@ -198,8 +199,9 @@ def animate_file(
 ) -> RenderedFile:
     """Make a rigged portrait say the recording with the described emotion, as an MP4 file of any length.
 
-    ``strength`` multiplies the emotion's part of the expression, 0 to 2. For ``settings`` see
-    `RenderSettings`; ``fps`` is the result's. Raises InputError, one sentence, for whatever cannot work.
+    Without a ``model`` it is the bundled `mini`. ``strength`` multiplies the emotion's part of the
+    expression, 0 to 2. For ``settings`` see `RenderSettings`; ``fps`` is the result's. Raises InputError, one
+    sentence, for whatever cannot work.
     """
     check_strength(strength)
     file_place(out)  # before an hour of speech is listened to

@@ -228,9 +228,9 @@ _MOTION = Preset(
     },
     # Frames share no noise: a blink or a glance is drawn anew in every window.
     defaults={
-        "steps": 4,
-        "audio_guidance": 1.0,
-        "emotion_guidance": 1.0,
+        "steps": 2,
+        "audio_guidance": 1.6,
+        "emotion_guidance": 1.6,
         "shared_noise": 0.0,
         "window": 48,
         "overlap": 8,

@@ -157,7 +157,7 @@ class EADNetExpressionFromSpeech(Node):
                     tfrm=smoother,
                     on_progress=lambda now: watcher(now.done, now.total, None),
                 )
-            return _with_curves(cls, motion.with_idle_amount(track, amount, seed))
+            return _with_curves(cls, with_idle_motion(track, seed, amount, speech))
         reader = bundled_reader()
         scene = performance_scene(
             reader,

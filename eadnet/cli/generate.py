@@ -18,6 +18,7 @@ from .rigged import METHODS, animate, portrait_rig, re_emote
 if TYPE_CHECKING:
     import torch
 
+    from ..driving.motion import MotionModel
     from ..rendering import Model, RenderSettings, StageProgress
 
 
@@ -83,7 +84,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--emotion", default="", metavar="TEXT", help="emotion text: emotion first, then what the face does"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="MP4", help="where the video goes")
-    parser.add_argument("--checkpoint", default="mini", metavar="FILE", help="default: the bundled mini")
+    parser.add_argument(
+        "--checkpoint",
+        default="mini",
+        metavar="FILE",
+        help="default: the bundled mini; motion is the bundled model that moves portraits",
+    )
     parser.add_argument(
         "--audio-encoder", type=Path, metavar="FILE", help="converted Whisper, if the checkpoint has none"
     )
@@ -144,7 +150,7 @@ def run(options: argparse.Namespace) -> None:
     if options.audio is None:
         raise InputError("The speech is missing: give --audio.")
     if options.portrait and (rig := portrait_rig(options, _device(options))) is not None:
-        animate(options, rig, settings, _model(options), show)
+        animate(options, rig, settings, _driver(options), show)
         _sheet(options)
         return
     detector = face_detector(options.face_detector, options.face)
@@ -212,6 +218,18 @@ def _settings(options: argparse.Namespace) -> RenderSettings:
         feather=options.feather,
         check_face=not options.no_face_check,
     )
+
+
+def _driver(options: argparse.Namespace) -> Model | MotionModel:
+    """What moves a rig: the checkpoint that was asked for."""
+    import torch
+
+    from ..driving.motion import MotionModel, is_motion
+
+    if is_motion(options.checkpoint):
+        model = MotionModel.load(options.checkpoint)
+        return model.to(_device(options), torch.float16 if options.half else None)
+    return _model(options)
 
 
 def _model(options: argparse.Namespace) -> Model:

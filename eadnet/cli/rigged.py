@@ -13,6 +13,7 @@ from ..printable import get_logger
 if TYPE_CHECKING:
     import torch
 
+    from ..driving.motion import MotionModel
     from ..rendering import Model, RenderSettings, StageProgress
     from ..rig.rig import Rig
 
@@ -25,7 +26,7 @@ def portrait_rig(options: argparse.Namespace, device: torch.device) -> Rig | Non
     """The portrait's rig; None where the model is to draw the face."""
     from ..pipeline import rig_portrait
 
-    if options.method == "pixels" or (options.method == "auto" and options.checkpoint != "mini"):
+    if options.method == "pixels" or (options.method == "auto" and _draws(options.checkpoint)):
         return None
     try:
         rig = rig_portrait(
@@ -46,11 +47,18 @@ def portrait_rig(options: argparse.Namespace, device: torch.device) -> Rig | Non
     return rig
 
 
+def _draws(checkpoint: str) -> bool:
+    """Whether a checkpoint was asked for that is to draw the face: any but the two that move rigs."""
+    from ..driving.motion import is_motion
+
+    return checkpoint != "mini" and not is_motion(checkpoint)
+
+
 def animate(
     options: argparse.Namespace,
     rig: Rig,
     settings: RenderSettings,
-    model: Model,
+    model: Model | MotionModel,
     show: Callable[[StageProgress], None],
 ) -> None:
     """Make the portrait speak."""

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints import Checkpoint, load_checkpoint
+from ..checkpoints import Checkpoint, load_checkpoint, read_info
 from ..errors import CheckpointError, InputError
 from ..finite import TEXT_ADVICE, check_result
 from ..media.silence import fade_to_silence, silence_tokens, speech_gate
@@ -28,7 +28,6 @@ from ..rendering import OnProgress, RenderSettings, StageProgress
 from ..rendering.conditions import Pieces
 from ..rig.track import Track, columns
 from ..sampling import Conditions, Sampling, SamplingProgress, stream
-from .idle import Idle, idle_motion
 
 PRESET = "motion"
 FPS = 25.0
@@ -41,6 +40,16 @@ def bundled_motion() -> Path:
     if not path.is_file():
         raise CheckpointError("The bundled checkpoint motion.safetensors is missing: reinstall the package.")
     return path
+
+
+def is_motion(path: str | os.PathLike[str]) -> bool:
+    """Whether a file, or the bundled one's name, is a model of motion; errors are left to who loads it."""
+    if path == PRESET:
+        return True
+    try:
+        return read_info(path).get("preset") == PRESET
+    except CheckpointError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -56,14 +65,23 @@ class MotionModel:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None) -> MotionModel:
-        """From a file, by default the bundled one. Raises CheckpointError for one of another preset."""
-        file = load_checkpoint(bundled_motion() if path is None else path)
+        """From a file ("motion", None: the bundled one). Raises CheckpointError for another preset."""
+        file = load_checkpoint(bundled_motion() if path is None or path == PRESET else path)
         if file.preset != PRESET:
             raise CheckpointError(
                 f"{file.path.name} is a model of {file.preset}, not of motion: choose another."
             )
         parts = {name: file.component(name) for name in ("unet", "codec", "audio_encoder", "text_encoder")}
         return cls(file, tfrm=file.components.get("tfrm"), **parts)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> MotionModel:
+        """Move the networks; ``dtype`` applies to the U-Net."""
+        for module in (self.unet, self.codec, self.audio_encoder, self.text_encoder, self.tfrm):
+            if module is not None:
+                module.to(device)
+        if dtype is not None:
+            self.unet.to(dtype)
+        return self
 
     @torch.no_grad()
     def encode_emotion(self, emotion: str | Tensor) -> tuple[Tensor | None, Tensor]:
@@ -203,23 +221,6 @@ class _Source:
             first += len(block)
 
 
-def with_idle_amount(track: Track, amount: Idle | None, seed: int) -> Track:
-    """The model's own blinks, glances and head motion, more or less of them; at another rate than the usual
-    one blinks come by rule (`idle`).
-    """
-    usual = Idle()
-    if amount is None or amount == usual:
-        return track
-    track = track.edited(multiply={"gaze": amount.gaze, "head": amount.head})
-    if amount.blinks == usual.blinks:
-        return track
-    curves = idle_motion(len(track), track.fps, seed, amount)
-    blinks = Track.of(
-        {name: torch.from_numpy(curves[name]).float() for name in ("blink_l", "blink_r")}, track.fps
-    )
-    return track.replaced(blinks, groups=("blink",))
-
-
 def motion_track(
     speech: Speech,
     emotion: str | Tensor,
@@ -227,14 +228,13 @@ def motion_track(
     *,
     model: MotionModel,
     settings: RenderSettings | None = None,
-    idle: Idle | None = None,
     kept: Kept | None = None,
     on_progress: OnProgress | None = None,
 ) -> Track:
-    """`sample_motion` with a model and the settings of a render."""
+    """`sample_motion` with a model and a render's settings; blinks, gaze and head are the model's own."""
     settings = settings or RenderSettings()
     tokens, null = model.encode_emotion(emotion)
-    track = sample_motion(
+    return sample_motion(
         model.unet,
         model.codec,
         model.audio_encoder,
@@ -249,4 +249,3 @@ def motion_track(
         silence_gate=settings.silence_gate,
         on_progress=on_progress,
     )
-    return with_idle_amount(track, idle, settings.seed)

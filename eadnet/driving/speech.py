@@ -158,9 +158,8 @@ def track_from_speech(
     if frames == 0:
         raise InputError("The recording is shorter than half a frame: use a longer one.")
     if isinstance(model, MotionModel):
-        return motion_track(
-            speech, emotion, frames, model=model, settings=settings, idle=idle, on_progress=on_progress
-        )
+        track = motion_track(speech, emotion, frames, model=model, settings=settings, on_progress=on_progress)
+        return with_idle_motion(track, settings.seed, idle, speech)
     check_preset(model.checkpoint.preset)
     reader = reader or bundled_reader()
     tokens, null = model.encode_emotion(emotion)

@@ -2,8 +2,8 @@
 
 The map is a latent like any other, [4, 8, 4]: eight rows from the brows down to the chin and the head, four
 columns from left to right in the picture. Every cell holds one parameter, standardised, so that noise of unit
-variance fits; a parameter has from one to twelve cells, on its own side of the face. Reading takes the mean of
-a parameter's cells, which is the pseudo-inverse of the map: there and back is exact.
+variance fits; a parameter has from one to twelve cells, on its own side of the face. Reading takes their
+mean, which is the pseudo-inverse of the map: there and back is exact.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def checkpoint_names() -> list[str]:
 
 def user_file_names(hint: str) -> list[str]:
     """The user's files, those with `hint` in their name first, so that the first choice is a likely one."""
-    names = [name for name in checkpoint_names() if name != BUNDLED]
+    names = [name for name in checkpoint_names() if not (_ASSETS / name).is_file()]
     return sorted(names, key=lambda name: (hint not in name.lower(), name))
 
 

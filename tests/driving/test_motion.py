@@ -9,7 +9,8 @@ import torch
 
 from eadnet.checkpoints import save_checkpoint
 from eadnet.driving.idle import Idle
-from eadnet.driving.motion import Kept, MotionModel, motion_sampling, motion_track, with_idle_amount
+from eadnet.driving.motion import Kept, MotionModel, motion_sampling, motion_track
+from eadnet.driving.speech import track_from_speech
 from eadnet.errors import CheckpointError, InputError
 from eadnet.media.speech import SpeechInMemory
 from eadnet.rendering import RenderSettings
@@ -99,11 +100,13 @@ def test_windows_are_the_models_own_unless_others_are_asked_for(model: MotionMod
     assert (other.window, other.overlap) == (20, 4)
 
 
-def test_widgets_scale_what_the_model_moves() -> None:
-    track = Track.of({"gaze_x": [0.1] * 50, "head_yaw": [0.2] * 50, "blink": [0.0] * 49 + [1.0]})
-    assert with_idle_amount(track, None, 0) is track and with_idle_amount(track, Idle(), 0) is track
-    still = with_idle_amount(track, Idle(blinks=0, gaze=0, head=2), 0)
-    assert not still["gaze_x"].any() and not still["blink"].any()
-    assert torch.allclose(still["head_yaw"], torch.tensor(0.4))
-    often = with_idle_amount(track, Idle(blinks=120), 0).values[:, INDEX["blink_l"]]
+def test_blinks_glances_and_head_are_drawn_by_rule_for_a_rig(model: MotionModel) -> None:
+    def moved(**amount: float) -> Track:
+        return track_from_speech(speech(2.0), "happy", model=model, idle=Idle(**amount))
+
+    still = moved(blinks=0, gaze=0, head=0)
+    assert not still["blink"].any() and not still["gaze"].any() and not still["head"].any()
+    often = moved(blinks=120).values[:, INDEX["blink_l"]]
     assert int(((often[1:] > 0.5) & (often[:-1] <= 0.5)).sum()) > 1
+    own = made(model, 50)
+    assert torch.equal(still["jaw_open"], own["jaw_open"]) and own["gaze"].any()

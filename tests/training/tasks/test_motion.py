@@ -113,6 +113,7 @@ def test_a_feeling_that_turns_has_tokens_for_every_frame(
     assert torch.allclose(emotion[0, -1], frown, atol=1e-5) and not torch.allclose(emotion[0, 0], frown)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_leaves_the_encoders_alone(
     task: MotionTask, data: MotionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
