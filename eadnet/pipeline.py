@@ -199,13 +199,13 @@ def animate_file(
 ) -> RenderedFile:
     """Make a rigged portrait say the recording with the described emotion, as an MP4 file of any length.
 
-    Without a ``model`` it is the bundled `mini`. ``strength`` multiplies the emotion's part of the
+    Without a ``model`` it is the bundled `motion`. ``strength`` multiplies the emotion's part of the
     expression, 0 to 2. For ``settings`` see `RenderSettings`; ``fps`` is the result's. Raises InputError, one
     sentence, for whatever cannot work.
     """
     check_strength(strength)
     file_place(out)  # before an hour of speech is listened to
-    how, model, sound = RenderSettings(**settings), model or load_model(), SoundFile(audio)
+    how, model, sound = RenderSettings(**settings), model or MotionModel.load(), SoundFile(audio)
     with speech_of(sound) as speech:
         track = track_from_speech(
             speech, emotion, model=model, settings=how, idle=idle, on_progress=on_progress
@@ -222,7 +222,7 @@ def re_emote_file(
     audio: str | os.PathLike[str] | None = None,
     landmarker: str | os.PathLike[str],
     index: int | None = None,
-    model: Model | None = None,
+    model: Model | MotionModel | None = None,
     strength: float = 1.0,
     device: torch.device | str = "cpu",
     resume: bool = False,
@@ -245,8 +245,9 @@ def re_emote_file(
     if not emotion and audio is None:
         raise InputError("There is nothing to change in the video: give an emotion, or a recording to say.")
     file_place(out)  # before an hour of video is looked at
-    how, model = RenderSettings(**settings), model or load_model()
-    check_preset(model.checkpoint.preset)
+    how, model = RenderSettings(**settings), model or MotionModel.load()
+    if not isinstance(model, MotionModel):
+        check_preset(model.checkpoint.preset)
     most = 1 if index is None else MOST_FACES
     finder = FaceLandmarker(landmarker, most, blendshapes=True, device=device)
     with open_pictures(video, how.fps, model.checkpoint.fps) as pictures:

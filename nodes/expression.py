@@ -65,7 +65,7 @@ class EADNetExpressionFromSpeech(Node):
             "of every frame, for EAD-Net Render Rig. Blinks, glances and head motion are added.",
             search_aliases=["lip sync", "lipsync", "audio to expression", "speech to face", "emotion"],
             inputs=[
-                Model.Input("model", tooltip="The bundled mini, or motion, from EAD-Net Load Checkpoint."),
+                Model.Input("model", tooltip="The bundled motion (or mini), from EAD-Net Load Checkpoint."),
                 io.Vae.Input("vae", tooltip="From the same loader."),
                 AudioEncoder.Input("audio_encoder", tooltip="From the same loader."),
                 io.Audio.Input("audio", tooltip="The speech, of any length and sample rate."),

@@ -63,7 +63,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         choices=METHODS,
         default=METHODS[0],
         help="rig moves the picture's own pixels, photographs too; pixels has the model draw the face; auto "
-        "is rig for a portrait where a face is found and the model is mini, and a video without --audio",
+        "is rig for a portrait where a face is found and no other checkpoint is asked for, and a video without "
+        "--audio",
     )
     parser.add_argument(
         "--strength", type=float, default=1.0, metavar="TIMES", help="with rig: of the emotion, 0 to 2"
@@ -86,9 +87,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="MP4", help="where the video goes")
     parser.add_argument(
         "--checkpoint",
-        default="mini",
         metavar="FILE",
-        help="default: the bundled mini; motion is the bundled model that moves portraits",
+        help="a file, or a bundled model: motion moves the pixels of portraits and videos (their default), "
+        "mini draws drawn heads (the default otherwise)",
     )
     parser.add_argument(
         "--audio-encoder", type=Path, metavar="FILE", help="converted Whisper, if the checkpoint has none"
@@ -144,7 +145,7 @@ def run(options: argparse.Namespace) -> None:
     settings = _settings(options)
     _check_places(options)
     if options.video and (options.method == "rig" or (options.method == "auto" and options.audio is None)):
-        re_emote(options, settings, _model(options), _device(options), show)
+        re_emote(options, settings, _driver(options), _device(options), show)
         _sheet(options)
         return
     if options.audio is None:
@@ -221,12 +222,12 @@ def _settings(options: argparse.Namespace) -> RenderSettings:
 
 
 def _driver(options: argparse.Namespace) -> Model | MotionModel:
-    """What moves a rig: the checkpoint that was asked for."""
+    """What moves a rig: the checkpoint that was asked for, or the bundled motion."""
     import torch
 
     from ..driving.motion import MotionModel, is_motion
 
-    if is_motion(options.checkpoint):
+    if options.checkpoint is None or is_motion(options.checkpoint):
         model = MotionModel.load(options.checkpoint)
         return model.to(_device(options), torch.float16 if options.half else None)
     return _model(options)
@@ -239,7 +240,7 @@ def _model(options: argparse.Namespace) -> Model:
     from ..rendering import load_model
 
     model = load_model(
-        options.checkpoint,
+        options.checkpoint or "mini",
         audio_encoder=options.audio_encoder,
         vae=options.vae,
         text_encoder=options.text_encoder,

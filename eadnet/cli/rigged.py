@@ -47,11 +47,11 @@ def portrait_rig(options: argparse.Namespace, device: torch.device) -> Rig | Non
     return rig
 
 
-def _draws(checkpoint: str) -> bool:
+def _draws(checkpoint: str | None) -> bool:
     """Whether a checkpoint was asked for that is to draw the face: any but the two that move rigs."""
     from ..driving.motion import is_motion
 
-    return checkpoint != "mini" and not is_motion(checkpoint)
+    return checkpoint not in (None, "mini") and not is_motion(checkpoint)
 
 
 def animate(
@@ -83,7 +83,7 @@ def animate(
 def re_emote(
     options: argparse.Namespace,
     settings: RenderSettings,
-    model: Model,
+    model: Model | MotionModel,
     device: torch.device,
     show: Callable[[StageProgress], None],
 ) -> None:
