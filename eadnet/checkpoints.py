@@ -118,11 +118,29 @@ def component_class(name: str) -> Any:
     return getattr(importlib.import_module(CLASSES[name], __package__), name)
 
 
+BUNDLED = ("mini", "motion")
+"""Names of the checkpoints that come with the package."""
+
+
 def bundled_mini() -> Path:
-    """The small checkpoint that comes with the package."""
-    path = Path(__file__).parent / "assets" / "mini.safetensors"
+    """The checkpoint that draws faces of 128 pixels. Raises CheckpointError where it is missing."""
+    return _bundled("mini")
+
+
+def bundled_motion() -> Path:
+    """The checkpoint that moves a rig. Raises CheckpointError where it is missing."""
+    return _bundled("motion")
+
+
+def named_checkpoint(name: str | os.PathLike[str]) -> Path:
+    """A file, or the bundled checkpoint of that name."""
+    return _bundled(str(name)) if name in BUNDLED else Path(name)
+
+
+def _bundled(name: str) -> Path:
+    path = Path(__file__).parent / "assets" / f"{name}.safetensors"
     if not path.is_file():
-        raise CheckpointError("The bundled checkpoint mini.safetensors is missing: reinstall the package.")
+        raise CheckpointError(f"The bundled checkpoint {path.name} is missing: reinstall the package.")
     return path
 
 

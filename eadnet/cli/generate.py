@@ -63,7 +63,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         choices=METHODS,
         default=METHODS[0],
         help="rig moves the picture's own pixels, photographs too; pixels has the model draw the face; auto "
-        "is rig for a portrait where a face is found and no other checkpoint is asked for, and a video without "
+        "is rig for a portrait where a face is found and no other checkpoint is given, and a video without "
         "--audio",
     )
     parser.add_argument(

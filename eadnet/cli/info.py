@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 from .command import Command
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a file, or mini for the bundled one")
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="a file, or a bundled one: mini, motion"
+    )
     parser.add_argument("--json", action="store_true", help="the whole header, for programs")
 
 
 def run(options: argparse.Namespace) -> None:
-    from ..checkpoints import bundled_mini, count_parameters, read_info
+    from ..checkpoints import count_parameters, named_checkpoint, read_info
 
-    path = bundled_mini() if options.checkpoint == "mini" else Path(options.checkpoint)
+    path = named_checkpoint(options.checkpoint)
     info = read_info(path)
     if options.json:
         print(json.dumps(info, indent=1))

@@ -10,13 +10,12 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints import Checkpoint, load_checkpoint, read_info
+from ..checkpoints import Checkpoint, bundled_motion, load_checkpoint, read_info
 from ..errors import CheckpointError, InputError
 from ..finite import TEXT_ADVICE, check_result
 from ..media.silence import fade_to_silence, silence_tokens, speech_gate
@@ -32,14 +31,6 @@ from ..sampling import Conditions, Sampling, SamplingProgress, stream
 PRESET = "motion"
 FPS = 25.0
 _PIECE = 64  # frames whose conditions are made at a time
-
-
-def bundled_motion() -> Path:
-    """The model that comes with the package. Raises CheckpointError where it does not."""
-    path = Path(__file__).parents[1] / "assets" / "motion.safetensors"
-    if not path.is_file():
-        raise CheckpointError("The bundled checkpoint motion.safetensors is missing: reinstall the package.")
-    return path
 
 
 def is_motion(path: str | os.PathLike[str]) -> bool:

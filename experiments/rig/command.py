@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--media", type=Path, default=os.environ.get("EADNET_MEDIA"))
     parser.add_argument("--models", type=Path, default=os.environ.get("EADNET_MODELS"))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--driver", choices=("motion", "mini"), default="motion", help="who speaks")
     parser.add_argument("--sheets", type=Path, help="a folder for contact sheets")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--write", action="store_true")
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for intensity in (1.0, DEFAULT_INTENSITY):
             lines += [*read_emotions(faces, reader, landmarker, intensity), ""]
     if "speaking" in options.parts:
-        lines += [*read_speaking(some, reader, landmarker), ""]
+        lines += [*read_speaking(some, reader, landmarker, driver=options.driver), ""]
     if "lips" in options.parts:
         lines += [*lips(some, landmarker), ""]
     if "speed" in options.parts:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from eadnet.driving.motion import MotionModel
 from eadnet.driving.speech import track_from_speech
 from eadnet.faces.landmarker import FaceLandmarker
 from eadnet.media.audio import load_audio, to_mono_16k
@@ -31,13 +32,18 @@ _EVERY = 4  # frames
 
 
 def read_speaking(
-    faces: Sequence[Still], reader: FaceExpressions, landmarker: FaceLandmarker, strength: float = 1.0
+    faces: Sequence[Still],
+    reader: FaceExpressions,
+    landmarker: FaceLandmarker,
+    strength: float = 1.0,
+    driver: str = "motion",
 ) -> list[str]:
     """A table in Markdown: clips of the bundled recording whose mean reading is the sentence's emotion.
 
     The control is the same people saying the same with a neutral face. ``strength`` multiplies the emotion.
+    ``driver`` is the bundled model that makes the tracks, motion or mini.
     """
-    model = load_model()
+    model = MotionModel.load() if driver == "motion" else load_model()
     speech = to_mono_16k(*load_audio(ASSETS / "speech.wav"))
     tracks = {
         name: track_from_speech(speech, text, model=model, settings=RenderSettings(seed=3)).edited(
@@ -56,7 +62,7 @@ def read_speaking(
                 crops.append(face_crop(frame, points))
             read[name].append(EXPRESSIONS[int(reader(torch.stack(crops)).mean(0).argmax())])
     lines = [
-        f"| sentence, strength {strength:g} | read as its emotion | neutral talking read so | read as |",
+        f"| by {driver}, strength {strength:g} | read as its emotion | neutral talking read so | read as |",
         "|---|---:|---:|---|",
     ]
     hits = {name: float(np.mean([seen == name for seen in read[name]])) for name in SENTENCES}
