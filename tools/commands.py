@@ -34,6 +34,7 @@ PORTRAIT = ROOT / "eadnet" / "assets" / "portrait.png"
 SPEECH = ROOT / "eadnet" / "assets" / "speech.wav"
 # Tests run in as many processes as there are cores, up to four, as each takes a gigabyte or two. Those of a
 # file share its fixtures, so they stay together.
+NO_BROWSER = ("-m", "not browser")  # it takes as long as all others together: only when it is asked for
 PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 COMFY_PORT = 8188  # where people expect ComfyUI
 
@@ -203,12 +204,15 @@ def comfy(options: argparse.Namespace) -> int:
 
 
 def test(options: argparse.Namespace) -> int:
-    """ruff, mypy and pytest, all of them, with a ComfyUI for the tests that need one."""
+    """ruff, mypy and pytest, with a ComfyUI for the tests that need one; in a browser with `-m browser`."""
     environment, cli = _environment(options, "dev"), ComfyCli(ROOT)
     python = environment.python
     comfyui.own(environment, cli)
     cli.prepare()
-    browser.prepare(environment)
+    marked = "-m" in options.passed_on
+    chosen = options.passed_on if marked else [*NO_BROWSER, *options.passed_on]
+    if marked and any("browser" in word for word in chosen):
+        browser.prepare(environment)
     # The nodes import eadnet relative to a package around both, which ComfyUI makes up. mypy needs one, too.
     types = ROOT / ".comfyui" / "types"
     types.mkdir(exist_ok=True)
@@ -218,7 +222,7 @@ def test(options: argparse.Namespace) -> int:
         ("ruff format", ["-m", "ruff", "format", "--check", "."]),
         ("mypy", ["-m", "mypy"]),
         ("mypy of the nodes", ["-m", "mypy", "-p", "ead_net.nodes"]),
-        ("pytest", ["-m", "pytest", *PARALLEL, *options.passed_on]),
+        ("pytest", ["-m", "pytest", *PARALLEL, *chosen]),
     ]
     # Two processes of tests with one thread each are faster than one with two: most tests are small.
     own = {"MYPYPATH": str(types), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}

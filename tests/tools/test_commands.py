@@ -188,7 +188,8 @@ def test_test_runs_every_check_and_passes_arguments_on_to_pytest(
     monkeypatch.setattr(commands, "_environment", lambda options, *extras: Ready())
     monkeypatch.setattr(commands.comfyui, "own", lambda environment, cli: None)
     monkeypatch.setattr(commands.ComfyCli, "prepare", lambda cli: None)
-    monkeypatch.setattr(commands.browser, "prepare", lambda environment: None)
+    prepared: list[bool] = []
+    monkeypatch.setattr(commands.browser, "prepare", lambda environment: prepared.append(True))
     monkeypatch.setattr(commands, "ROOT", tmp_path)
     (tmp_path / ".comfyui").mkdir()
     monkeypatch.setattr(commands, "run_in_foreground", run)
@@ -196,4 +197,6 @@ def test_test_runs_every_check_and_passes_arguments_on_to_pytest(
     assert [command[0] for command in ran] == ["ruff", "ruff", "mypy", "mypy", "pytest"], (
         "and the rest ran all the same"
     )
-    assert ran[-1][-2:] == ["-k", "stda"]
+    assert ran[-1][-4:] == ["-m", "not browser", "-k", "stda"] and not prepared
+    assert commands.main(["test", "--", "-m", "browser"]) == 1
+    assert ran[-1][-2:] == ["-m", "browser"] and prepared
