@@ -118,15 +118,24 @@ else:
 def test_hevc_is_read_without_touching_foreign_memory(tmp_path: Path, pix_fmt: str) -> None:
     """In a process of its own, with the C library checking its heap at every step.
 
-    The video is written by another one, unchecked: FFmpeg's x265 may end it before the file is whole.
+    The video is written by another one, unchecked: FFmpeg's x265 may end it, or wait for ever, before the
+    file is whole.
     """
 
     def run(what: str, **checks: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", HEVC, str(tmp_path / "v.mp4"), what]
         environment = {**os.environ, **checks}
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
 
-    if all(run(pix_fmt).returncode for _ in range(5)):
+    def written() -> bool:
+        try:
+            return run(pix_fmt).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    if not any(written() for _ in range(3)):
         pytest.skip("this FFmpeg has no x265, or one that cannot write twelve frames")
     read = run("read", MALLOC_CHECK_="3", MALLOC_PERTURB_="165")
     assert read.returncode == 0, read.stderr
