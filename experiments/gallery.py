@@ -24,6 +24,9 @@ EXAMPLE_FACE = "33, 45, 98, 109"
 WORDS = {
     "talking_portrait": "happy, a broad smile",
     "photo_with_emotion": "happy, a broad smile",
+    "re_emote_a_video": "the same talk, furious",
+    "performance_moves_a_portrait": "moved by a face in a video",
+    "photo_rig_with_latentsync_lips": "the photo moves, LatentSync speaks",
     "revoice_video": "a new voice, happy",
     "emotion_timeline": "calm, happy, then furious",
     "score_and_fix_sync": "3 frames late, and in step again",

@@ -13,10 +13,10 @@ EXAMPLES = 40
 
 
 def some(count: int, cases: Iterable[Any]) -> list[Any]:
-    """Cases for `pytest.mark.parametrize`: all but ``count`` of them, evenly spread, get the mark `slow`."""
+    """Cases for `pytest.mark.parametrize`, a tuple being one of several names: all but ``count`` of them, evenly spread, get the mark `slow`."""
     whole = list(cases)
     taken = {number * len(whole) // count for number in range(count)}
-    return [case if number in taken else _slow(case) for number, case in enumerate(whole)]
+    return [_case(case, () if number in taken else pytest.mark.slow) for number, case in enumerate(whole)]
 
 
 def examples(count: int) -> settings:
@@ -24,6 +24,6 @@ def examples(count: int) -> settings:
     return settings(max_examples=max(1, count * settings().max_examples // EXAMPLES), deadline=None)
 
 
-def _slow(case: Any) -> Any:
+def _case(case: Any, marks: Any) -> Any:
     values = case if isinstance(case, tuple) else (case,)
-    return pytest.param(*values, marks=pytest.mark.slow)
+    return pytest.param(*values, marks=marks)

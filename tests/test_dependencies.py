@@ -23,7 +23,17 @@ MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2", "websocket-client":
 STANDARD = {*sys.stdlib_module_names, "tomli"}
 OWN = {"eadnet", "nodes", "tools", "tests", "benchmarks", "experiments", "run"}
 # What runs inside ComfyUI may import it, and what it brings; nothing here installs it.
-COMFY = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "folder_paths", "latent_preview", "server"}
+COMFY = {
+    "aiohttp",
+    "execution",
+    "comfy",
+    "comfy_api",
+    "comfy_execution",
+    "comfy_extras",
+    "folder_paths",
+    "latent_preview",
+    "server",
+}
 # Programs and plugins: called, not imported.
 CALLED = {"mypy", "ruff", "comfy-cli", "pytest-xdist"}
 TRAINING_FOLDERS = ("synthetic", "training")  # of eadnet: for those who installed the extra "train"

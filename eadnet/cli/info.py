@@ -10,9 +10,7 @@ from .command import Command
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="a file, or a bundled one: mini, motion"
-    )
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a file, or a bundled one: mini, motion")
     parser.add_argument("--json", action="store_true", help="the whole header, for programs")
 
 

@@ -14,6 +14,7 @@ from ...eadnet.converted import SUFFIXES, converted
 from ...eadnet.errors import CheckpointError, InputError
 from ...eadnet.faces.detectors import DETECTORS
 from ...eadnet.faces.landmarker import missing
+from ...eadnet.printable import printable
 from .progress import NodeProgress
 
 FOLDER = "eadnet"
@@ -21,6 +22,7 @@ FACES_SUBFOLDER = "faces"
 BUNDLED = "mini.safetensors"
 NONE = "none"
 
+_SHOWN = 200  # letters of a file's name in a message: three may be wrong at once
 _ASSETS = Path(__file__).parents[2] / "eadnet" / "assets"
 
 
@@ -46,11 +48,11 @@ def user_file_names(hint: str) -> list[str]:
 
 def weights_names(hints: Sequence[str], advice: str) -> list[str]:
     """The user's checkpoints and published files as they were downloaded, those with one of the ``hints`` in
-    their name first; the ``advice`` before them where there are none of those.
+    the file's own name first; the ``advice`` before them where there are none of those.
     """
     names = [name for name in checkpoint_names() if name != BUNDLED]
     names += [n for n in folder_paths.get_filename_list(FOLDER) if _is_model(n) and n.endswith(SUFFIXES)]
-    likely = [name for name in names if any(hint in name.lower() for hint in hints)]
+    likely = [name for name in names if any(hint in Path(name).name.lower() for hint in hints)]
     return [*(likely or [advice]), *(name for name in names if name not in likely)]
 
 
@@ -82,7 +84,8 @@ def checkpoint_path(name: str) -> Path:
     if path is None:
         folders = " or ".join(map(str, _user_folders()))
         raise CheckpointError(
-            f"There is no '{name}' in {folders}: put the file there, then refresh the node (R)."
+            f"There is no '{printable(name, _SHOWN)}' in {folders}: put the file there, then refresh the "
+            "node (R)."
         )
     return Path(path)
 

@@ -27,9 +27,10 @@ def test_the_pack_is_imported_and_every_node_is_there(server: Server) -> None:
     assert not set(NODES) - set(Client(server.port).get("/object_info"))
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("node", NODES)
-def test_every_node_has_a_help_page(server: Server, node: str) -> None:
-    page = Client(server.port).request(f"/extensions/{LINK}/docs/{node}.md").decode("utf-8")
+def test_every_node_has_a_help_page(server: Server, node: str, language: str) -> None:
+    page = Client(server.port).request(f"/extensions/{LINK}/docs/{node}/{language}.md").decode("utf-8")
     assert page.startswith("# ") and len(page) > 200
 
 

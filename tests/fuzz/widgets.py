@@ -32,7 +32,7 @@ _ENDS = ("execution_success", "execution_error", "execution_interrupted")
 _LONGEST_CLIP = 2000  # frames: what is asked for is made, and a million frames are a million frames
 _NOWHERE = "http://127.0.0.1:9/v1"  # nothing listens there, and it is this computer
 # Nodes that need a file which is downloaded: they are refused for it, and for worse.
-NEED_A_FILE = {"EADNetExpressionFromVideo"}
+NEED_A_FILE = {"EADNetExpressionFromVideo", "EADNetReEmote"}
 _PLAIN = {"INT", "FLOAT", "STRING", "BOOLEAN"}
 
 # Read by Python when the server starts: notes what it writes elsewhere, what it starts, whom it calls.
@@ -267,6 +267,16 @@ def stage(base: Path) -> dict[str, dict]:
             },
         ),
         "seen": ("EADNetExpressionFromVideo", {"images": ["film", 0], "fps": 25.0, "head_motion": 1.0}),
+        "other": (
+            "EADNetReEmote",
+            {
+                "images": ["film", 0],
+                "expression": ["spoken", 0],
+                "replace_lips": False,
+                "index": 0,
+                "fps": 25.0,
+            },
+        ),
         "edited": (
             "EADNetEditExpression",
             {

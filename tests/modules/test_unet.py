@@ -109,7 +109,9 @@ def test_audio_reaches_the_output() -> None:
         assert not torch.allclose(unet(x, 5, audio), unet(x, 5, torch.zeros_like(audio)), atol=1e-3)
 
 
-@pytest.mark.parametrize("size", some(2, [(1, 8, 8), (3, 9, 13), (2, 1, 1), (5, 4, 6), (24, 4, 4)]))
+@pytest.mark.parametrize(
+    "size", some(2, [((1, 8, 8),), ((3, 9, 13),), ((2, 1, 1),), ((5, 4, 6),), ((24, 4, 4),)])
+)
 def test_any_number_of_frames_and_any_size(size: tuple[int, int, int]) -> None:
     unet = EADUNet.from_config(small_config(ead=EAD))
     x, audio = inputs(*size, batch=1)
