@@ -26,7 +26,7 @@ WORDS = {
     "photo_with_emotion": "happy, a broad smile",
     "re_emote_a_video": "the same talk, furious",
     "performance_moves_a_portrait": "moved by a face in a video",
-    "photo_rig_with_latentsync_lips": "the photo moves, LatentSync speaks",
+    "photo_rig_with_latentsync_lips": "then LatentSync's lips (a sketch)",
     "revoice_video": "a new voice, happy",
     "emotion_timeline": "calm, happy, then furious",
     "score_and_fix_sync": "3 frames late, and in step again",

@@ -13,7 +13,9 @@ EXAMPLES = 40
 
 
 def some(count: int, cases: Iterable[Any]) -> list[Any]:
-    """Cases for `pytest.mark.parametrize`, a tuple being one of several names: all but ``count`` of them, evenly spread, get the mark `slow`."""
+    """Cases for `pytest.mark.parametrize`, a tuple being one for several names. All but ``count`` of them,
+    evenly spread, get the mark `slow`.
+    """
     whole = list(cases)
     taken = {number * len(whole) // count for number in range(count)}
     return [_case(case, () if number in taken else pytest.mark.slow) for number, case in enumerate(whole)]

@@ -94,7 +94,8 @@ def test_the_host_is_as_it_was_after_loading_the_pack_and_after_a_render(tmp_pat
     write_tiny_checkpoint(tmp_path / "models" / "eadnet" / "tiny.safetensors")
     changed = json.loads(run_in_comfy(STATE + JOB + COMPARE, tmp_path).rpartition("FACTS")[2])
     assert changed == []
-    # Loading the pack leaves its examples, a render one file, the one it was asked for; the crop that Prepare shows is core's preview.
+    # Loading the pack leaves its examples, and a render one file, the one it was asked for; the crop that
+    # Prepare shows is core's preview.
     files = (path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
     made = {name for name in files if not (name.startswith("temp/") and name.endswith(".png"))}
     examples = {"input/ead-net-portrait.png", "input/ead-net-speech.wav", "input/ead-net-talking.mp4"}
