@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,7 +116,7 @@ def test_a_feeling_that_turns_has_tokens_for_every_frame(
 
 @pytest.mark.slow
 def test_training_lowers_the_loss_and_leaves_the_encoders_alone(
-    task: MotionTask, data: MotionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    task: MotionTask, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(task, "windows", (16, 8))
     before = {k: v.clone() for k, v in task.model.state_dict().items()}
