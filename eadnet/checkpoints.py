@@ -119,17 +119,12 @@ def component_class(name: str) -> Any:
 
 
 BUNDLED = ("mini", "motion")
-"""Names of the checkpoints that come with the package."""
+"""Names of the checkpoints that come with the package: one draws faces, the other moves a rig."""
 
 
 def bundled_mini() -> Path:
     """The checkpoint that draws faces of 128 pixels. Raises CheckpointError where it is missing."""
     return _bundled("mini")
-
-
-def bundled_motion() -> Path:
-    """The checkpoint that moves a rig. Raises CheckpointError where it is missing."""
-    return _bundled("motion")
 
 
 def named_checkpoint(name: str | os.PathLike[str]) -> Path:

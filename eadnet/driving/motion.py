@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints import Checkpoint, bundled_motion, load_checkpoint, read_info
+from ..checkpoints import Checkpoint, load_checkpoint, named_checkpoint, read_info
 from ..errors import CheckpointError, InputError
 from ..finite import TEXT_ADVICE, check_result
 from ..media.silence import fade_to_silence, silence_tokens, speech_gate
@@ -57,7 +57,7 @@ class MotionModel:
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None) -> MotionModel:
         """From a file ("motion", None: the bundled one). Raises CheckpointError for another preset."""
-        file = load_checkpoint(bundled_motion() if path is None or path == PRESET else path)
+        file = load_checkpoint(named_checkpoint(PRESET if path is None else path))
         if file.preset != PRESET:
             raise CheckpointError(
                 f"{file.path.name} is a model of {file.preset}, not of motion: choose another."

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints import Checkpoint, bundled_mini, load_checkpoint
+from ..checkpoints import Checkpoint, load_checkpoint, named_checkpoint
 from ..errors import CheckpointError
 from ..finite import TEXT_ADVICE, check_result
 from ..modules.tfrm import TFRM
@@ -107,9 +107,14 @@ def load_model(
     ``audio_encoder`` is a converted Whisper, ``vae`` a Stable Diffusion VAE, ``text_encoder`` a
     folder of CLIP ViT-L/14. Raises CheckpointError when a needed part is missing or does not fit.
     """
-    path = bundled_mini() if checkpoint in (None, "mini") else checkpoint
+    path = named_checkpoint(checkpoint or "mini")
     main = load_checkpoint(path)
     parts: dict[str, Any] = dict(main.components)
+    if "codec" in parts:  # its latents are no pictures
+        raise CheckpointError(
+            f"{main.path.name} moves portraits and draws no face: leave --method pixels out, or choose "
+            "another checkpoint."
+        )
     if audio_encoder is not None:
         parts["audio_encoder"] = load_checkpoint(audio_encoder, only=["audio_encoder"]).component(
             "audio_encoder"

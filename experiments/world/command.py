@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eadnet.checkpoints import bundled_mini
+from eadnet.checkpoints import named_checkpoint
 from eadnet.errors import InputError
 from eadnet.media.images import write_png
 from eadnet.rendering import load_model
@@ -108,7 +108,7 @@ def prepare(settings: WorldSettings) -> tuple[TakeStore, EmotionClassifier, Tens
 
     Raises InputError for a model that the world cannot measure.
     """
-    path = bundled_mini() if settings.checkpoint == "mini" else Path(settings.checkpoint)
+    path = named_checkpoint(settings.checkpoint)
     model = load_model(settings.checkpoint)
     if model.checkpoint.resolution != 128 or model.text_encoder is None:
         raise InputError(

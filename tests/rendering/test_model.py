@@ -68,3 +68,8 @@ def test_crops_go_through_the_autoencoder_and_back_on_the_processor(model: Model
         latents = networks.encode(crops)
         assert latents.shape == (3, 4, RESOLUTION // 8, RESOLUTION // 8)
         assert networks.decode(latents).shape == crops.shape
+
+
+def test_a_model_that_moves_portraits_draws_none() -> None:
+    with pytest.raises(CheckpointError, match="moves portraits and draws no face"):
+        load_model("motion")
