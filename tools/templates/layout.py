@@ -31,6 +31,7 @@ SHOWN = {
     "EADNetExpressionFromSpeech": 160,
     "EADNetExpressionFromVideo": 160,
     "EADNetEditExpression": 160,
+    "EADNetRenderRig": 190,
     "EADNetSampler": 160,
     "EADNetEmotionTimeline": 170,
 }

@@ -104,21 +104,18 @@ def _photo(name: str, opens_as_app: bool) -> Page:
         "photo_with_emotion",
         (
             Group("Yours", (Column(290, (1, 2, 4), 1),)),
-            Group(
-                "Face and expression", (Column(300, (5, 3, "face"), 5), Column(310, (6, 7, "take"), 6)), True
-            ),
-            Group("The result", (Column(440, (9, 8, "look"), "look"),)),
+            Group("Face and expression", (Column(300, (5, 3, "face"), 5), Column(310, (6, 7), 6)), True),
+            Group("The result", (Column(440, (9, 8, "take"), 9),)),
         ),
         {
             "face": ANY_FACE,
             "take": Note(
                 "Too strong, too weak?",
-                "Put **Edit Expression** between these two. Another *seed* is another take.",
+                "Put **Edit Expression** in front of **Render Rig**. Another *seed* is another take. "
+                "Both *fps* are one number.",
             ),
-            "look": Note("Frames per second", "**Render Rig** and **Create Video** need the same number."),
         },
         frozenset({1, 2, 4}),
-        heights={9: 500},
         inputs=((1, "image"), (2, "audio"), (4, "text"), (6, "seed")),
         result=9,
         opens_as_app=opens_as_app,
@@ -147,7 +144,6 @@ PAGES = (
             ),
         },
         frozenset({1, 4}),
-        heights={8: 500},
     ),
     Page(
         "04 Re-voice a video",
@@ -174,8 +170,8 @@ PAGES = (
         "emotion_timeline",
         (
             Group("Yours", (Column(280, (1, 2, "face"), 1), Column(380, (4, 16, "lines"), 4))),
-            Group("Face and expression", (Column(265, (6, 3, 5), 6), Column(275, (7, 8, "louder"), 7)), True),
-            Group("The result", (Column(310, (10, 9, "own"), 10),)),
+            Group("Face and expression", (Column(265, (6, 3, 5), 6), Column(275, (7, 8), 7)), True),
+            Group("The result", (Column(310, (10, 9, "louder"), 10),)),
         ),
         {
             "face": ANY_FACE,
@@ -184,8 +180,10 @@ PAGES = (
                 "*2.5 furious, brows lowered, 0.8*: seconds, sentence, and how strongly (0 to 1). The curve "
                 "shows each sentence's weight.",
             ),
-            "own": Note("Frames per second", "All three *fps* are one number."),
-            "louder": Note("By the voice", "*from_loudness* above 0: louder speech shows more of it."),
+            "louder": Note(
+                "By the voice",
+                "*from_loudness* above 0: louder speech shows more of it. All *fps* are one number.",
+            ),
         },
         frozenset({1, 2, 4}),
         heights={16: 190},
@@ -221,10 +219,8 @@ PAGES = (
         "caption_an_emotion",
         (
             Group("Yours", (Column(270, (1, 2, "face"), 1), Column(290, (16, 17, 3), 17))),
-            Group(
-                "Face and expression", (Column(280, (4, 6, "backend"), 6), Column(280, (7, 8, 18), 18)), True
-            ),
-            Group("The result", (Column(340, (10, 9, "seed"), 10),)),
+            Group("Face and expression", (Column(280, (4, 6, "backend"), 6), Column(280, (7, 8), 7)), True),
+            Group("The result", (Column(340, (10, 9, 18), 10),)),
         ),
         {
             "face": Note(
@@ -233,9 +229,9 @@ PAGES = (
             ),
             "backend": Note(
                 "Who writes it",
-                "*template*: from the two choices below. The others look at the face.",
+                "*template*: from the two choices below. The others look at the face. Another *seed* says "
+                "it in other words.",
             ),
-            "seed": Note("In other words", "Another *seed* says the same emotion in other words."),
         },
         frozenset({1, 2, 16}),
         heights={17: 120, 18: 150},
@@ -323,8 +319,8 @@ PAGES = (
         "performance_moves_a_portrait",
         (
             Group("Yours", (Column(290, (1, 2), 1),)),
-            Group("Face and expression", (Column(290, (3, 4, 6), 4), Column(290, (5, "more"), 5)), True),
-            Group("The result", (Column(440, (9, 7, 8), 9),)),
+            Group("Face and expression", (Column(290, (3, 4, 6), 4), Column(290, (5, 7), 5)), True),
+            Group("The result", (Column(440, (9, 8, "more"), 9),)),
         ),
         {
             "more": Note(
@@ -340,9 +336,11 @@ PAGES = (
         "photo_rig_with_latentsync_lips",
         (
             Group("Yours", (Column(220, (1, 2, 4), 1),)),
-            Group("The photo moves", (Column(225, (3, 5, "files"), 5), Column(225, (6, 7, 9, 10), 6)), True),
+            Group("The photo moves", (Column(225, (3, 5, "files"), 5), Column(225, (6, 7, 9), 6)), True),
             Group(
-                "LatentSync draws its lips", (Column(230, (8, 11), 8), Column(230, (12, 13, 14), 13)), True
+                "LatentSync draws its lips",
+                (Column(230, (8, 14, 11), 11), Column(230, (10, 12, 13), 13)),
+                True,
             ),
             Group("The result", (Column(320, (17, 16, 15), 17),)),
         ),
