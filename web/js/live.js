@@ -66,12 +66,13 @@ function viewOf(node) {
 
 function resize(node, view, height) {
   if (view.height === height) return;
-  const grown = height - view.height + MARGIN * (Boolean(height) - Boolean(view.height));
   view.height = height;
   view.element.style.height = `${height}px`;
   view.element.style.display = height ? "flex" : "none";
   const [width, high] = node.size;
-  node.setSize([width, Math.max(node.computeSize()[1], high + grown)]);
+  if (high !== view.madeHigh) view.high = high; // as it was laid out, or as somebody has pulled it
+  view.madeHigh = Math.max(node.computeSize()[1], view.high);
+  node.setSize([width, view.madeHigh]);
   app.graph.setDirtyCanvas(true, true);
 }
 
