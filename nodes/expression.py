@@ -108,6 +108,19 @@ class EADNetExpressionFromSpeech(Node):
                     tooltip="From EAD-Net Encode Emotion or EAD-Net Emotion Timeline.",
                 ),
                 Smoother.Input("tfrm", optional=True, tooltip="Temporal smoother, from the same loader."),
+                Expression.Input(
+                    "measured",
+                    optional=True,
+                    tooltip="An expression of which a part stays, for instance from EAD-Net Expression from "
+                    "Video; the rest is generated to go with it. Needs the model motion.",
+                ),
+                io.Combo.Input(
+                    "keep",
+                    options=list(motion.KEPT),
+                    default="head",
+                    optional=True,
+                    tooltip="Which part of the measured expression stays.",
+                ),
             ],
             outputs=_outputs(),
             hidden=[io.Hidden.unique_id],
@@ -127,9 +140,16 @@ class EADNetExpressionFromSpeech(Node):
         head_motion: float,
         emotion: Any = None,
         tfrm: GraphSmoother | None = None,
+        measured: Track | None = None,
+        keep: str = "head",
     ) -> io.NodeOutput:
         info = model.info
         moves = info.preset == motion.PRESET
+        kept = None if measured is None else motion.Kept(measured, motion.KEPT[keep])
+        if not moves and kept is not None:
+            raise InputError(
+                f"{info.preset} cannot keep a measured expression: load motion, or disconnect 'measured'."
+            )
         if not moves:
             check_preset(info.preset)
         heard = audio_of(audio)
@@ -154,10 +174,14 @@ class EADNetExpressionFromSpeech(Node):
                     motion.motion_sampling(settings, info),
                     emotion=info.null_emotion if feeling is None else feeling.tokens,
                     null_emotion=info.null_emotion,
+                    kept=kept,
                     tfrm=smoother,
                     on_progress=lambda now: watcher(now.done, now.total, None),
                 )
-            return _with_curves(cls, with_idle_motion(track, seed, amount, speech))
+            track = with_idle_motion(track, seed, amount, speech)
+            if kept is not None:
+                track = track.replaced(kept.track, groups=kept.names)
+            return _with_curves(cls, track)
         reader = bundled_reader()
         scene = performance_scene(
             reader,

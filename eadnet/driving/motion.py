@@ -25,11 +25,27 @@ from ..modules.motion_codec import MotionCodec
 from ..modules.tfrm import smooth_stream
 from ..rendering import OnProgress, RenderSettings, StageProgress
 from ..rendering.conditions import Pieces
-from ..rig.track import Track, columns
+from ..rig.expression import PARAMETERS
+from ..rig.track import GROUPS, Track, columns
 from ..sampling import Conditions, Sampling, SamplingProgress, stream
 
 PRESET = "motion"
 FPS = 25.0
+
+
+def _all_but(group: str) -> tuple[str, ...]:
+    return tuple(name for name in PARAMETERS if name not in GROUPS[group])
+
+
+KEPT: dict[str, tuple[str, ...]] = {
+    "head": ("head",),
+    "head, gaze and blinks": ("head", "gaze", "blink"),
+    "all but the brows": _all_but("brows"),
+    "all but the emotion": _all_but("emotion"),
+    "all but the mouth": _all_but("mouth"),
+}
+"""What people keep of a measured track, for `Kept`."""
+
 _PIECE = 64  # frames whose conditions are made at a time
 
 

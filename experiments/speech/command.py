@@ -1,6 +1,6 @@
 """Does a mouth that is made from sound do what the speaker's own does?
 
-    python -m experiments speech follow --media DIR --models DIR [--front FILE ...] [--mini]
+    python -m experiments speech follow --media DIR --models DIR [--front FILE ...] [--motion] [--mini]
     python -m experiments speech living --media DIR --models DIR
     python -m experiments speech fit --media DIR --models DIR --front FILE [FILE ...] --numbers OUT.json
     python -m experiments speech read TALK --front FILE [FILE ...] --numbers OUT.json --out FOLDER
@@ -31,7 +31,7 @@ from eadnet.rig.track import Track
 from eadnet.synthetic.talk import read_shards
 from eadnet.training.regressors.front_end import FrontEnd
 from experiments.speech.clips import FPS, RATE, TalkingClip, recordings, talking_clips
-from experiments.speech.drivers import front_driver, mini_driver, portrait
+from experiments.speech.drivers import front_driver, mini_driver, motion_driver, portrait
 from experiments.speech.ensemble import Ensemble, write_mouths
 from experiments.speech.living import living, table, track_of
 from experiments.speech.measures import (
@@ -190,6 +190,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", type=Path, default=os.environ.get("EADNET_MODELS"))
     parser.add_argument("--cache", type=Path, default=Path(".work/speech"))
     parser.add_argument("--front", type=Path, nargs="+", default=[])
+    parser.add_argument("--motion", action="store_true", help="the bundled motion as a driver")
     parser.add_argument("--mini", action="store_true", help="the bundled mini as a driver, which takes long")
     parser.add_argument("--numbers", type=Path)
     parser.add_argument("--out", type=Path)
@@ -217,6 +218,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         lines = measure(clips, fronts, options.numbers)
     else:
         drivers: dict[str, Driver] = {"loudness": loudness}
+        if options.motion:
+            drivers["motion"] = motion_driver(portrait())
         if options.mini:
             drivers["mini"] = mini_driver(portrait())
         for path, front in zip(options.front, fronts, strict=True):

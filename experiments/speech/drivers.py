@@ -8,10 +8,12 @@ import numpy as np
 import torch
 
 from eadnet.driving.idle import Idle
+from eadnet.driving.motion import MotionModel, motion_track
 from eadnet.driving.speech import track_from_speech
 from eadnet.errors import CheckpointError
 from eadnet.faces.bundled import bundled_face
 from eadnet.media.images import read_image
+from eadnet.media.speech import SpeechInMemory
 from eadnet.rendering import RenderSettings, load_model
 from eadnet.rig.rig import Rig
 from eadnet.rig.track import Track
@@ -48,6 +50,16 @@ def mini_driver(rig: Rig, steps: int | None = None) -> Driver:
     def make(waveform: torch.Tensor, frames: int) -> Track:
         still = Idle(blinks=0, gaze=0, head=0)
         return track_from_speech(waveform, "", model=model, settings=settings, frames=frames, idle=still)
+
+    return by_track(make, rig)
+
+
+def motion_driver(rig: Rig) -> Driver:
+    """What the bundled `motion` samples for the sound, without a sentence."""
+    model = MotionModel.load()
+
+    def make(waveform: torch.Tensor, frames: int) -> Track:
+        return motion_track(SpeechInMemory(waveform), "", frames, model=model)
 
     return by_track(make, rig)
 

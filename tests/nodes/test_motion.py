@@ -57,6 +57,40 @@ def test_widgets_still_the_eyes_and_the_head(
     assert not track["blink"].any() and not track["gaze"].any() and not track["head"].any()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("keep", "stays", "changes"),
+    [
+        ("head", "head", "gaze"),
+        ("head, gaze and blinks", "blink", "mouth"),
+        ("all but the brows", "mouth", "brows"),
+        ("all but the emotion", "jaw", "brows"),
+        ("all but the mouth", "emotion", "mouth"),
+    ],
+)
+def test_a_part_of_a_measured_expression_stays_and_the_rest_is_generated(
+    nodes: Any,
+    run: Callable[..., Any],
+    motion: Any,
+    speech: Callable[..., dict[str, Any]],
+    keep: str,
+    stays: str,
+    changes: str,
+) -> None:
+    given, _ = expression(nodes, run, motion, speech(0.8), seed=7)
+    track, _ = expression(nodes, run, motion, speech(0.8), seed=8, measured=given, keep=keep)
+    assert torch.equal(track[stays], given[stays]) and not torch.equal(track[changes], given[changes])
+
+
+def test_a_model_of_pixels_keeps_nothing_that_was_measured(
+    nodes: Any, run: Callable[..., Any], motion: Any, loaded: Any, speech: Any, input_error: type[Exception]
+) -> None:
+    given, _ = expression(nodes, run, motion, speech(0.8))
+    parts = {"model": loaded.model, "vae": loaded.vae, "audio_encoder": loaded.audio_encoder}
+    with pytest.raises(input_error, match="tiny cannot keep a measured expression: load motion"):
+        run(nodes.EADNetExpressionFromSpeech, **parts, **QUIET, audio=speech(0.8), measured=given)
+
+
 def test_a_face_in_pixels_is_refused_in_a_sentence(
     nodes: Any, run: Callable[..., Any], motion: Any, loaded: Any, input_error: type[Exception]
 ) -> None:
