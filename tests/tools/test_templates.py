@@ -131,3 +131,13 @@ def test_a_blueprint_is_one_node_whose_links_are_consistent(path: Path) -> None:
         else:
             assert nodes[link["target_id"]]["inputs"][link["target_slot"]]["link"] == link["id"]
     assert all(part["linkIds"] for part in (*inside["inputs"], *inside["outputs"]))
+
+
+def test_what_a_browser_can_download_it_offers() -> None:
+    """The frontend looks for `properties.models` of nodes whose file is missing."""
+    loads = [node for page in PAGES for node in load(page)["nodes"] if node["type"] == "VAELoader"]
+    assert len(loads) >= 2
+    for node in loads:
+        (model,) = node["properties"]["models"]
+        assert model["name"] == node["widgets_values"][0] == model["url"].rpartition("/")[2]
+        assert model["url"].startswith("https://") and model["directory"] == "vae"

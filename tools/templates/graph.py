@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from eadnet.downloads import SD_VAE
+
 from .kinds import Input, Kind, kinds
 from .layout import Box, Group, Layout, arranged, least_height, note_height
 from .pages import Note, Page
@@ -132,7 +134,7 @@ def _node(
         "mode": 0,
         "inputs": inputs,
         "outputs": outputs,
-        "properties": {"Node name for S&R": name, **page.properties.get(number, {})},
+        "properties": {"Node name for S&R": name, **_models(node["inputs"])},
         "widgets_values": values(kind, node["inputs"]),
     }
     if not name.startswith("EADNet"):  # ours keep the name of their class, in the language of the page
@@ -161,6 +163,13 @@ def _colour(number: int, page: Page) -> dict[str, str]:
         return GREEN
     group = next(g for g in page.groups if any(number in column.parts for column in g.columns))
     return BLUE if group.ours else {}
+
+
+def _models(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the browser offers to download what a node loads: it knows safetensors files alone."""
+    if inputs.get("vae_name") != SD_VAE.file:
+        return {}
+    return {"models": [{"name": SD_VAE.file, "url": SD_VAE.url, "directory": "vae"}]}
 
 
 def _note(number: int, note: Note, box: Box) -> dict[str, Any]:

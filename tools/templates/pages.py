@@ -30,7 +30,6 @@ class Page:
         workflow: the file in `workflows/api/` that it shows.
         yours: nodes that people change, in green.
         heights: of nodes that need more room than their class.
-        properties: of nodes, for the browser.
         inputs, result: widgets (node, name) and the node that the app of this template shows.
         opens_as_app: whether the template opens as an app where the frontend has apps.
     """
@@ -41,7 +40,6 @@ class Page:
     notes: Mapping[str, Note]
     yours: frozenset[int]
     heights: Mapping[int, int] = field(default_factory=dict)
-    properties: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     inputs: tuple[tuple[int, str], ...] = ()
     result: int | None = None
     opens_as_app: bool = False
