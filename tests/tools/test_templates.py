@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from eadnet.downloads import SD_VAE
 from tools.templates.__main__ import written
 from tools.templates.kinds import ROOT, kinds
 from tools.templates.layout import TITLE, Column, Group, arranged
@@ -139,5 +140,5 @@ def test_what_a_browser_can_download_it_offers() -> None:
     assert len(loads) >= 2
     for node in loads:
         (model,) = node["properties"]["models"]
-        assert model["name"] == node["widgets_values"][0] == model["url"].rpartition("/")[2]
-        assert model["url"].startswith("https://") and model["directory"] == "vae"
+        assert model == {"name": SD_VAE.file, "url": SD_VAE.url, "directory": "vae"}
+        assert node["widgets_values"] == [SD_VAE.file]

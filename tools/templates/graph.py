@@ -6,8 +6,6 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from eadnet.downloads import SD_VAE
-
 from .kinds import Input, Kind, kinds
 from .layout import Box, Group, Layout, arranged, least_height, note_height
 from .pages import Note, Page
@@ -20,6 +18,10 @@ NO_SCALING = "Vue-corrected"
 YOURS, OURS = "#6fbf83", "#7ea6d9"
 # Where frontend 1.32, which shows a file's own view, has room: below its bars; wide enough for 1280 x 720.
 CORNER, WINDOW = (70, 135), (1200, 690)
+VAES = {
+    "vae-ft-mse-840000-ema-pruned.safetensors": "https://huggingface.co/stabilityai/sd-vae-ft-mse-original/"
+    "resolve/main/vae-ft-mse-840000-ema-pruned.safetensors"
+}
 Api = Mapping[str, Mapping[str, Any]]
 
 
@@ -167,9 +169,8 @@ def _colour(number: int, page: Page) -> dict[str, str]:
 
 def _models(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Where the browser offers to download what a node loads: it knows safetensors files alone."""
-    if inputs.get("vae_name") != SD_VAE.file:
-        return {}
-    return {"models": [{"name": SD_VAE.file, "url": SD_VAE.url, "directory": "vae"}]}
+    name = inputs.get("vae_name")
+    return {"models": [{"name": name, "url": VAES[name], "directory": "vae"}]} if name in VAES else {}
 
 
 def _note(number: int, note: Note, box: Box) -> dict[str, Any]:

@@ -334,10 +334,10 @@ PAGES = (
         "photo_rig_with_latentsync_lips",
         (
             Group("Yours", (Column(220, (1, 2, 4), 1),)),
-            Group("The photo moves", (Column(225, (3, 5, "files"), 5), Column(225, (6, 7, 9), 6)), True),
+            Group("The photo moves", (Column(225, (3, 5, 9, 14), 5), Column(225, (6, 7), 6)), True),
             Group(
                 "LatentSync draws its lips",
-                (Column(230, (8, 14, 11), 11), Column(230, (10, 12, 13), 13)),
+                (Column(240, (8, "files", 11), 11), Column(230, (10, 12, 13), 13)),
                 True,
             ),
             Group("The result", (Column(320, (17, 16, 15), 17),)),
@@ -345,7 +345,7 @@ PAGES = (
         {
             "files": Note(
                 "Files first",
-                "As in **09 LatentSync weights**; and face_landmarker.task in models/eadnet/faces.",
+                "As in 09, and face_landmarker.task.",
             ),
         },
         frozenset({1, 2, 4}),
