@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import pickletools
 import re
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ from .checkpoints import FORMAT, HEADER, component_class, write_safetensors
 from .errors import CheckpointError
 from .landmarker_task import GRAPHS, is_landmarker_task, read_landmarker_task
 from .network_config import build_without_memory
+from .pickle_check import MORE_THAN_WEIGHTS, check_pickle
 from .presets import LATENTSYNC_UNET, PRESETS, STABLE_SYNCNET, WHISPER_TINY, Preset, find_preset
 from .weights import check_keys, finite, is_file, open_weights
 
@@ -32,12 +33,6 @@ _WHISPER_SIZES = {384: "tiny", 512: "base", 768: "small", 1024: "medium", 1280: 
 
 _MOST_ENTRIES = 100_000
 _MOST_TENSORS = 10_000
-_MOST_OPERATIONS = 2_000_000  # of a pickle; thousands of tensors need a tenth
-# Modules whose functions make other things than tensors, as large as they are told to.
-_MAKERS = {"builtins", "__builtin__", "_codecs", "bytearray"}
-# Operations whose argument is a number of the content; others' are places in the memo.
-_NUMBERS = {"BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4"}
-_MORE = "holds more than weights (objects or code, which are never run): choose another file."
 # A tensor of each of the landmarker's networks.
 _LANDMARKER_KEYS = (("detector", "first.weight"), ("mesh", "points.weight"), ("blendshapes", "token.weight"))
 
@@ -105,7 +100,7 @@ def _check_archive(path: Path, size: int) -> None:
             for entry in entries:
                 if entry.filename.endswith(".pkl"):
                     with archive.open(entry) as file:
-                        _check_pickle(path, file, size)
+                        check_pickle(path, file, size)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
         raise _foreign(path, "is truncated or not a PyTorch weights file: download it again.") from error
 
@@ -116,38 +111,8 @@ def _check_old_kind(path: Path, size: int) -> None:
     """
     with path.open("rb") as file:
         for _ in range(5):
-            if not _check_pickle(path, file, size):
+            if not check_pickle(path, file, size):
                 return
-
-
-def _check_pickle(path: Path, file: IO[bytes], size: int) -> bool:
-    """Judge a pickle by its operations, none of which is done: the numbers that it states must be in the
-    file, and nothing may be made but tensors. Whether it is whole.
-    """
-    stated, last, names, recent = 0, 0, set[Any](), list[str]()
-    try:
-        for count, (operation, argument, _) in enumerate(pickletools.genops(file)):
-            if isinstance(argument, str):
-                if not _MAKERS.isdisjoint(argument.split()):  # a bytearray of any size, for instance
-                    raise _foreign(path, _MORE)
-                recent = [*recent[-2:], argument]
-            elif isinstance(argument, int) and operation.name in _NUMBERS:
-                last = max(0, argument)
-            elif operation.name == "BINPERSID":  # a storage: its kind, name, device, and at last its length
-                stated += 0 if tuple(recent) in names else last
-                names.add(tuple(recent))
-            if stated > size:
-                raise _foreign(
-                    path,
-                    f"is truncated: it states more numbers than its {size} bytes hold. Download it again.",
-                )
-            if count > _MOST_OPERATIONS:
-                raise _foreign(path, "describes more than any model has: choose another file.")
-    except CheckpointError:
-        raise
-    except Exception:  # no pickle: torch says what is wrong
-        return False
-    return True
 
 
 def _read_pytorch(path: Path) -> Any:
@@ -158,7 +123,7 @@ def _read_pytorch(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         if "weights_only" in str(error).lower() or "unsupported" in str(error).lower():
-            why = _MORE
+            why = MORE_THAN_WEIGHTS
         else:
             why = "is truncated or not a weights file: download it again."
         raise _foreign(path, why) from error
@@ -183,6 +148,11 @@ def _state_of(path: Path, content: Any) -> State:
     tensors = {
         key: value for key, value in content.items() if isinstance(value, Tensor) and isinstance(key, str)
     }
+    if not tensors and (inner := _parts_with_tensors(content)):
+        raise _foreign(
+            path,
+            f"holds its weights inside {', '.join(inner)}, where none are looked for: save that part alone.",
+        )
     if not tensors:
         raise _foreign(path, "contains no weights: choose another file.")
     for key, value in tensors.items():
@@ -193,6 +163,18 @@ def _state_of(path: Path, content: Any) -> State:
     if all(key.startswith("module.") for key in tensors):  # saved from a DataParallel wrapper
         tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
     return tensors
+
+
+def _parts_with_tensors(content: Mapping[Any, Any]) -> list[str]:
+    """The names of the first few parts that are named weights of their own."""
+    parts = (
+        repr(key[:80])
+        for key, part in content.items()
+        if isinstance(key, str)
+        and isinstance(part, Mapping)
+        and any(isinstance(value, Tensor) for value in part.values())
+    )
+    return list(islice(parts, 3))
 
 
 def _kind_of(path: Path, tensors: State) -> str:

@@ -7,6 +7,7 @@ import pickle
 import tarfile
 import tempfile
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from eadnet.convert import (
 from eadnet.errors import CheckpointError
 from eadnet.presets import LATENTSYNC_UNET, STABLE_SYNCNET, WHISPER_TINY
 from tests.golden_weights import load_golden
+from tests.pickles import doubled_tuple, keyed, tuples
 from tests.quick import some
 
 TINY_UNET = load_golden("unet_tiny.config.json")
@@ -271,7 +273,10 @@ def test_a_foreign_file_is_named(tmp_path: Path, content: bytes, message: str) -
     ("content", "message"),
     [
         ([torch.zeros(1)], "contains a list, not named weights"),
+        ((1, {"w": torch.zeros(1)}), "contains a tuple, not named weights"),
         ({"epoch": 3}, "contains no weights"),
+        ({"epoch": 3, ("a", (1, 2)): [torch.zeros(1)]}, "contains no weights"),
+        ({"ema": OrderedDict(w=torch.zeros(1)), "epoch": 3}, "weights inside 'ema', .* save that part alone"),
         ({"fc.weight": torch.zeros(1)}, "is not a file that can be converted .*'fc.weight'"),
         ({"model.diffusion_model.out.bias": torch.zeros(1)}, "is a Stable Diffusion checkpoint"),
     ],
@@ -280,6 +285,13 @@ def test_weights_of_something_else_are_named(tmp_path: Path, content: Any, messa
     torch.save(content, tmp_path / "model.pt")
     with pytest.raises(CheckpointError, match=message):
         detect(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("key", [tuples(300_000), doubled_tuple(60)], ids=["deep", "endless"])
+def test_a_key_that_would_end_or_stop_the_process_is_refused(tmp_path: Path, key: bytes) -> None:
+    path = _archive(tmp_path / "model.pt", zipfile.ZIP_STORED, keyed(key))
+    with pytest.raises(CheckpointError, match="model.pt describes more than any model has"):
+        convert(path)
 
 
 def test_missing_sources_and_unsuitable_targets_are_named(tmp_path: Path) -> None:

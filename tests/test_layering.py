@@ -38,6 +38,7 @@ LAYERS = (
     "eadnet.checkpoints",
     "eadnet.landmarker_task",
     "eadnet.adapters",
+    "eadnet.pickle_check",
     "eadnet.convert",
     "eadnet.converted",
     "eadnet.faces",
