@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from ..network_config import check_divides
 from .emotion_attention import EmotionAttention
+from .operations import TORCH, Operations
 
 
 @dataclass(frozen=True)
@@ -33,22 +34,25 @@ class Context:
     emotion: Tensor | None
 
 
-def group_norm(channels: int, groups: int, eps: float) -> nn.GroupNorm:
+def group_norm(channels: int, groups: int, eps: float, operations: Operations = TORCH) -> nn.GroupNorm:
     """GroupNorm with the requested number of groups, or the largest common divisor."""
-    return nn.GroupNorm(math.gcd(groups, channels), channels, eps=eps)
+    norm: nn.GroupNorm = operations.GroupNorm(math.gcd(groups, channels), channels, eps=eps)
+    return norm
 
 
 class Attention(nn.Module):
     """Multi-head attention of x [N, L, C] to itself, or to context [N, M, D] of width `context_dim`."""
 
-    def __init__(self, channels: int, heads: int, context_dim: int | None = None) -> None:
+    def __init__(
+        self, channels: int, heads: int, context_dim: int | None = None, operations: Operations = TORCH
+    ) -> None:
         super().__init__()
         check_divides(heads, channels, "heads of attention")
         self.heads = heads
-        self.to_q = nn.Linear(channels, channels, bias=False)
-        self.to_k = nn.Linear(context_dim or channels, channels, bias=False)
-        self.to_v = nn.Linear(context_dim or channels, channels, bias=False)
-        self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
+        self.to_q = operations.Linear(channels, channels, bias=False)
+        self.to_k = operations.Linear(context_dim or channels, channels, bias=False)
+        self.to_v = operations.Linear(context_dim or channels, channels, bias=False)
+        self.to_out = nn.ModuleList([operations.Linear(channels, channels)])
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         source = x if context is None else context
@@ -63,9 +67,9 @@ class Attention(nn.Module):
 class GEGLU(nn.Module):
     """Gated linear unit with a GELU gate (arXiv 2002.05202)."""
 
-    def __init__(self, channels: int, inner: int) -> None:
+    def __init__(self, channels: int, inner: int, operations: Operations = TORCH) -> None:
         super().__init__()
-        self.proj = nn.Linear(channels, 2 * inner)
+        self.proj = operations.Linear(channels, 2 * inner)
 
     def forward(self, x: Tensor) -> Tensor:
         value, gate = self.proj(x).chunk(2, dim=-1)
@@ -75,11 +79,12 @@ class GEGLU(nn.Module):
 class FeedForward(nn.Module):
     """GEGLU feed-forward, four times as wide inside: [..., C] -> [..., C]."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, operations: Operations = TORCH) -> None:
         super().__init__()
         inner = 4 * channels
         # The identity holds the place of the published layout's dropout, so that the output layer is "net.2".
-        self.net = nn.ModuleList([GEGLU(channels, inner), nn.Identity(), nn.Linear(inner, channels)])
+        gate, out = GEGLU(channels, inner, operations), operations.Linear(inner, channels)
+        self.net = nn.ModuleList([gate, nn.Identity(), out])
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net[2](self.net[0](x))
@@ -88,15 +93,24 @@ class FeedForward(nn.Module):
 class TransformerBlock(nn.Module):
     """Self-attention, attention to audio, attention to emotion (optional), feed-forward; all residual."""
 
-    def __init__(self, channels: int, heads: int, audio_dim: int, emotion_dim: int | None) -> None:
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        audio_dim: int,
+        emotion_dim: int | None,
+        operations: Operations = TORCH,
+    ) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(channels)
-        self.attn1 = Attention(channels, heads)
-        self.norm2 = nn.LayerNorm(channels)
-        self.attn2 = Attention(channels, heads, audio_dim)
-        self.emotion_attn = EmotionAttention(channels, heads, emotion_dim) if emotion_dim else None
-        self.norm3 = nn.LayerNorm(channels)
-        self.ff = FeedForward(channels)
+        self.norm1 = operations.LayerNorm(channels)
+        self.attn1 = Attention(channels, heads, operations=operations)
+        self.norm2 = operations.LayerNorm(channels)
+        self.attn2 = Attention(channels, heads, audio_dim, operations)
+        self.emotion_attn = (
+            EmotionAttention(channels, heads, emotion_dim, operations) if emotion_dim else None
+        )
+        self.norm3 = operations.LayerNorm(channels)
+        self.ff = FeedForward(channels, operations)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         x = x + self.attn1(self.norm1(x))
@@ -110,20 +124,33 @@ class SpatialTransformer(nn.Module):
     """Transformer over the pixels of each frame, with audio and emotion: [B*T, C, h, w] -> same."""
 
     def __init__(
-        self, channels: int, heads: int, audio_dim: int, emotion_dim: int | None, norm_groups: int
+        self,
+        channels: int,
+        heads: int,
+        audio_dim: int,
+        emotion_dim: int | None,
+        norm_groups: int,
+        operations: Operations = TORCH,
     ) -> None:
         super().__init__()
-        self.norm = group_norm(channels, norm_groups, eps=1e-6)
-        self.proj_in = nn.Conv2d(channels, channels, kernel_size=1)
-        self.transformer_blocks = nn.ModuleList([TransformerBlock(channels, heads, audio_dim, emotion_dim)])
-        self.proj_out = nn.Conv2d(channels, channels, kernel_size=1)
+        self._operations = operations
+        self.norm = group_norm(channels, norm_groups, 1e-6, operations)
+        self.proj_in = operations.Conv2d(channels, channels, kernel_size=1)
+        self.transformer_blocks = nn.ModuleList(
+            [TransformerBlock(channels, heads, audio_dim, emotion_dim, operations)]
+        )
+        self.proj_out = operations.Conv2d(channels, channels, kernel_size=1)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         height, width = x.shape[-2:]
         tokens = rearrange(self.norm(x), "n c h w -> n (h w) c")  # a view: x is channels-last
         # 1x1 convolutions are applied as linear layers: the tokens need no change of layout.
-        tokens = F.linear(tokens, self.proj_in.weight.flatten(1), self.proj_in.bias)
+        tokens = self._pointwise(self.proj_in, tokens)
         for block in self.transformer_blocks:
             tokens = block(tokens, context)
-        tokens = F.linear(tokens, self.proj_out.weight.flatten(1), self.proj_out.bias)
+        tokens = self._pointwise(self.proj_out, tokens)
         return x + rearrange(tokens, "n (h w) c -> n c h w", h=height, w=width)
+
+    def _pointwise(self, layer: nn.Conv2d, tokens: Tensor) -> Tensor:
+        weight, bias = self._operations.weights(layer, tokens)
+        return F.linear(tokens, weight.flatten(1), bias)

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from .attention import Context, SpatialTransformer, group_norm
 from .motion import MotionModule
+from .operations import TORCH, Operations
 from .stda import STDA
 
 
@@ -33,6 +34,7 @@ class BlockSpec:
         emotion_dim: width of the emotion tokens, or None for a stage without emotion attention.
         motion: LatentSync's `motion_module_kwargs`, or None for a stage without motion modules.
         stda: keyword arguments of STDA, or None for a stage without it.
+        operations: the layers it is built of.
     """
 
     embedding_dim: int
@@ -43,15 +45,25 @@ class BlockSpec:
     emotion_dim: int | None
     motion: Mapping[str, Any] | None
     stda: Mapping[str, Any] | None
+    operations: Operations = TORCH
 
     def resnet(self, in_channels: int, out_channels: int) -> ResnetBlock:
-        return ResnetBlock(in_channels, out_channels, self.embedding_dim, self.norm_groups, self.norm_eps)
+        return ResnetBlock(
+            in_channels,
+            out_channels,
+            self.embedding_dim,
+            self.norm_groups,
+            self.norm_eps,
+            self.operations,
+        )
 
     def attentions(self, channels: int, count: int) -> nn.ModuleList:
         if self.heads is None:
             return nn.ModuleList()
         return nn.ModuleList(
-            SpatialTransformer(channels, self.heads, self.audio_dim, self.emotion_dim, self.norm_groups)
+            SpatialTransformer(
+                channels, self.heads, self.audio_dim, self.emotion_dim, self.norm_groups, self.operations
+            )
             for _ in range(count)
         )
 
@@ -59,11 +71,11 @@ class BlockSpec:
         if self.motion is None:
             return nn.ModuleList()
         return nn.ModuleList(
-            MotionModule(channels, self.norm_groups, dict(self.motion)) for _ in range(count)
+            MotionModule(channels, self.norm_groups, dict(self.motion), self.operations) for _ in range(count)
         )
 
     def directional(self, channels: int) -> STDA | None:
-        return None if self.stda is None else STDA(channels, **self.stda)
+        return None if self.stda is None else STDA(channels, **self.stda, operations=self.operations)
 
 
 def clip_norm(norm: nn.GroupNorm, x: Tensor, frames: int) -> Tensor:
@@ -76,16 +88,24 @@ class ResnetBlock(nn.Module):
     """Two convolutions with the time embedding added between them: [N, Cin, h, w] -> [N, Cout, h, w]."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, embedding_dim: int, norm_groups: int, norm_eps: float
+        self,
+        in_channels: int,
+        out_channels: int,
+        embedding_dim: int,
+        norm_groups: int,
+        norm_eps: float,
+        operations: Operations = TORCH,
     ) -> None:
         super().__init__()
-        self.norm1 = group_norm(in_channels, norm_groups, norm_eps)
-        self.conv1 = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1)
-        self.time_emb_proj = nn.Linear(embedding_dim, out_channels)
-        self.norm2 = group_norm(out_channels, norm_groups, norm_eps)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1)
+        self.norm1 = group_norm(in_channels, norm_groups, norm_eps, operations)
+        self.conv1 = operations.Conv2d(in_channels, out_channels, kernel_size=3, padding=1)
+        self.time_emb_proj = operations.Linear(embedding_dim, out_channels)
+        self.norm2 = group_norm(out_channels, norm_groups, norm_eps, operations)
+        self.conv2 = operations.Conv2d(out_channels, out_channels, kernel_size=3, padding=1)
         self.conv_shortcut = (
-            nn.Conv2d(in_channels, out_channels, kernel_size=1) if in_channels != out_channels else None
+            operations.Conv2d(in_channels, out_channels, kernel_size=1)
+            if in_channels != out_channels
+            else None
         )
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
@@ -98,9 +118,9 @@ class ResnetBlock(nn.Module):
 class Downsample(nn.Module):
     """Halve height and width with a strided convolution."""
 
-    def __init__(self, channels: int, padding: int) -> None:
+    def __init__(self, channels: int, padding: int, operations: Operations = TORCH) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, kernel_size=3, stride=2, padding=padding)
+        self.conv = operations.Conv2d(channels, channels, kernel_size=3, stride=2, padding=padding)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(x)
@@ -109,9 +129,9 @@ class Downsample(nn.Module):
 class Upsample(nn.Module):
     """Enlarge to a given height and width by nearest neighbour, then convolve."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, operations: Operations = TORCH) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+        self.conv = operations.Conv2d(channels, channels, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor, size: torch.Size) -> Tensor:
         # In float32: in half precision MPS gives black frames. Copies of pixels are the same in either.
@@ -147,7 +167,9 @@ class DownBlock(_Stage):
     ) -> None:
         super().__init__(channels, [in_channels] + [channels] * (layers - 1), spec)
         self.downsamplers = (
-            None if downsample_padding is None else nn.ModuleList([Downsample(channels, downsample_padding)])
+            None
+            if downsample_padding is None
+            else nn.ModuleList([Downsample(channels, downsample_padding, spec.operations)])
         )
 
     def forward(self, x: Tensor, context: Context) -> tuple[Tensor, list[Tensor]]:
@@ -169,7 +191,7 @@ class UpBlock(_Stage):
     ) -> None:
         widths = [in_channels] + [channels] * (len(skips) - 1)
         super().__init__(channels, [a + b for a, b in zip(widths, skips, strict=True)], spec)
-        self.upsamplers = nn.ModuleList([Upsample(channels)]) if upsample else None
+        self.upsamplers = nn.ModuleList([Upsample(channels, spec.operations)]) if upsample else None
 
     def forward(self, x: Tensor, kept: list[Tensor], context: Context) -> Tensor:
         """Consumes its share from the end of `kept`; the result has the size of what is then last."""

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .operations import TORCH, Operations, zeroed
+
 _BASE_PERIOD = 10_000.0
 
 
@@ -44,10 +46,10 @@ def position_table(length: int, width: int) -> Tensor:
 class TimestepEmbedding(nn.Module):
     """Two-layer perceptron over the sinusoidal timestep embedding: [N, in] -> [N, out]."""
 
-    def __init__(self, in_width: int, out_width: int) -> None:
+    def __init__(self, in_width: int, out_width: int, operations: Operations = TORCH) -> None:
         super().__init__()
-        self.linear_1 = nn.Linear(in_width, out_width)
-        self.linear_2 = nn.Linear(out_width, out_width)
+        self.linear_1 = operations.Linear(in_width, out_width)
+        self.linear_2 = operations.Linear(out_width, out_width)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear_2(F.silu(self.linear_1(x)))
@@ -60,12 +62,10 @@ class EmotionEmbedding(nn.Module):
     shift every layer. The last layer starts at zero, so an untrained path adds exactly nothing.
     """
 
-    def __init__(self, emotion_dim: int, out_width: int) -> None:
+    def __init__(self, emotion_dim: int, out_width: int, operations: Operations = TORCH) -> None:
         super().__init__()
-        self.linear_1 = nn.Linear(emotion_dim, out_width)
-        self.linear_2 = nn.Linear(out_width, out_width)
-        nn.init.zeros_(self.linear_2.weight)
-        nn.init.zeros_(self.linear_2.bias)
+        self.linear_1 = operations.Linear(emotion_dim, out_width)
+        self.linear_2 = zeroed(operations.Linear(out_width, out_width))
 
     def forward(self, emotion: Tensor) -> Tensor:
         """Emotion tokens [..., L, De] -> [..., out_width], pooled by their mean."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..network_config import check_divides
+from .operations import TORCH, Operations, zeroed
 
 
 class EmotionAttention(nn.Module):
@@ -18,18 +19,16 @@ class EmotionAttention(nn.Module):
     module returns exact zeros and the network around it is unchanged.
     """
 
-    def __init__(self, channels: int, heads: int, emotion_dim: int) -> None:
+    def __init__(self, channels: int, heads: int, emotion_dim: int, operations: Operations = TORCH) -> None:
         super().__init__()
         check_divides(heads, channels, "heads of emotion attention")
         self.heads = heads
-        self.norm = nn.LayerNorm(channels)
-        self.to_q = nn.Linear(channels, channels, bias=False)
-        self.to_k = nn.Linear(emotion_dim, channels, bias=False)
-        self.to_v = nn.Linear(emotion_dim, channels, bias=False)
-        self.to_gate = nn.Linear(channels, heads)
-        self.to_out = nn.Linear(channels, channels)
-        nn.init.zeros_(self.to_out.weight)
-        nn.init.zeros_(self.to_out.bias)
+        self.norm = operations.LayerNorm(channels)
+        self.to_q = operations.Linear(channels, channels, bias=False)
+        self.to_k = operations.Linear(emotion_dim, channels, bias=False)
+        self.to_v = operations.Linear(emotion_dim, channels, bias=False)
+        self.to_gate = operations.Linear(channels, heads)
+        self.to_out = zeroed(operations.Linear(channels, channels))
 
     def forward(self, x: Tensor, emotion: Tensor) -> Tensor:
         """The residual to add to x.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .attention import Attention, FeedForward, group_norm
 from .embeddings import position_table
+from .operations import TORCH, Operations, zeroed
 
 
 class FramePositions(nn.Module):
@@ -19,20 +20,21 @@ class FramePositions(nn.Module):
 
     pe: Tensor
 
-    def __init__(self, channels: int, max_frames: int) -> None:
+    def __init__(self, channels: int, max_frames: int, operations: Operations = TORCH) -> None:
         super().__init__()
+        self._operations = operations
         self.register_buffer("pe", position_table(max_frames, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.pe[:, : x.shape[1]]
+        return x + self._operations.value(self.pe[:, : x.shape[1]], x)
 
 
 class TemporalAttention(Attention):
     """Self-attention over the frames of one pixel: [N, T, C] -> same."""
 
-    def __init__(self, channels: int, heads: int, max_frames: int) -> None:
-        super().__init__(channels, heads)
-        self.pos_encoder = FramePositions(channels, max_frames)
+    def __init__(self, channels: int, heads: int, max_frames: int, operations: Operations = TORCH) -> None:
+        super().__init__(channels, heads, operations=operations)
+        self.pos_encoder = FramePositions(channels, max_frames, operations)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         return super().forward(self.pos_encoder(x), context)
@@ -41,14 +43,16 @@ class TemporalAttention(Attention):
 class TemporalBlock(nn.Module):
     """A chain of temporal self-attentions and a feed-forward, all residual: [N, T, C] -> same."""
 
-    def __init__(self, channels: int, heads: int, attentions: int, max_frames: int) -> None:
+    def __init__(
+        self, channels: int, heads: int, attentions: int, max_frames: int, operations: Operations = TORCH
+    ) -> None:
         super().__init__()
         self.attention_blocks = nn.ModuleList(
-            TemporalAttention(channels, heads, max_frames) for _ in range(attentions)
+            TemporalAttention(channels, heads, max_frames, operations) for _ in range(attentions)
         )
-        self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(attentions))
-        self.ff = FeedForward(channels)
-        self.ff_norm = nn.LayerNorm(channels)
+        self.norms = nn.ModuleList(operations.LayerNorm(channels) for _ in range(attentions))
+        self.ff = FeedForward(channels, operations)
+        self.ff_norm = operations.LayerNorm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         for attention, norm in zip(self.attention_blocks, self.norms, strict=True):
@@ -60,15 +64,22 @@ class TemporalTransformer(nn.Module):
     """Transformer over time at every pixel: [B*T, C, h, w] -> same."""
 
     def __init__(
-        self, channels: int, heads: int, blocks: int, attentions: int, max_frames: int, norm_groups: int
+        self,
+        channels: int,
+        heads: int,
+        blocks: int,
+        attentions: int,
+        max_frames: int,
+        norm_groups: int,
+        operations: Operations = TORCH,
     ) -> None:
         super().__init__()
-        self.norm = group_norm(channels, norm_groups, eps=1e-6)
-        self.proj_in = nn.Linear(channels, channels)
+        self.norm = group_norm(channels, norm_groups, 1e-6, operations)
+        self.proj_in = operations.Linear(channels, channels)
         self.transformer_blocks = nn.ModuleList(
-            TemporalBlock(channels, heads, attentions, max_frames) for _ in range(blocks)
+            TemporalBlock(channels, heads, attentions, max_frames, operations) for _ in range(blocks)
         )
-        self.proj_out = nn.Linear(channels, channels)
+        self.proj_out = operations.Linear(channels, channels)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         height, width = x.shape[-2:]
@@ -87,7 +98,9 @@ class TemporalTransformer(nn.Module):
 class MotionModule(nn.Module):
     """The temporal module of one layer, configured by LatentSync's `motion_module_kwargs`."""
 
-    def __init__(self, channels: int, norm_groups: int, options: dict[str, Any]) -> None:
+    def __init__(
+        self, channels: int, norm_groups: int, options: dict[str, Any], operations: Operations = TORCH
+    ) -> None:
         super().__init__()
         self.temporal_transformer = TemporalTransformer(
             channels,
@@ -96,10 +109,10 @@ class MotionModule(nn.Module):
             attentions=len(options["attention_block_types"]),
             max_frames=options["temporal_position_encoding_max_len"],
             norm_groups=norm_groups,
+            operations=operations,
         )
         if options["zero_initialize"]:
-            nn.init.zeros_(self.temporal_transformer.proj_out.weight)
-            nn.init.zeros_(self.temporal_transformer.proj_out.bias)
+            zeroed(self.temporal_transformer.proj_out)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         return self.temporal_transformer(x, frames)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import InputError
+from .operations import TORCH, Operations, zeroed
 
 DIRECTIONS = ("horizontal", "vertical", "temporal")
 
@@ -31,8 +32,11 @@ _ACROSS = {"horizontal": (1,), "vertical": (2,), "temporal": (1, 2)}
 class StripAttention(nn.Module):
     """Attention of one group of heads inside the strips of one direction, with a relative position bias."""
 
-    def __init__(self, direction: str, heads: int, strip: int, max_positions: int) -> None:
+    def __init__(
+        self, direction: str, heads: int, strip: int, max_positions: int, operations: Operations = TORCH
+    ) -> None:
         super().__init__()
+        self._operations = operations
         self.heads = heads
         self.strip = strip
         self.max_positions = max_positions
@@ -51,7 +55,7 @@ class StripAttention(nn.Module):
             q, k, v = (_pad(t, padding) for t in (q, k, v))
         padded = tuple(q.shape[1:4])
         q, k, v = (_to_windows(t, window, self.heads) for t in (q, k, v))
-        bias = self._position_bias(window).to(q.dtype)
+        bias = self._position_bias(self._operations.value(self.bias, q), window).to(q.dtype)
         if any(padding):
             # No token may attend to a padded one; every clip of the batch has the same windows.
             real = _to_windows(_pad(q.new_ones(1, *volume, 1), padding), window, 1) > 0
@@ -72,12 +76,12 @@ class StripAttention(nn.Module):
             for axis, size in enumerate(volume)
         )
 
-    def _position_bias(self, window: tuple[int, ...]) -> Tensor:
-        """Learned bias [heads, L, L] of every pair of tokens in a strip, by their offset.
+    def _position_bias(self, table: Tensor, window: tuple[int, ...]) -> Tensor:
+        """Learned bias [heads, L, L] of every pair of tokens in a strip, read from the table by their offset.
 
         Offsets along the strip beyond the table share its last entry, so any length works.
         """
-        device = self.bias.device
+        device = table.device
         axes = [torch.arange(size, device=device) for size in window]
         positions = torch.stack(torch.meshgrid(*axes, indexing="ij")).flatten(1)
         offsets = positions[:, :, None] - positions[:, None, :]
@@ -87,8 +91,8 @@ class StripAttention(nn.Module):
         for axis in self.across:
             across = across * (2 * self.strip - 1) + offsets[axis] + self.strip - 1
         # One flat index: its gradient is a plain scatter, much cheaper than that of a two-index lookup.
-        index = along * self.bias.shape[2] + across
-        return self.bias.flatten(1).index_select(1, index.flatten()).unflatten(1, index.shape)
+        index = along * table.shape[2] + across
+        return table.flatten(1).index_select(1, index.flatten()).unflatten(1, index.shape)
 
 
 class STDA(nn.Module):
@@ -104,6 +108,7 @@ class STDA(nn.Module):
         directions: the directions in use. The parameters do not depend on it, so one set of weights can be
             ablated direction by direction; a direction that is off contributes zeros.
         max_positions: largest distance along a strip with a position bias of its own.
+        operations: the layers it is built of.
 
     Raises:
         InputError: unknown direction, too few heads, or a strip or table smaller than one.
@@ -116,26 +121,26 @@ class STDA(nn.Module):
         strip: int = 2,
         directions: Sequence[str] = DIRECTIONS,
         max_positions: int = 64,
+        operations: Operations = TORCH,
     ) -> None:
         super().__init__()
+        self._operations = operations
         _check(heads, strip, directions, max_positions)
         self.directions = tuple(directions)
         # Heads of a multiple of eight channels: what fused attention kernels are made for.
         head_dim = max(8, channels // heads // 8 * 8)
         shares = [heads // 3 + (i < heads % 3) for i in range(3)]
         self.widths = [share * head_dim for share in shares]
-        self.norm = nn.LayerNorm(channels)
-        self.to_qkv = nn.Linear(channels, 3 * heads * head_dim, bias=False)
+        self.norm = operations.LayerNorm(channels)
+        self.to_qkv = operations.Linear(channels, 3 * heads * head_dim, bias=False)
         self.strips = nn.ModuleDict(
             {
-                name: StripAttention(name, share, strip, max_positions)
+                name: StripAttention(name, share, strip, max_positions, operations)
                 for name, share in zip(DIRECTIONS, shares, strict=True)
             }
         )
         self.gates = nn.Parameter(torch.ones(len(DIRECTIONS)))
-        self.mix = nn.Linear(heads * head_dim, channels)
-        nn.init.zeros_(self.mix.weight)
-        nn.init.zeros_(self.mix.bias)
+        self.mix = zeroed(operations.Linear(heads * head_dim, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, T, H, W] -> same shape; any T, H, W from 1 up. All directions off: the input itself."""
@@ -143,8 +148,9 @@ class STDA(nn.Module):
             return x
         tokens = rearrange(x, "b c t h w -> b t h w c")
         q, k, v = (t.split(self.widths, dim=-1) for t in self.to_qkv(self.norm(tokens)).chunk(3, dim=-1))
+        gates = self._operations.value(self.gates, x)
         groups = [
-            self.strips[name](q[i], k[i], v[i]) * self.gates[i]
+            self.strips[name](q[i], k[i], v[i]) * gates[i]
             if name in self.directions
             else torch.zeros_like(q[i])
             for i, name in enumerate(DIRECTIONS)

@@ -21,6 +21,7 @@ from ..errors import InputError
 from .attention import Context, group_norm
 from .blocks import BlockSpec, DownBlock, MidBlock, UpBlock, clip_norm
 from .embeddings import EmotionEmbedding, TimestepEmbedding, timestep_embedding
+from .operations import TORCH, Operations
 
 # Settings of the published configuration that have one supported value.
 _FIXED: dict[str, Any] = {
@@ -48,11 +49,13 @@ class EADUNet(nn.Module):
         config: the full configuration, JSON-able.
         frame_limit: most frames one call can take, or None without motion modules.
         emotion_dim: width of the emotion tokens, or None when the network takes no emotion.
+        compute_dtype: the type of the activations, or None for that of the weights.
     """
 
     config: dict[str, Any]
+    compute_dtype: torch.dtype | None = None
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], operations: Operations = TORCH) -> None:
         super().__init__()
         self.config = copy.deepcopy(dict(config))
         _check_config(self.config)
@@ -61,15 +64,17 @@ class EADUNet(nn.Module):
         layers = config["layers_per_block"]
         embedding_dim = 4 * widths[0]
         ead = config.get("ead") or {}
-        specs = _Specs(self.config, embedding_dim)
+        specs = _Specs(self.config, embedding_dim, operations)
         takes_emotion = ead.get("emotion_attention") or ead.get("emotion_global")
         self.emotion_dim: int | None = specs.emotion_dim if takes_emotion else None
         self.frame_limit: int | None = specs.frame_limit
 
-        self.conv_in = nn.Conv2d(config["in_channels"], widths[0], kernel_size=3, padding=1)
-        self.time_embedding = TimestepEmbedding(widths[0], embedding_dim)
+        self.conv_in = operations.Conv2d(config["in_channels"], widths[0], kernel_size=3, padding=1)
+        self.time_embedding = TimestepEmbedding(widths[0], embedding_dim, operations)
         self.emotion_embedding = (
-            EmotionEmbedding(specs.emotion_dim, embedding_dim) if ead.get("emotion_global") else None
+            EmotionEmbedding(specs.emotion_dim, embedding_dim, operations)
+            if ead.get("emotion_global")
+            else None
         )
 
         skips = [widths[0]]
@@ -90,20 +95,21 @@ class EADUNet(nn.Module):
             self.up_blocks.append(UpBlock(below, widths[level], used, specs.up(level), upsample=level > 0))
             below = widths[level]
 
-        self.conv_norm_out = group_norm(widths[0], config["norm_num_groups"], config["norm_eps"])
-        self.conv_out = nn.Conv2d(widths[0], config["out_channels"], kernel_size=3, padding=1)
+        self.conv_norm_out = group_norm(widths[0], config["norm_num_groups"], config["norm_eps"], operations)
+        self.conv_out = operations.Conv2d(widths[0], config["out_channels"], kernel_size=3, padding=1)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> EADUNet:
+    def from_config(cls, config: Mapping[str, Any], operations: Operations = TORCH) -> EADUNet:
         """Build from LatentSync's configuration keys plus an optional `ead` section.
 
         The `ead` section is {"emotion_attention": bool, "emotion_dim": int, "emotion_global": bool,
-        "stda": None or keyword arguments of `STDA`}; every part may be left out.
+        "stda": None or keyword arguments of `STDA`}; every part may be left out. ``operations`` are the
+        layers it is built of.
 
         Raises:
             InputError: a setting this network does not support.
         """
-        return cls(config)
+        return cls(config, operations)
 
     def forward(
         self, sample: Tensor, timestep: Tensor | float, audio: Tensor, emotion: Tensor | None = None
@@ -123,13 +129,13 @@ class EADUNet(nn.Module):
             InputError: shapes that do not fit the network or each other.
         """
         self._check_inputs(sample, audio, emotion)
-        dtype = self.conv_in.weight.dtype
+        dtype = self.compute_dtype or self.conv_in.weight.dtype
         batch, _, frames = sample.shape[:3]
         if emotion is not None:
             emotion = emotion.to(dtype)
         context = Context(
             frames=frames,
-            embedding=F.silu(self._embedding(timestep, emotion, batch, frames, dtype)),
+            embedding=F.silu(self._embedding(timestep, emotion, sample, dtype)),
             audio=rearrange(audio.to(dtype), "b t n d -> (b t) n d"),
             emotion=rearrange(emotion, "b t l d -> (b t) l d")
             if emotion is not None and emotion.ndim == 4
@@ -150,15 +156,15 @@ class EADUNet(nn.Module):
         return rearrange(x, "(b t) c h w -> b c t h w", b=batch).contiguous()
 
     def _embedding(
-        self, timestep: Tensor | float, emotion: Tensor | None, batch: int, frames: int, dtype: torch.dtype
+        self, timestep: Tensor | float, emotion: Tensor | None, sample: Tensor, dtype: torch.dtype
     ) -> Tensor:
         """Time embedding plus the global emotion: [B*T, E].
 
         It is spread over the frames in every case, so that results do not depend on whether an (untrained)
         emotion is present even in the last bit.
         """
-        device = self.conv_in.weight.device
-        timesteps = torch.as_tensor(timestep, device=device).reshape(-1).expand(batch)
+        batch, _, frames = sample.shape[:3]
+        timesteps = torch.as_tensor(timestep, device=sample.device).reshape(-1).expand(batch)
         waves = timestep_embedding(
             timesteps,
             self.config["block_out_channels"][0],
@@ -220,8 +226,9 @@ class EADUNet(nn.Module):
 class _Specs:
     """Reads the configuration into the specification of each stage."""
 
-    def __init__(self, config: Mapping[str, Any], embedding_dim: int) -> None:
+    def __init__(self, config: Mapping[str, Any], embedding_dim: int, operations: Operations) -> None:
         self._config = config
+        self._operations = operations
         self._embedding_dim = embedding_dim
         self._levels = len(config["block_out_channels"])
         ead = config.get("ead") or {}
@@ -262,6 +269,7 @@ class _Specs:
             emotion_dim=self.emotion_dim if self._emotion_attention else None,
             motion=self._motion if moves else None,
             stda=self._stda,
+            operations=self._operations,
         )
 
 
