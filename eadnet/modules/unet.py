@@ -48,9 +48,12 @@ class EADUNet(nn.Module):
         config: the full configuration, JSON-able.
         frame_limit: most frames one call can take, or None without motion modules.
         emotion_dim: width of the emotion tokens, or None when the network takes no emotion.
+        channels_last: its activations are. With weights in another layout, every convolution would copy
+            them at every call, so whoever loads weights stores them that way.
     """
 
     config: dict[str, Any]
+    channels_last = True
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
