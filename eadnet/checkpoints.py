@@ -247,6 +247,8 @@ def _build(name: str, entry: Mapping[str, Any], file: WeightsFile, dtype: torch.
     if _unfilled(module):
         module = kind.from_config(entry["config"]).to(dtype)
         module.load_state_dict(weights)
+    if getattr(module, "channels_last", False):
+        module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module.eval()
 
 

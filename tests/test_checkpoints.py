@@ -23,6 +23,7 @@ from eadnet.checkpoints import (
 from eadnet.errors import CheckpointError
 from eadnet.modules.autoencoder import MiniAutoencoder
 from eadnet.modules.tfrm import TFRM
+from tests.tiny import write_tiny_checkpoint
 
 INFO = {
     "preset": "mini",
@@ -249,3 +250,11 @@ def test_the_bundled_checkpoint_is_found_or_named_as_missing() -> None:
         assert read_info(bundled_mini())["preset"] == "mini"
     except CheckpointError as error:
         assert "mini.safetensors is missing" in str(error)
+
+
+def test_convolutions_of_the_unet_are_stored_as_they_compute(tmp_path: Path) -> None:
+    """Channels-last, or each would copy its weights at every call; the numbers are those of the file."""
+    path = write_tiny_checkpoint(tmp_path / "tiny.safetensors")
+    weight = load_checkpoint(path).component("unet").state_dict()["conv_in.weight"]
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(weight, load_file(path)["unet.conv_in.weight"].float())

@@ -12,7 +12,8 @@ so the cost is O(THW (sW + sH + s^2 T)) instead of the O((THW)^2) of attention o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -27,6 +28,8 @@ DIRECTIONS = ("horizontal", "vertical", "temporal")
 # Axes of a [T, H, W] volume: the one each direction runs along, and those it is only `strip` wide across.
 _ALONG = {"horizontal": 2, "vertical": 1, "temporal": 0}
 _ACROSS = {"horizontal": (1,), "vertical": (2,), "temporal": (1, 2)}
+
+_SHAPES_KEPT = 16  # of strips whose tables are kept: a clip has one, and others at its ends
 
 
 class StripAttention(nn.Module):
@@ -45,6 +48,9 @@ class StripAttention(nn.Module):
         across_offsets = (2 * strip - 1) ** len(self.across)
         self.bias = nn.Parameter(torch.empty(heads, 2 * max_positions - 1, across_offsets))
         nn.init.trunc_normal_(self.bias, std=0.02)
+        # Of shapes and devices alone, so neither weights nor gradients make them stale.
+        self._offsets: dict[tuple[Any, ...], Tensor] = {}
+        self._beyond: dict[tuple[Any, ...], Tensor] = {}
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Queries, keys, values [B, T, H, W, heads*d] -> attended values of the same shape."""
@@ -58,8 +64,9 @@ class StripAttention(nn.Module):
         bias = self._position_bias(self._operations.value(self.bias, q), window).to(q.dtype)
         if any(padding):
             # No token may attend to a padded one; every clip of the batch has the same windows.
-            real = _to_windows(_pad(q.new_ones(1, *volume, 1), padding), window, 1) > 0
-            mask = bias.masked_fill(~rearrange(real, "n 1 l 1 -> n 1 1 l"), float("-inf"))
+            key = (volume, q.device)
+            beyond = _kept(self._beyond, key, lambda: _padded_tokens(volume, padding, window, q.device))
+            mask = bias.masked_fill(beyond, float("-inf"))
             q, k, v = (rearrange(t, "(b n) heads l d -> b n heads l d", n=len(mask)) for t in (q, k, v))
             out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
             out = rearrange(out, "b n heads l d -> (b n) heads l d")
@@ -81,7 +88,11 @@ class StripAttention(nn.Module):
 
         Offsets along the strip beyond the table share its last entry, so any length works.
         """
-        device = table.device
+        index = _kept(self._offsets, (window, table.device), lambda: self._table_index(window, table.device))
+        return table.flatten(1).index_select(1, index.flatten()).unflatten(1, index.shape)
+
+    def _table_index(self, window: tuple[int, ...], device: torch.device) -> Tensor:
+        """Which column of the flattened table belongs to each pair of tokens, [L, L]."""
         axes = [torch.arange(size, device=device) for size in window]
         positions = torch.stack(torch.meshgrid(*axes, indexing="ij")).flatten(1)
         offsets = positions[:, :, None] - positions[:, None, :]
@@ -91,8 +102,7 @@ class StripAttention(nn.Module):
         for axis in self.across:
             across = across * (2 * self.strip - 1) + offsets[axis] + self.strip - 1
         # One flat index: its gradient is a plain scatter, much cheaper than that of a two-index lookup.
-        index = along * table.shape[2] + across
-        return table.flatten(1).index_select(1, index.flatten()).unflatten(1, index.shape)
+        return along * self.bias.shape[2] + across
 
 
 class STDA(nn.Module):
@@ -168,6 +178,24 @@ def _check(heads: int, strip: int, directions: Sequence[str], max_positions: int
         raise InputError(
             f"STDA needs a strip width and a position table of at least 1, not {strip} and {max_positions}."
         )
+
+
+def _kept(tables: dict[tuple[Any, ...], Tensor], key: tuple[Any, ...], make: Callable[[], Tensor]) -> Tensor:
+    """The table of a shape, made when the shape is first met; those of a few shapes are kept."""
+    if key not in tables:
+        if len(tables) >= _SHAPES_KEPT:
+            del tables[next(iter(tables))]
+        with torch.inference_mode(False):  # also a step with gradients may meet it later
+            tables[key] = make()
+    return tables[key]
+
+
+def _padded_tokens(
+    volume: tuple[int, ...], padding: list[int], window: tuple[int, ...], device: torch.device
+) -> Tensor:
+    """Which tokens of each window lie beyond the volume, [windows, 1, 1, L]."""
+    inside = _to_windows(_pad(torch.ones(1, *volume, 1, device=device), padding), window, 1) > 0
+    return ~rearrange(inside, "n 1 l 1 -> n 1 1 l")
 
 
 def _pad(x: Tensor, padding: list[int]) -> Tensor:

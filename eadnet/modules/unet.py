@@ -49,10 +49,13 @@ class EADUNet(nn.Module):
         config: the full configuration, JSON-able.
         frame_limit: most frames one call can take, or None without motion modules.
         emotion_dim: width of the emotion tokens, or None when the network takes no emotion.
+        channels_last: its activations are. With weights in another layout, every convolution would copy
+            them at every call, so whoever loads weights stores them that way.
         compute_dtype: the type of the activations, or None for that of the weights.
     """
 
     config: dict[str, Any]
+    channels_last = True
     compute_dtype: torch.dtype | None = None
 
     def __init__(self, config: Mapping[str, Any], operations: Operations = TORCH) -> None:

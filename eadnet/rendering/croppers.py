@@ -46,6 +46,17 @@ class CentreCropper:
         return (to_pictures(mixed) * 255).round().to(torch.uint8).numpy()
 
 
+class StillCropper(CentreCropper):
+    """The same of one picture [H, W, 3] that all frames show: it is cropped once."""
+
+    def __init__(self, cropper: CentreCropper, picture: np.ndarray) -> None:
+        self.resolution, self.weight = cropper.resolution, cropper.weight
+        self._whole = cropper.crop(picture[None], [0])
+
+    def crop(self, frames: np.ndarray, numbers: list[int]) -> Tensor:
+        return self._whole.expand(len(numbers), -1, -1, -1)
+
+
 @dataclass(frozen=True)
 class TrackCropper:
     """The face followed by a `FaceTrack`; the finished picture is the whole frame.

@@ -18,6 +18,7 @@ from ..memory import FewerAtATime
 from ..modules.tfrm import needed_from, smooth_stream
 from ..sampling import Sampling, SamplingProgress, stream
 from .conditions import VAE_BATCH, Pieces, SceneConditions
+from .croppers import CentreCropper, StillCropper
 from .networks import Networks
 from .progress import OnProgress, StageProgress
 from .scene import Scene
@@ -103,8 +104,11 @@ def _finished(
     networks: Networks, conditions: SceneConditions, latents: Iterator[Tensor], first_frame: int
 ) -> Iterator[np.ndarray]:
     pieces, scene = Pieces(latents), conditions.scene
+    cropper = scene.cropper
+    if scene.length.available == 1 and isinstance(cropper, CentreCropper):
+        cropper = StillCropper(cropper, scene.pictures.picture(scene.length.at(0)))
     for start in range(first_frame, scene.length.frames, VAE_BATCH):
         stop = min(start + VAE_BATCH, scene.length.frames)
         crops = networks.decode(pieces.take(stop - start)).float().cpu().clamp(-1, 1)
         frames, numbers = conditions.frames(start, stop)
-        yield from scene.cropper.paste(frames, crops, numbers)
+        yield from cropper.paste(frames, crops, numbers)

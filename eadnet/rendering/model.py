@@ -36,12 +36,15 @@ class Model:
     tfrm: TFRM | None
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Model:
-        """Move the networks; ``dtype`` applies to the U-Net, the heavy one."""
+        """Move the networks; ``dtype`` applies to the heavy ones, U-Net and VAE (which goes over to float32
+        where a result is not finite, see `FiniteVAE`).
+        """
         for module in (self.unet, self.vae, self.audio_encoder, self.text_encoder, self.tfrm):
             if module is not None:
                 module.to(device)
         if dtype is not None:
             self.unet.to(dtype)
+            self.vae.to(dtype)
         return self
 
     def networks(self) -> Networks:

@@ -185,3 +185,40 @@ def test_the_memory_layout_does_not_matter(layout: str) -> None:
 def test_impossible_settings_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         STDA(24, **options)
+
+
+@pytest.mark.parametrize("size", [(3, 4, 4), (3, 5, 3)])
+def test_kept_tables_follow_the_weights_and_let_gradients_through(size: tuple[int, int, int]) -> None:
+    stda = trained(24)
+    x = array("kept", 1, 24, *size).double()
+    with torch.inference_mode():
+        before = stda(x)
+        assert torch.equal(stda(x), before)
+    with torch.no_grad():
+        for name in DIRECTIONS:
+            table(stda, name).mul_(-3)
+        after = stda(x)
+    assert not torch.allclose(after, before)
+    stda(x).sum().backward()
+    for name in DIRECTIONS:
+        gradient = table(stda, name).grad
+        assert gradient is not None and gradient.any()
+
+
+def test_tables_are_made_once_for_a_shape_and_are_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[int, ...]] = []
+    make = StripAttention._table_index
+
+    def counted(self: StripAttention, window: tuple[int, ...]) -> Tensor:
+        made.append(window)
+        return make(self, window)
+
+    monkeypatch.setattr(StripAttention, "_table_index", counted)
+    stda = trained(24)
+    names = set(stda.state_dict())
+    for frames in (4, 5, 4, 5):
+        stda(array("once", 1, 24, frames, 4, 4).double())
+    assert len(made) == 4 and set(stda.state_dict()) == names  # two strips in space, two in time
+    for frames in range(1, 60):
+        stda(array("once", 1, 24, frames, 2, 2).double())
+    assert all(len(cast(StripAttention, strip)._offsets) <= 16 for strip in stda.strips.values())

@@ -73,3 +73,10 @@ def test_crops_go_through_the_autoencoder_and_back_on_the_processor(model: Model
 def test_a_model_that_moves_portraits_draws_none() -> None:
     with pytest.raises(CheckpointError, match="moves portraits and draws no face"):
         load_model("motion")
+
+
+def test_half_precision_is_the_vaes_too_and_its_results_are_float32(tmp_path: Path) -> None:
+    model = load_model(write_tiny_checkpoint(tmp_path / "half.safetensors")).to("cpu", torch.bfloat16)
+    assert {next(part.parameters()).dtype for part in (model.unet, model.vae)} == {torch.bfloat16}
+    latents = model.networks().encode(torch.zeros(1, 3, RESOLUTION, RESOLUTION))
+    assert latents.dtype == torch.float32
