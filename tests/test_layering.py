@@ -52,6 +52,7 @@ LAYERS = (
     # on clips of other origin.
     "eadnet.training.data",
     "eadnet.training.curves",
+    "eadnet.training.processes",
     "eadnet.training.trainer",
     "eadnet.training.regressors",
     "eadnet.training.losses",
