@@ -173,9 +173,10 @@ def read_shard(path: Path, numbers: Iterable[int] | None = None) -> Iterator[tup
     wanted = None if numbers is None else set(numbers)
     try:
         with tarfile.open(path, "r:") as tar:
-            key, files, number = "", {}, -1
+            key, number = "", -1
+            files: dict[str, bytes] = {}
             while (entry := tar.next()) is not None:
-                tar.members = []  # type: ignore[misc]  # it would keep every header
+                tar.members = []  # type: ignore[attr-defined]  # it would keep every header
                 stem, _, suffix = entry.name.partition(".")
                 if stem != key:
                     if files:
