@@ -36,7 +36,11 @@ COMFY = {
 }
 # Programs and plugins: called, not imported.
 CALLED = {"mypy", "ruff", "comfy-cli", "pytest-xdist"}
-TRAINING_FOLDERS = ("synthetic", "training")  # of eadnet: for those who installed the extra "train"
+TRAINING_FOLDERS = (
+    "preparation",
+    "synthetic",
+    "training",
+)  # of eadnet: for those who installed the extra "train"
 
 
 def third_party(paths: list[Path]) -> dict[str, str]:

@@ -49,10 +49,12 @@ LAYERS = (
     "eadnet.driving",
     "eadnet.pipeline",
     "eadnet.evaluation",
+    "eadnet.preparation",
     # Training is one chain. The drawn world stands over it, so only the recipes know it: the same tasks train
     # on clips of other origin.
     "eadnet.training.data",
     "eadnet.training.curves",
+    "eadnet.training.processes",
     "eadnet.training.trainer",
     "eadnet.training.regressors",
     "eadnet.training.losses",
@@ -76,7 +78,11 @@ RUNTIME = {
 }
 OPTIONAL = {"cv2"}  # to find faces: imported when used, and missed with a message
 NEED_OPTIONAL = ("faces/detectors/yunet.py",)
-TRAINING = ("synthetic", "training")  # may use more: what makes and trains models never runs inside ComfyUI
+TRAINING = (
+    "preparation",
+    "synthetic",
+    "training",
+)  # may use more: what makes and trains models never runs inside ComfyUI
 # Slow to import, and not needed before something runs.
 HEAVY = {
     *("cv2", "diffusers", "espeakng_loader", "imageio", "librosa", "matplotlib", "mediapipe"),

@@ -84,11 +84,16 @@ def write_video(
     waveform: Tensor | None = None,
     rate: int | None = None,
     quality: int = 16,
+    *,
+    key_every: int = 0,
+    threads: int = 0,
 ) -> int:
     """Write uint8 frames [H, W, 3] with audio [C, S] in [-1, 1] as MP4 (H.264, AAC); returns the frame count.
 
     Exactly the given frames are written, streamed, so memory does not grow with length, as BT.709, which the
     file says. ``quality`` is x264's constant rate factor. Sound of more than two channels is mixed to one.
+    ``key_every``: at most so many frames from one that is decoded by itself to the next; ``threads``: of the
+    encoder, on whose number its bytes depend (0 of both: the encoder's choice).
     The file appears whole or not at all. Raises InputError when there are no frames or the place cannot be
     written.
     """
@@ -100,7 +105,10 @@ def write_video(
         raise InputError(f"The video {path} cannot be written ({error}): choose another place.") from error
     os.close(handle)
     try:
-        count = _write(part, frames, Fraction(fps).limit_denominator(1001), waveform, rate, quality)
+        encoding = {"crf": str(quality), "preset": "medium"}
+        encoding |= {"g": str(key_every)} if key_every else {}
+        encoding |= {"threads": str(threads)} if threads else {}
+        count = _write(part, frames, Fraction(fps).limit_denominator(1001), waveform, rate, encoding)
         os.chmod(part, 0o644)
         os.replace(part, path)
     except BaseException:
@@ -115,7 +123,7 @@ def _write(
     fps: Fraction,
     waveform: Tensor | None,
     rate: int | None,
-    quality: int,
+    encoding: dict[str, str],
 ) -> int:
     import av
 
@@ -129,7 +137,7 @@ def _write(
             if count == 0:
                 picture.height, picture.width = pixels.shape[:2]
                 declare_film(picture.codec_context)
-                picture.options = {"crf": str(quality), "preset": "medium"}
+                picture.options = encoding
                 picture.time_base = 1 / fps
             frame = to_film(pixels)
             frame.pts, frame.time_base = count, 1 / fps

@@ -14,6 +14,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from .attention import Context, SpatialTransformer, group_norm
 from .motion import MotionModule
@@ -139,7 +140,12 @@ class Upsample(nn.Module):
 
 
 class _Stage(nn.Module):
-    """Layers of one resolution: residual block, spatial transformer, motion module; STDA after the last."""
+    """Layers of one resolution: residual block, spatial transformer, motion module; STDA after the last.
+
+    With `checkpointing`, training keeps what enters a layer and computes the rest again on the way back.
+    """
+
+    checkpointing = False
 
     def __init__(self, channels: int, inputs: list[int], spec: BlockSpec) -> None:
         super().__init__()
@@ -149,6 +155,12 @@ class _Stage(nn.Module):
         self.stda = spec.directional(channels)
 
     def layer(self, index: int, x: Tensor, context: Context) -> Tensor:
+        if self.checkpointing and torch.is_grad_enabled():
+            kept: Tensor = checkpoint(self._layer, index, x, context, use_reentrant=False)
+            return kept
+        return self._layer(index, x, context)
+
+    def _layer(self, index: int, x: Tensor, context: Context) -> Tensor:
         x = self.resnets[index](x, context)
         if self.attentions:
             x = self.attentions[index](x, context)
@@ -157,6 +169,13 @@ class _Stage(nn.Module):
         if self.stda is not None and index == len(self.resnets) - 1:
             x = apply_stda(self.stda, x, context.frames)
         return x
+
+
+def checkpoint_stages(network: nn.Module, on: bool) -> None:
+    """Switch `checkpointing` of all stages on or off: a step then takes less memory and more time."""
+    for module in network.modules():
+        if isinstance(module, _Stage):
+            module.checkpointing = on
 
 
 class DownBlock(_Stage):

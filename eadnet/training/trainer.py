@@ -1,4 +1,9 @@
-"""The loop that all tasks share: a budget, exact resume, a moving average, a CSV log and its curves."""
+"""The loop that all tasks share: a budget, exact resume, a moving average, a CSV log and its curves.
+
+Processes, precision, accumulation and trackers are accelerate's: the same recipe runs alone, or on many cards
+by `accelerate launch`, whose configuration file also says whether weights are sharded (FSDP). What a state
+holds and when it is saved is decided here, so that a run which was killed ends with the same numbers.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +11,12 @@ import csv
 import errno
 import math
 import os
+import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,22 +24,37 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..printable import get_logger
 from .curves import draw_curves
+from .processes import SHARDED, make_accelerator
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 logger = get_logger(__name__)
+
+
+class Position(Protocol):
+    """Where something stands that a resumed run takes up: a stream of data."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 class ExponentialMovingAverage:
     """Of a module's weights (Polyak averaging), warmed up over the first steps."""
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
+    def __init__(self, module: nn.Module, decay: float, only: Collection[str] | None = None) -> None:
         self.decay = decay
-        self.weights = {k: v.detach().clone() for k, v in module.state_dict().items()}
+        self.weights = {
+            k: v.detach().clone() for k, v in module.state_dict().items() if only is None or k in only
+        }
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
         decay = min(self.decay, (1 + step) / (10 + step))
         kept, new = [], []
-        for key, value in module.state_dict().items():
+        state = module.state_dict()
+        for key in self.weights:
+            value = state[key]
             if value.is_floating_point():
                 kept.append(self.weights[key])
                 new.append(value)
@@ -84,6 +106,11 @@ class Trainer:
     learning rate warms up over the first `warmup` steps and falls along a cosine to 2 % as the budget is
     used. A file `state.pt` in `folder` holds everything a later session needs (weights, average, optimiser,
     random states, step, seconds used). `curves.png` shows the log.
+
+    A task whose step is the module's own forward calls `trainer.model`, which in many processes is DDP's or
+    FSDP's wrapper, and says so by `wrap`; of others the gradients are averaged after each step. `identity` is
+    what a saved state must agree with, `position` where the data stands, with `trained_only` only
+    the weights that take a gradient are averaged and saved: the others are the caller's to bring again.
     """
 
     def __init__(
@@ -97,15 +124,32 @@ class Trainer:
         warmup: int = 100,
         decay: float = 0.999,
         save_every: float = 180.0,
+        save_steps: int | None = None,
         seed: int = 0,
+        accelerator: Accelerator | None = None,
+        wrap: bool = False,
+        trained_only: bool = False,
+        identity: Mapping[str, Any] | None = None,
+        position: Position | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.module, self.optimizer = folder, module, optimizer
+        self.folder, self.module = folder, module
+        self.accelerator = accelerator or _alone()
+        if self.accelerator.num_processes > 1 and steps is None:
+            raise InputError("Many processes have no common clock: give the budget in steps, not in minutes.")
         self.minutes, self.warmup, self.save_every = minutes, warmup, save_every
-        self.step_budget = steps
+        self.save_steps = save_steps or (500 if self.accelerator.num_processes > 1 else None)
+        self.step_budget, self.wrap = steps, wrap
+        self.identity, self.position = dict(identity or {}), position
+        self.kept = {k for k, p in module.named_parameters() if p.requires_grad} if trained_only else None
         self._random: Tensor | None = None
-        self.average = ExponentialMovingAverage(module, decay)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.model: nn.Module = module
+        if wrap:
+            self.model, self.optimizer = self.accelerator.prepare(module, optimizer)
+        else:
+            self.optimizer = self.accelerator.prepare_optimizer(optimizer, device_placement=False)
+        self.average = ExponentialMovingAverage(module, decay, self.kept)
+        self.generator = torch.Generator().manual_seed(seed + 7919 * self.accelerator.process_index)
         self.step, self.seconds = 0, 0.0
         self.rates = [group["lr"] for group in optimizer.param_groups]
         self.log = CsvLog(folder / "log.csv")
@@ -115,6 +159,11 @@ class Trainer:
     @property
     def state_path(self) -> Path:
         return self.folder / "state.pt"
+
+    @property
+    def main(self) -> bool:
+        """Whether this is the process that writes."""
+        return bool(self.accelerator.is_main_process)
 
     @property
     def progress(self) -> float:
@@ -138,26 +187,47 @@ class Trainer:
             now = time.monotonic()
             self.seconds += now - clock
             clock = now
-            if now - saved > self.save_every:
+            due = self.step % self.save_steps == 0 if self.save_steps else now - saved > self.save_every
+            if due:
                 self.save()
                 self.draw()
                 saved = now
         self.save()
         self.draw()
 
-    def optimize(self, loss: Tensor, clip: float = 1.0) -> float:
-        """One optimiser step on `loss`; returns the gradient's norm.
+    def optimize(self, loss: Tensor | Iterator[Tensor], clip: float = 1.0) -> float:
+        """One optimiser step; returns the gradient's norm.
+
+        `loss` is one number, or one for each accumulated batch, made as they are asked for: then what lies
+        between two of them is gone before the next, and processes exchange gradients once.
 
         Raises:
             FloatingPointError: the loss or its gradient is not finite. The last saved state stays good.
         """
-        self._finite("loss", float(loss.detach()))
+        batches = 1 if isinstance(loss, Tensor) else self.accelerator.gradient_accumulation_steps
+        losses = iter([loss]) if isinstance(loss, Tensor) else loss
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(self.module.parameters(), clip))
-        self._finite("gradient", norm)
+        for index in range(batches):
+            waits = self.wrap and index < batches - 1
+            with self.accelerator.no_sync(self.model) if waits else nullcontext():
+                one = next(losses)
+                self._finite("loss", float(one.detach()))
+                self.accelerator.backward(one)
+        if self.accelerator.num_processes > 1 and not self.wrap:
+            for parameter in self.module.parameters():
+                if parameter.grad is not None:
+                    parameter.grad = self.accelerator.reduce(parameter.grad, "mean")
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), clip)
+        if self.accelerator.scaler is None:  # fp16's scaler skips such a step and lowers its scale
+            self._finite("gradient", float(norm))
         self.optimizer.step()
-        return norm
+        return float(norm)
+
+    def write(self, row: Mapping[str, float]) -> None:
+        """A row of the log, which trackers get, too."""
+        if self.main:
+            self.log.write(row)
+        self.accelerator.log({k: v for k, v in row.items() if k != "step"}, step=self.step)
 
     def _finite(self, what: str, value: float) -> None:
         if math.isfinite(value):
@@ -167,22 +237,27 @@ class Trainer:
 
     def draw(self) -> None:
         """Draw the log's curves; a log without rows has none."""
-        draw_curves(self.log.path, self.folder / "curves.png")
+        if self.main:
+            draw_curves(self.log.path, self.folder / "curves.png")
 
     def save(self) -> None:
-        state: dict[str, Any] = {
-            "module": self.module.state_dict(),
-            "average": self.average.weights,
-            "optimizer": self.optimizer.state_dict(),
-            "generator": self.generator.get_state(),
-            "random": torch.get_rng_state(),
-            "step": self.step,
-            "seconds": self.seconds,
-        }
+        """Write the state, whole or not at all. Raises InputError where the disk is full."""
+        from accelerate.utils import gather_object
+
+        sharded = self.accelerator.distributed_type in SHARDED
+        own = {"generator": self.generator.get_state(), "random": torch.get_rng_state()}
+        # One entry for each process, in their order.
+        every = gather_object([own]) if self.accelerator.num_processes > 1 else [own]
         partial = self.state_path.with_suffix(".partial")
         try:
-            torch.save(state, partial)
-            os.replace(partial, self.state_path)
+            if sharded:
+                self.accelerator.save_state(str(self._shards(self.step)))
+            if self.main:
+                torch.save(self._state(every, sharded), partial)
+                os.replace(partial, self.state_path)
+                for old in self.folder.glob("shards-*"):
+                    if old != self._shards(self.step):
+                        shutil.rmtree(old)
         except (OSError, RuntimeError) as error:
             partial.unlink(missing_ok=True)
             if not _disk_is_full(error):
@@ -192,16 +267,58 @@ class Trainer:
                 "it goes on from the state saved before."
             ) from error
 
+    def _state(self, every: list[dict[str, Tensor]], sharded: bool) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "average": self.average.weights,
+            "generator": every[0]["generator"],
+            "random": every[0]["random"],
+            "others": every[1:],
+            "step": self.step,
+            "seconds": self.seconds,
+            "identity": self.identity,
+            "position": self.position.state_dict() if self.position else {},
+        }
+        if not sharded:
+            weights = self.module.state_dict()
+            state["module"] = {k: v for k, v in weights.items() if self.kept is None or k in self.kept}
+            state["optimizer"] = self.optimizer.state_dict()
+            if self.accelerator.scaler is not None:
+                state["scaler"] = self.accelerator.scaler.state_dict()
+        return state
+
+    def _shards(self, step: int) -> Path:
+        return self.folder / f"shards-{step}"
+
     def _load(self) -> None:
         state = torch.load(self.state_path, map_location="cpu", weights_only=True)
-        self.module.load_state_dict(state["module"])
+        for name, ours in self.identity.items():
+            theirs = state.get("identity", {}).get(name)
+            if theirs != ours:
+                raise InputError(
+                    f"{self.state_path} is of a run with {name} {theirs}, not {ours}: choose another "
+                    "folder, or the same settings."
+                )
+        self.step, self.seconds = state["step"], state["seconds"]
+        if "module" in state:
+            missing, stray = self.module.load_state_dict(state["module"], strict=self.kept is None)
+            if stray or (self.kept and self.kept & set(missing)):
+                raise InputError(f"{self.state_path} is of another network: choose another folder.")
+            self.optimizer.load_state_dict(state["optimizer"])
+        else:
+            self.accelerator.load_state(str(self._shards(self.step)))
+        if "scaler" in state and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
         for key, value in state["average"].items():
             self.average.weights[key].copy_(value)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"])
-        self._random = state.get("random")
-        self.step, self.seconds = state["step"], state["seconds"]
-        self.log.drop_from(self.step)
+        every = [{"generator": state["generator"], "random": state.get("random")}, *state.get("others", [])]
+        if self.accelerator.process_index < len(every):
+            own = every[self.accelerator.process_index]
+            self.generator.set_state(own["generator"])
+            self._random = own["random"]
+        if self.position:
+            self.position.load_state_dict(state["position"])
+        if self.main:
+            self.log.drop_from(self.step)
         logger.info("resumed %s at step %d after %.1f min", self.folder, self.step, self.seconds / 60)
 
     def _set_rate(self) -> None:
@@ -209,6 +326,13 @@ class Trainer:
         cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress))
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * warm * cosine
+
+
+def _alone() -> Accelerator:
+    """Of a task that moves its own networks: it stays where they are."""
+    accelerator = make_accelerator()
+    accelerator.device_placement = False
+    return accelerator
 
 
 def _disk_is_full(error: BaseException) -> bool:

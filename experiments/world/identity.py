@@ -137,6 +137,6 @@ def train_identity_regressor(
         loss = error[:, : 2 * POINTS].mean() + error[:, 2 * POINTS :].mean()
         trainer.optimize(loss)
         if step % 100 == 0:
-            trainer.log.write({"step": step, "loss": float(loss.detach())})
+            trainer.write({"step": step, "loss": float(loss.detach())})
     model.load_state_dict(trainer.average.weights)
     return model.eval()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from eadnet.errors import InputError
+from eadnet.modules.blocks import checkpoint_stages
 from eadnet.modules.unet import EADUNet
 from tests.golden_weights import array, fill, load_golden
 from tests.quick import some
@@ -290,3 +291,38 @@ def test_a_model_without_emotion_parts_refuses_an_emotion() -> None:
 def test_unsupported_settings_are_named(change: dict[str, Any], name: str) -> None:
     with pytest.raises(InputError, match=name):
         EADUNet.from_config(small_config(**change))
+
+
+def test_checkpointing_gives_the_same_gradients() -> None:
+    unet = pretrained(**EAD)
+    perturb_zeros(unet)
+    sample, audio = inputs(batch=1)
+    emotion = array("emotion", 1, 5, EMOTION_DIM)
+
+    def gradients(checkpointed: bool) -> dict[str, Tensor]:
+        checkpoint_stages(unet, checkpointed)
+        unet.zero_grad(set_to_none=True)
+        unet(sample, 300, audio, emotion).square().mean().backward()
+        return {key: value.grad for key, value in unet.named_parameters() if value.grad is not None}
+
+    plain, again = gradients(False), gradients(True)
+    assert plain.keys() == again.keys() == dict(unet.named_parameters()).keys()
+    assert all(torch.equal(plain[key], again[key]) for key in plain)
+
+
+def test_checkpointing_keeps_less_for_the_way_back() -> None:
+    unet, (sample, audio) = pretrained(**EAD), inputs(batch=1)
+
+    def kept(checkpointed: bool) -> int:
+        checkpoint_stages(unet, checkpointed)
+        sizes: list[int] = []
+
+        def keep(tensor: Tensor) -> Tensor:
+            sizes.append(tensor.numel())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            unet(sample, 300, audio)
+        return sum(sizes)
+
+    assert kept(True) < kept(False) / 2

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from eadnet.errors import InputError
+from eadnet.training.processes import make_accelerator
 from eadnet.training.trainer import CsvLog, ExponentialMovingAverage, Trainer
 
 
@@ -134,3 +135,74 @@ def test_a_log_goes_on_under_its_first_columns(tmp_path):
     CsvLog(tmp_path / "log.csv").write({"step": 0, "loss": 1.5})
     CsvLog(tmp_path / "log.csv").write({"step": 1, "loss": 1.25, "new": 3})
     assert (tmp_path / "log.csv").read_text().split() == ["step,loss", "0,1.5", "1,1.25"]
+
+
+def one_step(folder: Path, accumulation: int) -> torch.Tensor:
+    """The weights after a step on the same eight rows, in as many batches."""
+    torch.manual_seed(0)
+    module = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(module.parameters(), 0.1)
+    accelerator = make_accelerator(accumulation=accumulation, cpu=True)
+    trainer = Trainer(
+        folder, module, optimizer, minutes=1, steps=1, warmup=1, accelerator=accelerator, wrap=True
+    )
+    x = torch.randn(8, 3, generator=torch.Generator().manual_seed(1))
+    for _ in trainer.steps():
+        trainer.optimize((trainer.model(part).square().mean() for part in x.chunk(accumulation)), clip=1e9)
+    return module.weight.detach()
+
+
+@pytest.mark.slow
+def test_a_step_of_four_batches_is_that_of_their_sum(tmp_path):
+    whole, parts = one_step(tmp_path / "one", 1), one_step(tmp_path / "four", 4)
+    assert torch.allclose(whole, parts, atol=1e-6)
+
+
+def test_a_state_of_other_settings_is_refused_by_name(tmp_path):
+    def start(preset: str) -> Trainer:
+        module = nn.Linear(3, 1)
+        optimizer = torch.optim.SGD(module.parameters(), 0.1)
+        return Trainer(tmp_path, module, optimizer, minutes=1, identity={"preset": preset})
+
+    start("ead-256").save()
+    with pytest.raises(InputError, match="preset ead-256, not ead-512: choose another folder"):
+        start("ead-512")
+
+
+def test_frozen_weights_are_neither_saved_nor_averaged(tmp_path):
+    module = nn.Sequential(nn.Linear(3, 3).requires_grad_(False), nn.Linear(3, 1))
+    optimizer = torch.optim.SGD(module[1].parameters(), 0.1)
+    trainer = Trainer(tmp_path, module, optimizer, minutes=1, trained_only=True)
+    trainer.save()
+    state = torch.load(trainer.state_path, weights_only=True)
+    assert state["module"].keys() == state["average"].keys() == {"1.weight", "1.bias"}
+
+
+def test_a_stream_goes_on_where_the_saved_state_left_it(tmp_path):
+    class Stream:
+        def __init__(self) -> None:
+            self.at = 0
+
+        def state_dict(self) -> dict[str, int]:
+            return {"at": self.at}
+
+        def load_state_dict(self, state: dict[str, int]) -> None:
+            self.at = state["at"]
+
+    def start(stream: Stream) -> Trainer:
+        module = nn.Linear(3, 1)
+        optimizer = torch.optim.SGD(module.parameters(), 0.1)
+        return Trainer(tmp_path, module, optimizer, minutes=1, position=stream)
+
+    first = Stream()
+    trainer = start(first)
+    first.at = 17
+    trainer.save()
+    start(second := Stream())
+    assert second.at == 17
+
+
+@pytest.mark.parametrize("name", ["no-such-tracker", "comet_ml"])
+def test_a_tracker_that_is_not_there_is_named(tmp_path, name):
+    with pytest.raises(InputError, match=name):
+        make_accelerator(cpu=True, trackers=name, folder=tmp_path)

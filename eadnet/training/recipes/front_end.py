@@ -159,7 +159,7 @@ def train(talks: Talks, front: FrontEnd, folder: Path, minutes: float, steps: in
         trainer.optimize(shapes + 0.4 * sounds)
         if step % 100 == 0:
             losses = {"mouth": float(shapes.detach()), "sounds": float(sounds.detach())}
-            trainer.log.write({"step": step} | losses)
+            trainer.write({"step": step} | losses)
     front.load_state_dict(trainer.average.weights)
     return front.eval()
 

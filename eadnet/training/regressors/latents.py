@@ -48,7 +48,7 @@ def train_latent_parameter_regressor(
         loss = F.smooth_l1_loss(model(noisy.to(device), reference.to(device)), truth.to(device))
         trainer.optimize(loss)
         if step % 100 == 0:
-            trainer.log.write({"step": step, "loss": float(loss.detach())})
+            trainer.write({"step": step, "loss": float(loss.detach())})
     model.load_state_dict(trainer.average.weights)
     return model.eval().requires_grad_(False).cpu()
 

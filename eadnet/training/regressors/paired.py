@@ -52,7 +52,7 @@ def train_paired_parameter_regressor(
         loss = F.smooth_l1_loss(read, wanted)
         trainer.optimize(loss)
         if step % 100 == 0:
-            trainer.log.write({"step": step, "loss": float(loss.detach())})
+            trainer.write({"step": step, "loss": float(loss.detach())})
     model.load_state_dict(trainer.average.weights)
     return model.eval()
 

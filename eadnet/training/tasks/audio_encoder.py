@@ -51,7 +51,7 @@ def pretrain_audio(
         trainer.optimize(loss)
         if step % 200 == 0:
             correlations = held_out_correlation(encoder, head, held_out, logged)
-            trainer.log.write({"step": step, "loss": float(loss.detach())} | correlations)
+            trainer.write({"step": step, "loss": float(loss.detach())} | correlations)
     both.load_state_dict(trainer.average.weights)
 
 
@@ -91,7 +91,7 @@ def finetune_audio(
         if step % 200 == 0:
             correlations = held_out_correlation(encoder, head, held_out, logged)
             losses = {"loss": float(loss.detach()), "away": float(away.detach())}
-            trainer.log.write({"step": step} | losses | correlations)
+            trainer.write({"step": step} | losses | correlations)
     encoder.load_state_dict(trainer.average.weights)
     encoder.cpu()
 

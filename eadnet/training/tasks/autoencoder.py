@@ -106,7 +106,7 @@ def train_autoencoder(
             with torch.no_grad():
                 quality = psnr(averaged(held_out), held_out, region)
                 whole = psnr(averaged(held_out), held_out, torch.ones_like(region))
-            trainer.log.write(
+            trainer.write(
                 {
                     "step": step,
                     "minutes": trainer.seconds / 60,

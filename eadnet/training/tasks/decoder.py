@@ -64,7 +64,7 @@ def finetune_decoder(
         if step % EVALUATED_EVERY == 0:
             averaged.load_state_dict(trainer.average.weights)
             losses = {"likeness": float(likeness.detach()), "motion": float(motion.detach()), "norm": norm}
-            trainer.log.write(
+            trainer.write(
                 {"step": step, "minutes": trainer.seconds / 60}
                 | losses
                 | evaluated(averaged, held_out, region)

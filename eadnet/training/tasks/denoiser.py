@@ -159,7 +159,7 @@ def train_denoiser(
                 "loss": values.pop("velocity"),
                 "norm": norm,
             }
-            trainer.log.write(head | ratios | {f"loss_{name}": value for name, value in values.items()})
+            trainer.write(head | ratios | {f"loss_{name}": value for name, value in values.items()})
         if on_sample and how.sample_every and step and step % how.sample_every == 0:
             on_sample(step)
     model.load_state_dict(trainer.average.weights)

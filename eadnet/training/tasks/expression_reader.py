@@ -31,6 +31,6 @@ def train_expression_reader(
         loss = F.smooth_l1_loss(reader(seen), targets[rows])
         trainer.optimize(loss)
         if step % 200 == 0:
-            trainer.log.write({"step": step, "loss": float(loss.detach())})
+            trainer.write({"step": step, "loss": float(loss.detach())})
     reader.load_state_dict(trainer.average.weights)
     reader.eval()

@@ -66,6 +66,6 @@ def train_smoother(
         if step % 100 == 0:
             with torch.no_grad():
                 e, f = restoration(model, clean, broken)
-            trainer.log.write({"step": step, "error": float(e), "flicker": float(f), **untouched})
+            trainer.write({"step": step, "error": float(e), "flicker": float(f), **untouched})
     model.load_state_dict(trainer.average.weights)
     return model.eval()

@@ -264,6 +264,6 @@ def train_syncnet(
             averaged.load_state_dict(trainer.average.weights)
             head = {"step": step, "minutes": trainer.seconds / 60} | losses
             sharpness = float(pair.sharpness().detach())
-            trainer.log.write(head | {"sharpness": sharpness} | check(averaged.network, held_out))
+            trainer.write(head | {"sharpness": sharpness} | check(averaged.network, held_out))
     averaged.load_state_dict(trainer.average.weights)
     return averaged.network.eval()

@@ -67,7 +67,7 @@ def pretrain_text(
         trainer.optimize(loss)
         if step % 100 == 0:
             constant = F.mse_loss(wanted.mean(0).expand_as(wanted), wanted)
-            trainer.log.write(
+            trainer.write(
                 {"step": step, "loss": float(loss.detach()), "share": float(loss.detach() / constant)}
             )
     both.load_state_dict(trainer.average.weights)
@@ -114,7 +114,7 @@ def finetune_text(
                 left = F.mse_loss(predicted(others), wanted)
             held_out = left / F.mse_loss(wanted.mean(0).expand_as(wanted), wanted)
             losses = {"loss": float(loss.detach()), "away": float(away.detach()), "held_out": float(held_out)}
-            trainer.log.write({"step": step} | losses)
+            trainer.write({"step": step} | losses)
     encoder.load_state_dict(trainer.average.weights)
 
 

@@ -45,6 +45,6 @@ def train_videomae(
         loss = model.loss(draw_faces(clips, crop, batch, trainer.generator), trainer.generator)
         trainer.optimize(loss)
         if step % 50 == 0:
-            trainer.log.write({"step": step, "loss": float(loss.detach())})
+            trainer.write({"step": step, "loss": float(loss.detach())})
     model.load_state_dict(trainer.average.weights)
     return model.eval().requires_grad_(False)

@@ -1,0 +1,1 @@
+"""From folders of video to a set to train on: aligned faces, sound, facial parameters, captions."""

@@ -1,0 +1,56 @@
+"""One process or many: accelerate's view of a run, and the trackers it writes to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+SHARDED = ("FSDP", "DEEPSPEED")  # weights lie in parts on all processes, and are saved so
+
+
+def make_accelerator(
+    *,
+    precision: str = "no",
+    accumulation: int = 1,
+    cpu: bool = False,
+    trackers: str = "",
+    folder: Path | None = None,
+) -> Accelerator:
+    """Accelerate's view of this run: its processes, and how it computes.
+
+    Args:
+        precision: "no", "bf16" or "fp16", of the forward pass; weights stay float32.
+        accumulation: batches of which one step's gradient is made.
+        cpu: whether to stay off a GPU that is there.
+        trackers: names that accelerate knows (tensorboard, wandb, trackio ...), commas between, or none.
+        folder: where trackers that write files write them.
+
+    Raises InputError where accelerate or a tracker's package is missing, or a name is none that it knows.
+    """
+    try:
+        from accelerate import Accelerator
+        from accelerate.utils import GradientAccumulationPlugin
+    except ModuleNotFoundError as error:
+        raise InputError("Training needs the package accelerate: pip install 'ead-net[train]'.") from error
+    wanted = [name.strip() for name in trackers.split(",") if name.strip()]
+    try:
+        made = Accelerator(
+            mixed_precision=precision,
+            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=accumulation),
+            cpu=cpu,
+            log_with=wanted or None,
+            project_dir=folder,
+        )
+    except ValueError as error:
+        raise InputError(f"Accelerate refuses these settings: {error}") from error
+    missing = set(wanted) - {str(getattr(name, "value", name)) for name in made.log_with}
+    if missing:
+        raise InputError(f"The tracker {min(missing)} is not installed: pip install {min(missing)}.")
+    if wanted:
+        made.init_trackers("ead-net")
+    return made
