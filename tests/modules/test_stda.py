@@ -209,9 +209,9 @@ def test_tables_are_made_once_for_a_shape_and_are_no_weights(monkeypatch: pytest
     made: list[tuple[int, ...]] = []
     make = StripAttention._table_index
 
-    def counted(self: StripAttention, window: tuple[int, ...]) -> Tensor:
+    def counted(self: StripAttention, window: tuple[int, ...], device: torch.device) -> Tensor:
         made.append(window)
-        return make(self, window)
+        return make(self, window, device)
 
     monkeypatch.setattr(StripAttention, "_table_index", counted)
     stda = trained(24)
