@@ -13,7 +13,7 @@ from torch import Tensor
 from .curves import Graphs, covered
 from .eyes import GAZE, Eyeball, eye_span, lid_graphs, looking
 from .folds import at_points, unfolded
-from .mouth import Inside, lip_graphs, lip_tables, look_inside
+from .mouth import Inside, lip_graphs, lip_opening, look_inside
 from .patch import Box, Upright, box_around
 from .shading import Shading
 from .sheets import Sheets
@@ -197,13 +197,14 @@ def _lower_lip(stage: Stage, moment: Moment, frames: Tensor) -> None:
     lower = _sampled(stage, _within(stage, moment.lower, box), box)
     a, b = stage.upright.over(box)
     graphs, places = stage.lips, stage.lips.places(a)
-    inner = graphs.read(graphs.table(stage.upright.coordinates(moment.placed[:, list(LOWER_INNER)])), places)
+    table = graphs.table(stage.upright.coordinates(moment.placed[:, list(LOWER_INNER)]))
+    beyond = (b - graphs.read(table, places)) / graphs.read(graphs.steepness(table), places)
     outer = graphs.read(graphs.table(stage.upright.coordinates(moment.placed[:, list(LOWER_OUTER)])), places)
     corners = stage.upright.coordinates(moment.placed[:, list(CORNER.values())])[..., 0]  # left, right
     middle, half = corners.mean(1)[:, None, None], (corners[:, 0] - corners[:, 1]).abs()[:, None, None] / 2
     aside = 1 - smooth(0.90, 1.30, (a - middle).abs() / half)
     below = 1 - smooth(0.04 * scale, 0.26 * scale, b - outer)
-    mask = covered(b - inner) * aside * below
+    mask = covered(beyond) * aside * below
     _blend(_cut(frames, stage, box), lower, mask[:, None])
 
 
@@ -316,9 +317,9 @@ def _mouth(stage: Stage, moment: Moment, frames: Tensor) -> None:
     if box is None or not bool((shown > 0).any()):
         return
     a, b = stage.upright.over(box)
-    top, bottom, gap = lip_tables(moment.placed, stage.upright, stage.lips, a)
     soft = max(1.0, 0.006 * scale)
-    hole = covered(b - top, soft) * covered(bottom - b, soft) * ((bottom - top) / (0.008 * scale)).clamp(0, 1)
+    top, bottom, open_ = lip_opening(moment.placed, stage.upright, stage.lips, a, b, soft)
+    hole = open_ * ((bottom - top) / (0.008 * scale)).clamp(0, 1)
     shift = moment.head[:, [13, 14]].mean(1)
     jaw = moment.amounts[:, stage.names.index("jaw_open")]
     seen = look_inside(

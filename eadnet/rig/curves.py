@@ -57,6 +57,11 @@ class Graphs:
         index, share = places
         return table[:, index] * (1 - share) + table[:, index + 1] * share
 
+    def steepness(self, table: Tensor) -> Tensor:
+        """sqrt(1 + b'(a)²) of a table [T, n]: how much more a distance along b is than the true one."""
+        slope = torch.gradient(table, dim=1)[0] * ((self.samples - 1) / (self.high - self.low))
+        return (1 + slope.square()).sqrt()
+
 
 def covered(distance: Tensor, softness: float = 1.0) -> Tensor:
     """How much of a pixel lies beyond an edge at a signed distance in pixels: antialiased over `softness`."""

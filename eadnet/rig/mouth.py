@@ -121,9 +121,9 @@ def own_teeth(
     x0, y0, x1, y1 = box
     tile = picture[:, y0:y1, x0:x1]
     a, b = upright.over(box)
-    top, bottom, _ = lip_tables(points[None, :, :2], upright, lip_graphs(points[:, :2], upright, scale), a)
-    top, bottom = top[0], bottom[0]
-    opening = covered(b - top) * covered(bottom - b) * (bottom - top > 1)
+    graphs = lip_graphs(points[:, :2], upright, scale)
+    top, bottom, open_ = (found[0] for found in lip_opening(points[None, :, :2], upright, graphs, a, b))
+    opening = open_ * (bottom - top > 1)
     light = luminance(tile.permute(1, 2, 0))
     if float(opening.sum()) < 12:
         return None
@@ -155,21 +155,25 @@ def _first_run(bright: Tensor, below_lip: Tensor, slack: float) -> Tensor:
 def lip_graphs(points: Tensor, upright: Upright, scale: float) -> Graphs:
     """A table wide enough for the mouth of a mesh at rest [468, 2], wherever its head sways."""
     middle = float(upright.coordinates(points[list(UPPER_INNER)])[:, 0].mean())
-    return Graphs(middle - 1.5 * scale, middle + 1.5 * scale, 288)
+    return Graphs(middle - 1.5 * scale, middle + 1.5 * scale, 576)
 
 
-def lip_tables(points: Tensor, upright: Upright, graphs: Graphs, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Inner edges of the lips of T frames [T, 468, 2] over pixels with these a [h, w].
+def lip_opening(
+    points: Tensor, upright: Upright, graphs: Graphs, a: Tensor, b: Tensor, soft: float = 1.0
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What is open between the lips of T frames [T, 468, 2], over pixels with these a and b [h, w].
 
-    Returns (upper [T, h, w], lower, largest gap [T] in pixels); the lower edge is never above the upper one.
+    Returns (inner edge of the upper lip [T, h, w], of the lower one, share of each pixel that is open, soft
+    over so many pixels across the edges, however steep those are); the lower edge is never above the upper
+    one, and both meet at the corners.
     """
-    upper = upright.coordinates(points[:, list(UPPER_INNER)])
-    lower = upright.coordinates(points[:, list(LOWER_INNER)])
+    top = graphs.table(upright.coordinates(points[:, list(UPPER_INNER)]))
+    bottom = torch.maximum(graphs.table(upright.coordinates(points[:, list(LOWER_INNER)])), top)
     places = graphs.places(a)
-    top, bottom = graphs.table(upper), graphs.table(lower)
-    bottom = torch.maximum(bottom, top)
-    gap = (bottom - top).amax(1)
-    return graphs.read(top, places), graphs.read(bottom, places), gap
+    upper, lower = graphs.read(top, places), graphs.read(bottom, places)
+    below = (b - upper) / graphs.read(graphs.steepness(top), places)
+    above = (lower - b) / graphs.read(graphs.steepness(bottom), places)
+    return upper, lower, covered(below, soft) * covered(above, soft)
 
 
 def look_inside(
@@ -252,4 +256,4 @@ def read_zero(tile: Tensor, box: Box, x: Tensor, y: Tensor) -> Tensor:
     return F.grid_sample(source, grid.to(tile.dtype), "bilinear", "zeros", align_corners=False)
 
 
-__all__ = ["Inside", "Own", "inside_of", "lip_tables", "look_inside", "read_tile"]
+__all__ = ["Inside", "Own", "inside_of", "lip_opening", "look_inside", "read_tile"]

@@ -16,19 +16,16 @@ LOWER_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 UPPER_OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 LOWER_OUTER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 
+# The lips' four rings from outside to inside: right corner, upper lip, lower lip, left corner.
+LIP_RINGS = (
+    (61, UPPER_OUTER[1:-1], LOWER_OUTER[1:-1], 291),
+    (76, (184, 74, 73, 72, 11, 302, 303, 304, 408), (77, 90, 180, 85, 16, 315, 404, 320, 307), 306),
+    (62, (183, 42, 41, 38, 12, 268, 271, 272, 407), (96, 89, 179, 86, 15, 316, 403, 319, 325), 292),
+    (78, UPPER_INNER[1:-1], LOWER_INNER[1:-1], 308),
+)
 # All rows of each lip without the corners.
-UPPER_LIP = (
-    *UPPER_OUTER[1:-1],
-    *UPPER_INNER[1:-1],
-    *(184, 74, 73, 72, 11, 302, 303, 304, 408),
-    *(183, 42, 41, 38, 12, 268, 271, 272, 407),
-)
-LOWER_LIP = (
-    *LOWER_OUTER[1:-1],
-    *LOWER_INNER[1:-1],
-    *(77, 90, 180, 85, 16, 315, 404, 320, 307),
-    *(96, 89, 179, 86, 15, 316, 403, 319, 325),
-)
+UPPER_LIP = tuple(row for _, upper, _, _ in LIP_RINGS for row in upper)
+LOWER_LIP = tuple(row for _, _, lower, _ in LIP_RINGS for row in lower)
 CORNERS = (61, 291, 78, 308, 76, 306, 62, 292)
 CORNER = {"r": 61, "l": 291}
 INNER_CORNERS = (78, 308)

@@ -26,12 +26,17 @@ def mouth(ground: Ground) -> dict[str, Tensor]:
 def _corners(ground: Ground) -> dict[str, Tensor]:
     found = {}
     shift = ground.points.new_tensor
+    lips = ground.upper_lip | ground.lower_lip
+    # A bow, not a V: smiling people's lips rise with S² from their middle to their corners.
+    bow = 0.12 + 0.84 * ground.across_mouth.abs().clamp(max=1) ** 2
     for side in SIDES:
         half, sign, corner = ground.side(side), SIGN[side], ground.at(CORNER[side])
         cheek = ground.hill(ground.at(CHEEK[side]), 0.30, 0.26, 0.30) * lid_free(ground, side) * half
-        found[f"smile_{side}"] = ground.move(
-            ground.hill(corner, 0.27, 0.30, 0.26) * half, 0.120 * sign, -0.130, 0.08
-        ) + ground.move(cheek, 0.022 * sign, -0.080, -0.07)
+        pull = ground.hill(corner, 0.27, 0.30, 0.26)
+        pull = torch.where(lips, bow, pull) * half
+        found[f"smile_{side}"] = ground.move(pull, 0.120 * sign, -0.130, 0.08) + ground.move(
+            cheek, 0.022 * sign, -0.080, -0.07
+        )
         found[f"dimple_{side}"] = ground.move(
             ground.hill(corner, 0.22, 0.24) * half, 0.065 * sign, -0.020, 0.04
         )
@@ -103,7 +108,7 @@ def _jaw(ground: Ground) -> dict[str, Tensor]:
     drop = torch.where(ground.y > chin, drop * torch.exp(-(((ground.y - chin) / 0.55) ** 2)), drop)
     level = float((ground.at(*CORNER.values())[1] - nose) / (chin - nose))
     corner = 0.8 * float(smooth(0.12, 0.80, torch.tensor(level)))
-    profile, lip = ground.lip_profile, ground.across_mouth.abs() ** 2.2
+    profile, lip = ground.lip_profile, ground.across_mouth.abs().clamp(max=1) ** 3
     drop = torch.where(ground.lower_lip, corner + (1 - corner) * profile, drop)
     drop = torch.where(ground.upper_lip, corner * lip, drop)
     drop[list(CORNERS)] = corner
