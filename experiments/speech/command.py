@@ -89,7 +89,7 @@ def follow(clips: Sequence[TalkingClip], drivers: dict[str, Driver], cache: Path
         curves["ridge, other speakers"] = ridge_curves(clips, sounds, lambda clip: clip.speaker)
         results = {name: followed(clips, made) for name, made in curves.items()}
         ridge = results["ridge, other clips"]
-        lines += [f"### {condition.capitalize()}", "", *_HEAD]
+        lines += [f"### {condition[0].upper()}{condition[1:]}", "", *_HEAD]
         lines += [_row(name, result, ridge) for name, result in results.items()]
         lines.append("")
         plain = plain or results
