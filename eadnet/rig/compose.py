@@ -210,7 +210,7 @@ def _lower_lip(stage: Stage, moment: Moment, frames: Tensor) -> None:
 
 def _lower_lid(stage: Stage, moment: Moment, frames: Tensor, ball: Eyeball) -> None:
     scale, eye = stage.scale, EYES[ball.side]
-    box = box_around(moment.placed[:, [*eye.lower, *eye.below]], 0.10 * scale, stage.sheets.region)
+    box = box_around(moment.placed[:, [*eye.lower, *eye.below]], 0.16 * scale, stage.sheets.region)
     if box is None or not _lids_move(stage, moment, ball).any():
         return
     lower = _sampled(stage, _within(stage, moment.lower, box), box)
@@ -222,8 +222,9 @@ def _lower_lid(stage: Stage, moment: Moment, frames: Tensor, ball: Eyeball) -> N
     edge = _moved_read(graphs, table, a, shift)
     ends = stage.upright.coordinates(moment.placed[:, list(eye.corners)])[..., 0]
     middle, half = ends.mean(1)[:, None, None], (ends[:, 0] - ends[:, 1]).abs()[:, None, None] / 2
-    aside = 1 - smooth(0.85, 1.15, (a - middle).abs() / half)
-    below = 1 - smooth(0.04 * scale, 0.13 * scale, b - edge)
+    aside = 1 - smooth(1.00, 1.22, (a - middle).abs() / half)
+    # As far as the bags: up to there the upper sheet holds what the closing lid squeezes, the eye itself.
+    below = 1 - smooth(0.10 * scale, 0.24 * scale, b - edge)
     _blend(_cut(frames, stage, box), lower, (covered(b - edge) * aside * below)[:, None])
 
 

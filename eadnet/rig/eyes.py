@@ -18,6 +18,8 @@ GAZE = (0.13, 0.075)  # eye distances that gaze_x and gaze_y of 1 shift the iris
 _SPREAD = (2.0, 6.0, 14.0, 30.0)  # pixels, on an eye distance of 130
 _BINS = 14
 _SMOOTH_AT = 160.0  # pixels to an eye distance that are enough for what is smooth
+_LASHES = 0.045  # eye distances from the lids' margins that lashes reach
+_DARK_IRIS, _DARK_WHITE = 0.60, 0.42  # of the usual brightness there: darker is no eye
 _LIT = 0.75  # of the way from the shade of a lid to the white of the eye
 
 
@@ -101,6 +103,7 @@ def eyeball(
     x0, y0, x1, y1 = box
     tile = picture[:, y0:y1, x0:x1]
     inside, radii = _zones(points, upright, box, eye, inset=max(1.0, 0.012 * scale))
+    inside = inside * _not_lashes(tile, inside, radii, _deep(points, upright, box, eye, scale), sclera)
     white = _white(tile, inside * (radii > 1.08), sclera, scale)
     # The rim of the opening is in the lids' shadow, so what diffuses from it is darker than the white that a
     # wide eye shows.
@@ -112,6 +115,25 @@ def eyeball(
     whole = white * (1 - edge) + disc * edge
     keep = blurred(inside[None, None], max(0.6, 0.01 * scale))[0]
     return Eyeball(side, tile * keep + whole * (1 - keep), whole, box, centre, radius)
+
+
+def _deep(points: Tensor, upright: Upright, box: Box, eye: Eye, scale: float) -> Tensor:
+    """1 well between the lids, 0 at their margins, where lashes and their shadows are, [h, w]."""
+    inside, _ = _zones(points, upright, box, eye, inset=_LASHES * scale)
+    return inside
+
+
+def _not_lashes(tile: Tensor, inside: Tensor, radii: Tensor, deep: Tensor, sclera: Tensor) -> Tensor:
+    """0 where a pixel beside the lids is much darker than the eye itself is there: lashes and lines drawn on
+    the margin, which stay with the lid; [h, w]."""
+    light = luminance(tile.movedim(0, -1))
+    iris = luminance(_iris(tile, inside * deep, radii, sclera).movedim(0, -1))
+    # Between both, the iris' own dark rim.
+    least = torch.where(
+        radii < 0.85, _DARK_IRIS * iris, torch.where(radii > 1.35, _DARK_WHITE * luminance(sclera), iris * 0.4)
+    )
+    dark = ((light < least) & (deep < 0.5)).float()
+    return 1 - (blurred(dark[None, None], 1.0)[0, 0] * 5).clamp(0, 1)
 
 
 def _white(tile: Tensor, seen: Tensor, sclera: Tensor, scale: float) -> Tensor:

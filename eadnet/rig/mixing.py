@@ -114,7 +114,7 @@ def _lids(v: dict[str, Tensor]) -> None:
     for side in "lr":
         smile, cheek = v[f"smile_{side}"].clamp(min=0), v[f"cheek_raise_{side}"]
         wrinkle = v["nose_wrinkle"].clamp(0, 1) ** 2
-        narrow = v[f"lid_tighten_{side}"] + 0.20 * smile + 0.42 * smile * cheek + 0.60 * wrinkle
+        narrow = v[f"lid_tighten_{side}"] + 0.22 * smile + 0.56 * smile * cheek + 0.60 * wrinkle
         frown = v[f"brow_lower_{side}"]
         # A brow that comes down hard presses on the lid; raised all the same, it glares.
         widen = v[f"upper_lid_raise_{side}"] * (1 - 0.05 * frown.clamp(max=1))

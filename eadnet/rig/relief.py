@@ -97,12 +97,13 @@ class _Map:
         bulge: float = 0.0,
         side: float = 1.0,
         reach: float = 3.5,
+        ends: float = 0.5,
     ) -> tuple[Tensor, Tensor]:
         """(height, hollow) of a fold along canonical points: a groove `width` wide and a bulge of so much
         beside it."""
         distance, signed, share = self.line(points)
         # Ends run out softly; beyond them distance grows in every direction.
-        taper = torch.sin(torch.pi * share.clamp(0.0, 1.0)).clamp(min=0) ** 0.5
+        taper = torch.sin(torch.pi * share.clamp(0.0, 1.0)).clamp(min=0) ** ends
         groove = torch.exp(-((distance / width) ** 2)) * taper
         s = side * signed
         beside = torch.exp(-(((s - 0.45 * reach * width) / (0.55 * reach * width)) ** 2)) * torch.exp(
@@ -155,14 +156,15 @@ def _cheek(on: _Map, skin: Tensor, side: str) -> None:
             corner + torch.tensor([0.11 * sign, -0.02, 0.0]),
         ]
     )
-    height, hollow = on.fold(fold, 0.045, 0.006, bulge=0.018, side=-sign, reach=6.0)
+    # Wide and shallow: a cheek that lies over, not a stroke; its ends run out in the skin.
+    height, hollow = on.fold(fold, 0.075, 0.006, bulge=0.020, side=-sign, reach=4.2, ends=1.1)
     for name, share in (
         (f"smile_{side}", 1.0),
         ("upper_lip_raise", 0.7),
         ("nose_wrinkle", 0.8),
         (f"frown_{side}", 0.2),
     ):
-        on.put(name, height * share, hollow * 0.15 * share)
+        on.put(name, height * share, hollow * 0.14 * share)
     apple = skin[CHEEK[side]] + torch.tensor([0.03 * sign, -0.12, 0.0])
     on.put(f"smile_{side}", 0.050 * on.bump(apple, 0.30, 0.24))
     bone = skin[CHEEKBONE[side]]
