@@ -214,10 +214,17 @@ class UpBlock(_Stage):
 
     def forward(self, x: Tensor, kept: list[Tensor], context: Context) -> Tensor:
         """Consumes its share from the end of `kept`; the result has the size of what is then last."""
-        for index in range(len(self.resnets)):
-            x = self.layer(index, torch.cat((x, kept.pop()), dim=1), context)
+        x = self.layers(x, kept, context)
         if self.upsamplers is not None:
             x = self.upsamplers[0](x, kept[-1].shape[-2:])
+        return x
+
+    def layers(
+        self, x: Tensor, kept: list[Tensor], context: Context, first: int = 0, stop: int | None = None
+    ) -> Tensor:
+        """Some of the layers, without the upsampling behind them."""
+        for index in range(len(self.resnets))[first:stop]:
+            x = self.layer(index, torch.cat((x, kept.pop()), dim=1), context)
         return x
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from einops import rearrange
@@ -40,6 +41,19 @@ _UP_TYPES = ("CrossAttnUpBlock3D", "UpBlock3D")
 _EAD_KEYS = ("emotion_attention", "emotion_dim", "emotion_global", "stda")
 _DEFAULT_STDA_HEADS = 6
 _DEFAULT_EMOTION_DIM = 768
+
+SHALLOW_LAYERS = 1
+"""How many of the outermost layers run where deep features are used again."""
+
+
+@dataclass
+class DeepFeatures:
+    """What all but the outermost layers made of an input, [B*T, C, h, w]; None until a call has filled it in.
+
+    Handed to a later call for a neighbouring step, it stands for these layers (DeepCache, arXiv 2312.00858).
+    """
+
+    features: Tensor | None = None
 
 
 class EADUNet(nn.Module):
@@ -115,7 +129,12 @@ class EADUNet(nn.Module):
         return cls(config, operations)
 
     def forward(
-        self, sample: Tensor, timestep: Tensor | float, audio: Tensor, emotion: Tensor | None = None
+        self,
+        sample: Tensor,
+        timestep: Tensor | float,
+        audio: Tensor,
+        emotion: Tensor | None = None,
+        deep: DeepFeatures | None = None,
     ) -> Tensor:
         """One denoising evaluation.
 
@@ -124,6 +143,7 @@ class EADUNet(nn.Module):
             timestep: a number, a 0-d tensor, or [B].
             audio: [B, T, N, D] audio tokens of each frame; zeros mean no audio.
             emotion: [B, L, De] for the whole clip or [B, T, L, De] per frame; None skips the emotion parts.
+            deep: filled in when it is empty; else the deep layers are left out and it is used in their place.
 
         Returns:
             [B, Cout, T, h, w].
@@ -149,12 +169,24 @@ class EADUNet(nn.Module):
         x = x.contiguous(memory_format=torch.channels_last)
         x = self.conv_in(x)
         kept = [x]
-        for block in self.down_blocks:
-            x, activations = block(x, context)
-            kept += activations
-        x = self.mid_block(x, context)
-        for block in self.up_blocks:
-            x = block(x, kept, context)
+        outermost = cast(UpBlock, self.up_blocks[-1])
+        first = len(outermost.resnets) - SHALLOW_LAYERS
+        if deep is None or deep.features is None:
+            for block in self.down_blocks:
+                x, activations = block(x, context)
+                kept += activations
+            x = self.mid_block(x, context)
+            for block in self.up_blocks[:-1]:
+                x = block(x, kept, context)
+            x = outermost.layers(x, kept, context, 0, first)
+            if deep is not None:
+                deep.features = x
+        else:
+            for index in range(SHALLOW_LAYERS - 1):
+                x = cast(DownBlock, self.down_blocks[0]).layer(index, x, context)
+                kept.append(x)
+            x = deep.features
+        x = outermost.layers(x, kept, context, first)
         x = self.conv_out(F.silu(clip_norm(self.conv_norm_out, x, frames)))
         return rearrange(x, "(b t) c h w -> b c t h w", b=batch).contiguous()
 

@@ -14,7 +14,6 @@ import torch
 from ..errors import InputError
 from ..media.silence import silence_tokens
 from ..sampling import Conditions, Sampling, sample
-from ..sampling.windows import windows
 from .memory import render_memory
 from .networks import Networks
 from .scene import Scene
@@ -86,8 +85,8 @@ def _denoising_seconds(networks: Networks, scene: Scene, sampling: Sampling) -> 
     """How long all windows will take, from trying one of silence and darkness; None for a video of few
     windows, or where that fails (the render itself then says why).
     """
-    count = len(windows(scene.length.frames, sampling.window, sampling.overlap))
-    if count < _WORTH_TRYING:
+    count = sampling.plan(scene.length.frames).total
+    if count < _WORTH_TRYING * sampling.steps:
         return None
     side = scene.region.shape[-1] // 8
     dark = torch.zeros(sampling.window, 4, side, side)
@@ -104,7 +103,7 @@ def _denoising_seconds(networks: Networks, scene: Scene, sampling: Sampling) -> 
         for _ in range(2):  # the first includes what is done once
             started = time.monotonic()
             sample(networks.unet, conditions, replace(sampling, steps=1))
-        return (time.monotonic() - started) * count * sampling.steps
+        return (time.monotonic() - started) * count
     except (InputError, RuntimeError):
         return None
 

@@ -11,7 +11,8 @@ linear with coefficients that sum to 1, so it holds for the noise, for v and for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -22,8 +23,25 @@ from ..printable import get_logger
 
 logger = get_logger(__name__)
 
-UNetCall = Callable[[Tensor, Tensor, "Tensor | None"], Tensor]
-Evaluation = tuple[float, Tensor, "Tensor | None"]
+
+class UNetCall(Protocol):
+    """The network at one step. ``branches`` says which of `BRANCHES` the parts of the batch are, in order."""
+
+    def __call__(
+        self, sample: Tensor, audio: Tensor, emotion: Tensor | None, branches: Sequence[int], /
+    ) -> Tensor: ...
+
+
+BRANCHES = ("without conditions", "sound", "sound and emotion")
+
+
+class Evaluation(NamedTuple):
+    """A term of the guided output: its coefficient, its conditions, and which of `BRANCHES` it is."""
+
+    coefficient: float
+    audio: Tensor
+    emotion: Tensor | None
+    branch: int
 
 
 def evaluations(
@@ -33,8 +51,7 @@ def evaluations(
     audio_guidance: float,
     emotion_guidance: float,
 ) -> list[Evaluation]:
-    """The (coefficient, audio, emotion) triples whose weighted sum is the guided output; zero ones are
-    left out.
+    """The terms whose sum is the guided output; those of coefficient zero are left out.
 
     Both scales 1 need one evaluation, equal scales or a scale of 0 or 1 need two, anything else three.
     Without an emotion its scale has no meaning and the rule is ordinary classifier-free guidance on the
@@ -42,38 +59,40 @@ def evaluations(
     """
     silence = torch.zeros_like(audio)
     if emotion is None:
-        triples: list[Evaluation] = [
-            (1 - audio_guidance, silence, null_emotion),
-            (audio_guidance, audio, null_emotion),
+        terms = [
+            Evaluation(1 - audio_guidance, silence, null_emotion, 0),
+            Evaluation(audio_guidance, audio, null_emotion, 1),
         ]
     else:
-        triples = [
-            (1 - audio_guidance, silence, null_emotion),
-            (audio_guidance - emotion_guidance, audio, null_emotion),
-            (emotion_guidance, audio, emotion),
+        terms = [
+            Evaluation(1 - audio_guidance, silence, null_emotion, 0),
+            Evaluation(audio_guidance - emotion_guidance, audio, null_emotion, 1),
+            Evaluation(emotion_guidance, audio, emotion, 2),
         ]
-    return [triple for triple in triples if triple[0] != 0]
+    return [term for term in terms if term.coefficient != 0]
 
 
-def _one_by_one(unet: UNetCall, sample: Tensor, triples: list[Evaluation]) -> Tensor:
-    total = torch.zeros((), device=sample.device)
-    for coefficient, audio, emotion in triples:
-        total = total + coefficient * unet(sample, audio, emotion).float()
-    return total
+def _one_by_one(unet: UNetCall, sample: Tensor, terms: list[Evaluation]) -> tuple[Tensor, Tensor]:
+    total = output = torch.zeros((), device=sample.device)
+    for coefficient, audio, emotion, branch in terms:
+        output = unet(sample, audio, emotion, (branch,)).float()
+        total = total + coefficient * output
+    return total, output
 
 
-def _together(unet: UNetCall, sample: Tensor, triples: list[Evaluation]) -> Tensor:
-    audio = torch.cat([audio for _, audio, _ in triples])
-    emotions = [emotion for _, _, emotion in triples if emotion is not None]
+def _together(unet: UNetCall, sample: Tensor, terms: list[Evaluation]) -> tuple[Tensor, Tensor]:
+    audio = torch.cat([term.audio for term in terms])
+    emotions = [term.emotion for term in terms if term.emotion is not None]
     emotion = torch.cat(emotions) if emotions else None
-    outputs = unet(torch.cat([sample] * len(triples)), audio, emotion).float().chunk(len(triples))
-    weighted = [triple[0] * output for triple, output in zip(triples, outputs, strict=True)]
-    return torch.stack(weighted).sum(dim=0)
+    branches = [term.branch for term in terms]
+    outputs = unet(torch.cat([sample] * len(terms)), audio, emotion, branches).float().chunk(len(terms))
+    weighted = [term.coefficient * output for term, output in zip(terms, outputs, strict=True)]
+    return torch.stack(weighted).sum(dim=0), outputs[-1]
 
 
-def _batchable(triples: list[Evaluation]) -> bool:
+def _batchable(terms: list[Evaluation]) -> bool:
     """A batch needs emotions of one shape, or none at all."""
-    return len({None if emotion is None else tuple(emotion.shape) for _, _, emotion in triples}) == 1
+    return len({None if term.emotion is None else tuple(term.emotion.shape) for term in terms}) == 1
 
 
 class Guidance:
@@ -98,10 +117,21 @@ class Guidance:
 
         Emotions are [B, L, D] or [B, T, L, D]; ``null_emotion`` None means the model's path without emotion.
         """
-        triples = evaluations(audio, emotion, null_emotion, self.audio, self.emotion)
-        if self.batched and len(triples) > 1 and _batchable(triples):
+        return self.parts(unet, sample, audio, emotion, null_emotion)[0]
+
+    def parts(
+        self,
+        unet: UNetCall,
+        sample: Tensor,
+        audio: Tensor,
+        emotion: Tensor | None = None,
+        null_emotion: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """(the guided output, that of its last branch alone: the one with the most conditions)."""
+        terms = evaluations(audio, emotion, null_emotion, self.audio, self.emotion)
+        if self.batched and len(terms) > 1 and _batchable(terms):
             try:
-                return _together(unet, sample, triples)
+                return _together(unet, sample, terms)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -110,6 +140,18 @@ class Guidance:
             free_cached()
             logger.warning(
                 "EAD-Net ran out of memory with %d evaluations at once and goes on with one by one.",
-                len(triples),
+                len(terms),
             )
-        return _one_by_one(unet, sample, triples)
+        return _one_by_one(unet, sample, terms)
+
+    def unguided(
+        self,
+        unet: UNetCall,
+        sample: Tensor,
+        audio: Tensor,
+        emotion: Tensor | None = None,
+        null_emotion: Tensor | None = None,
+    ) -> Tensor:
+        """The output of the last branch alone, [B,4,T,h,w] in float32."""
+        last = evaluations(audio, emotion, null_emotion, self.audio, self.emotion)[-1]
+        return unet(sample, last.audio, last.emotion, (last.branch,)).float()

@@ -13,9 +13,10 @@ from ..errors import InputError
 from .conditions import Conditions
 from .guidance import Guidance
 from .noise import clip_noise, seeded
+from .plan import Plan, WindowStep
+from .savings import Savings
 from .schedulers import make_scheduler, set_steps
-from .wavefront import Wavefront, WindowStep, overlap_reach, stepwise_order, wavefront_order
-from .windows import windows
+from .wavefront import Wavefront
 
 __all__ = ["Callback", "Conditions", "Sampling", "SamplingProgress", "clip_noise", "sample", "stream"]
 
@@ -51,7 +52,8 @@ class Sampling:
 
     ``device`` and ``dtype`` default to the U-Net's. The noise comes from generators on the processor, so a
     seed means the same clip on every device. ``shared_noise`` is the share of the noise's variance that all
-    frames have in common (see `eadnet.sampling.noise`).
+    frames have in common (see `eadnet.sampling.noise`). ``window_mode`` is "overlap" or "moving" (see
+    `eadnet.sampling.plan`; then ``overlap`` has no meaning). ``savings`` says which evaluations are left out.
     """
 
     scheduler_config: Mapping[str, Any]
@@ -65,6 +67,13 @@ class Sampling:
     shared_noise: float = 0.0
     device: torch.device | str | None = None
     dtype: torch.dtype | None = None
+    window_mode: str = "overlap"
+    savings: Savings = Savings()
+
+    def plan(self, frames: int, steps: int | None = None) -> Plan:
+        """The windows of a clip; ``steps`` are those the solver takes, where they are not as many."""
+        hold = self.savings.cache_interval
+        return Plan(frames, steps or self.steps, self.window, self.overlap, self.window_mode, hold)
 
     def with_window(self, window: int) -> Sampling:
         """The same with so many frames in a window, fewer than now, and an overlap that fits into it."""
@@ -80,8 +89,7 @@ class _Job:
         solver = make_scheduler(sampling.scheduler, sampling.scheduler_config)
         self.timesteps = set_steps(solver, sampling.steps)
         self.steps = len(self.timesteps)
-        self.parts = windows(frames, sampling.window, sampling.overlap)
-        self.reach = overlap_reach(self.parts)
+        self.plan = sampling.plan(frames, self.steps)
         _check_window(unet, sampling.window, frames)
         clip_noise((1, 1), seeded(0), sampling.shared_noise)  # refuses a share that is none
         parameter = next(unet.parameters(), None)
@@ -92,6 +100,7 @@ class _Job:
             "solver": solver,
             "timesteps": self.timesteps,
             "guidance": Guidance(sampling.audio_guidance, sampling.emotion_guidance),
+            "savings": sampling.savings,
             "noise_generator": seeded(sampling.seed),
             "shared_noise": sampling.shared_noise,
             "seed": sampling.seed,
@@ -99,15 +108,10 @@ class _Job:
             "dtype": dtype or torch.float32,
         }
 
-    def begin(self, source: Iterable[Conditions], first_window: int = 0) -> Wavefront:
+    def begin(self, source: Iterable[Conditions], first_frame: int = 0) -> Wavefront:
         if getattr(self._unet, "emotion_dim", None) is None:  # a plain LatentSync model takes no emotion
             source = (replace(part, emotion=None, null_emotion=None) for part in source)
-        return Wavefront(self._unet, source, self.parts, first_window=first_window, **self._settings)
-
-    def first_windows(self, frame: int) -> tuple[int, int]:
-        """(the first window that sees ``frame``, the first that its last step depends on)."""
-        first = next(index for index, (_, stop) in enumerate(self.parts) if stop > frame)
-        return first, max(0, first - self.reach * (self.steps - 1))
+        return Wavefront(self._unet, source, self.plan, first_frame=first_frame, **self._settings)
 
 
 def _check_window(unet: nn.Module, window: int, num_frames: int) -> None:
@@ -134,9 +138,11 @@ def sample(
     job = _Job(unet, conditions.num_frames, sampling)
     clip = job.begin([conditions])
     latents = clip.latents()
-    for done, (step, index) in enumerate(stepwise_order(len(job.parts), job.steps), 1):
+    total = job.plan.total
+    for done, (step, index) in enumerate(job.plan.stepwise(), 1):
         result = clip.denoise(step, index)
-        last = index == len(job.parts) - 1
+        windows = len(job.plan.parts(step))
+        last = index == windows - 1
         if last:
             latents = clip.latents()
         if callback is not None:
@@ -145,9 +151,9 @@ def sample(
                     step=step,
                     steps=job.steps,
                     window=index,
-                    windows=len(job.parts),
+                    windows=windows,
                     done=done,
-                    total=job.steps * len(job.parts),
+                    total=total,
                     timestep=result.timestep,
                     latents=latents,
                     denoised=clip.denoised() if last else None,
@@ -176,9 +182,9 @@ def stream(
     job = _Job(unet, num_frames, sampling)
     if not 0 <= first_frame < num_frames:
         raise InputError(f"Frame {first_frame} is outside the clip of {num_frames} frames: start within it.")
-    first, begin = job.first_windows(first_frame)
-    order = list(wavefront_order(len(job.parts), job.steps, job.reach, first))
-    clip = job.begin(source(job.parts[begin][0]), begin)
+    begin = job.plan.parts(0)[job.plan.first_windows(first_frame)[0]][0]
+    order = list(job.plan.wave(first_frame))
+    clip = job.begin(source(begin), begin)
     clip.begin_output(first_frame)
     return _streamed(job, clip, order, first_frame, callback)
 
@@ -195,7 +201,7 @@ def _streamed(
                     step=step,
                     steps=job.steps,
                     window=index,
-                    windows=len(job.parts),
+                    windows=len(job.plan.parts(step)),
                     done=done,
                     total=len(order),
                     timestep=result.timestep,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import InputError, no_such
 
-SCHEDULERS = ("ddim", "dpmpp_2m", "euler", "lcm")
+SCHEDULERS = ("ddim", "dpmpp_2m", "euler", "lcm", "dpmpp_2m_sde", "unipc")
 
 LATENTSYNC_DDIM: dict[str, Any] = {
     "num_train_timesteps": 1000,
@@ -40,6 +40,11 @@ def _scheduler_class(name: str) -> tuple[type, dict[str, Any]]:
         ),
         "euler": (diffusers.EulerDiscreteScheduler, {"timestep_spacing": "trailing"}),
         "lcm": (diffusers.LCMScheduler, {}),
+        "dpmpp_2m_sde": (
+            diffusers.DPMSolverMultistepScheduler,
+            {"timestep_spacing": "trailing", "algorithm_type": "sde-dpmsolver++", "solver_order": 2},
+        ),
+        "unipc": (diffusers.UniPCMultistepScheduler, {"timestep_spacing": "trailing", "solver_order": 2}),
     }
     return known[name]
 
@@ -105,12 +110,17 @@ def advance(
 ) -> Tensor:
     """One step of the sampler: the latents of the next, less noisy level.
 
-    ``generator``, one or one for each frame, serves the samplers that add fresh noise (lcm).
+    ``generator``, one or one for each frame, serves the samplers that add fresh noise (lcm, dpmpp_2m_sde).
     """
     if type(scheduler).__name__ == "DDIMScheduler" and scheduler.config.timestep_spacing == "trailing":
         return _ddim_step(scheduler, output, timestep, latents)
-    extra = {"generator": generator} if type(scheduler).__name__ == "LCMScheduler" else {}
+    is_random = type(scheduler).__name__ == "LCMScheduler" or "sde" in _algorithm(scheduler)
+    extra = {"generator": generator} if is_random else {}
     return scheduler.step(output, timestep, latents, **extra).prev_sample
+
+
+def _algorithm(scheduler: Any) -> str:
+    return str(getattr(scheduler.config, "algorithm_type", ""))
 
 
 def _ddim_step(scheduler: Any, output: Tensor, timestep: Tensor, latents: Tensor) -> Tensor:

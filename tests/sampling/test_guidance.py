@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor
@@ -21,7 +23,9 @@ class Toy:
         self.rows, self.calls, self.memory = 0, 0, memory
         self.error = error or torch.OutOfMemoryError("too much")
 
-    def __call__(self, sample: Tensor, audio: Tensor, emotion: Tensor | None) -> Tensor:
+    def __call__(
+        self, sample: Tensor, audio: Tensor, emotion: Tensor | None, branches: Sequence[int] = ()
+    ) -> Tensor:
         if len(sample) > self.memory:
             raise self.error
         self.calls += 1

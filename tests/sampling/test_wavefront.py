@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,8 +18,9 @@ from eadnet.sampling import LATENTSYNC_DDIM, Conditions, Sampling, SamplingProgr
 from eadnet.sampling.conditions import Feed, joined
 from eadnet.sampling.guidance import Guidance
 from eadnet.sampling.noise import clip_noise, step_generators
+from eadnet.sampling.plan import Plan
 from eadnet.sampling.schedulers import SCHEDULERS, advance, make_scheduler, set_steps
-from eadnet.sampling.wavefront import Segment, overlap_reach, stepwise_order, wavefront_order
+from eadnet.sampling.wavefront import Segment
 from eadnet.sampling.windows import blend_weights, windows
 from tests.quick import some
 
@@ -57,7 +58,14 @@ def conditions(frames: int) -> Conditions:
     )
 
 
-def at_time(unet: Mixer, timestep: Tensor, batch: Tensor, audio: Tensor, emotion: Tensor | None) -> Tensor:
+def at_time(
+    unet: Mixer,
+    timestep: Tensor,
+    batch: Tensor,
+    audio: Tensor,
+    emotion: Tensor | None,
+    branches: Sequence[int] = (),
+) -> Tensor:
     """The network in the form that guidance calls, once a step is fixed."""
     return unet(batch, timestep, audio, emotion)
 
@@ -195,20 +203,22 @@ def test_progress_of_a_stream_counts_to_the_end_and_shows_finished_windows() -> 
     assert [p.denoised is not None for p in seen] == [p.step == 1 for p in seen]
 
 
-def test_every_turn_comes_once_and_after_those_it_needs() -> None:
-    for count, steps, reach in [(1, 1, 1), (5, 3, 1), (9, 4, 2), (3, 8, 1)]:
-        order = list(wavefront_order(count, steps, reach))
-        assert sorted(order) == sorted(stepwise_order(count, steps))
-        for place, (step, window) in enumerate(order):
-            near = range(max(0, window - reach), min(count, window + reach + 1))
-            assert step == 0 or {(step - 1, other) for other in near} <= set(order[:place])
-
-
+@pytest.mark.parametrize("mode", ["overlap", "moving"])
 @pytest.mark.parametrize(
-    ("window", "overlap", "reach"), [(16, 4, 1), (16, 8, 1), (16, 9, 2), (8, 7, 7), (4, 0, 1)]
+    ("frames", "steps", "window", "overlap"), [(5, 1, 16, 4), (70, 3, 16, 4), (60, 4, 8, 6), (33, 8, 16, 0)]
 )
-def test_the_reach_of_an_overlap(window: int, overlap: int, reach: int) -> None:
-    assert overlap_reach(windows(window * 9, window, overlap)) == reach
+def test_every_turn_comes_once_and_after_those_it_needs(
+    mode: str, frames: int, steps: int, window: int, overlap: int
+) -> None:
+    plan = Plan(frames, steps, window, overlap, mode)
+    order = list(plan.wave())
+    assert sorted(order) == sorted(plan.stepwise()) and len(order) == plan.total
+    for place, (step, index) in enumerate(order):
+        start, stop = plan.parts(step)[index]
+        needed = {
+            (step - 1, other) for other, (a, b) in enumerate(plan.parts(step - 1)) if a < stop and b > start
+        }
+        assert step == 0 or needed <= set(order[:place])
 
 
 def test_fresh_noise_belongs_to_seed_step_and_frame() -> None:
