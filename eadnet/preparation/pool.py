@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 from ..errors import CheckpointError, InputError
 from .clip import Source
@@ -28,19 +29,29 @@ OnTask = Callable[[int, int], object]
 """Gets how many segments were looked at, and how many are known so far."""
 
 
+@dataclass(frozen=True)
+class Hands:
+    """What a process does with its tasks; each can be sent to another process by its name."""
+
+    part: Callable[[Workplace, Source, Settings], list[Task]] = part_source
+    load: Callable[[Settings], Any] = Tools.load
+    look: Callable[[Workplace, Task, Any, Callable[[int], object]], None] = look_at
+
+
 def run_local(
     place: Workplace,
     sources: Sequence[Source],
     settings: Settings,
     workers: int,
     on_task: OnTask | None = None,
+    hands: Hands | None = None,
 ) -> None:
     """Part all sources and look at all segments; what was done before is passed over.
 
     Raises InputError and CheckpointError where the run cannot go on.
     """
     waiting = deque(Task(source) for source in sources)
-    pool = _Pool(place, settings, waiting, on_task)
+    pool = _Pool(place, settings, waiting, on_task, hands or Hands())
     try:
         pool.run(min(workers, max(1, len(sources) * 2)))
     finally:
@@ -57,9 +68,15 @@ class _Worker:
 
 class _Pool:
     def __init__(
-        self, place: Workplace, settings: Settings, waiting: deque[Task], on_task: OnTask | None
+        self,
+        place: Workplace,
+        settings: Settings,
+        waiting: deque[Task],
+        on_task: OnTask | None,
+        hands: Hands,
     ) -> None:
         self._place, self._settings, self._waiting, self._on_task = place, settings, waiting, on_task
+        self._hands = hands
         self._workers: list[_Worker] = []
         self._deaths: Counter[tuple[str, int | None]] = Counter()
         self._barren = self._done = self._known = 0
@@ -86,7 +103,7 @@ class _Pool:
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
         process = context.Process(
-            target=_serve, args=(there, self._place, self._settings, os.getpid()), daemon=True
+            target=_serve, args=(there, self._place, self._settings, self._hands, os.getpid()), daemon=True
         )
         process.start()
         there.close()
@@ -155,10 +172,10 @@ def _how(code: int | None) -> str:
     return f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
 
 
-def _serve(connection: Connection, place: Workplace, settings: Settings, parent: int) -> None:
+def _serve(connection: Connection, place: Workplace, settings: Settings, hands: Hands, parent: int) -> None:
     """What a process does: take tasks until there are none, or whoever gave them is gone."""
     one_thread()
-    tools: Tools | None = None
+    tools: Any = None
 
     def begin(number: int) -> None:
         if os.getppid() != parent:
@@ -169,10 +186,10 @@ def _serve(connection: Connection, place: Workplace, settings: Settings, parent:
         while True:
             task = connection.recv()
             if not task.numbers:
-                connection.send(("tasks", part_source(place, task.source, settings)))
+                connection.send(("tasks", hands.part(place, task.source, settings)))
                 continue
-            tools = tools or Tools.load(settings)
-            look_at(place, task, tools, begin)
+            tools = tools or hands.load(settings)
+            hands.look(place, task, tools, begin)
             connection.send(("done", None))
     except (EOFError, BrokenPipeError, ConnectionError, KeyboardInterrupt):
         return

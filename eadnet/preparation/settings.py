@@ -63,8 +63,8 @@ class Settings:
     shortest: float = 2.0
     smallest_face: float = 96.0
     most_turned: float = 45.0
-    most_beyond: float = 0.1
-    least_sharp: float = 20.0
+    most_beyond: float = 0.2
+    least_sharp: float = 5.0
     judge: str | Path = OWN_JUDGE
     confidence: float | None = None
     most_offset: int = MOST_OFFSET
