@@ -14,7 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,7 +33,10 @@ logger = get_logger(__name__)
 
 
 class Position(Protocol):
-    """Where something stands that a resumed run takes up: a stream of data."""
+    """Where something stands that a resumed run takes up: a stream of data.
+
+    Its state is a dictionary, of which each process has other keys: they are saved as one.
+    """
 
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
@@ -155,6 +158,8 @@ class Trainer:
         self.log = CsvLog(folder / "log.csv")
         if self.state_path.exists():
             self._load()
+        elif self.main:
+            self.log.drop_from(0)
 
     @property
     def state_path(self) -> Path:
@@ -235,6 +240,19 @@ class Trainer:
         kept = f"{self.state_path} is intact" if self.state_path.exists() else "nothing was saved yet"
         raise FloatingPointError(f"The {what} became {value} at step {self.step} of {self.folder}; {kept}.")
 
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The module with the averaged weights, for as long as the `with` lasts."""
+        state = self.module.state_dict()
+        own = {key: state[key].clone() for key in self.average.weights}
+        try:
+            for key, value in self.average.weights.items():
+                state[key].copy_(value)
+            yield
+        finally:
+            for key, value in own.items():
+                state[key].copy_(value)
+
     def draw(self) -> None:
         """Draw the log's curves; a log without rows has none."""
         if self.main:
@@ -245,7 +263,11 @@ class Trainer:
         from accelerate.utils import gather_object
 
         sharded = self.accelerator.distributed_type in SHARDED
-        own = {"generator": self.generator.get_state(), "random": torch.get_rng_state()}
+        own: dict[str, Any] = {
+            "generator": self.generator.get_state(),
+            "random": torch.get_rng_state(),
+            "position": self.position.state_dict() if self.position else {},
+        }
         # One entry for each process, in their order.
         every = gather_object([own]) if self.accelerator.num_processes > 1 else [own]
         partial = self.state_path.with_suffix(".partial")
@@ -267,16 +289,16 @@ class Trainer:
                 "it goes on from the state saved before."
             ) from error
 
-    def _state(self, every: list[dict[str, Tensor]], sharded: bool) -> dict[str, Any]:
+    def _state(self, every: list[dict[str, Any]], sharded: bool) -> dict[str, Any]:
         state: dict[str, Any] = {
             "average": self.average.weights,
             "generator": every[0]["generator"],
             "random": every[0]["random"],
-            "others": every[1:],
+            "others": [{k: one[k] for k in ("generator", "random")} for one in every[1:]],
             "step": self.step,
             "seconds": self.seconds,
             "identity": self.identity,
-            "position": self.position.state_dict() if self.position else {},
+            "position": {name: at for one in every for name, at in one["position"].items()},
         }
         if not sharded:
             weights = self.module.state_dict()

@@ -1,0 +1,195 @@
+"""The loop that trains a U-Net, or some of its weights, on a prepared set: in one process or many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...errors import InputError
+from ...modules.blocks import checkpoint_stages
+from ...modules.unet import EADUNet
+from ...printable import get_logger
+from ..data.prepared import Clip, ClipStream, held_out
+from ..processes import make_accelerator
+from ..trainer import Trainer
+from .adapter import AdapterTask
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class OnSet:
+    """How a U-Net is trained on a prepared set.
+
+    steps: of the optimiser.
+    batch: clips that a process works on at a time. accumulation: of these, for one step.
+    window: frames of a clip.
+    rate: of the optimiser, AdamW; it warms up over a tenth of the steps, at most 500. decay: its weights'.
+    average: decay of the moving average that is saved.
+    precision: "no", "bf16" or "fp16". checkpointing: compute the stages' inside again on the way back.
+    validate_every: steps between measurements on held-out clips, 0 for none. held_out: how many of them.
+    save_every: steps between states. workers: threads that read. trackers: names, commas between.
+    """
+
+    steps: int = 20_000
+    batch: int = 1
+    accumulation: int = 1
+    window: int = 16
+    rate: float = 1e-4
+    decay: float = 1e-2
+    average: float = 0.999
+    clip: float = 1.0
+    precision: str = "no"
+    checkpointing: bool = False
+    validate_every: int = 500
+    held_out: int = 8
+    save_every: int = 500
+    log_every: int = 10
+    seed: int = 0
+    workers: int = 2
+    trackers: str = ""
+    cpu: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "accumulation", "window", "held_out", "save_every", "log_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}: give 1 or more.")
+        if not self.rate > 0:
+            raise InputError(f"rate is {self.rate}: give more than 0.")
+
+
+class SetTraining:
+    """A U-Net that is trained on a set.
+
+    Args:
+        folder: of state, log and results.
+        unet: on the processor; what `trained` refuses by name is frozen.
+        make_task: the task on a device.
+        directory: of the set.
+        identity: what a state must agree with to be resumed.
+        on_saved: called by the main process with the network of averaged weights: when it is measured, and
+            at the end.
+        on_sample: called there with a step, the network and a held-out clip.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        unet: EADUNet,
+        make_task: Callable[[torch.device], AdapterTask],
+        directory: Path,
+        how: OnSet,
+        *,
+        trained: Callable[[str], bool],
+        identity: dict[str, Any],
+        on_saved: Callable[[EADUNet], object],
+        on_sample: Callable[[int, EADUNet, AdapterTask, Clip], object] | None = None,
+    ) -> None:
+        self.how, self.unet, self.on_saved, self.on_sample = how, unet, on_saved, on_sample
+        self._last = float("nan")  # of what is measured now and then, the newest
+        if unet.frame_limit is not None and how.window > unet.frame_limit:
+            raise InputError(
+                f"The U-Net takes {unet.frame_limit} frames at once, not a window of {how.window}."
+            )
+        for name, parameter in unet.named_parameters():
+            parameter.requires_grad_(trained(name))
+        weights = [p for p in unet.parameters() if p.requires_grad]
+        if not weights:
+            raise InputError("Nothing of this U-Net is trained: choose a recipe that trains a part it has.")
+        checkpoint_stages(unet, how.checkpointing)
+        torch.manual_seed(how.seed)
+        accelerator = make_accelerator(
+            precision=how.precision,
+            accumulation=how.accumulation,
+            cpu=how.cpu,
+            trackers=how.trackers,
+            folder=folder,
+        )
+        # A process' lanes are spread over the whole: the first of every batch, the second ...
+        processes, rank = accelerator.num_processes, accelerator.process_index
+        lanes = how.batch * how.accumulation * processes
+        self.stream = ClipStream(
+            directory,
+            "train",
+            lanes=lanes,
+            mine=range(rank, lanes, processes),
+            window=how.window,
+            seed=how.seed,
+            workers=how.workers,
+        )
+        self.held_out = held_out(directory, "val", how.held_out, how.window) if how.validate_every else []
+        self.trainer = Trainer(
+            folder,
+            unet.to(accelerator.device),
+            torch.optim.AdamW(weights, how.rate, betas=(0.9, 0.999), weight_decay=how.decay),
+            minutes=0,
+            steps=how.steps,
+            warmup=max(1, min(500, how.steps // 10)),
+            decay=how.average,
+            save_steps=how.save_every,
+            seed=how.seed,
+            accelerator=accelerator,
+            wrap=True,
+            trained_only=True,
+            identity={**identity, "clips in a step": lanes, "window": how.window, "seed": how.seed},
+            position=self,
+        )
+        self.task = make_task(accelerator.device)
+
+    def run(self) -> EADUNet:
+        """Train to the end of the budget; returns the network with the averaged weights, on the processor."""
+        how, trainer = self.how, self.trainer
+        try:
+            for step in trainer.steps():
+                last = step == how.steps - 1
+                measured = {}
+                if how.validate_every and (step % how.validate_every == 0 or last):
+                    measured = self._measure(step)
+                values: list[Tensor] = []
+                norm = trainer.optimize(self._losses(values), how.clip)
+                if step % how.log_every == 0 or measured or last:
+                    loss = trainer.accelerator.reduce(torch.stack(values).mean(), "mean")
+                    trainer.write(
+                        {"step": step, "loss": float(loss), "norm": norm, "held_out": self._last} | measured
+                    )
+            with trainer.averaged():
+                if trainer.main:
+                    self.on_saved(self.unet)
+        finally:
+            self.stream.close()
+            trainer.accelerator.end_training()
+        trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+        self.unet.load_state_dict(trainer.average.weights, strict=False)
+        return self.unet.cpu().eval()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the run stands, beside its weights."""
+        return {**self.stream.state_dict(), "held_out": self._last}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._last = state["held_out"]
+        self.stream.load_state_dict(state)
+
+    def _losses(self, values: list[Tensor]) -> Iterator[Tensor]:
+        """One loss for each accumulated batch of the step."""
+        clips = self.stream.step()
+        for index in range(self.how.accumulation):
+            loss = self.task.loss(self.trainer.model, clips[index :: self.how.accumulation])
+            values.append(loss.detach())
+            yield loss
+
+    def _measure(self, step: int) -> dict[str, float]:
+        """The error on held-out clips with the averaged weights; every process computes it."""
+        with self.trainer.averaged():
+            self._last = self.task.held_out(self.trainer.model, self.held_out)
+            if self.trainer.main and step:
+                self.on_saved(self.unet)
+            if self.trainer.main and self.on_sample is not None:
+                self.on_sample(step, self.unet, self.task, self.held_out[0])
+        return {"held_out": self._last}
