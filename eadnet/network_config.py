@@ -175,6 +175,13 @@ def build_without_memory(
         raise CheckpointError(f"{where} does not fit ({why[:160]}): {advice}") from error
 
 
+def has_no_memory() -> bool:
+    """Whether a network is being built without memory. Values that nobody sees are better not computed there:
+    the first sum makes torch import its compiler, which takes seconds.
+    """
+    return torch.empty(0).is_meta
+
+
 def check_divides(part: int, whole: int, what: str) -> None:
     """Raise InputError unless so many heads or groups (``what``) share ``whole`` channels evenly."""
     if part < 1 or whole % part:

@@ -119,12 +119,12 @@ class _Resampler:
     """
 
     def __init__(self, rate: int) -> None:
-        from scipy.signal import firwin
-
         rate = check_rate(rate, "the audio")
         common = math.gcd(rate, RATE)
         self.up, self.down = RATE // common, rate // common
         if self.up != self.down:
+            from scipy.signal import firwin  # which takes a second or two
+
             widest = max(self.up, self.down)
             self.filter = firwin(20 * widest + 1, 1.0 / widest, window=("kaiser", 5.0)).astype(np.float32)
             # Blocks begin where an input sample and an output sample coincide.

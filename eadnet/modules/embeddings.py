@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..network_config import has_no_memory
 from .operations import TORCH, Operations, zeroed
 
 _BASE_PERIOD = 10_000.0
@@ -35,6 +36,8 @@ def timestep_embedding(timesteps: Tensor, width: int, *, cos_first: bool, freq_s
 
 def position_table(length: int, width: int) -> Tensor:
     """Sinusoidal table of frame positions, sine and cosine interleaved: [1, length, width]."""
+    if has_no_memory():
+        return torch.empty(1, length, width)
     positions = torch.arange(length, dtype=torch.float32)[:, None]
     frequencies = torch.exp(
         torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(_BASE_PERIOD) / width)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, no_such
+from ..network_config import has_no_memory
 
 CHANNELS, ROWS, COLUMNS = 4, 8, 4
 
@@ -77,11 +78,14 @@ class MotionCodec(nn.Module):
             )
         place = {name: i for i, name in enumerate(self.names)}
         holds = torch.zeros(len(_NAMES), len(self.names))
-        holds[torch.arange(len(_NAMES)), torch.tensor([place[name] for name in _NAMES])] = 1
+        reads = torch.empty(len(self.names), len(_NAMES))
+        if not has_no_memory():
+            holds[torch.arange(len(_NAMES)), torch.tensor([place[name] for name in _NAMES])] = 1
+            reads = torch.linalg.pinv(holds)
         self.register_buffer("mean", torch.zeros(len(self.names)))
         self.register_buffer("std", torch.ones(len(self.names)))
         self.register_buffer("_holds", holds, persistent=False)
-        self.register_buffer("_reads", torch.linalg.pinv(holds), persistent=False)
+        self.register_buffer("_reads", reads, persistent=False)
         self.register_buffer("_low", torch.tensor(low, dtype=torch.float32), persistent=False)
         self.register_buffer("_high", torch.tensor(high, dtype=torch.float32), persistent=False)
         self.mean: Tensor

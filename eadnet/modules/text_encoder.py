@@ -77,7 +77,7 @@ class MiniTextEncoder(nn.Module):
         }
         self.length, self.buckets, self.grams_per_word = length, buckets, grams_per_word
         self.grams = nn.EmbeddingBag(buckets + 1, dim, mode="mean", padding_idx=0)
-        self.positions = nn.Parameter(torch.randn(length, dim) * 0.02)
+        self.positions = nn.Parameter(nn.init.normal_(torch.empty(length, dim), std=0.02))
         self.padding = nn.Parameter(torch.zeros(dim))
         layer = nn.TransformerEncoderLayer(
             dim, heads, 4 * dim, 0.0, "gelu", batch_first=True, norm_first=True

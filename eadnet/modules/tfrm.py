@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from ..errors import InputError
 from ..finite import check_result
+from ..network_config import has_no_memory
 
 # Frames of a clip that are refined together, counted from its start, so that every way through a clip meets
 # the same pieces and rounds alike.
@@ -99,7 +100,10 @@ class TFRM(nn.Module):
         self.to_q = nn.Linear(hidden, hidden, bias=False)
         self.to_k = nn.Linear(hidden, hidden, bias=False)
         # Starts by preferring neighbours; one entry per distance, so it can learn any other preference.
-        self.prior = nn.Parameter(-0.25 * torch.arange(max_distance + 1.0)) if temporal_prior else None
+        prior = torch.empty(max_distance + 1)
+        if not has_no_memory():
+            prior = -0.25 * torch.arange(max_distance + 1.0)
+        self.prior = nn.Parameter(prior) if temporal_prior else None
         self.graph = nn.ModuleList(GraphConvolution(hidden) for _ in range(layers))
         self.to_gate = nn.Linear(hidden, hidden)
         self.local_gate = (

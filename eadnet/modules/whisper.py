@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..media.audio import RATE
 from ..media.features import WHISPER_FFT, WHISPER_HOP, mel_power_between, whisper_log_mel
 from ..media.speech import Speech
-from ..network_config import check_divides
+from ..network_config import check_divides, has_no_memory
 from .slices import checked_fps
 from .speech_encoder import SpeechEncoder
 
@@ -30,6 +30,8 @@ HANDOVER_ROWS = 200
 
 def sinusoids(length: int, channels: int) -> Tensor:
     """Whisper's fixed position table: sines, then cosines, of growing periods; [length, channels]."""
+    if has_no_memory():
+        return torch.empty(length, channels)
     step = math.log(10000.0) / (channels // 2 - 1)
     frequencies = torch.exp(-step * torch.arange(channels // 2, dtype=torch.float32))
     angles = torch.arange(length, dtype=torch.float32)[:, None] * frequencies

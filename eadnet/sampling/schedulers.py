@@ -1,4 +1,4 @@
-"""The samplers on offer: diffusers' schedulers under one configuration."""
+"""The samplers on offer: diffusers' schedulers under one configuration, and plain DDIM without them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, no_such
+from .ddim import DDIMScheduler, is_plain
 
 SCHEDULERS = ("ddim", "dpmpp_2m", "euler", "lcm", "dpmpp_2m_sde", "unipc")
 
@@ -58,6 +59,8 @@ def make_scheduler(name: str, config: Mapping[str, Any]) -> Any:
     """
     if name not in SCHEDULERS:
         raise InputError(no_such("scheduler", name, SCHEDULERS))
+    if name == "ddim" and is_plain(config):
+        return DDIMScheduler(**config)
     scheduler_class, preset = _scheduler_class(name)
     accepted = inspect.signature(scheduler_class).parameters
     return scheduler_class(**{key: value for key, value in {**preset, **config}.items() if key in accepted})
