@@ -130,7 +130,9 @@ def _not_lashes(tile: Tensor, inside: Tensor, radii: Tensor, deep: Tensor, scler
     iris = luminance(_iris(tile, inside * deep, radii, sclera).movedim(0, -1))
     # Between both, the iris' own dark rim.
     least = torch.where(
-        radii < 0.85, _DARK_IRIS * iris, torch.where(radii > 1.35, _DARK_WHITE * luminance(sclera), iris * 0.4)
+        radii < 0.85,
+        _DARK_IRIS * iris,
+        torch.where(radii > 1.35, _DARK_WHITE * luminance(sclera), iris * 0.4),
     )
     dark = ((light < least) & (deep < 0.5)).float()
     return 1 - (blurred(dark[None, None], 1.0)[0, 0] * 5).clamp(0, 1)

@@ -86,23 +86,30 @@ def _together(v: dict[str, Tensor]) -> None:
     # Disgust squeezes: the nose drags the brows' middle, the lids and the mouth's corners along, and its own
     # lip less.
     wrinkle = v["nose_wrinkle"].clamp(0, 1) ** 2 * (1 - scowl.clamp(max=1))
-    v["upper_lip_raise"] = v["upper_lip_raise"] * (1 - 0.50 * wrinkle)
+    v["upper_lip_raise"] = v["upper_lip_raise"] * (1 - 0.72 * wrinkle)
     # Brows that are pressed down drag on the root of the nose (procerus), and clench the mouth's corners.
-    v["nose_wrinkle"] = (v["nose_wrinkle"] + 0.30 * scowl).clamp(max=1.1)
+    v["nose_wrinkle"] = (v["nose_wrinkle"] * (1 + 0.15 * wrinkle) + 0.30 * scowl).clamp(max=1.15)
     stretch = v["lip_stretch"].clamp(0, 1) ** 2
     # A mouth stretched by fear bares the teeth (platysma): a square, not a slit.
     v["upper_lip_raise"] = v["upper_lip_raise"] + 0.40 * stretch
-    v["lower_lip_depress"] = v["lower_lip_depress"] + 0.45 * stretch
+    v["lower_lip_depress"] = v["lower_lip_depress"] + 0.32 * stretch
     for side in "lr":
-        v[f"frown_{side}"] = v[f"frown_{side}"] + 0.20 * scowl + 0.25 * stretch + 0.45 * wrinkle
-        v[f"brow_lower_{side}"] = v[f"brow_lower_{side}"] * (1 - 0.12 * wrinkle)
+        v[f"frown_{side}"] = v[f"frown_{side}"] + 0.20 * scowl + 0.30 * stretch + 0.45 * wrinkle
+        # Grief: corners that go down below brows that are drawn up make the lids heavy and knit the brows.
+        grief = v[f"inner_brow_up_{side}"].clamp(0, 1) * v[f"frown_{side}"].clamp(0, 1)
+        grief = grief * (1 - v[f"upper_lid_raise_{side}"].clamp(0, 1)) * (1 - stretch)
+        v[f"blink_{side}"] = v[f"blink_{side}"] + 0.22 * grief * (1 - v[f"blink_{side}"])
+        # Disgust bunches the brows, inner ends up, rather than pressing them down as anger does.
+        v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] + 0.22 * wrinkle
+        knit = 0.30 * grief + 0.15 * scowl - 0.12 * wrinkle
+        v[f"brow_lower_{side}"] = v[f"brow_lower_{side}"] * (1 + knit)
         # Brows drawn together and up at once, as in fear, rise at their inner ends above all.
         worry = v[f"inner_brow_up_{side}"].clamp(min=0) * v[f"brow_lower_{side}"].clamp(min=0)
-        v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] + 0.60 * worry
+        v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] + 0.95 * worry
         v[f"outer_brow_up_{side}"] = v[f"outer_brow_up_{side}"] * (1 - 0.5 * worry.clamp(max=1))
         # Fright opens eyes wider than anything, and a start, with both ends of the brow up, somewhat.
         start = (v[f"inner_brow_up_{side}"] * v[f"outer_brow_up_{side}"]).clamp(0, 1)
-        wide = torch.maximum(0.22 * stretch, 0.12 * start)
+        wide = torch.maximum(0.25 * v["lip_stretch"].clamp(0, 1), 0.12 * start)
         v[f"upper_lid_raise_{side}"] = v[f"upper_lid_raise_{side}"] * (1 + wide)
         # Both ends of a brow together lift its middle by little more than one of them.
         inner, outer = v[f"inner_brow_up_{side}"].clamp(min=0), v[f"outer_brow_up_{side}"].clamp(min=0)
@@ -116,8 +123,8 @@ def _lids(v: dict[str, Tensor]) -> None:
         wrinkle = v["nose_wrinkle"].clamp(0, 1) ** 2
         narrow = v[f"lid_tighten_{side}"] + 0.22 * smile + 0.56 * smile * cheek + 0.60 * wrinkle
         frown = v[f"brow_lower_{side}"]
-        # A brow that comes down hard presses on the lid; raised all the same, it glares.
-        widen = v[f"upper_lid_raise_{side}"] * (1 - 0.05 * frown.clamp(max=1))
+        # A lid that is raised against a brow that comes down glares.
+        widen = v[f"upper_lid_raise_{side}"] * (1 + 0.26 * frown.clamp(0, 1))
         open_ = 1 - v[f"blink_{side}"]
         v[f"lid_tighten_{side}"] = narrow.clamp(max=1.15) * open_
         v[f"upper_lid_raise_{side}"] = widen * open_
@@ -144,7 +151,7 @@ def _mouth(v: dict[str, Tensor], rest: Rest) -> None:
     )
     own = rest.gap * (1 - rest.closes)
     # In disgust the lower lip follows the upper one: little shows between them.
-    follows = 0.55 * v["nose_wrinkle"].clamp(0, 1) * UPPER_RAISE * v["upper_lip_raise"] * apart
+    follows = 0.75 * v["nose_wrinkle"].clamp(0, 1) * UPPER_RAISE * v["upper_lip_raise"] * apart
     # A mouth that is open in the picture is closed by its jaw, and the rest by its lips.
     shut = rest.gap * rest.closes
     raised = min(BY_JAW * shut, MOST_RAISED * JAW_GAP)
