@@ -50,10 +50,12 @@ class EADUNet(nn.Module):
         frame_limit: most frames one call can take, or None without motion modules.
         emotion_dim: width of the emotion tokens, or None when the network takes no emotion.
         compute_dtype: the type of the activations, or None for that of the weights.
+        compute_device: where it runs, or None for where the weights are.
     """
 
     config: dict[str, Any]
     compute_dtype: torch.dtype | None = None
+    compute_device: torch.device | None = None
 
     def __init__(self, config: Mapping[str, Any], operations: Operations = TORCH) -> None:
         super().__init__()
