@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from .checkpoints import FORMAT, HEADER, read_info, write_safetensors
+import torch
+
+from .checkpoints import FORMAT, HEADER, is_matrix, read_info, write_safetensors
 from .errors import CheckpointError
 from .modules.unet import EADUNet
 from .network_config import build_without_memory
@@ -58,13 +60,23 @@ def read_adapter_info(path: str | os.PathLike[str], unet_info: Mapping[str, Any]
     return info
 
 
-def apply_adapter(unet: EADUNet, path: str | os.PathLike[str], unet_info: Mapping[str, Any]) -> EADUNet:
-    """A U-Net with the weights of ``unet`` and the adapter's parts, in the type of ``unet``.
+Unet = TypeVar("Unet", bound=EADUNet)
+
+
+def apply_adapter(
+    unet: Unet,
+    path: str | os.PathLike[str],
+    unet_info: Mapping[str, Any],
+    build: Callable[[Mapping[str, Any]], Unet] | None = None,
+) -> Unet:
+    """A U-Net with the very weights of ``unet`` and the adapter's parts, in the types of ``unet``; ``build``
+    makes it of a configuration, where it is no `EADUNet`.
 
     Raises CheckpointError for a file that does not fit, as `read_adapter_info`, or lacks weights.
     """
     adapter = read_adapter_info(path, unet_info)["adapter"]
-    dtype, state = next(unet.parameters()).dtype, unet.state_dict()
+    state = unet.state_dict()
+    matrices, dtype = state["conv_in.weight"].dtype, state["conv_in.bias"].dtype
     config = {**unet.config, "ead": adapter}
     advice = "choose one made for this U-Net."
     with open_weights(path) as file:
@@ -74,8 +86,13 @@ def apply_adapter(unet: EADUNet, path: str | os.PathLike[str], unet_info: Mappin
         )
         expected = {key: value for key, value in planned.state_dict().items() if is_ead_key(key)}
         check_keys(expected, file.stored, what, advice)
-        parts = file.tensors(dtype)
-    adapted = EADUNet.from_config(config).to(dtype)
+        parts = {
+            key: file.tensor(key, matrices if is_matrix(key, kept.shape) else dtype)
+            for key, kept in file.stored.items()
+        }
+    with torch.device("meta"):
+        adapted: Any = (build or EADUNet.from_config)(config)
     own = {key: value for key, value in state.items() if not is_ead_key(key)}
-    adapted.load_state_dict({**own, **parts})
-    return adapted.eval()
+    adapted.load_state_dict({**own, **parts}, assign=True)
+    result: Unet = adapted.eval()
+    return result

@@ -12,7 +12,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -229,7 +229,23 @@ def _unfilled(module: nn.Module) -> bool:
     )
 
 
-def _build(name: str, entry: Mapping[str, Any], file: WeightsFile, dtype: torch.dtype) -> nn.Module:
+# Makes a network of a configuration in place of its class, of a host's layers for instance.
+Build = Callable[[Mapping[str, Any]], nn.Module]
+
+
+def is_matrix(key: str, shape: Sequence[int]) -> bool:
+    """Whether a tensor is the weight of a linear layer or a convolution: nearly all there is to store."""
+    return key.endswith(".weight") and len(shape) > 1
+
+
+def _build(
+    name: str,
+    entry: Mapping[str, Any],
+    file: WeightsFile,
+    dtype: torch.dtype,
+    matrices: torch.dtype,
+    build: Build | None,
+) -> nn.Module:
     """A network with the file's weights. It is built without memory: initial values would only cost time."""
     stored = {key.split(".", 1)[1]: value for key, value in file.stored.items() if key.startswith(name + ".")}
     kind = component_class(entry["class"])
@@ -242,10 +258,16 @@ def _build(name: str, entry: Mapping[str, Any], file: WeightsFile, dtype: torch.
     )
     advice = "the file does not match its own header, download it again."
     check_keys(module.state_dict(), stored, f"{name} in {file.path.name}", advice)
-    weights = {key: file.tensor(f"{name}.{key}", dtype) for key in stored}
+    weights = {
+        key: file.tensor(f"{name}.{key}", matrices if is_matrix(key, kept.shape) else dtype)
+        for key, kept in stored.items()
+    }
+    if build is not None:  # after the class's own: a host's layers may have no weights to compare with yet
+        with torch.device("meta"):
+            module = build(entry["config"])
     module.load_state_dict(weights, assign=True)
     if _unfilled(module):
-        module = kind.from_config(entry["config"]).to(dtype)
+        module = (build or kind.from_config)(entry["config"]).to(dtype)
         module.load_state_dict(weights)
     if getattr(module, "channels_last", False):
         module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -256,10 +278,14 @@ def load_checkpoint(
     path: str | os.PathLike[str],
     only: Collection[str] | None = None,
     dtype: torch.dtype = torch.float32,
+    matrices: torch.dtype | None = None,
+    build: Mapping[str, Build] | None = None,
 ) -> Checkpoint:
     """Load a checkpoint on the CPU, strictly: every tensor must be there, none may be left over.
 
-    ``only`` names the components to load (all by default). Weights are converted to ``dtype``.
+    ``only`` names the components to load (all by default). Weights are converted to ``dtype``, those of
+    linear layers and convolutions to ``matrices`` where it is given; what needs no conversion stays mapped
+    from the file. ``build`` makes components, by name, in place of their classes.
     Raises CheckpointError, one sentence, for whatever is wrong with the file.
     """
     path = Path(path)
@@ -279,7 +305,8 @@ def load_checkpoint(
             )
         for name, entry in entries.items():
             if only is None or name in only:
-                components[name] = _build(name, entry, file, dtype)
+                make = None if build is None else build.get(name)
+                components[name] = _build(name, entry, file, dtype, matrices or dtype, make)
     return Checkpoint(path=path, info=info, components=components)
 
 

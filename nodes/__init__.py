@@ -14,6 +14,7 @@ from .face_rig import EADNetFaceRig, EADNetRenderRig
 from .faces import EADNetFaceComposite, EADNetFaceTrack, EADNetFaceTrackPreview
 from .loaders import EADNetCheckpointLoader, EADNetLatentSyncLoader
 from .metrics import EADNetSyncScore, EADNetVideoMetrics
+from .native import EADNetConditioning, EADNetCustomSampling, EADNetToModel
 from .prepare import EADNetPrepare
 from .re_emote import EADNetReEmote
 from .render import EADNetRenderVideo
@@ -42,6 +43,9 @@ NODES: list[type[io.ComfyNode]] = [
     EADNetEditExpression,
     EADNetRenderRig,
     EADNetReEmote,
+    EADNetToModel,
+    EADNetConditioning,
+    EADNetCustomSampling,
 ]
 
 

@@ -16,6 +16,7 @@ from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import to_pictures
 from ..eadnet.faces.masks import REGIONS, mask_image
 from ..eadnet.media.lengths import LENGTH_MODES
+from ..eadnet.modules.operations import placement
 from ..eadnet.rendering import (
     Networks,
     RenderSettings,
@@ -24,7 +25,8 @@ from ..eadnet.rendering import (
     render_to_file,
     speech_of,
 )
-from ..eadnet.rendering.memory import unet_memory
+from ..eadnet.rendering.memory import branches, unet_memory
+from ..eadnet.sampling import Sampling
 from . import host
 from .checks import checked, problems, widgets_problem
 from .face_check import InstalledDetector, check_face_widget, crop_shown_on_refusal
@@ -243,7 +245,7 @@ class EADNetRenderVideo(Node):
         sampling = replace(
             settings.sampling(info),
             device=host.compute_device(),
-            dtype=next(model.network.use().parameters()).dtype,
+            dtype=placement(model.network.use())[1],
         )
         with (
             ExitStack() as stack,
@@ -265,7 +267,7 @@ class EADNetRenderVideo(Node):
                 with crop_shown_on_refusal(cls):
                     scene.check_face(info.framing, InstalledDetector())
             notes: list[str] = []
-            networks = _networks(model, vae, audio_encoder, tfrm, window, notes.append)
+            networks = _networks(model, vae, audio_encoder, tfrm, sampling, notes.append)
             stack.enter_context(host.cancellable(*networks.identity, networks.smoother))
             networks = replace(networks, decode=_shown(networks.decode, live))
             first = scene.first_crop()
@@ -313,7 +315,7 @@ def _networks(
     vae: io.Vae.Type,
     audio_encoder: host.Network,
     tfrm: GraphSmoother | None,
-    window: int,
+    sampling: Sampling,
     say: Callable[[str], None],
 ) -> Networks:
     """The networks as a render uses them; each is loaded onto its device when it is called."""
@@ -327,7 +329,10 @@ def _networks(
     smoother: Any = None if tfrm is None else host.OnDemand(tfrm.network)
     used = [model.network.use(), audio_encoder.use()]
     return Networks(
-        unet=host.OnDemand(model.network, lambda module: unet_memory(module, window, side)),
+        unet=host.OnDemand(
+            model.network,
+            lambda module: unet_memory(module, sampling.window, side, branches=branches(sampling)),
+        ),
         audio_encoder=audio_encoder.use(),
         tfrm=smoother,
         encode=coder.encode,

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..eadnet.errors import InputError
 from ..eadnet.memory import with_less
 from ..eadnet.rendering import SMALLEST_WINDOW, RenderSettings
-from ..eadnet.rendering.memory import unet_memory
+from ..eadnet.rendering.memory import branches, unet_memory
 from ..eadnet.sampling import Conditions, sample
 from . import host
 from .checks import checked
@@ -88,10 +88,9 @@ class EADNetSampler(Node):
             raise InputError(problem)
         info = model.drawing()
         feeling = None if emotion is None else EmotionTokens.of(emotion)
-        conditions = _conditions(info, audio, latents, feeling)
+        conditions = conditions_of(info, audio, latents, feeling)
         conditions.check()
         frames = min(window, conditions.num_frames)
-        unet = model.network.use(lambda module: unet_memory(module, frames, info.resolution // 8))
         live = LiveView(cls.hidden.unique_id, conditions.num_frames, audio.fps, small_decoder(model))
         watcher = Watcher(info, cls.hidden.unique_id, live)
         settings = RenderSettings(
@@ -104,6 +103,9 @@ class EADNetSampler(Node):
             overlap=overlap,
         )
         sampling = settings.sampling(info)
+        unet = model.network.use(
+            lambda module: unet_memory(module, frames, info.resolution // 8, branches=branches(sampling))
+        )
 
         def run(size: int) -> Tensor:
             return sample(
@@ -118,7 +120,7 @@ class EADNetSampler(Node):
         return io.NodeOutput({"samples": (result / info.latent_scale).to(host.result_device())})
 
 
-def _conditions(
+def conditions_of(
     info: ModelInfo, audio: AudioTokens, latents: dict[str, Any], emotion: EmotionTokens | None
 ) -> Conditions:
     """The conditions in the U-Net's latent scale; InputError for missing parts or those of another model."""

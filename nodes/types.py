@@ -35,6 +35,7 @@ _STAGES = {
         "ReEmote",
     ),
     "6 Scores": ("SyncScore", "VideoMetrics"),
+    "7 Core sampling": ("ToModel", "Conditioning", "CustomSampling"),
 }
 CATEGORIES = {f"EADNet{name}": f"{CATEGORY}/{stage}" for stage, names in _STAGES.items() for name in names}
 

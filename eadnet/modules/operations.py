@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 
@@ -48,6 +49,17 @@ class TorchOperations:
 
 
 TORCH: Operations = TorchOperations()
+
+
+def placement(network: nn.Module) -> tuple[torch.device, torch.dtype]:
+    """Where a network computes, and in which type: what its host says, else where and what its weights are
+    (the processor and float32 without any).
+    """
+    weight = next(network.parameters(), None)
+    device = torch.device("cpu") if weight is None else weight.device
+    dtype = torch.float32 if weight is None else weight.dtype
+    said = getattr(network, "compute_device", None), getattr(network, "compute_dtype", None)
+    return said[0] or device, said[1] or dtype
 
 
 def zeroed(layer: Any) -> Any:

@@ -66,11 +66,13 @@ class EADUNet(nn.Module):
         channels_last: its activations are. With weights in another layout, every convolution would copy
             them at every call, so whoever loads weights stores them that way.
         compute_dtype: the type of the activations, or None for that of the weights.
+        compute_device: where it runs, or None for where the weights are.
     """
 
     config: dict[str, Any]
     channels_last = True
     compute_dtype: torch.dtype | None = None
+    compute_device: torch.device | None = None
 
     def __init__(self, config: Mapping[str, Any], operations: Operations = TORCH) -> None:
         super().__init__()

@@ -8,24 +8,33 @@ from typing import Any
 import torch
 
 from ..media.resumable_video import GROUP, most_waiting
+from ..modules.operations import placement
 from ..modules.tfrm import PIECE
 from ..sampling import Sampling
 
 _READER = 64 << 20  # decoded frames that a video keeps
 
 
-def unet_memory(unet: Any, frames: int, side: int, dtype: torch.dtype | None = None) -> float:
-    """Of a U-Net for one window of ``frames`` of latents with this ``side``; ``dtype`` None is its own.
+def unet_memory(
+    unet: Any, frames: int, side: int, dtype: torch.dtype | None = None, branches: int = 1
+) -> float:
+    """Of a U-Net for one window of ``frames`` of latents with this ``side``; ``dtype`` None is the one it
+    computes in.
 
     Counted on the network itself: at its peak 24 values live per first-level channel and latent site, in
-    every size from mini to 512 pixels. The rest of the 40 is room for convolution workspaces. Three
-    evaluations of the network may run at once (see `eadnet.sampling.guidance`).
+    every size from mini to 512 pixels. The rest of the 30 is room for convolution workspaces. So many
+    ``branches`` run at once (see `branches`).
     """
     if dtype is None:
-        parameter = next(unet.parameters(), None)
-        dtype = torch.float32 if parameter is None else parameter.dtype
+        dtype = placement(unet)[1]
     channels = getattr(unet, "config", {}).get("block_out_channels", [64])[0]
-    return 3 * 40 * channels * frames * side * side * dtype.itemsize
+    return branches * 30 * channels * frames * side * side * dtype.itemsize
+
+
+def branches(sampling: Sampling) -> int:
+    """How many evaluations of the U-Net one step takes; they run in one batch (`sampling.guidance`)."""
+    audio, emotion = sampling.audio_guidance, sampling.emotion_guidance
+    return sum(coefficient != 0 for coefficient in (1 - audio, audio - emotion, emotion))
 
 
 def tfrm_memory(tfrm: Any, shape: Sequence[int]) -> float:
@@ -55,4 +64,5 @@ def render_memory(unet: Any, sampling: Sampling, frames: int, side: int, size: t
     window = min(sampling.window, frames)
     held = (sampling.steps + 2) * window * side * side * 4 * (4 * 5 + 9)
     waiting = (GROUP + most_waiting(width, height)) * width * height * 3
-    return unet_memory(unet, window, side, sampling.dtype) + held + waiting + _READER
+    evaluated = unet_memory(unet, window, side, sampling.dtype, branches(sampling))
+    return evaluated + held + waiting + _READER

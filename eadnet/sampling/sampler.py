@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..modules.operations import placement
 from .conditions import Conditions
 from .guidance import Guidance
 from .noise import clip_noise, seeded
@@ -92,9 +93,7 @@ class _Job:
         self.plan = sampling.plan(frames, self.steps)
         _check_window(unet, sampling.window, frames)
         clip_noise((1, 1), seeded(0), sampling.shared_noise)  # refuses a share that is none
-        parameter = next(unet.parameters(), None)
-        device = sampling.device if parameter is None else sampling.device or parameter.device
-        dtype = sampling.dtype if parameter is None else sampling.dtype or parameter.dtype
+        device, dtype = placement(unet)
         self._unet = unet
         self._settings: dict[str, Any] = {
             "solver": solver,
@@ -104,8 +103,8 @@ class _Job:
             "noise_generator": seeded(sampling.seed),
             "shared_noise": sampling.shared_noise,
             "seed": sampling.seed,
-            "device": torch.device(device or "cpu"),
-            "dtype": dtype or torch.float32,
+            "device": torch.device(sampling.device or device),
+            "dtype": sampling.dtype or dtype,
         }
 
     def begin(self, source: Iterable[Conditions], first_frame: int = 0) -> Wavefront:

@@ -4,6 +4,8 @@ Nodes write ``from . import host`` and use what is listed here.
 """
 
 from .captioners import captioner_fingerprint, captioner_names, captioner_path, local_captioner
+from .context import with_windows
+from .core_model import FACES
 from .examples import offer_examples
 from .files import (
     BUNDLED,
@@ -21,13 +23,16 @@ from .files import (
 )
 from .live import live_channel
 from .memory import (
+    DEFAULT,
+    EIGHT_BITS,
     Held,
+    HeldUNet,
     Missing,
     Network,
     OnDemand,
+    UNetTypes,
     compute_device,
     result_device,
-    unet_dtype,
 )
 from .progress import (
     NodeProgress,
@@ -48,20 +53,28 @@ from .results import (
 )
 from .routes import register_routes
 from .shown import show_note
+from .solver import ClipNoise, Solver
 from .text import clip_reader, encode_texts, is_clip
 from .vae import HeldVAE, MissingVAE, vae_in_float32, vae_network
 from .videos import VideoFrames, VideoPart, opened_video, temporary_folder
 
 __all__ = [
     "BUNDLED",
+    "DEFAULT",
+    "EIGHT_BITS",
+    "FACES",
     "NONE",
+    "ClipNoise",
     "Held",
+    "HeldUNet",
     "HeldVAE",
     "Missing",
     "MissingVAE",
     "Network",
     "NodeProgress",
     "OnDemand",
+    "Solver",
+    "UNetTypes",
     "VideoFrames",
     "VideoPart",
     "cancellable",
@@ -96,7 +109,6 @@ __all__ = [
     "show_picture",
     "sleep",
     "temporary_folder",
-    "unet_dtype",
     "unfinished_folder",
     "user_file_names",
     "vae_in_float32",
@@ -104,4 +116,5 @@ __all__ = [
     "vanished_results",
     "weights_names",
     "weights_path",
+    "with_windows",
 ]

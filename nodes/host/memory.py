@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import comfy.model_patcher
@@ -11,18 +11,40 @@ from comfy import model_management
 from torch import nn
 
 from ...eadnet.errors import InputError
+from .core_model import CoreModel, patcher_of
+from .core_unet import CoreUNet
+from .operations import operations_for
 
 _DTYPES = [torch.float16, torch.bfloat16, torch.float32]
+DEFAULT = "default"
+# Types that a U-Net's weights may be stored in whatever ComfyUI would choose, by their names in its loaders.
+EIGHT_BITS = {"fp8_e4m3fn": torch.float8_e4m3fn, "fp8_e5m2": torch.float8_e5m2}
 
 
-def unet_dtype(parameters: int) -> torch.dtype:
-    """The type to compute a U-Net of this size in, here, with ComfyUI's --fp16-unet and similar options."""
-    device = model_management.get_torch_device()
-    dtype = model_management.unet_dtype(device=device, model_params=parameters, supported_dtypes=_DTYPES)
-    if dtype not in _DTYPES:  # 8-bit weights need ComfyUI's own layers
-        dtype = torch.float16
-    # ComfyUI may store weights in a type the device cannot compute in; plain layers cannot cast on the fly.
-    return model_management.unet_manual_cast(dtype, device, _DTYPES) or dtype
+class UNetTypes:
+    """In which types a U-Net of so many weights is stored and computes, here, with ComfyUI's --fp16-unet and
+    similar options; ``weight_dtype`` is `DEFAULT` or one of `EIGHT_BITS`.
+    """
+
+    def __init__(self, parameters: int, weight_dtype: str = DEFAULT) -> None:
+        device = model_management.get_torch_device()
+        chosen = model_management.unet_dtype(device=device, model_params=parameters, supported_dtypes=_DTYPES)
+        stored = EIGHT_BITS.get(weight_dtype, chosen)
+        if stored.itemsize > 4:
+            stored = torch.float32
+        self.stored: torch.dtype = stored
+        self.computed: torch.dtype = model_management.unet_manual_cast(stored, device, _DTYPES) or stored
+
+    @property
+    def rest(self) -> torch.dtype:
+        """The type of what is no matrix: norms, biases and tables are small, and eight bits too few."""
+        return self.computed if self.stored.itemsize == 1 else self.stored
+
+    def build(self, config: Mapping[str, Any]) -> CoreUNet:
+        """The U-Net of ComfyUI's layers."""
+        unet = CoreUNet(config, operations_for(self.stored, self.computed))
+        unet.dtype, unet.compute_dtype = self.stored, self.computed
+        return unet
 
 
 # Bytes that a network needs beside its weights, given the network.
@@ -58,6 +80,27 @@ class Held:
 
     def get_ram_usage(self) -> int:
         return self.patcher.model_size()
+
+
+class HeldUNet(Held):
+    """A U-Net that is loaded by parts where it does not fit, and is core's MODEL, too."""
+
+    def __init__(
+        self,
+        unet: CoreUNet,
+        scheduler: Mapping[str, Any],
+        latent_scale: float,
+        latent_rgb: Sequence[Sequence[float]] | None,
+    ) -> None:
+        self._unet = unet.eval().requires_grad_(False)
+        self.patcher = patcher_of(CoreModel(unet, scheduler, latent_scale, latent_rgb))
+
+    def use(self, needs: MemoryEstimate | None = None) -> CoreUNet:
+        """The U-Net, with the bytes it `needs` kept free; its layers fetch what is not on the device."""
+        self._unet.compute_device = self.patcher.load_device
+        room = 0 if needs is None else needs(self._unet)
+        model_management.load_models_gpu([self.patcher], memory_required=room)
+        return self._unet
 
 
 class OnDemand(nn.Module):

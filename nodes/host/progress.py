@@ -16,6 +16,8 @@ from comfy import model_management
 from PIL import Image
 from torch import Tensor, nn
 
+from ...eadnet.modules.operations import placement
+
 
 def check_cancelled() -> None:
     """Raises when the user has pressed Cancel."""
@@ -29,8 +31,7 @@ def cancellable(*networks: Any) -> Iterator[None]:
     """
     with ExitStack() as hooks:
         for network in networks:
-            parameter = next(network.parameters(), None) if isinstance(network, nn.Module) else None
-            if parameter is not None and parameter.device.type == "cpu":
+            if isinstance(network, nn.Module) and placement(network)[0].type == "cpu":
                 for layer in network.modules():
                     if next(layer.children(), None) is None:
                         hooks.callback(layer.register_forward_pre_hook(_check_before).remove)
@@ -61,13 +62,22 @@ class _LatentFormat(comfy.latent_formats.LatentFormat):
         self.latent_rgb_factors_bias = [value - 1 for value in bias]
 
 
+def latent_format(latent_rgb: Sequence[Sequence[float]] | None, scale: float = 1.0) -> Any:
+    """ComfyUI's description of our latents: their colours (Stable Diffusion 1.5's without any of our own),
+    and the factor from the graph's latents to the U-Net's.
+    """
+    own: Any = comfy.latent_formats.SD15() if latent_rgb is None else _LatentFormat(latent_rgb)
+    own.scale_factor = scale
+    return own
+
+
 def latent_previewer(latent_rgb: Sequence[Sequence[float]] | None) -> Callable[[Tensor], Any]:
     """Turns latents [T, 4, h, w] into a preview of their middle frame, or None where previews are off.
 
     Without colours of our own, Stable Diffusion 1.5's apply.
     """
-    own = comfy.latent_formats.SD15() if latent_rgb is None else _LatentFormat(latent_rgb)
-    previewer = latent_preview.get_previewer(model_management.get_torch_device(), own)
+    device = model_management.get_torch_device()
+    previewer = latent_preview.get_previewer(device, latent_format(latent_rgb))
     if previewer is None:
         return lambda latents: None
     return lambda latents: previewer.decode_latent_to_preview_image(
@@ -80,7 +90,7 @@ def latent_colours(latent_rgb: Sequence[Sequence[float]] | None) -> Callable[[Te
 
     Without colours of our own, Stable Diffusion 1.5's apply.
     """
-    own: Any = comfy.latent_formats.SD15() if latent_rgb is None else _LatentFormat(latent_rgb)
+    own = latent_format(latent_rgb)
     factors = torch.tensor(own.latent_rgb_factors)
     bias = torch.tensor(own.latent_rgb_factors_bias or [0.0] * 3)
 

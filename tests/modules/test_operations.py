@@ -68,7 +68,7 @@ def _inputs() -> tuple[Tensor, ...]:
 
 
 def test_every_layer_is_the_hosts_under_the_same_names() -> None:
-    ours, theirs = _unet(TORCH), _unet(Host)
+    ours, theirs = _unet(TORCH), _unet(Host())
     layers = [module for module in theirs.modules() if isinstance(module, (nn.Linear, nn.Conv2d))]
     norms = [module for module in theirs.modules() if isinstance(module, (nn.GroupNorm, nn.LayerNorm))]
     assert layers and all(isinstance(layer, (_Linear, _Conv2d)) for layer in layers)
@@ -77,14 +77,14 @@ def test_every_layer_is_the_hosts_under_the_same_names() -> None:
 
 
 def test_the_same_weights_give_the_same_numbers() -> None:
-    ours, theirs = _unet(TORCH), _unet(Host)
+    ours, theirs = _unet(TORCH), _unet(Host())
     theirs.load_state_dict(ours.state_dict())
     assert torch.equal(ours(*_inputs()), theirs(*_inputs()))
 
 
 def test_weights_of_one_type_compute_in_another() -> None:
     """As with eight-bit weights: nothing computes in the type that they are stored in."""
-    stored = _unet(Host).to(STORED)
+    stored = _unet(Host()).to(STORED)
     stored.compute_dtype = COMPUTED
     result = stored(*_inputs())
     assert result.dtype == COMPUTED

@@ -236,7 +236,7 @@ class TestPublishedFiles:
 
 class TestLatentSync:
     def test_likely_files_are_offered_first(self, nodes: Any, latentsync: dict[str, Any]) -> None:
-        unet, whisper, adapter, _ = nodes.EADNetLatentSyncLoader.define_schema().inputs
+        unet, whisper, adapter, *_ = nodes.EADNetLatentSyncLoader.define_schema().inputs
         assert "unet" in unet.options[0] and "whisper" in whisper.options[0]
         assert adapter.options[0] == "none" and "adapter" in adapter.options[1]
 

@@ -32,6 +32,9 @@ NAMES = [
     "EADNetEditExpression",
     "EADNetRenderRig",
     "EADNetReEmote",
+    "EADNetToModel",
+    "EADNetConditioning",
+    "EADNetCustomSampling",
 ]
 
 

@@ -8,7 +8,8 @@ import torch
 from eadnet.modules.tfrm import TFRM
 from eadnet.presets import PRESETS
 from eadnet.rendering import RenderSettings
-from eadnet.rendering.memory import render_memory, tfrm_memory, unet_memory, vae_memory
+from eadnet.rendering.memory import branches, render_memory, tfrm_memory, unet_memory, vae_memory
+from eadnet.sampling.guidance import evaluations
 
 
 @pytest.fixture
@@ -21,7 +22,21 @@ def published() -> torch.nn.Module:
 
 def test_the_estimate_covers_what_the_denoiser_needs(published: torch.nn.Module) -> None:
     """LatentSync's U-Net has 727 MiB alive at its peak: 256 pixels, three evaluations of 16 frames."""
-    assert 727 < unet_memory(published, 16, 32) / 2**20 < 1500
+    assert 727 < unet_memory(published, 16, 32, branches=3) / 2**20 < 1.3 * 727
+
+
+@pytest.mark.parametrize(
+    ("audio", "emotion", "evaluated"),
+    [(1.5, 2.0, 3), (1.5, 1.5, 2), (1.0, 1.0, 1), (1.0, 2.0, 2), (1.5, 0.0, 2)],
+)
+def test_memory_goes_by_the_evaluations_that_the_guidance_takes(
+    published: torch.nn.Module, audio: float, emotion: float, evaluated: int
+) -> None:
+    settings = RenderSettings(audio_guidance=audio, emotion_guidance=emotion)
+    sampling = settings.sampling(PRESETS["mini"])
+    tokens = torch.ones(1, 1, 1)
+    assert branches(sampling) == evaluated == len(evaluations(tokens, tokens, tokens, audio, emotion))
+    assert unet_memory(published, 16, 32, branches=evaluated) == evaluated * unet_memory(published, 16, 32)
 
 
 def test_a_number_type_that_is_given_counts_and_not_the_networks(published: torch.nn.Module) -> None:
