@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     from ..media.lengths import LENGTH_MODES
+    from ..sampling.plan import MODES
     from ..sampling.schedulers import SCHEDULERS
 
     source = parser.add_mutually_exclusive_group(required=True)
@@ -109,6 +110,32 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overlap", type=int, default=4, help="frames shared by neighbouring windows (context_overlap)"
     )
+    parser.add_argument(
+        "--window-mode",
+        choices=MODES,
+        default=MODES[0],
+        help="moving: windows without overlap whose borders differ from step to step, a quarter faster",
+    )
+    parser.add_argument(
+        "--cache-interval",
+        type=int,
+        default=1,
+        metavar="STEPS",
+        help="run the network's deep layers at every n-th step only; 1 is every step",
+    )
+    parser.add_argument(
+        "--guidance-start", type=float, default=0.0, metavar="SHARE", help="of the steps, where cfg begins"
+    )
+    parser.add_argument(
+        "--guidance-end", type=float, default=1.0, metavar="SHARE", help="of the steps, where cfg ends"
+    )
+    parser.add_argument(
+        "--guidance-every",
+        type=int,
+        default=1,
+        metavar="STEPS",
+        help="between, evaluate what cfg adds at every n-th step only",
+    )
     parser.add_argument("--smoothing", type=float, default=1.0, help="strength of the TFRM, 0 to 1")
     parser.add_argument(
         "--length", choices=LENGTH_MODES, default="bounce", help="if audio and video differ in length"
@@ -128,7 +155,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="continue an interrupted render")
     parser.add_argument("--device", default="cpu", help="for instance cuda")
-    parser.add_argument("--half", action="store_true", help="denoise in float16 (GPU)")
+    parser.add_argument("--half", action="store_true", help="denoise and decode in float16 (GPU)")
     parser.add_argument("--contact-sheet", type=Path, metavar="PNG", help="also write a sheet of frames")
 
 
@@ -202,6 +229,7 @@ def _sheet(options: argparse.Namespace) -> None:
 
 def _settings(options: argparse.Namespace) -> RenderSettings:
     from ..rendering import RenderSettings
+    from ..sampling import Savings
 
     return RenderSettings(
         seed=options.seed,
@@ -218,6 +246,10 @@ def _settings(options: argparse.Namespace) -> RenderSettings:
         colour_match=options.colour_match,
         feather=options.feather,
         check_face=not options.no_face_check,
+        window_mode=options.window_mode,
+        savings=Savings(
+            options.cache_interval, options.guidance_start, options.guidance_end, options.guidance_every
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..faces.face_track import FaceTrack
-from ..sampling import Sampling
+from ..sampling import MODES, Sampling, Savings
 from .croppers import CentreCropper, Cropper, TrackCropper
 
 # Where a checkpoint does not say: what LatentSync is sampled with.
@@ -57,6 +57,8 @@ class RenderSettings:
     colour_match: float = 0.5
     feather: float = 0.05
     check_face: bool = True
+    window_mode: str = MODES[0]
+    savings: Savings = Savings()
 
     def __post_init__(self) -> None:
         if not 0 <= self.smoothing <= 1:
@@ -84,6 +86,8 @@ class RenderSettings:
             seed=self.seed,
             window=self.window,
             overlap=self.overlap,
+            window_mode=self.window_mode,
+            savings=self.savings,
             shared_noise=float(defaults.get("shared_noise", 0.0)),
         )
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from .conditions import Conditions
+from .plan import MODES
 from .sampler import Callback, Sampling, SamplingProgress, sample, stream
+from .savings import Savings
 from .schedulers import LATENTSYNC_DDIM, SCHEDULERS, make_scheduler
 
 __all__ = [
     "LATENTSYNC_DDIM",
+    "MODES",
     "SCHEDULERS",
     "Callback",
     "Conditions",
     "Sampling",
+    "Savings",
     "SamplingProgress",
     "make_scheduler",
     "sample",
