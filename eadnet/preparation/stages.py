@@ -212,13 +212,16 @@ def in_step(clip: Clip, tools: Tools) -> Clip | Rejection:
     """The sound belongs to the lips, and is moved to where they are."""
     settings, judge = tools.settings, tools.judge
     start, count = clip.first * SAMPLES, clip.frames * SAMPLES
-    found = judge(clip, clip.speech.read(start, start + count))
+    sound = clip.speech.read(start, start + count)
+    found = judge(clip, sound)
     if found is None:
-        sound = clip.speech.read(start, start + count)
         return clip.knowing({"sync_judge": judge.name}, sound=sound.numpy())
     facts: dict[str, Any] = {"sync_judge": judge.name, "sync_offset_frames": found.offset}
     facts["sync_confidence"] = found.confidence
     least = judge.confident if settings.confidence is None else settings.confidence
+    if not found.sure and not found.confidence >= least:
+        facts |= {"sync_judge": f"{judge.name}, too short to tell", "sync_offset_frames": None}
+        return clip.knowing(facts, sound=sound.numpy())
     if not found.confidence >= least:
         reason = (
             f"the sound does not belong to the lips (confidence {found.confidence:.2f}, less than {least:g})"
