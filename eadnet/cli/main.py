@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import CheckpointError, InputError
 from ..printable import printable
-from . import caption, contact_sheet, convert, evaluate, export, fetch, generate, info, synth
+from . import caption, contact_sheet, convert, evaluate, export, fetch, generate, info, prepare, synth
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -23,6 +23,7 @@ COMMANDS: tuple[Command, ...] = (
     export.COMMAND,
     evaluate.COMMAND,
     caption.COMMAND,
+    prepare.COMMAND,
     synth.COMMAND,
 )
 

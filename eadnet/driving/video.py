@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -28,9 +28,15 @@ def track_from_video(
 
     Raises InputError where no frame shows a face.
     """
-    faces = list(landmarker.follow(frames))
-    seen = [face for face in faces if face is not None]
-    if not seen:
+    return track_of_faces(list(landmarker.follow(frames)), fps, head)
+
+
+def track_of_faces(faces: Sequence[LandmarkedFace | None], fps: float, head: float = 1.0) -> Track:
+    """The same from what the landmarker saw in every frame; None where it saw no face.
+
+    Raises InputError where that is nowhere.
+    """
+    if not any(face is not None for face in faces):
         raise InputError("No face was found in the video: use one that shows a face clearly.")
     track = Track.from_arkit([None if face is None else face.blendshapes for face in faces], fps)
     turns = torch.from_numpy(_turns(faces)).float()
@@ -43,7 +49,7 @@ def track_from_video(
     return Track(values, track.fps)
 
 
-def _turns(faces: list[LandmarkedFace | None]) -> np.ndarray:
+def _turns(faces: Sequence[LandmarkedFace | None]) -> np.ndarray:
     """Yaw, pitch and roll in degrees [T, 3]; where no face was found, between the neighbours'."""
     known = np.array([i for i, face in enumerate(faces) if face is not None])
     turned = [canonical_face(torch.from_numpy(face.points)) for face in faces if face is not None]

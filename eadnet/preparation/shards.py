@@ -79,7 +79,7 @@ def _frames(video: bytes | Path, start: int, count: int, name: str) -> np.ndarra
     to_rgb = ToRgb()
     source = io.BytesIO(video if isinstance(video, bytes) else video.read_bytes())
     try:
-        with av.open(source) as container:
+        with av.open(source, mode="r") as container:
             stream: Any = container.streams.video[0]
             stream.codec_context.thread_count = 1  # readers are many already
             rate, base = stream.average_rate, stream.time_base
@@ -126,7 +126,8 @@ def _wav(sound: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _sample(key: str, files: Mapping[str, bytes]) -> Sample:
+def sample_of_members(key: str, files: Mapping[str, bytes]) -> Sample:
+    """The inverse of `members`. Raises InputError for what is damaged."""
     from safetensors.torch import load
 
     try:
@@ -353,7 +354,7 @@ def _own(directory: Path, shards: Sequence[Mapping[str, Any]], reader: int, read
         passed += count
         if len(numbers):
             for key, files in read_shard(directory / SHARDS / shard["name"], numbers):
-                yield _sample(key, files)
+                yield sample_of_members(key, files)
 
 
 def tensor_of(values: np.ndarray, kind: torch.dtype = torch.float32) -> Tensor:

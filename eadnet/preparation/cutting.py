@@ -1,0 +1,98 @@
+"""From a file to segments: can it be read, has it sound, where are its shots, and how are they parted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..errors import InputError
+from ..faces.cuts import CutFinder
+from ..media.reader import Pictures, VideoReader
+from ..media.sound import SoundFile
+from ..media.speech import SpeechFile, record_speech
+from .clip import FPS, At25, Rejection, Source
+from .settings import Settings
+
+Part = tuple[int, int]  # the first frame at 25 fps, and how many
+
+
+def open_pictures(source: Source) -> VideoReader | Rejection:
+    """The video of a source, whatever its codec and rate, or why it cannot be read. Close it."""
+    if refused := _refused(source.path):
+        return Rejection("readable", refused)
+    try:
+        return VideoReader(source.path)
+    except InputError as error:
+        return Rejection("readable", str(error))
+
+
+def _refused(path: Path) -> str:
+    if not path.is_file():
+        return "the file is gone, or it is no file"
+    if not os.access(path, os.R_OK):
+        return "there is no permission to read the file"
+    return "" if path.stat().st_size else "the file is empty"
+
+
+def record_sound(source: Source, into: Path) -> SpeechFile | Rejection:
+    """The sound of a source as 16 kHz mono in a file; sample 0 belongs to the first frame that is shown."""
+    path = source.sound or source.path
+    if refused := _refused(path):
+        return Rejection("sound", refused)
+    try:
+        return record_speech(SoundFile(path), into)
+    except InputError as error:
+        if "cannot be saved" in str(error):  # the disk's fault, not the clip's
+            raise OSError(str(error)) from error
+        return Rejection("sound", str(error))
+
+
+def spans_of(source: Source, count: int) -> list[Part]:
+    """The parts of ``count`` frames that are annotated; all of them where nothing is."""
+    if not source.spans:
+        return [(0, count)]
+    parts = []
+    for start, end in sorted(source.spans):
+        first, last = round(start * FPS), min(count, round(end * FPS))
+        if last > first:
+            parts.append((first, last - first))
+    return parts
+
+
+def find_shots(pictures: Pictures, part: Part) -> Iterator[Part]:
+    """The shots within a part."""
+    cuts, start = CutFinder(), part[0]
+    for number in range(part[0], part[0] + part[1]):
+        if cuts.is_cut(pictures.picture(number)):
+            yield start, number - start
+            start = number
+    yield start, part[0] + part[1] - start
+
+
+def segments(shot: Part, longest: float) -> list[Part]:
+    """A shot in as few equal parts as are not longer than ``longest`` seconds."""
+    first, count = shot
+    parts = max(1, -(-count // round(longest * FPS)))
+    edges = [first + count * number // parts for number in range(parts + 1)]
+    return [(a, b - a) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def cut(source: Source, pictures: VideoReader, settings: Settings) -> list[tuple[Part, Rejection | None]]:
+    """Every segment of a source, in order; those too short with the reason."""
+    shown = At25(pictures)
+    found: list[tuple[Part, Rejection | None]] = []
+    for span in spans_of(source, shown.count):
+        for shot in find_shots(shown, span):
+            if shot[1] < settings.shortest * FPS:
+                reason = f"the shot lasts {shot[1] / FPS:.2f} s, less than {settings.shortest:g} s"
+                found.append((shot, Rejection("length", reason)))
+            else:
+                found += [(part, None) for part in segments(shot, settings.longest)]
+    return found
+
+
+def grouped(numbers: Sequence[int], least: int = 16, most_groups: int = 16) -> list[tuple[int, ...]]:
+    """Segments that one worker takes at a time: each group opens the file, and reads its index, once."""
+    size = max(least, -(-len(numbers) // most_groups))
+    return [tuple(numbers[start : start + size]) for start in range(0, len(numbers), size)]
