@@ -17,9 +17,9 @@ from eadnet.adapters import apply_adapter, is_ead_key
 from eadnet.checkpoints import load_checkpoint, read_info
 from eadnet.errors import InputError
 from eadnet.modules.unet import EADUNet
+from eadnet.training.on_set import OnSet
 from eadnet.training.recipes.adapter import Files, train_adapter, with_parts
 from eadnet.training.tasks import unet_on_set
-from eadnet.training.tasks.unet_on_set import OnSet
 from eadnet.training.trainer import Trainer
 from tests.in_comfy import ROOT
 from tests.training.prepared_world import (

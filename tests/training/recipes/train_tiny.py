@@ -6,8 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+from eadnet.training.on_set import OnSet
 from eadnet.training.recipes.adapter import Files, train_adapter
-from eadnet.training.tasks.unet_on_set import OnSet
 from tests.training.prepared_world import tiny_preset
 
 
