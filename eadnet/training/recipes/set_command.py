@@ -82,10 +82,39 @@ def _adapter(options: argparse.Namespace) -> Path:
     return train_adapter(options.set, options.out, files, _how(options), preset)
 
 
+def _motion_arguments(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument(
+        "--start", default="motion", metavar="FILE", help="a motion checkpoint (the bundled one)"
+    )
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--frames", type=int, default=192, help="in every step (192)")
+    parser.add_argument("--rate", type=float, default=1e-4, help="learning rate (0.0001)")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _motion(options: argparse.Namespace) -> Path:
+    from .real_motion import finetune_motion
+
+    for name in ("steps", "frames"):
+        if getattr(options, name) < 1:
+            raise InputError(f"{name} is {getattr(options, name)}: give 1 or more.")
+    return finetune_motion(
+        options.set,
+        options.out,
+        start=options.start,
+        steps=options.steps,
+        frames=options.frames,
+        rate=options.rate,
+        seed=options.seed,
+    )
+
+
 Recipe = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Path]]
 
 RECIPES: dict[str, Recipe] = {
     "adapter": ("EAD-Net's parts on LatentSync's frozen U-Net", _adapter_arguments, _adapter),
+    "motion": ("the model that moves portraits, on real facial parameters", _motion_arguments, _motion),
 }
 
 
