@@ -53,6 +53,7 @@ LAYERS = (
     # Training is one chain. The drawn world stands over it, so only the recipes know it: the same tasks train
     # on clips of other origin.
     "eadnet.training.data",
+    "eadnet.training.on_set",
     "eadnet.training.curves",
     "eadnet.training.processes",
     "eadnet.training.trainer",
@@ -230,16 +231,18 @@ def test_nodes_know_nothing_of_training_and_experiments() -> None:
     assert not offences([ROOT / "__init__.py", *sources("nodes")], forbidden)
 
 
-def test_the_command_line_makes_synthetic_clips_and_neither_trains_nor_experiments() -> None:
+def test_the_command_line_trains_by_one_file_and_does_not_experiment() -> None:
     forbidden = {"eadnet.training", "experiments", "benchmarks", "tools"}
+    door = ("eadnet.cli.train", "eadnet.training.recipes.set_command")
     found = [
         f"{name} imports {imported}"
         for name, taken in graph().items()
         if layer(name) in ("eadnet.cli", "eadnet.__main__")
         for imported in taken
-        if any(within(imported, package) for package in forbidden)
+        if any(within(imported, package) for package in forbidden) and (name, imported) != door
     ]
     assert not found
+    assert door[1] in graph()[door[0]]
 
 
 def test_the_library_runs_on_what_comfyui_has_and_diffusers() -> None:

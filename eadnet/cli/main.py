@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import CheckpointError, InputError
 from ..printable import printable
-from . import caption, contact_sheet, convert, evaluate, export, fetch, generate, info, prepare, synth
+from . import caption, contact_sheet, convert, evaluate, export, fetch, generate, info, prepare, synth, train
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -24,6 +24,7 @@ COMMANDS: tuple[Command, ...] = (
     evaluate.COMMAND,
     caption.COMMAND,
     prepare.COMMAND,
+    train.COMMAND,
     synth.COMMAND,
 )
 

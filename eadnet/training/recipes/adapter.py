@@ -22,9 +22,10 @@ from ...preparation.shards import read_set, read_shards
 from ...presets import Preset, find_preset
 from ...printable import get_logger
 from ...weights import open_weights
+from ..on_set import OnSet
 from ..tasks.adapter import AdapterTask, FrozenEncoders
 from ..tasks.sample_window import SampleWindow
-from ..tasks.unet_on_set import OnSet, SetTraining
+from ..tasks.unet_on_set import SetTraining
 
 logger = get_logger(__name__)
 

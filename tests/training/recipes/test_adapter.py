@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +17,11 @@ from eadnet.adapters import apply_adapter, is_ead_key
 from eadnet.checkpoints import load_checkpoint, read_info
 from eadnet.errors import InputError
 from eadnet.modules.unet import EADUNet
+from eadnet.training.on_set import OnSet
 from eadnet.training.recipes.adapter import Files, train_adapter, with_parts
 from eadnet.training.tasks import unet_on_set
-from eadnet.training.tasks.unet_on_set import OnSet
 from eadnet.training.trainer import Trainer
+from tests.in_comfy import ROOT
 from tests.training.prepared_world import (
     EAD,
     NO_RECORDINGS,
@@ -70,7 +75,7 @@ def test_loss_and_held_out_loss_fall_on_real_crops_and_the_base_stays_bit_for_bi
 ) -> None:
     directory = write_prepared(tmp_path / "real", real_crops())
     before = files.base.read_bytes()
-    how = replace(HOW, steps=150, validate_every=75, save_every=75)
+    how = replace(HOW, steps=120, validate_every=60, save_every=60)
     adapter = train_adapter(directory, tmp_path / "out", files, how, tiny_preset())
     rows = log_of(tmp_path / "out")
     losses = [row["loss"] for row in rows]
@@ -124,6 +129,36 @@ def test_a_step_of_two_batches_is_that_of_one_twice_as_large(
     for one, two in zip(log_of(tmp_path / "large"), log_of(tmp_path / "small"), strict=True):
         assert one["loss"] == pytest.approx(two["loss"], abs=1e-5)
         assert one["norm"] == pytest.approx(two["norm"], rel=1e-3)
+
+
+def in_processes(count: int, files: Files, directory: Path, out: Path, how: OnSet) -> None:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={count}"]
+    settings = json.dumps(vars(how))
+    script = str(ROOT / "tests" / "training" / "recipes" / "train_tiny.py")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    subprocess.run(
+        [*launcher, script, str(files.base.parent), str(directory), str(out), settings],
+        check=True,
+        env=environment,
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_take_the_steps_of_one_with_twice_the_batch(
+    files: Files, made: Path, tmp_path: Path
+) -> None:
+    how = replace(HOW, steps=20, batch=2, validate_every=10, held_out=1)
+    in_processes(2, files, made, tmp_path / "two", how)
+    in_processes(1, files, made, tmp_path / "one", replace(how, batch=4))
+    one, two = log_of(tmp_path / "one"), log_of(tmp_path / "two")
+    assert len(one) == len(two) == 20 and one[0]["loss"] != one[-1]["loss"]
+    for left, right in zip(one, two, strict=True):
+        assert left["loss"] == pytest.approx(right["loss"], abs=1e-5)
+    first, second = (
+        torch.load(tmp_path / n / "state.pt", weights_only=True)["module"] for n in ("one", "two")
+    )
+    assert max(float((first[key] - second[key]).abs().max()) for key in first) < 1e-4
 
 
 @pytest.mark.slow

@@ -1,0 +1,81 @@
+"""The recipe `motion` on a prepared set: the model that moves portraits learns from real people's faces.
+
+Landmarks give real people the drawn world's parameters, so that a model which learned from drawn people can
+be trained further on them. The U-Net alone learns; encoders, codec and TFRM stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...checkpoints import load_checkpoint, named_checkpoint, read_info, save_checkpoint
+from ...errors import InputError
+from ...printable import get_logger
+from ..data.real_motion import RealMotion
+from ..tasks.denoiser import Schedule, train_denoiser
+from .motion import new_task
+
+logger = get_logger(__name__)
+
+RESULT = "motion.safetensors"
+
+
+def finetune_motion(
+    directory: Path,
+    out: Path,
+    *,
+    start: str | Path = "motion",
+    steps: int = 400,
+    frames: int = 192,
+    rate: float = 1e-4,
+    seed: int = 0,
+    splits: Sequence[str] = ("train",),
+    held_out: Sequence[str] = ("val",),
+    keep: Callable[[dict[str, Any]], bool] | None = None,
+) -> Path:
+    """Train `start` further on some splits; returns the new checkpoint, in `out` with the state and the log.
+
+    `frames` are in every step. `keep` picks records by what is known of them; those that it refuses are held
+    out. Raises InputError for a set that does not fit, a
+    checkpoint of another preset, and a state in `out` of another run.
+    """
+    path = named_checkpoint(start)
+    preset = read_info(path).get("preset")
+    if preset != "motion":
+        raise InputError(f"{path.name} is a checkpoint of {preset}, not of motion: choose another --start.")
+    task = new_task(path, path)
+    encoder, names = task.model.audio_encoder.eval(), task.codec.names
+    data = RealMotion(directory, splits, names, encoder, keep)
+    others = None if keep is None else lambda record: not keep(record)
+    watched = RealMotion(directory, held_out, names, encoder, others)
+    if data.speakers & watched.speakers:
+        logger.warning(
+            "The same people are trained on and held out: %s ...", min(data.speakers & watched.speakers)
+        )
+    how = Schedule(
+        minutes=0,
+        steps=steps,
+        frames=frames,
+        short_steps=1,
+        stda_from=0,
+        rate=rate,
+        expression=1.0,
+        mouth=2.0,
+        seed=seed,
+    )
+    model = train_denoiser(task, data, watched, out, how)  # type: ignore[arg-type]
+    whole = load_checkpoint(path)
+    parts = {**whole.components, "unet": model.unet, "codec": task.codec}
+    notes = {
+        "recipe": "motion on a prepared set",
+        "steps": steps,
+        "pieces": len(data),
+        "people": len(data.speakers),
+    }
+    with torch.no_grad():
+        save_checkpoint(out / RESULT, parts, {**whole.info, "training": notes})
+    return out / RESULT

@@ -1,0 +1,142 @@
+"""`eadnet train RECIPE --set SET --out DIR`: the recipes that train on prepared sets.
+
+In one process as it stands, in many by `accelerate launch -m eadnet train ...`, whose configuration file
+names cards, machines, precision and sharding. A run that was stopped goes on when it is started again. Torch
+is imported when training starts: the options are known without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import errno
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ..on_set import OnSet
+
+_OPTIONS: dict[str, str] = {
+    "steps": "of the optimiser",
+    "batch": "clips that a process works on at a time",
+    "accumulation": "of these batches for one step",
+    "window": "frames of a clip",
+    "rate": "learning rate",
+    "average": "decay of the moving average of the weights, which is saved",
+    "precision": "no, bf16 or fp16; weights stay float32",
+    "validate_every": "steps between measurements on held-out clips, 0 for none",
+    "held_out": "clips that are measured",
+    "save_every": "steps between states to resume from",
+    "log_every": "steps between rows of log.csv",
+    "seed": "of the order and of all that is drawn",
+    "workers": "threads that read and decode",
+    "trackers": "tensorboard, wandb, trackio ...; commas between",
+}
+
+
+def _settings(parser: argparse.ArgumentParser) -> None:
+    defaults = {field.name: field.default for field in dataclasses.fields(OnSet)}
+    group = parser.add_argument_group("how it is trained")
+    for name, text in _OPTIONS.items():
+        kind: Any = type(defaults[name])
+        said = f"{text} ({defaults[name]})" if defaults[name] != "" else text
+        group.add_argument(f"--{name.replace('_', '-')}", type=kind, default=defaults[name], help=said)
+    group.add_argument("--checkpointing", action="store_true", help="less memory, a third more time")
+    group.add_argument("--cpu", action="store_true", help="leave a GPU that is there alone")
+
+
+def _how(options: argparse.Namespace) -> OnSet:
+    return OnSet(**{name: getattr(options, name) for name in (*_OPTIONS, "checkpointing", "cpu")})
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--set", type=Path, required=True, metavar="SET", help="what eadnet prepare wrote")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="state, log and results")
+
+
+def _adapter_arguments(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument(
+        "--base", type=Path, required=True, metavar="FILE", help="LatentSync's U-Net, converted"
+    )
+    parser.add_argument("--text", type=Path, required=True, metavar="DIR", help="of CLIP ViT-L/14")
+    parser.add_argument(
+        "--vae", type=Path, metavar="FILE", help="Stable Diffusion's; for sets without latents"
+    )
+    parser.add_argument(
+        "--whisper", type=Path, metavar="FILE", help="converted; for sets without its features"
+    )
+    parser.add_argument(
+        "--preset", choices=("ead-256", "ead-512"), help="whose parts; default: that of the base's resolution"
+    )
+    _settings(parser)
+
+
+def _adapter(options: argparse.Namespace) -> Path:
+    from ...presets import find_preset
+    from .adapter import Files, train_adapter
+
+    files = Files(options.base, options.text, options.vae, options.whisper)
+    preset = find_preset(options.preset) if options.preset else None
+    return train_adapter(options.set, options.out, files, _how(options), preset)
+
+
+def _motion_arguments(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument(
+        "--start", default="motion", metavar="FILE", help="a motion checkpoint (the bundled one)"
+    )
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--frames", type=int, default=192, help="in every step (192)")
+    parser.add_argument("--rate", type=float, default=1e-4, help="learning rate (0.0001)")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _motion(options: argparse.Namespace) -> Path:
+    from .real_motion import finetune_motion
+
+    for name in ("steps", "frames"):
+        if getattr(options, name) < 1:
+            raise InputError(f"{name} is {getattr(options, name)}: give 1 or more.")
+    return finetune_motion(
+        options.set,
+        options.out,
+        start=options.start,
+        steps=options.steps,
+        frames=options.frames,
+        rate=options.rate,
+        seed=options.seed,
+    )
+
+
+Recipe = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Path]]
+
+RECIPES: dict[str, Recipe] = {
+    "adapter": ("EAD-Net's parts on LatentSync's frozen U-Net", _adapter_arguments, _adapter),
+    "motion": ("the model that moves portraits, on real facial parameters", _motion_arguments, _motion),
+}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The recipes as sub-commands, each with its options."""
+    recipes = parser.add_subparsers(required=True, metavar="RECIPE", dest="recipe")
+    for name, (text, options, _) in RECIPES.items():
+        options(recipes.add_parser(name, help=text, description=text))
+
+
+def run(options: argparse.Namespace) -> Path:
+    """Train; returns the file that was made. Raises InputError and CheckpointError, one sentence each."""
+    try:
+        return RECIPES[options.recipe][2](options)
+    except FloatingPointError as error:
+        raise InputError(
+            f"{error} Start again to go on from there, with a lower --rate, or bf16 in place of fp16."
+        ) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise InputError(
+            f"No space is left for {error.filename or options.out}: make room and start again, it goes on "
+            "from the state saved before."
+        ) from error

@@ -1,0 +1,90 @@
+"""The recipe `motion` on a set: it learns the set's own parameters, and nothing but the U-Net changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from eadnet.checkpoints import load_checkpoint, named_checkpoint
+from eadnet.errors import InputError
+from eadnet.preparation.shards import Sample, ShardWriter
+from eadnet.rig.expression import INDEX, PARAMETERS
+from eadnet.training.data.real_motion import PIECE, RealMotion
+from eadnet.training.recipes.real_motion import finetune_motion
+from eadnet.training.tasks import denoiser
+
+FRAMES = PIECE + 10
+
+
+def sample(number: int, split: str) -> Sample:
+    rng = np.random.default_rng(number)
+    params = torch.zeros(FRAMES, len(PARAMETERS))
+    params[:, INDEX["jaw_open"]] = torch.linspace(0, 1, FRAMES)
+    params[:, INDEX["smile_l"]] = 0.1 * number
+    record = {"split": split, "speaker": f"p{number}", "caption": "happy", "frames": FRAMES, "fps": 25}
+    sound = rng.uniform(-0.3, 0.3, FRAMES * 640).astype(np.float32)
+    return Sample(f"s{number}", record, b"", sound, {"parameters": params}, PARAMETERS)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    with ShardWriter(tmp_path / "set") as writer:
+        for number, split in enumerate(("train", "train", "val")):
+            writer.add(sample(number, split))
+    return tmp_path / "set"
+
+
+@pytest.fixture(scope="module")
+def encoder() -> torch.nn.Module:
+    return load_checkpoint(named_checkpoint("motion"), only=["audio_encoder"]).component("audio_encoder")
+
+
+def test_takes_are_what_was_done_with_the_sound_and_sentence_of_it(directory: Path, encoder) -> None:
+    data = RealMotion(directory, ["train"], PARAMETERS, encoder)
+    assert len(data) == 4 and data.speakers == {"p0", "p1"}  # two pieces of each, the second overlaps
+    (take,) = data.perform(torch.tensor([3]), torch.tensor([5]), 16, np.random.default_rng(0))
+    first = FRAMES - PIECE + 5
+    jaw = torch.linspace(0, 1, FRAMES)[first : first + 16]
+    assert np.allclose(take.params[:, INDEX["jaw_open"]], jaw)
+    assert np.allclose(take.params[:, INDEX["smile_l"]], 0.1) and take.text == take.later == "happy"
+    whole = encoder.all_rows(torch.from_numpy(sample(1, "train").sound))[:, 0]
+    assert torch.allclose(data.audio[3].float(), whole[2 * (FRAMES - PIECE) :][: 2 * PIECE].half().float())
+
+
+def test_records_can_be_picked_and_the_rest_is_no_longer_there(directory: Path, encoder) -> None:
+    data = RealMotion(
+        directory, ["train", "val"], PARAMETERS, encoder, lambda record: record["speaker"] != "p0"
+    )
+    assert data.speakers == {"p1", "p2"}
+    with pytest.raises(InputError, match="no segment of 64 frames is left"):
+        RealMotion(directory, ["train"], PARAMETERS, encoder, lambda record: False)
+
+
+def test_a_set_of_other_parameters_is_refused(tmp_path: Path, encoder) -> None:
+    with ShardWriter(tmp_path / "set") as writer:
+        writer.add(replace(sample(0, "train"), names=("other",) * len(PARAMETERS)))
+    with pytest.raises(InputError, match="s0 has no facial parameter .*: prepare the set again"):
+        RealMotion(tmp_path / "set", ["train"], PARAMETERS, encoder)
+
+
+def test_a_checkpoint_of_another_preset_is_refused(directory: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a checkpoint of mini, not of motion"):
+        finetune_motion(directory, tmp_path / "out", start="mini")
+
+
+@pytest.mark.slow
+def test_the_u_net_alone_learns_and_the_result_is_a_motion_checkpoint(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(denoiser, "EVALUATED_CLIPS", 2)
+    made = finetune_motion(directory, tmp_path / "out", steps=2, frames=48)
+    before, after = load_checkpoint(named_checkpoint("motion")), load_checkpoint(made)
+    assert after.preset == "motion" and after.info["training"]["people"] == 2
+    for name in before.components:
+        old, new = (one.component(name).state_dict() for one in (before, after))
+        same = all(torch.equal(old[key], new[key]) for key in old)
+        assert same == (name != "unet"), name

@@ -1,0 +1,82 @@
+"""`eadnet train`: its options, and one sentence for what the user can put right."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eadnet.cli import main
+from eadnet.errors import InputError
+from eadnet.training.on_set import OnSet
+from eadnet.training.recipes import adapter, set_command
+from tests.in_comfy import ROOT
+from tests.training.prepared_world import noise_crops, write_networks, write_prepared
+
+
+def parsed(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    set_command.arguments(parser)
+    return parser.parse_args(words)
+
+
+NEEDED = ("adapter", "--set", "s", "--out", "o", "--base", "b", "--text", "t")
+
+
+def test_options_left_out_are_the_recipes_own() -> None:
+    assert set_command._how(parsed(*NEEDED)) == OnSet()
+    assert set_command._how(parsed(*NEEDED, "--rate", "1e-5", "--checkpointing")).rate == 1e-5
+
+
+@pytest.mark.parametrize(("word", "problem"), [("--batch", "batch is 0"), ("--rate", "rate is 0.0")])
+def test_numbers_that_cannot_be_are_refused(word: str, problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        set_command._how(parsed(*NEEDED, word, "0"))
+
+
+@pytest.mark.slow
+def test_the_options_are_known_without_torch() -> None:
+    code = "import sys; import eadnet.training.recipes.set_command; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("made", "problem"),
+    [
+        ({"version": 99}, "of version 99 and this program reads"),
+        ({"resolution": 512}, "has crops of 512 pixels and the U-Net takes 32"),
+        (None, "is no finished set"),
+    ],
+)
+def test_a_set_that_does_not_fit_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], made: dict[str, int] | None, problem: str
+) -> None:
+    files = write_networks(tmp_path / "networks")
+    directory = tmp_path / "none" if made is None else write_prepared(tmp_path, noise_crops(4), **made)
+    words = ["--set", str(directory), "--out", str(tmp_path / "out"), "--cpu"]
+    words += ["--base", str(files.base), "--text", str(files.text), "--vae", str(files.vae)]
+    assert main(["train", "adapter", *words]) == 2
+    said = capsys.readouterr().err
+    assert problem in said and said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (FloatingPointError("The loss became nan at step 3 of out; out/state.pt is intact."), "lower --rate"),
+        (OSError(28, "No space left on device"), "make room and start again"),
+    ],
+)
+def test_what_stops_a_run_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, problem: str
+) -> None:
+    def stop(*_: object) -> Path:
+        raise error
+
+    monkeypatch.setattr(adapter, "train_adapter", stop)
+    with pytest.raises(InputError, match=problem):
+        set_command.run(parsed(*NEEDED))
