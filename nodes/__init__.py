@@ -19,6 +19,7 @@ from .prepare import EADNetPrepare
 from .re_emote import EADNetReEmote
 from .render import EADNetRenderVideo
 from .sampler import EADNetSampler
+from .speed_up import EADNetSpeedUp
 from .tfrm import EADNetTFRMSmoother
 
 NODES: list[type[io.ComfyNode]] = [
@@ -46,6 +47,7 @@ NODES: list[type[io.ComfyNode]] = [
     EADNetToModel,
     EADNetConditioning,
     EADNetCustomSampling,
+    EADNetSpeedUp,
 ]
 
 

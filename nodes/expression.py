@@ -158,7 +158,7 @@ class EADNetExpressionFromSpeech(Node):
         if frames == 0:
             raise InputError("The audio is shorter than half a frame: use longer audio.")
         feeling = None if emotion is None else EmotionTokens.of(emotion)
-        settings = RenderSettings(seed=seed)
+        settings = RenderSettings(seed=seed, window_mode=model.window_mode, savings=model.savings)
         amount = Idle(blinks, gaze, head_motion)
         watcher = Watcher(info, cls.hidden.unique_id, LiveView(cls.hidden.unique_id, frames))
         used = (model.network.use(), audio_encoder.use(), None if tfrm is None else tfrm.network.use())

@@ -26,7 +26,7 @@ from ..eadnet.rendering import (
     speech_of,
 )
 from ..eadnet.rendering.memory import branches, unet_memory
-from ..eadnet.sampling import MODES, Sampling, Savings
+from ..eadnet.sampling import Sampling
 from . import host
 from .checks import checked, problems, widgets_problem
 from .face_check import InstalledDetector, check_face_widget, crop_shown_on_refusal
@@ -35,7 +35,7 @@ from .latents import finite_vae
 from .live import Decode, LiveView
 from .node import Node
 from .notes import with_notes
-from .sampling import Watcher, emotion_scale, sampling_widgets, saving_widgets, small_decoder, window_problem
+from .sampling import Watcher, emotion_scale, sampling_widgets, small_decoder, window_problem
 from .sockets import audio_of
 from .types import (
     AudioEncoder,
@@ -171,7 +171,6 @@ class EADNetRenderVideo(Node):
                     "Unconnected: the centred square is cropped and is the result.",
                 ),
                 check_face_widget(),
-                *saving_widgets(),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished video. It is saved already.")
@@ -222,11 +221,6 @@ class EADNetRenderVideo(Node):
         tfrm: GraphSmoother | None = None,
         track: TrackAndRegion | None = None,
         check_face: bool = True,
-        window_mode: str = MODES[0],
-        cache_interval: int = 1,
-        guidance_start: float = 0.0,
-        guidance_end: float = 1.0,
-        guidance_every: int = 1,
     ) -> io.NodeOutput:
         if problem := window_problem(window, overlap):
             raise InputError(problem)
@@ -242,8 +236,8 @@ class EADNetRenderVideo(Node):
             scheduler=scheduler,
             window=window,
             overlap=overlap,
-            window_mode=window_mode,
-            savings=Savings(cache_interval, guidance_start, guidance_end, guidance_every),
+            window_mode=model.window_mode,
+            savings=model.savings,
             smoothing=smoothing,
             length=length,
             silence_gate=silence_gate,

@@ -11,12 +11,12 @@ from ..eadnet.errors import InputError
 from ..eadnet.memory import with_less
 from ..eadnet.rendering import SMALLEST_WINDOW, RenderSettings
 from ..eadnet.rendering.memory import branches, unet_memory
-from ..eadnet.sampling import MODES, Conditions, Savings, sample
+from ..eadnet.sampling import Conditions, sample
 from . import host
 from .checks import checked
 from .live import LiveView
 from .node import Node
-from .sampling import Watcher, emotion_scale, sampling_widgets, saving_widgets, small_decoder, window_problem
+from .sampling import Watcher, emotion_scale, sampling_widgets, small_decoder, window_problem
 from .types import (
     MASK,
     MASKED_SAMPLES,
@@ -54,7 +54,6 @@ class EADNetSampler(Node):
                     "Leave it unconnected for LatentSync without an adapter, which has no emotion input.",
                 ),
                 *sampling_widgets(),
-                *saving_widgets(),
             ],
             outputs=[
                 io.Latent.Output(
@@ -84,11 +83,6 @@ class EADNetSampler(Node):
         window: int,
         overlap: int,
         emotion: Any = None,
-        window_mode: str = MODES[0],
-        cache_interval: int = 1,
-        guidance_start: float = 0.0,
-        guidance_end: float = 1.0,
-        guidance_every: int = 1,
     ) -> io.NodeOutput:
         if problem := window_problem(window, overlap):
             raise InputError(problem)
@@ -107,8 +101,8 @@ class EADNetSampler(Node):
             scheduler=scheduler,
             window=window,
             overlap=overlap,
-            window_mode=window_mode,
-            savings=Savings(cache_interval, guidance_start, guidance_end, guidance_every),
+            window_mode=model.window_mode,
+            savings=model.savings,
         )
         sampling = settings.sampling(info)
         unet = model.network.use(

@@ -8,7 +8,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..eadnet.rendering import StageProgress
-from ..eadnet.sampling import MODES, SCHEDULERS
+from ..eadnet.sampling import SCHEDULERS
 from . import host
 from .live import Decode, LiveView
 from .types import DiffusionModel, EmotionTokens, ModelInfo
@@ -80,55 +80,6 @@ def sampling_widgets() -> list[Any]:
             max=MOST_FRAMES - 1,
             tooltip="Frames shared by neighbouring context windows and blended (context_overlap in core's "
             "Context Windows). More is smoother and slower.",
-        ),
-    ]
-
-
-def saving_widgets() -> list[Any]:
-    """Window mode, cache and guidance's steps, at the end of a node: with their defaults nothing is saved."""
-    return [
-        io.Combo.Input(
-            "window_mode",
-            options=list(MODES),
-            default=MODES[0],
-            optional=True,
-            tooltip="overlap blends neighbouring windows. moving has no overlap: borders differ from step to "
-            "step instead, which takes a quarter less time.",
-        ),
-        io.Int.Input(
-            "cache_interval",
-            default=1,
-            min=1,
-            max=20,
-            optional=True,
-            tooltip="Runs the network's deep layers at every n-th step only. 1 is every step; 2 or 3 halve "
-            "the time where there are 10 steps or more. With window_mode moving it needs less memory.",
-        ),
-        io.Float.Input(
-            "guidance_start",
-            default=0.0,
-            min=0.0,
-            max=1.0,
-            step=0.05,
-            optional=True,
-            tooltip="Share of the steps after which cfg begins. Before, only one evaluation is made.",
-        ),
-        io.Float.Input(
-            "guidance_end",
-            default=1.0,
-            min=0.0,
-            max=1.0,
-            step=0.05,
-            optional=True,
-            tooltip="Share of the steps after which cfg ends. After it, only one evaluation is made.",
-        ),
-        io.Int.Input(
-            "guidance_every",
-            default=1,
-            min=1,
-            max=20,
-            optional=True,
-            tooltip="Evaluates what cfg adds at every n-th step, and adds it again at those between.",
         ),
     ]
 

@@ -17,6 +17,7 @@ from ..eadnet.checkpoints import Checkpoint
 from ..eadnet.errors import InputError
 from ..eadnet.faces.face_track import FaceTrack
 from ..eadnet.mixed_tokens import MixedTokens
+from ..eadnet.sampling import MODES, Savings
 from .host import Network
 
 CATEGORY = "EAD-Net"
@@ -25,7 +26,7 @@ _STAGES = {
     "1 Load": ("CheckpointLoader", "LatentSyncLoader"),
     "2 Speech and emotion": ("AudioEncode", "EmotionEncode", "EmotionTimeline", "EmotionCaption"),
     "3 Face": ("FaceTrack", "FaceTrackPreview", "Prepare"),
-    "4 Talking head": ("RenderVideo", "Sampler", "TFRMSmoother", "FaceComposite"),
+    "4 Talking head": ("RenderVideo", "Sampler", "SpeedUp", "TFRMSmoother", "FaceComposite"),
     "5 Portrait rig": (
         "FaceRig",
         "ExpressionFromSpeech",
@@ -131,12 +132,14 @@ def _empty_sentence(text_encoder: Any) -> Tensor:
 @dataclass(frozen=True)
 class DiffusionModel:
     """EADNET_MODEL: the U-Net, and the settings that it was trained with; ``decoder`` shows what it makes,
-    where its checkpoint has one.
+    where its checkpoint has one. ``window_mode`` and ``savings`` are what EAD-Net Speed Up asks for.
     """
 
     network: Network
     info: ModelInfo
     decoder: Any = None
+    window_mode: str = MODES[0]
+    savings: Savings = Savings()
 
     def drawing(self) -> ModelInfo:
         """The settings of a model of pictures. Raises InputError for one that moves a rig."""

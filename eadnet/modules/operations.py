@@ -20,13 +20,11 @@ class Operations(Protocol):
     GroupNorm: Any
     LayerNorm: Any
 
-    @staticmethod
-    def weights(layer: Any, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    def weights(self, layer: Any, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Weight and bias of a layer as they compute with ``x``: on its device, in its type."""
         ...
 
-    @staticmethod
-    def value(parameter: Tensor, x: Tensor) -> Tensor:
+    def value(self, parameter: Tensor, x: Tensor) -> Tensor:
         """A parameter or buffer of no layer as it computes with ``x``."""
         ...
 

@@ -13,7 +13,7 @@ from einops import rearrange
 from torch import Tensor
 
 from ...eadnet.errors import InputError
-from ...eadnet.modules.unet import EADUNet
+from ...eadnet.modules.unet import DeepFeatures, EADUNet
 
 
 class CoreUNet(EADUNet):
@@ -27,6 +27,7 @@ class CoreUNet(EADUNet):
         timestep: Tensor | float,
         audio: Tensor | None = None,
         emotion: Tensor | None = None,
+        deep: DeepFeatures | None = None,
         *,
         transformer_options: dict[str, Any] | None = None,
         **conditions: Any,
@@ -34,7 +35,7 @@ class CoreUNet(EADUNet):
         """As `EADUNet.forward`; with ``transformer_options`` as core calls it (see `_frames`)."""
         if transformer_options is None:
             assert audio is not None
-            return super().forward(sample, timestep, audio, emotion)
+            return super().forward(sample, timestep, audio, emotion, deep)
         assert isinstance(timestep, Tensor)
         return self._frames(sample, timestep, emotion, transformer_options, **conditions)
 

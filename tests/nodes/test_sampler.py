@@ -226,3 +226,36 @@ class TestInput:
         latents = {"samples": large, types.MASKED_SAMPLES: large, types.MASK: large[:, :1]}
         with pytest.raises(input_error, match="connect the same model to EAD-Net Prepare Face"):
             sample(latents=latents)
+
+
+NO_SAVING = {
+    "window_mode": "overlap",
+    "cache_interval": 1,
+    "guidance_start": 0.0,
+    "guidance_end": 1.0,
+    "guidance_every": 1,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"window_mode": "moving"}, {"cache_interval": 2}, {"guidance_end": 0.5}, {"guidance_every": 2}],
+)
+def test_each_saving_of_speed_up_changes_the_clip_and_none_of_them_nothing(
+    sample: Sample, job: dict[str, Any], nodes: Any, run: Callable[..., Any], change: dict[str, Any]
+) -> None:
+    (faster,) = run(nodes.EADNetSpeedUp, model=job["model"], **{**NO_SAVING, **change})
+    made, plain = sample(model=faster, steps=4), sample(steps=4)
+    assert torch.equal(made, plain) == (not change) and made.shape == plain.shape
+
+
+def test_guidance_that_ends_before_it_begins_is_refused(
+    nodes: Any, run: Callable[..., Any], job: dict[str, Any], input_error: type[Exception]
+) -> None:
+    with pytest.raises(input_error, match="Guidance from 0.8 to 0.2 of the steps cannot be"):
+        run(
+            nodes.EADNetSpeedUp,
+            model=job["model"],
+            **{**NO_SAVING, "guidance_start": 0.8, "guidance_end": 0.2},
+        )

@@ -35,6 +35,7 @@ NAMES = [
     "EADNetToModel",
     "EADNetConditioning",
     "EADNetCustomSampling",
+    "EADNetSpeedUp",
 ]
 
 

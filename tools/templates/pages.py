@@ -102,7 +102,7 @@ def _photo(name: str, opens_as_app: bool) -> Page:
         "photo_with_emotion",
         (
             Group("Yours", (Column(290, (1, 2, 4), 1),)),
-            Group("Face and expression", (Column(300, (5, 3, "face"), 5), Column(310, (6, 7), 6)), True),
+            Group("Face and expression", (Column(380, (5, 3, "face"), 5), Column(310, (6, 7), 6)), True),
             Group("The result", (Column(440, (9, 8, "take"), 9),)),
         ),
         {
@@ -268,13 +268,13 @@ PAGES = (
         "09 LatentSync weights",
         "lipsync_with_latentsync",
         (
-            Group("Yours", (Column(290, (1, 2, "files"), 1),)),
+            Group("Yours", (Column(330, (1, 2, "files"), 1),)),
             Group(
                 "Find the face, generate the lips",
                 (
-                    Column(270, (3, 4, 5, 6, 9), 9),
+                    Column(270, (3, 5, 6, 9), 9),
                     Column(280, (7, 8, 10), 7),
-                    Column(280, (11, 12, "fps"), 11),
+                    Column(280, (11, 4, 12, "fps"), 11),
                 ),
                 True,
             ),
@@ -334,20 +334,15 @@ PAGES = (
         "photo_rig_with_latentsync_lips",
         (
             Group("Yours", (Column(220, (1, 2, 4), 1),)),
-            Group("The photo moves", (Column(225, (3, 5, 9, 14), 5), Column(225, (6, 7), 6)), True),
+            Group("The photo moves", (Column(225, (3, 5, 14), 5), Column(225, (6, 7), 6)), True),
             Group(
                 "LatentSync draws its lips",
-                (Column(240, (8, "files", 11), 11), Column(230, (10, 12, 13), 13)),
+                (Column(240, (8, 9, 11), 11), Column(230, (10, 12, 13), 13)),
                 True,
             ),
             Group("The result", (Column(320, (17, 16, 15), 17),)),
         ),
-        {
-            "files": Note(
-                "Files first",
-                "As in 09, and face_landmarker.task.",
-            ),
-        },
+        {},
         frozenset({1, 2, 4}),
     ),
 )
