@@ -65,8 +65,9 @@ def test_every_node_has_a_help_page_in_both_languages(node: str) -> None:
 
 
 def test_pictures_of_help_pages_are_there_and_small() -> None:
+    """Both frontends look for them from the folder of all pages on, not from that of the page."""
     shown = {
-        path.parent / name
+        HELP / name
         for path in HELP.glob("*/*.md")
         for name in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", path.read_text(encoding="utf-8"))
     }

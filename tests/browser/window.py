@@ -123,6 +123,10 @@ class Window:
         settings = {NODES_2: nodes_2, "Comfy.TutorialCompleted": True, "Comfy.Graph.CanvasInfo": False}
         self.page.request.post(f"{self.url}/api/settings", data=settings)
         self.page.goto(self.url, timeout=SECONDS * 1000)
+        self.wait()
+
+    def wait(self) -> None:
+        """Until the page knows our nodes."""
         known = f"window.LiteGraph?.registered_node_types['{KNOWN_NODE}'] && window.app?.graph"
         self.page.wait_for_function(known, timeout=SECONDS * 1000)
         self.page.wait_for_timeout(2000)

@@ -4,7 +4,7 @@ import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
 
 app.registerExtension({
-  name: "EADNet.Errors",
+  name: "eadnet.Errors",
   setup() {
     api.addEventListener("execution_error", ({ detail }) => {
       if (!detail?.node_type?.startsWith("EADNet")) return;

@@ -128,7 +128,7 @@ function replay(node, { filename, subfolder = "", type = "output" }) {
 }
 
 app.registerExtension({
-  name: "EADNet.Live",
+  name: "eadnet.Live",
   setup() {
     for (const event of ["status", "execution_start", "reconnected"]) {
       api.addEventListener(event, () => {

@@ -30,7 +30,7 @@ function colourCanvas() {
 }
 
 app.registerExtension({
-  name: "EADNet.SocketColours",
+  name: "eadnet.SocketColours",
   setup() {
     addStyles();
     colourCanvas();

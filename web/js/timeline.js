@@ -240,7 +240,7 @@ class Timeline {
 }
 
 app.registerExtension({
-  name: "EADNet.Timeline",
+  name: "eadnet.Timeline",
   nodeCreated(node) {
     if (node.comfyClass !== NODE) return;
     const text = node.widgets?.find((widget) => widget.name === "timeline");
