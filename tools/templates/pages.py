@@ -352,4 +352,32 @@ PAGES = (
         },
         frozenset({1, 2, 4}),
     ),
+    Page(
+        "13 Core sampler",
+        "cores_sampler",
+        (
+            Group("Yours", (Column(280, (1, 2, 4), 1),)),
+            Group(
+                "Sound, emotion and face as core takes them",
+                (Column(260, (3, 5, 6), 3), Column(280, (7, 8, 9), 7)),
+                True,
+            ),
+            Group(
+                "Core samples", (Column(290, (10, 11, 12, "cfg"), 10), Column(260, (13, 14, 15), 13)), True
+            ),
+            Group("The result", (Column(380, (17, 16, "patches"), 17),)),
+        ),
+        {
+            "cfg": Note(
+                "Two strengths",
+                "cfg_conds is emotion_cfg, cfg_cond2_negative is audio_cfg of **Lip Sync Sampler**.",
+            ),
+            "patches": Note(
+                "LoRA and patches",
+                "Between **to MODEL** and the guider: Load LoRA (Model only), TorchCompileModel, Context "
+                "Windows (Manual) with dim 0.",
+            ),
+        },
+        frozenset({1, 2, 4}),
+    ),
 )
