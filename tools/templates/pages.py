@@ -104,7 +104,7 @@ def _photo(name: str, opens_as_app: bool) -> Page:
         "photo_with_emotion",
         (
             Group("Yours", (Column(290, (1, 2, 4), 1),)),
-            Group("Face and expression", (Column(300, (5, 3, "face"), 5), Column(310, (6, 7), 6)), True),
+            Group("Face and expression", (Column(335, (5, 3, "face"), 5), Column(310, (6, 7), 6)), True),
             Group("The result", (Column(440, (9, 8, "take"), 9),)),
         ),
         {
@@ -274,9 +274,9 @@ PAGES = (
             Group(
                 "Find the face, generate the lips",
                 (
-                    Column(270, (3, 4, 5, 6, 9), 9),
+                    Column(270, (3, 4, 5, 12, 9), 9),
                     Column(280, (7, 8, 10), 7),
-                    Column(280, (11, 12, "fps"), 11),
+                    Column(280, (6, 11, "fps"), 11),
                 ),
                 True,
             ),
@@ -336,7 +336,7 @@ PAGES = (
         "photo_rig_with_latentsync_lips",
         (
             Group("Yours", (Column(220, (1, 2, 4), 1),)),
-            Group("The photo moves", (Column(225, (3, 5, "files"), 5), Column(225, (6, 7, 9), 6)), True),
+            Group("The photo moves", (Column(250, (3, 5, "files"), 5), Column(225, (6, 7, 9), 6)), True),
             Group(
                 "LatentSync draws its lips",
                 (Column(230, (8, 14, 11), 11), Column(230, (10, 12, 13), 13)),
@@ -356,16 +356,16 @@ PAGES = (
         "13 Core sampler",
         "cores_sampler",
         (
-            Group("Yours", (Column(280, (1, 2, 4), 1),)),
+            Group("Yours", (Column(250, (1, 2, 4), 1),)),
             Group(
                 "Sound, emotion and face as core takes them",
-                (Column(260, (3, 5, 6), 3), Column(280, (7, 8, 9), 7)),
+                (Column(225, (3, 5, 6), 3), Column(230, (7, 8, 9), 7)),
                 True,
             ),
             Group(
-                "Core samples", (Column(290, (10, 11, 12, "cfg"), 10), Column(260, (13, 14, 15), 13)), True
+                "Core samples", (Column(240, (10, 11, 12, "cfg"), 10), Column(225, (13, 14, 15), 13)), True
             ),
-            Group("The result", (Column(380, (17, 16, "patches"), 17),)),
+            Group("The result", (Column(300, (17, 16, "patches"), 17),)),
         ),
         {
             "cfg": Note(
