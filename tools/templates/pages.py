@@ -291,6 +291,7 @@ PAGES = (
             "fps": FPS,
         },
         frozenset({1, 2}),
+        heights={9: 216},
     ),
     Page(
         "10 The parts one by one",
