@@ -34,6 +34,7 @@ WORDS = {
     "render_long_video": "any length",
     "lipsync_with_latentsync": "a face in a video",
     "talking_portrait_in_parts": "encode, denoise, decode",
+    "cores_sampler": "core's own sampler",
 }
 
 

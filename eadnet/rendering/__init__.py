@@ -6,7 +6,6 @@ A `Scene` (from files: `open_scene`, from arrays: `scene_in_memory`), the `Netwo
 
 from __future__ import annotations
 
-from .conditions import VAE_BATCH
 from .croppers import CentreCropper, Cropper, TrackCropper
 from .estimate import Estimate, estimate_render
 from .face_check import NoFaceInPlace, centred_crop, check_face_in_place
@@ -14,6 +13,7 @@ from .film import RenderedFile
 from .finite_vae import Coder, FiniteVAE
 from .frames import render_frames, render_latents
 from .inputs import Sources, open_pictures, open_scene, scene_in_memory, speech_of
+from .memory import VAE_BATCH
 from .model import Model, load_model
 from .networks import Networks
 from .photograph import photograph_note

@@ -13,10 +13,9 @@ from ..faces.masks import latent_mask, masked_picture
 from ..media.silence import fade_to_silence, silence_tokens, speech_gate
 from ..mixed_tokens import MixedTokens
 from ..sampling import Conditions
+from .memory import VAE_BATCH
 from .networks import Networks
 from .scene import Scene
-
-VAE_BATCH = 8  # frames encoded or decoded at once, counted from the start of the clip
 
 
 class Pieces:

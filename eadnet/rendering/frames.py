@@ -17,8 +17,9 @@ from torch import Tensor
 from ..memory import FewerAtATime
 from ..modules.tfrm import needed_from, smooth_stream
 from ..sampling import Sampling, SamplingProgress, stream
-from .conditions import VAE_BATCH, Pieces, SceneConditions
+from .conditions import Pieces, SceneConditions
 from .croppers import CentreCropper, StillCropper
+from .memory import VAE_BATCH, branches, unet_memory, vae_batch
 from .networks import Networks
 from .progress import OnProgress, StageProgress
 from .scene import Scene
@@ -39,7 +40,7 @@ def render_frames(
     while pictures are encoded or decoded, fewer are from then on, and a message says so.
     Raises InputError for settings that cannot work at once, for sources when they are read.
     """
-    networks = _in_small_batches(networks)
+    networks = _in_small_batches(networks, scene, sampling)
     conditions = SceneConditions(networks, scene)
     latents = _latents(networks, conditions, sampling, smoothing, first_frame, on_progress)
     return _finished(networks, conditions, latents, first_frame)
@@ -54,15 +55,20 @@ def render_latents(
     on_progress: OnProgress | None = None,
 ) -> Iterator[Tensor]:
     """The latents [n, C, h, w] that `render_frames` would decode, in order, piece by piece."""
-    networks = _in_small_batches(networks)
+    networks = _in_small_batches(networks, scene, sampling)
     return _latents(networks, SceneConditions(networks, scene), sampling, smoothing, 0, on_progress)
 
 
-def _in_small_batches(networks: Networks) -> Networks:
+def _in_small_batches(networks: Networks, scene: Scene, sampling: Sampling) -> Networks:
+    """With a VAE that takes as many frames at a time as fit where the U-Net was."""
+    resolution = scene.region.shape[-1]
+    window = min(sampling.window, scene.length.frames)
+    evaluated = unet_memory(networks.unet, window, resolution // 8, sampling.dtype, branches(sampling))
+    most = vae_batch(evaluated, resolution**2, VAE_BATCH)
     return replace(
         networks,
-        encode=FewerAtATime(networks.encode, VAE_BATCH, "encoding"),
-        decode=FewerAtATime(networks.decode, VAE_BATCH, "decoding"),
+        encode=FewerAtATime(networks.encode, most, "encoding"),
+        decode=FewerAtATime(networks.decode, most, "decoding"),
     )
 
 

@@ -12,7 +12,10 @@ from ..modules.operations import placement
 from ..modules.tfrm import PIECE
 from ..sampling import Sampling
 
+VAE_BATCH = 8  # frames encoded or decoded at once, at most, counted from the start of the clip
+
 _READER = 64 << 20  # decoded frames that a video keeps
+_OWN_VAE = 256 * 256  # below, models bring a small VAE of their own, which takes a hundredth
 
 
 def unet_memory(
@@ -48,21 +51,31 @@ def tfrm_memory(tfrm: Any, shape: Sequence[int]) -> float:
     )
 
 
-def vae_memory(pixels: int) -> float:
-    """Of a VAE for one picture of so many pixels: what ComfyUI estimates for Stable Diffusion's, the
-    largest there can be here.
+def vae_memory(pixels: int, itemsize: int = 4) -> float:
+    """Of a VAE for one picture of so many pixels, in numbers of ``itemsize`` bytes.
+
+    Counted on Stable Diffusion's, the largest there can be here: 768 values live per pixel when it decodes,
+    640 when it encodes (the small one of mini has 24). The rest of the 960 is room for workspaces.
     """
-    return 2178 * pixels * 4
+    return 960 * pixels * itemsize
+
+
+def vae_batch(unet_bytes: float, pixels: int, most: int) -> int:
+    """How many frames, up to ``most``, go through the VAE at a time so that it takes no more than the U-Net
+    did before it, or a gigabyte where that is more.
+    """
+    return max(1, min(most, int(max(unet_bytes, 1 << 30) / vae_memory(pixels))))
 
 
 def render_memory(unet: Any, sampling: Sampling, frames: int, side: int, size: tuple[int, int]) -> float:
-    """Of a render of ``frames`` frames of ``size`` (width, height), latents with this ``side``: the U-Net,
-    the windows that the sampler holds (about as many as there are steps, each with its conditions, noise and
-    solver), pictures that wait to be encoded, and those that are read.
+    """Of a render of ``frames`` frames of ``size`` (width, height), latents with this ``side``: the U-Net or
+    the VAE, the windows that the sampler holds (about as many as there are steps, each with its conditions,
+    noise and solver), pictures that wait to be encoded, and those that are read.
     """
     width, height = size
-    window = min(sampling.window, frames)
+    window, pixels = min(sampling.window, frames), (8 * side) ** 2
     held = (sampling.steps + 2) * window * side * side * 4 * (4 * 5 + 9)
     waiting = (GROUP + most_waiting(width, height)) * width * height * 3
     evaluated = unet_memory(unet, window, side, sampling.dtype, branches(sampling))
-    return evaluated + held + waiting + _READER
+    decoded = 0.0 if pixels < _OWN_VAE else vae_batch(evaluated, pixels, VAE_BATCH) * vae_memory(pixels)
+    return max(evaluated, decoded) + held + waiting + _READER

@@ -177,6 +177,20 @@ def stage(base: Path) -> dict[str, dict]:
                 **sampling,
             },
         ),
+        "native": ("EADNetToModel", {"model": ["load", 0], "window": 8, "overlap": 2}),
+        "conditions": (
+            "EADNetConditioning",
+            {
+                "model": ["load", 0],
+                "audio": ["speech", 0],
+                "latents": ["prepare", 0],
+                "emotion": ["timeline", 0],
+            },
+        ),
+        "custom": (
+            "EADNetCustomSampling",
+            {"model": ["load", 0], "seed": 0, "steps": 1, "scheduler": "ddim"},
+        ),
         "smooth": (
             "EADNetTFRMSmoother",
             {"tfrm": ["load", 4], "samples": ["sample", 0], "strength": 1.0, "top_k": 0},

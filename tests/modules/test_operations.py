@@ -43,7 +43,10 @@ class Host:
     """Layers whose weights lie in one type and compute in another, as a host's do."""
 
     Linear, Conv2d, GroupNorm, LayerNorm = _Linear, _Conv2d, _GroupNorm, _LayerNorm
-    weights = staticmethod(_used)
+
+    @staticmethod
+    def weights(layer: Any, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        return _used(layer, x)
 
     @staticmethod
     def value(parameter: Tensor, x: Tensor) -> Tensor:

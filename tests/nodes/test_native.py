@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -133,6 +134,16 @@ def test_cores_euler_on_our_steps_is_our_euler(ours: Any, sampled: Any, native: 
     assert (result - expected).abs().mean() < 0.01 * expected.std()
 
 
+def _windowed(core: Any, model: Any, schedule: str = "standard_static", **chosen: Any) -> Any:
+    """Context Windows (Manual) of 8 frames that share 2; what newer cores' node asks for besides is off."""
+    node = core.ContextWindowsManualNode
+    known = inspect.signature(node.execute).parameters
+    settings = {"context_length": 8, "context_overlap": 2, "context_schedule": schedule, "context_stride": 1}
+    settings |= {"closed_loop": False, "fuse_method": "pyramid", "dim": 0}
+    settings |= {name: False for name in ("freenoise", "causal_window_fix") if name in known} | chosen
+    return node.execute(model, **settings).result[0]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("fuse", ["pyramid", "relative", "flat", "overlap-linear"])
 def test_cores_context_windows_cut_every_condition(
@@ -141,9 +152,7 @@ def test_cores_context_windows_cut_every_condition(
     """Its windows of these frames are ours; blending differs only where they overlap, and only there in one
     step.
     """
-    windowed = core.ContextWindowsManualNode.execute(
-        native(16, 4), 8, 2, "standard_static", 1, False, fuse, 0
-    ).result[0]
+    windowed = _windowed(core, native(16, 4), fuse_method=fuse)
     result, expected = sampled(windowed, steps=1), ours(8, 2, steps=1)
     alone = [*range(5), *range(8, FRAMES)]
     torch.testing.assert_close(result[alone], expected[alone], rtol=0, atol=1e-4)
@@ -154,21 +163,21 @@ def test_cores_context_windows_cut_every_condition(
 @pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["standard_uniform", "looped_uniform", "batched"])
 def test_cores_other_schedules_run(sampled: Any, native: Any, core: Any, schedule: str) -> None:
-    windowed = core.ContextWindowsManualNode.execute(native(), 8, 2, schedule, 1, False, "pyramid", 0).result[
-        0
-    ]
-    result = sampled(windowed)
+    result = sampled(_windowed(core, native(), schedule))
+    assert result.shape == (FRAMES, 4, 4, 4) and torch.isfinite(result).all()
+
+
+@pytest.mark.slow
+def test_newer_cores_frame_before_a_window_fits(sampled: Any, native: Any, core: Any) -> None:
+    if "causal_window_fix" not in inspect.signature(core.ContextWindowsManualNode.execute).parameters:
+        pytest.skip("this core puts no frame before a window")
+    result = sampled(_windowed(core, native(), causal_window_fix=True, freenoise=True))
     assert result.shape == (FRAMES, 4, 4, 4) and torch.isfinite(result).all()
 
 
 @pytest.mark.slow
 def test_a_solver_of_two_evaluations_a_step_works_in_windows(sampled: Any, native: Any, core: Any) -> None:
-    for model in (
-        native(),
-        core.ContextWindowsManualNode.execute(
-            native(), 8, 2, "standard_uniform", 1, False, "pyramid", 0
-        ).result[0],
-    ):
+    for model in (native(), _windowed(core, native(), "standard_uniform")):
         result = sampled(model, sampler=core.KSamplerSelect.execute("heun").result[0])
         assert torch.isfinite(result).all()
 
@@ -176,9 +185,7 @@ def test_a_solver_of_two_evaluations_a_step_works_in_windows(sampled: Any, nativ
 def test_windows_along_another_dimension_are_refused(
     sampled: Any, native: Any, core: Any, input_error: type[Exception]
 ) -> None:
-    wrong = core.ContextWindowsManualNode.execute(
-        native(), 8, 2, "standard_static", 1, False, "pyramid", 2
-    ).result[0]
+    wrong = _windowed(core, native(), dim=2)
     with pytest.raises(input_error, match="set dim to 0"):
         sampled(wrong)
 

@@ -8,7 +8,7 @@ import torch
 from eadnet.modules.tfrm import TFRM
 from eadnet.presets import PRESETS
 from eadnet.rendering import RenderSettings
-from eadnet.rendering.memory import branches, render_memory, tfrm_memory, unet_memory, vae_memory
+from eadnet.rendering.memory import branches, render_memory, tfrm_memory, unet_memory, vae_batch, vae_memory
 from eadnet.sampling.guidance import evaluations
 
 
@@ -47,6 +47,19 @@ def test_tfrm_needs_no_more_for_a_long_clip_than_its_latents() -> None:
     tfrm = TFRM(hidden=8, top_k=3)
     short, long = (tfrm_memory(tfrm, (frames, 4, 16, 16)) for frames in (1000, 2000))
     assert long - short == 4 * 2 * 4 * 1000 * 16 * 16
+
+
+def test_the_vaes_peak_is_that_of_stable_diffusions() -> None:
+    """6.4 GB in float32 for 8 frames of 512 pixels, counted."""
+    assert 6.4e9 < 8 * vae_memory(512 * 512) < 1.3 * 6.4e9
+
+
+def test_the_vae_takes_no_more_than_the_u_net_did(published: torch.nn.Module) -> None:
+    evaluated = unet_memory(published, 16, 64, branches=3)
+    together = vae_batch(evaluated, 512 * 512, 8)
+    assert 1 < together < 8 and together * vae_memory(512 * 512) <= evaluated
+    assert vae_batch(0, 128 * 128, 8) == 8  # a small picture is no reason to go slowly
+    assert vae_batch(0, 2048 * 2048, 8) == 1
 
 
 def test_a_larger_picture_needs_more() -> None:

@@ -89,6 +89,17 @@ CORE = {
     "SaveVideo": _core("Save Video", "video:VIDEO", "filename_prefix:STRING format:COMBO codec:COMBO"),
     "PreviewImage": _core("Preview Image", "images:IMAGE"),
     "PreviewAny": _core("Preview as Text", "source:*"),
+    "DualCFGGuider": _core(
+        "DualCFGGuider",
+        "model:MODEL cond1:CONDITIONING cond2:CONDITIONING negative:CONDITIONING",
+        "cfg_conds:FLOAT cfg_cond2_negative:FLOAT style:COMBO",
+        "GUIDER:GUIDER",
+    ),
+    "SamplerCustomAdvanced": _core(
+        "SamplerCustomAdvanced",
+        "noise:NOISE guider:GUIDER sampler:SAMPLER sigmas:SIGMAS latent_image:LATENT",
+        outputs="output:LATENT denoised_output:LATENT",
+    ),
     "VAELoader": _core("Load VAE", widgets="vae_name:COMBO", outputs="VAE:VAE"),
     "VAEDecode": _core("VAE Decode", "samples:LATENT vae:VAE", outputs="IMAGE:IMAGE"),
     "VAEEncode": _core("VAE Encode", "pixels:IMAGE vae:VAE", outputs="LATENT:LATENT"),

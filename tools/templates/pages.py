@@ -289,6 +289,7 @@ PAGES = (
             "fps": FPS,
         },
         frozenset({1, 2}),
+        heights={9: 216},
     ),
     Page(
         "10 The parts one by one",
@@ -343,6 +344,34 @@ PAGES = (
             Group("The result", (Column(320, (17, 16, 15), 17),)),
         ),
         {},
+        frozenset({1, 2, 4}),
+    ),
+    Page(
+        "13 Core sampler",
+        "cores_sampler",
+        (
+            Group("Yours", (Column(250, (1, 2, 4), 1),)),
+            Group(
+                "Sound, emotion and face as core takes them",
+                (Column(225, (3, 5, 6), 3), Column(230, (7, 8, 9), 7)),
+                True,
+            ),
+            Group(
+                "Core samples", (Column(240, (10, 11, 12, "cfg"), 10), Column(225, (13, 14, 15), 13)), True
+            ),
+            Group("The result", (Column(300, (17, 16, "patches"), 17),)),
+        ),
+        {
+            "cfg": Note(
+                "Two strengths",
+                "cfg_conds is emotion_cfg, cfg_cond2_negative is audio_cfg of **Lip Sync Sampler**.",
+            ),
+            "patches": Note(
+                "LoRA and patches",
+                "Between **to MODEL** and the guider: Load LoRA (Model only), TorchCompileModel, Context "
+                "Windows (Manual) with dim 0.",
+            ),
+        },
         frozenset({1, 2, 4}),
     ),
 )
