@@ -30,7 +30,7 @@ from eadnet.presets import LATENTSYNC_UNET
 from eadnet.rendering import RenderSettings, load_model, render_latents, scene_in_memory
 from eadnet.sampling import LATENTSYNC_DDIM, Conditions, Sampling, Savings, sample
 from experiments.motion.command import cases_of
-from experiments.motion.measures import Case, expression_r, mouth_r
+from experiments.motion.measures import Case, expression_r, lips_shut, mouth_r
 from experiments.paths import ASSETS
 
 RESULTS = Path(__file__).parent / "results"
@@ -59,6 +59,9 @@ def ways(steps: int, window: int, overlap: int) -> list[Way]:
 
     for interval in (2, 3) if steps > 2 else (2,):
         found.append(saving(f"cache {interval}", cache_interval=interval))
+    if steps == 2:
+        found.append(Way("overlap, cache 2", {"savings": Savings(cache_interval=2)}))
+        found.append(saving("cache 2, guidance every 2nd", cache_interval=2, guidance_every=2))
     found.append(saving("guidance in the first half", guidance_end=0.5))
     found.append(saving("guidance in the second half", guidance_start=0.5))
     found.append(saving("guidance every 2nd", guidance_every=2))
@@ -204,21 +207,16 @@ def random_latentsync(frames: int) -> Subject:
     return Subject("LatentSync's layout, random weights", counted, usual, run)
 
 
-def seam_ratio(values: np.ndarray, borders: set[int]) -> float:
-    """Change into frames where the last step had a border, over the change at the same moment of the repeated
-    speech elsewhere; median.
+def seam_ratio(values: np.ndarray, usual: np.ndarray, borders: set[int]) -> float:
+    """Change into frames where the last step had a border, over the usual way's change into the same frames;
+    its median over the median of the same elsewhere. The frames are the same, so a plosive is in both.
     """
-    change = np.linalg.norm(np.diff(values, axis=0), axis=1)
-    places: dict[int, list[int]] = {}
-    for at in range(1, len(values)):
-        if at not in borders:
-            places.setdefault(at % PERIOD, []).append(at)
-    found = [
-        change[border - 1] / np.median([change[at - 1] for at in places[border % PERIOD]])
-        for border in borders
-        if 0 < border < len(values) and places.get(border % PERIOD)
-    ]
-    return float(np.median(found)) if found else 1.0
+    own, other = (np.linalg.norm(np.diff(x, axis=0), axis=1) + 1e-9 for x in (values, usual))
+    at = np.array(sorted(border - 1 for border in borders if 0 < border < len(values)), dtype=int)
+    if len(at) == 0:
+        return 1.0
+    elsewhere = np.setdiff1d(np.arange(len(own)), at)
+    return float(np.median(own[at] / other[at]) / np.median(own[elsewhere] / other[elsewhere]))
 
 
 def jitter(values: np.ndarray) -> float:
@@ -262,7 +260,7 @@ def measured(subject: Subject, chosen: list[Way], rounds: int, cases: list[Case]
             "time": float(np.median(ratios)),
             "time range": [ratios[0], ratios[-1]],
             "distance": away(values, made[usual]),
-            "seam": seam_ratio(values, borders),
+            "seam": seam_ratio(values, made[usual], borders),
             "jitter": jitter(values) / jitter(made[usual]),
         }
         if subject.performed is not None:
@@ -272,14 +270,16 @@ def measured(subject: Subject, chosen: list[Way], rounds: int, cases: list[Case]
                 mouths = mouth_r(tracks, cases)
                 row["mouth"] = float(np.mean(mouths))
                 row["mouths"] = [float(value) for value in mouths]
+                row["shut"] = lips_shut(tracks, cases)[0]
                 row["expression"] = expression_r(tracks, [case.face for case in cases])
         yield row
 
 
 def as_table(rows: list[dict[str, Any]]) -> str:
     lines = [
-        "| way | evaluations a frame (shallow) | time | mouth r | expression r | distance | seams | jitter |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| way | evaluations a frame (shallow) | time | mouth r | lips shut | expression r | distance "
+        "| seams | jitter |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         cells = [
@@ -287,6 +287,7 @@ def as_table(rows: list[dict[str, Any]]) -> str:
             f"{row['whole']:.2f}" + (f" ({row['shallow']:.2f})" if row["shallow"] else ""),
             f"{row['time']:.2f} [{row['time range'][0]:.2f}..{row['time range'][1]:.2f}]",
             f"{row['mouth']:.3f}" if "mouth" in row else "",
+            f"{row['shut']:.2f}" if "shut" in row else "",
             f"{row['expression']:.3f}" if "expression" in row else "",
             f"{row['distance']:.3f}",
             f"{row['seam']:.3f}",
@@ -305,6 +306,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=505)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--speech", type=Path, help="where the recordings are, or are made")
+    parser.add_argument("--ways", nargs="*", default=[], help="only these, by name, beside the usual one")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -323,7 +325,9 @@ def main() -> None:
         if not cases:
             subject.performed = None
         own = []
-        for row in measured(subject, ways(how.steps, how.window, how.overlap), options.rounds, cases):
+        all_ways = ways(how.steps, how.window, how.overlap)
+        chosen = all_ways[:1] + [w for w in all_ways[1:] if not options.ways or w.name in options.ways]
+        for row in measured(subject, chosen, options.rounds, cases):
             own.append(row)
             print(json.dumps({k: v for k, v in row.items() if k != "mouths"}), flush=True)
         print(f"\n{subject.name}\n\n{as_table(own)}\n", flush=True)

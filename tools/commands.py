@@ -108,7 +108,13 @@ def _parser() -> argparse.ArgumentParser:
     for sub in (demo_parser, comfy_parser):
         sub.add_argument("--comfyui", metavar="PATH", type=Path, help="use this installation of ComfyUI")
     command("test", test, "run every check and test; -- passes arguments on to pytest")
-    command("bench", bench, "run the benchmarks; -- passes arguments on to them")
+    bench_parser = command(
+        "bench", bench, "measure the parts of a render; -- NAME runs another benchmark, with its options"
+    )
+    bench_parser.add_argument(
+        "--reference", type=Path, metavar="PATH", help="beside a checkout of the published LatentSync"
+    )
+    bench_parser.add_argument("--gpu", action="store_true", help="the published size, in ten minutes")
     command("experiments", experiments, "measure models, write docs/results; -- NAME and its options")
     command("train", train, "train a model; -- passes arguments on to eadnet.training")
     return parser
@@ -236,9 +242,17 @@ def test(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    """The benchmarks."""
+    """The parts of a render side by side, or the benchmarks that were named."""
     python = _environment(options, "dev").python
-    return run_in_foreground([python, "-m", "benchmarks", *options.passed_on], cwd=ROOT)
+    return run_in_foreground([python, "-m", "benchmarks", *bench_arguments(options)], cwd=ROOT)
+
+
+def bench_arguments(options: argparse.Namespace) -> list[str]:
+    """What `python -m benchmarks` is given."""
+    if options.passed_on and not options.passed_on[0].startswith("-"):
+        return list(options.passed_on)
+    own = ["--reference", str(options.reference.resolve())] if options.reference else []
+    return ["side_by_side", *own, *["--gpu"] * options.gpu, *options.passed_on]
 
 
 def experiments(options: argparse.Namespace) -> int:

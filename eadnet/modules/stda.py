@@ -5,7 +5,7 @@ is our reconstruction. Three groups of heads attend along different strips:
 
     horizontal   s rows x full W of one frame
     vertical     full H x s columns of one frame
-    temporal     full T at one s x s site
+    temporal     full T at one s x s site (of clips of more than 64 frames, those around)
 
 so the cost is O(THW (sW + sH + s^2 T)) instead of the O((THW)^2) of attention over the whole volume.
 """
@@ -28,6 +28,10 @@ DIRECTIONS = ("horizontal", "vertical", "temporal")
 # Axes of a [T, H, W] volume: the one each direction runs along, and those it is only `strip` wide across.
 _ALONG = {"horizontal": 2, "vertical": 1, "temporal": 0}
 _ACROSS = {"horizontal": (1,), "vertical": (2,), "temporal": (1, 2)}
+
+# Frames of a temporal strip that is seen as a whole; of a longer one, those that are worked on together, and
+# those that they see on either side.
+_WHOLE, _CHUNK, _BESIDE = 64, 32, 16
 
 _SHAPES_KEPT = 16  # of strips whose tables are kept: a clip has one, and others at its ends
 
@@ -53,19 +57,37 @@ class StripAttention(nn.Module):
         self._beyond: dict[tuple[Any, ...], Tensor] = {}
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Queries, keys, values [B, T, H, W, heads*d] -> attended values of the same shape."""
-        volume = tuple(q.shape[1:4])
-        window = self._window(volume)
-        padding = [-size % step for size, step in zip(volume, window, strict=True)]
+        """Queries, keys, values [B, T, H, W, heads*d] -> attended values of the same shape.
+
+        In a strip along time of more than 64 frames, more than a window has, a frame sees those of its own
+        32 and 16 to either side: what is farther away costs the square of the length for hardly anything.
+        """
+        frames = q.shape[1]
+        if self.along != _ALONG["temporal"] or frames <= _WHOLE:
+            return self._attend(q, k, v, 0)
+        parts = []
+        for start in range(0, frames, _CHUNK):
+            seen = slice(max(0, start - _BESIDE), start + _CHUNK + _BESIDE)
+            own = q[:, start : start + _CHUNK]
+            parts.append(self._attend(own, k[:, seen], v[:, seen], start - seen.start))
+        return torch.cat(parts, dim=1)
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, shift: int) -> Tensor:
+        """Queries that begin ``shift`` frames after the keys; only along time may their numbers differ."""
+        asking, seen = tuple(q.shape[1:4]), tuple(k.shape[1:4])
+        window, wide = self._window(asking), self._window(seen)
+        padding = [-size % step for size, step in zip(asking, window, strict=True)]
         if any(padding):
             q, k, v = (_pad(t, padding) for t in (q, k, v))
         padded = tuple(q.shape[1:4])
-        q, k, v = (_to_windows(t, window, self.heads) for t in (q, k, v))
-        bias = self._position_bias(self._operations.value(self.bias, q), window).to(q.dtype)
+        q = _to_windows(q, window, self.heads)
+        k, v = (_to_windows(t, wide, self.heads) for t in (k, v))
+        table = self._operations.value(self.bias, q)
+        bias = self._position_bias(table, window, wide, shift).to(q.dtype)
         if any(padding):
             # No token may attend to a padded one; every clip of the batch has the same windows.
-            key = (volume, q.device)
-            beyond = _kept(self._beyond, key, lambda: _padded_tokens(volume, padding, window, q.device))
+            key = (seen, q.device)
+            beyond = _kept(self._beyond, key, lambda: _padded_tokens(seen, padding, wide, q.device))
             mask = bias.masked_fill(beyond, float("-inf"))
             q, k, v = (rearrange(t, "(b n) heads l d -> b n heads l d", n=len(mask)) for t in (q, k, v))
             out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
@@ -74,7 +96,7 @@ class StripAttention(nn.Module):
             # Fused kernels want exactly four dimensions.
             out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None])
         out = _from_windows(out, window, padded)
-        return out[:, : volume[0], : volume[1], : volume[2]]
+        return out[:, : asking[0], : asking[1], : asking[2]]
 
     def _window(self, volume: tuple[int, ...]) -> tuple[int, ...]:
         """Size [t, h, w] of one strip: full length along, `strip` wide across, one elsewhere."""
@@ -83,19 +105,24 @@ class StripAttention(nn.Module):
             for axis, size in enumerate(volume)
         )
 
-    def _position_bias(self, table: Tensor, window: tuple[int, ...]) -> Tensor:
-        """Learned bias [heads, L, L] of every pair of tokens in a strip, read from the table by their offset.
+    def _position_bias(
+        self, table: Tensor, window: tuple[int, ...], seen: tuple[int, ...], shift: int
+    ) -> Tensor:
+        """Learned bias [heads, L, L'] of every pair of tokens in a strip, read from the table by their offset.
 
         Offsets along the strip beyond the table share its last entry, so any length works.
         """
-        index = _kept(self._offsets, (window, table.device), lambda: self._table_index(window, table.device))
+        key = (window, seen, shift, table.device)
+        index = _kept(self._offsets, key, lambda: self._table_index(*key))
         return table.flatten(1).index_select(1, index.flatten()).unflatten(1, index.shape)
 
-    def _table_index(self, window: tuple[int, ...], device: torch.device) -> Tensor:
-        """Which column of the flattened table belongs to each pair of tokens, [L, L]."""
-        axes = [torch.arange(size, device=device) for size in window]
-        positions = torch.stack(torch.meshgrid(*axes, indexing="ij")).flatten(1)
-        offsets = positions[:, :, None] - positions[:, None, :]
+    def _table_index(
+        self, window: tuple[int, ...], seen: tuple[int, ...], shift: int, device: torch.device
+    ) -> Tensor:
+        """Which column of the flattened table belongs to each pair of tokens, [L, L']."""
+        asking, keys = (_positions(size, device) for size in (window, seen))
+        offsets = asking[:, :, None] - keys[:, None, :]
+        offsets[self.along] += shift
         reach = self.max_positions - 1
         along = offsets[self.along].clamp(-reach, reach) + reach
         across = torch.zeros_like(along)
@@ -178,6 +205,12 @@ def _check(heads: int, strip: int, directions: Sequence[str], max_positions: int
         raise InputError(
             f"STDA needs a strip width and a position table of at least 1, not {strip} and {max_positions}."
         )
+
+
+def _positions(window: tuple[int, ...], device: torch.device) -> Tensor:
+    """Where each token of a window is, [3, L]."""
+    axes = [torch.arange(size, device=device) for size in window]
+    return torch.stack(torch.meshgrid(*axes, indexing="ij")).flatten(1)
 
 
 def _kept(tables: dict[tuple[Any, ...], Tensor], key: tuple[Any, ...], make: Callable[[], Tensor]) -> Tensor:

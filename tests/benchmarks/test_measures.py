@@ -31,7 +31,17 @@ def test_every_frame_is_read_to_be_generated_and_again_to_be_finished_after_the_
 
 
 def test_benchmarks_are_of_speed_memory_and_faults_only() -> None:
-    assert NAMES == ["denoiser_gpu", "faults", "long_render", "overlap", "reading", "soak", "stda_cost"]
+    assert NAMES == [
+        "denoiser_gpu",
+        "faults",
+        "fewer_evaluations",
+        "long_render",
+        "overlap",
+        "reading",
+        "side_by_side",
+        "soak",
+        "stda_cost",
+    ]
 
 
 def test_a_benchmark_takes_options_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,9 +209,9 @@ def test_tables_are_made_once_for_a_shape_and_are_no_weights(monkeypatch: pytest
     made: list[tuple[int, ...]] = []
     make = StripAttention._table_index
 
-    def counted(self: StripAttention, window: tuple[int, ...], device: torch.device) -> Tensor:
+    def counted(self: StripAttention, window: tuple[int, ...], *rest: Any) -> Tensor:
         made.append(window)
-        return make(self, window, device)
+        return make(self, window, *rest)
 
     monkeypatch.setattr(StripAttention, "_table_index", counted)
     stda = trained(24)
@@ -222,3 +222,23 @@ def test_tables_are_made_once_for_a_shape_and_are_no_weights(monkeypatch: pytest
     for frames in range(1, 60):
         stda(array("once", 1, 24, frames, 2, 2).double())
     assert all(len(cast(StripAttention, strip)._offsets) <= 16 for strip in stda.strips.values())
+
+
+@pytest.mark.parametrize("size", [(65, 2, 2), (100, 3, 2), (130, 1, 1)])
+def test_in_a_long_clip_a_frame_sees_those_around_it(size: tuple[int, int, int]) -> None:
+    """Each 32 frames are as in a shorter clip of them and 16 frames on either side."""
+    stda = trained(24, directions=("temporal",))
+    x = array("long", 1, 24, *size).double()
+    whole = stda(x)
+    for start in range(0, size[0], 32):
+        first, stop = max(0, start - 16), min(size[0], start + 48)
+        around = stda(x[:, :, first:stop])[:, :, start - first : start - first + 32]
+        torch.testing.assert_close(whole[:, :, start : start + 32], around)
+
+
+def test_up_to_64_frames_are_seen_as_a_whole() -> None:
+    stda = trained(24, directions=("temporal",))
+    x = array("whole", 1, 24, 64, 2, 2).double()
+    moved = x.clone()
+    moved[:, :, -1] += 1
+    assert (stda(moved) - stda(x))[:, :, 0].abs().max() > 0
