@@ -108,7 +108,7 @@ class StripAttention(nn.Module):
     def _position_bias(
         self, table: Tensor, window: tuple[int, ...], seen: tuple[int, ...], shift: int
     ) -> Tensor:
-        """Learned bias [heads, L, L'] of every pair of tokens in a strip, read from the table by their offset.
+        """Learned bias [heads, L, L'] of every pair of tokens in a strip, by their offset.
 
         Offsets along the strip beyond the table share its last entry, so any length works.
         """

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..checkpoints import load_checkpoint
 from ..converted import SUFFIXES, converted
 from ..driving.motion import MotionModel, motion_track
-from ..errors import CheckpointError, InputError
+from ..errors import InputError
 from ..faces.landmarker import LandmarkedFace
 from ..media.clips import LazyFrames
 from ..media.speech import SpeechInMemory
@@ -92,10 +92,7 @@ class SyncNetJudge:
         Raises CheckpointError for a file without a SyncNet.
         """
         file = converted(path) if path.suffix in SUFFIXES else path
-        components = load_checkpoint(file, only={"syncnet"}).components
-        network: Any = components.get("syncnet")
-        if network is None:
-            raise CheckpointError(f"{path.name} holds no SyncNet: choose syncnet_v2.safetensors.")
+        network: Any = load_checkpoint(file, only={"syncnet"}).component("syncnet")
         return cls(network.to(device))
 
     def __call__(self, clip: Clip, waveform: Tensor) -> Judged | None:

@@ -87,7 +87,7 @@ def _stream(
         _Look,
         fn_constructor_args=(place, settings),
         batch_size=1,
-        concurrency=workers,
+        compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
         num_gpus=gpus,
     )

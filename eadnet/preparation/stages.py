@@ -86,8 +86,8 @@ def one_face(clip: Clip, tools: Tools) -> Clip | Rejection:
             face = None
         skin = None if face is None else _under(picture, face.mesh)
         if face is not None and faces and faces[-1] is not None and before is not None:
-            moved = float(np.median(np.linalg.norm(face.mesh - faces[-1].mesh, axis=1))) / _side(face)
-            if moved > _JUMP and float(np.abs(skin - before).mean()) > _OTHER_SKIN:
+            moved = float(np.median(np.linalg.norm(face.mesh - faces[-1].mesh, axis=1)))
+            if moved > _JUMP * _side(face) and float(np.abs(skin - before).mean()) > _OTHER_SKIN:
                 reason = f"the face jumps after {number / FPS:.2f} s: a cut between pictures that are alike"
                 return Rejection("face", reason)
         before, last = skin, face or last
