@@ -36,7 +36,7 @@ class Leakage:
 
 
 def movement(points: Tensor) -> float:
-    """Of landmarks [T, 68, 2] the standard deviation of the lips' distance, without frames that show no face."""
+    """The standard deviation of the lips' distance, of landmarks [T, 68, 2] where there is a face."""
     apart = (points[:, _UPPER] - points[:, _LOWER]).norm(dim=-1).mean(-1)
     width = (points[:, _EYES[0]] - points[:, _EYES[1]]).norm(dim=-1)
     opening = apart / width
