@@ -21,6 +21,10 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
     "rig": ("experiments.rig.command", "emotions, lips and speed of rigged pictures"),
     "motion": ("experiments.motion.command", "the drivers of the rig: mouth, expression, blinks, head"),
     "real_motion": ("experiments.real_motion", "motion trained further on half of the real people of a set"),
+    "training_cost": (
+        "experiments.training_cost",
+        "memory and operations of a full-size training step, counted",
+    ),
     "sync": ("experiments.sync.command", "sync scores against known offsets"),
     "speech": ("experiments.speech.command", "mouths made from sound, idle motion: against people's own"),
     "voices": ("experiments.voices", "people's speech against the synthetic voices: pitch, level, pauses"),

@@ -119,9 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("|---|---|---:|---:|---:|")
     print(row("as it ships", before))
     print(row("trained on the other half", after))
-    print(
-        f"\ngain for each segment: median {middle:+.3f} ({low:+.3f} … {high:+.3f}), mean {np.mean(gains):+.3f}, "
-    )
+    print(f"\ngain for each segment: median {middle:+.3f} ({low:+.3f} … {high:+.3f}),")
+    print(f"mean {np.mean(gains):+.3f},")
     print(f"better on {sum(gain > 0 for gain in gains)} of {len(gains)}")
     numbers = {clip.name: [a.r, b.r] for clip, a, b in zip(clips, before, after, strict=True)}
     (options.out / "numbers.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")

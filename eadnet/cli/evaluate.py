@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from .command import Command
@@ -17,14 +18,30 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--models", type=Path, metavar="DIR", help="syncnet_v2.safetensors and other networks"
     )
     parser.add_argument("--mini", type=Path, metavar="FILE", help="checkpoint with mini's SyncNet")
+    parser.add_argument(
+        "--protocol",
+        choices=("mead", "hdtf"),
+        help="a table of the papers' test clips beside the real ones",
+    )
+    parser.add_argument("--list", type=Path, metavar="FILE", help="of the protocol's clips' names")
+    parser.add_argument(
+        "--silent", type=Path, metavar="DIR", help="videos made with silent sound, for the protocol"
+    )
     parser.add_argument("--no-faces", action="store_true", help="score the centred square of every frame")
 
 
 def run(options: argparse.Namespace) -> None:
+    from ..errors import InputError
     from ..evaluation.folder import evaluate
 
     def show(done: int, total: int) -> None:
         sys.stderr.write(f"{done}/{total}\n")
+
+    if options.protocol:
+        _by_protocol(options, show)
+        return
+    if options.list or options.silent:
+        raise InputError("--list and --silent belong to a --protocol: name one.")
 
     result = evaluate(
         options.generated,
@@ -48,6 +65,28 @@ def run(options: argparse.Namespace) -> None:
     for title, reason in result.missing.items():
         print(f"{title}: not computed: {reason}")
     print(options.out / "index.html")
+
+
+def _by_protocol(options: argparse.Namespace, show: Callable[[int, int], None]) -> None:
+    from ..errors import InputError
+    from ..evaluation.paper_table import TABLE, paper_table
+    from ..evaluation.protocols import find_protocol
+
+    if options.reference is None:
+        raise InputError("A protocol compares with the real clips: give their folder with --reference.")
+    table = paper_table(
+        find_protocol(options.protocol, options.list),
+        options.generated,
+        options.reference,
+        options.out,
+        options.models,
+        options.mini,
+        not options.no_faces,
+        options.silent,
+        show,
+    )
+    print(table.markdown(options.generated.name))
+    print(options.out / TABLE)
 
 
 COMMAND = Command("evaluate", "score a folder of videos, with a report", arguments, run)

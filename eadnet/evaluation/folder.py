@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ def evaluate(
     mini: Path | None = None,
     faces: bool = True,
     on_clip: Callable[[int, int], None] | None = None,
+    choose: Callable[[str], bool] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Score every video of a folder and write `report.json`, `clips.csv` and `index.html` into `out`.
 
@@ -43,16 +45,19 @@ def evaluate(
         reference: folder with true videos of the same names.
         models, mini, faces: see `find_networks`.
         on_clip: called with (clips done, clips in all).
+        choose: which clips count, by their name without its ending; None: all.
+        labels: which expression each shows, instead of `labels.json`.
 
     Raises:
         InputError: a folder that is missing or holds no video.
         CheckpointError: a damaged file of weights.
     """
-    videos = list_videos(generated)
+    videos = [path for path in list_videos(generated) if choose is None or choose(path.stem)]
     references = list_videos(reference) if reference else []
+    references = [path for path in references if choose is None or choose(path.stem)]
     truths = {path.stem: path for path in references}
     networks = find_networks(models, mini, faces)
-    labels = _labels(generated / LABELS_FILE)
+    labels = _labels(generated / LABELS_FILE) if labels is None else labels
     results = []
     for done, path in enumerate(videos):
         truth, label = truths.get(path.stem), labels.get(path.stem, "")

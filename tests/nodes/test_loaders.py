@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,11 @@ from eadnet.checkpoints import save_checkpoint
 from eadnet.modules.unet import EADUNet
 from eadnet.modules.whisper import WhisperEncoder
 from eadnet.presets import PRESETS
+from eadnet.training.on_set import OnSet
+from eadnet.training.recipes.adapter import train_adapter
 from tests.test_convert import whisper_file
 from tests.tiny import UNET, tiny_components
+from tests.training.prepared_world import noise_crops, tiny_preset, write_networks, write_prepared
 
 Run = Callable[..., tuple[Any, ...]]
 
@@ -248,6 +252,35 @@ class TestLatentSync:
         assert model.info.defaults["shared_noise"] == 1.0
         assert model.info.mask_region == "lower_face"
         assert encoder.use().config["n_audio_state"] == 8
+
+    @pytest.mark.slow
+    def test_what_the_recipe_trained_changes_the_latents_and_none_restores_them_bit_for_bit(
+        self, nodes: Any, run: Run, model_folder: Path, tmp_path: Path
+    ) -> None:
+        files = write_networks(tmp_path)
+        directory = write_prepared(tmp_path / "set", noise_crops(4))
+        how = OnSet(steps=8, batch=2, window=8, rate=1e-2, average=0.5, validate_every=0, cpu=True)
+        made = train_adapter(directory, tmp_path / "out", files, how, tiny_preset())
+        for path, name in (
+            (files.base, "trained_unet"), (files.whisper, "trained_whisper"), (made, "trained_adapter"),
+        ):  # fmt: skip
+            shutil.copy(path, model_folder / f"{name}.safetensors")
+        names = {"unet": "trained_unet.safetensors", "whisper": "trained_whisper.safetensors"}
+
+        def latents(adapter: str) -> torch.Tensor:
+            model, _ = run(nodes.EADNetLatentSyncLoader, **names, adapter=adapter)
+            generator = torch.Generator().manual_seed(0)
+            sample, audio, emotion = (
+                torch.randn(shape, generator=generator)
+                for shape in ((1, 13, 4, 4, 4), (1, 4, 30, 8), (1, 8, 12))
+            )
+            with torch.no_grad():
+                network = model.network.use()
+                return network(sample, 500, audio, emotion if network.emotion_dim else None)
+
+        before, adapted, after = (latents(name) for name in ("none", "trained_adapter.safetensors", "none"))
+        assert (adapted - before).abs().max() > 1e-3
+        assert torch.equal(before, after)
 
     @pytest.mark.slow
     def test_the_adapter_brings_emotion_and_leaves_the_rest_alone(

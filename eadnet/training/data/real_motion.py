@@ -57,8 +57,8 @@ class RealMotion:
             self.speakers.add(str(sample.record.get("speaker")))
         if not rows:
             raise InputError(
-                f"Of {directory}, {' and '.join(splits)}, no segment of {PIECE} frames is left to learn motion "
-                "from: prepare longer segments, or more of them."
+                f"Of {directory}, {' and '.join(splits)}, no segment of {PIECE} frames is left to "
+                "learn motion from: prepare longer segments, or more of them."
             )
         self.audio, self.params = torch.stack(rows), torch.stack(params)
 
@@ -93,8 +93,8 @@ def _parameters(sample: Sample, names: Sequence[str]) -> torch.Tensor:
     if "parameters" not in sample.tensors or set(names) - set(sample.names):
         absent = sorted(set(names) - set(sample.names))
         raise InputError(
-            f"The sample {sample.id} has no facial parameter {absent[0] if absent else 'at all'}: prepare the "
-            "set again with this version."
+            f"The sample {sample.id} has no facial parameter {absent[0] if absent else 'at all'}: prepare "
+            "the set again with this version."
         )
     return sample.tensors["parameters"][:, [sample.names.index(name) for name in names]].float()
 

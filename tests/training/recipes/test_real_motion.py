@@ -52,7 +52,8 @@ def test_takes_are_what_was_done_with_the_sound_and_sentence_of_it(directory: Pa
     assert np.allclose(take.params[:, INDEX["jaw_open"]], jaw)
     assert np.allclose(take.params[:, INDEX["smile_l"]], 0.1) and take.text == take.later == "happy"
     whole = encoder.all_rows(torch.from_numpy(sample(1, "train").sound))[:, 0]
-    assert torch.allclose(data.audio[3].float(), whole[2 * (FRAMES - PIECE) :][: 2 * PIECE].half().float())
+    heard = whole[2 * (FRAMES - PIECE) :][:PIECE]  # towards the end silence is heard, too
+    assert torch.allclose(data.audio[3, :PIECE].float(), heard, atol=0.02)  # the set keeps 16 bits
 
 
 def test_records_can_be_picked_and_the_rest_is_no_longer_there(directory: Path, encoder) -> None:
