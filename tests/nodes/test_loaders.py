@@ -264,6 +264,7 @@ class TestLatentSync:
         for path, name in (
             (files.base, "trained_unet"), (files.whisper, "trained_whisper"), (made, "trained_adapter"),
         ):  # fmt: skip
+            assert path is not None
             shutil.copy(path, model_folder / f"{name}.safetensors")
         names = {"unet": "trained_unet.safetensors", "whisper": "trained_whisper.safetensors"}
 
