@@ -83,9 +83,9 @@ class Reference:
 
     def cached(self, network: nn.Module, scheduler: Any) -> Callable[[], Any]:
         """A context in which the network caches as in the published command; needs the package DeepCache."""
-        from DeepCache import DeepCacheSDHelper
-
-        helper = DeepCacheSDHelper(pipe=SimpleNamespace(unet=network, scheduler=scheduler))
+        # A package of the reference, not of ours: whoever compares has it.
+        deep_cache: Any = importlib.import_module("DeepCache")
+        helper = deep_cache.DeepCacheSDHelper(pipe=SimpleNamespace(unet=network, scheduler=scheduler))
         helper.set_params(cache_interval=INTERVAL, cache_branch_id=BRANCH)
 
         @contextmanager

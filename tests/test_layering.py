@@ -289,7 +289,7 @@ def test_what_the_nodes_import_of_the_library_is_light() -> None:
 IMPORT = """
 import gc, json, time
 import torch
-import comfy_api.latest, comfy.sd, comfy.model_management, folder_paths, latent_preview
+import comfy_api.latest, comfy.samplers, comfy.sd, comfy.model_management, folder_paths, latent_preview
 modules = lambda: sum(isinstance(thing, torch.nn.Module) for thing in gc.get_objects())
 before, loaded, start = modules(), set(sys.modules), time.process_time()
 load_pack()
