@@ -262,6 +262,7 @@ def test_an_adapter_that_lies_is_refused_before_a_network_is_made(
         apply_adapter(plain, path, info)
 
 
+@pytest.mark.slow
 def test_whole_headers_are_believed(tmp_path: Path, whole: tuple[bytes, dict[str, Any]]) -> None:
     body, header = whole
     assert set(load_checkpoint(write(tmp_path / "a.safetensors", body, header)).components) >= {"unet", "vae"}

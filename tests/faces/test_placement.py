@@ -43,6 +43,7 @@ def on_canvas(picture: np.ndarray, top: int, left: int, height: int, width: int)
     return canvas
 
 
+@pytest.mark.slow
 def test_the_bundled_portrait_is_in_its_place_at_any_size(portrait: np.ndarray) -> None:
     for side in (64, 256):
         place = placed_face(small(portrait, side), "portrait")

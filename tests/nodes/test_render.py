@@ -250,6 +250,7 @@ def test_a_rate_of_any_kind_of_number_renders(render: Any, picture: Any, speech:
     assert saved(render(source=picture, audio={"waveform": waveform, "sample_rate": rate})).is_file()
 
 
+@pytest.mark.slow
 def test_a_recording_without_speech_is_said_in_the_node(nodes: Any, loaded: Any, picture: Any) -> None:
     parts = {"model": loaded.model, "vae": loaded.vae, "audio_encoder": loaded.audio_encoder}
     silence = {"waveform": torch.zeros(1, 1, 3200), "sample_rate": 16000}

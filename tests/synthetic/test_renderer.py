@@ -106,6 +106,7 @@ def test_framing_of_every_person(people: list[Renderer]) -> None:
         assert 0.54 < np.ptp(points[:17, 0]) < 0.66
 
 
+@pytest.mark.slow
 def test_moving_features_stay_inside_the_mask(people: list[Renderer]) -> None:
     """The denoiser repaints a superellipse; whatever moves must never leave it."""
     rng = np.random.default_rng(1)
@@ -166,6 +167,7 @@ def test_left_and_right_belong_to_the_person(renderer: Renderer) -> None:
     assert winking[37, 1] == pytest.approx(rest[37, 1])
 
 
+@pytest.mark.slow
 def test_masks_cover_what_they_name(person: Identity) -> None:
     frame = Renderer(person, 128).render(expression(jaw_open=0.5))
     columns, rows = np.rint(frame.landmarks.mean(0)).astype(int)
