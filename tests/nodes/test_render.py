@@ -321,7 +321,8 @@ def test_a_video_that_was_cut_is_read_from_there_to_there(
     assert max(abs(c - level(i)) for c, i in zip(corners, expected, strict=True)) <= 3
 
 
-@pytest.mark.parametrize("kind", some(1, [Edited, CutInSilence]))
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [Edited, CutInSilence])
 def test_a_video_whose_file_does_not_show_it_is_saved_first(
     render: Any, before_encoding: list[np.ndarray], levels: str, host: Any, kind: Any
 ) -> None:
