@@ -34,6 +34,7 @@ def outputs(unet: EADUNet) -> torch.Tensor:
         return unet(sample, 500, audio, emotion if unet.emotion_dim else None)
 
 
+@pytest.mark.slow
 def test_the_parts_are_exactly_what_latentsync_lacks() -> None:
     whole, plain = (EADUNet.from_config(config).state_dict().keys() for config in (UNET, PLAIN))
     assert {key for key in whole if is_ead_key(key)} == whole - plain
@@ -79,6 +80,7 @@ def test_a_checkpoint_is_no_adapter(tmp_path: Path, trained: EADUNet) -> None:
         read_adapter_info(tmp_path / "whole.safetensors", INFO)
 
 
+@pytest.mark.slow
 def test_a_network_without_parts_has_nothing_to_save(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no EAD-Net parts"):
         save_adapter(tmp_path / "adapter.safetensors", EADUNet.from_config(PLAIN), INFO)

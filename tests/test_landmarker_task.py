@@ -128,6 +128,7 @@ def test_a_graph_gives_its_operators_with_their_weights() -> None:
     assert conv.weights[0].dtype == np.float32 and (conv.weights[0] == 1).all()
 
 
+@pytest.mark.slow
 @examples(400)
 @given(
     st.lists(st.tuples(st.integers(0, len(GRAPH) - 1), st.integers(0, 255)), max_size=6),

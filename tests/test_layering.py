@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -97,19 +97,22 @@ def sources(folder: str) -> list[Path]:
     return found
 
 
-def statements(path: Path) -> Iterator[tuple[str, list[str]]]:
+@cache
+def statements(path: Path) -> list[tuple[str, list[str]]]:
     """What a file imports, by absolute names: a module, and what is taken from it (nothing: itself).
 
     Imports in functions and those for types only are imports, too: who names a thing, knows it.
     """
     package = path.relative_to(ROOT).parent.parts
+    found: list[tuple[str, list[str]]] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, []) for alias in node.names)
+            found += [(alias.name, []) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join([*base, *([node.module] if node.module else [])])
-            yield module, [alias.name for alias in node.names]
+            found.append((module, [alias.name for alias in node.names]))
+    return found
 
 
 def imports(path: Path) -> Iterator[str]:

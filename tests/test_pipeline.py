@@ -74,6 +74,7 @@ def test_pixels_outside_the_mask_are_those_of_the_portrait(
     assert (clip.frames[0][~outside] != original[~outside]).any()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_clip(model: Model, portrait: Path, tmp_path: Path) -> None:
     sound = recording(tmp_path / "a.wav", 2000)
     first, again, other = (
@@ -171,6 +172,7 @@ def test_mini_says_when_it_gets_a_photograph_and_other_models_do_not(
     assert caplog.text.count("looks like a photograph") == times
 
 
+@pytest.mark.slow
 def test_a_model_without_emotion_speaks_all_the_same(portrait: Path, tmp_path: Path) -> None:
     path = without(tmp_path / "plain.safetensors", "text_encoder", "tfrm")
     clip = generate(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.window import Window
+from tests.browser.window import RUN_SECONDS, SECONDS, Window
 from tests.in_comfy import ROOT
 from tests.nodes.test_saved_workflows import is_api, workflows
 from tools.templates.pages import PAGES, Page
@@ -17,6 +17,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.comfy, pytest.mark.slow]
 GRAPHS = [page for page in PAGES if not page.opens_as_app]
 LEAST_ZOOM = 0.6
 SOCKETS = "EADNET_RIG"
+# Whether a node says what it is making, and whether a film of the graph's nodes can be played.
+MAKING = """() => {
+  return [...document.querySelectorAll(".eadnet-live")].some(view => view.innerText.includes("frames"));
+}"""
+FILMS = """() => [...document.querySelectorAll("video")].some(film => film.readyState >= 2)"""
+
 
 __all__ = ["workflows"]  # a fixture
 
@@ -64,6 +70,19 @@ def test_after_run_the_film_is_in_view_and_nothing_lies_on_anything(
     left, top, right, _ = shown.on_screen(result)
     assert left >= 0 and top >= 0 and right <= shown.page.viewport_size["width"]
     assert shown.boxes().overlapping() == []
+
+
+def test_a_page_that_is_loaded_anew_in_mid_run_shows_the_film(
+    shown: Window, screenshots: Path, request: pytest.FixtureRequest
+) -> None:
+    shown.open(path_of(GRAPHS[0]))
+    shown.page.evaluate("() => { app.queuePrompt(0, 1); }")
+    shown.page.wait_for_function(MAKING, timeout=RUN_SECONDS * 1000)
+    shown.page.reload(timeout=SECONDS * 1000)
+    shown.wait()
+    shown.picture(screenshots / f"{name_of(request)}.png")
+    shown.page.wait_for_function(FILMS, timeout=RUN_SECONDS * 1000)
+    assert shown.complaints == []
 
 
 def test_our_sockets_have_colours_of_their_own(shown: Window) -> None:

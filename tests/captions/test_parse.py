@@ -153,6 +153,7 @@ def test_a_prompt_injection_is_only_text() -> None:
     assert description.emotion == "sad" and "{{7*7}}" in description.caption
 
 
+@pytest.mark.slow
 @examples(80)
 @given(
     st.text(max_size=300)

@@ -164,6 +164,7 @@ def test_the_tokens_of_a_piece_are_bit_by_bit_those_of_the_whole_mixed_at_once(c
     assert made.shape == whole.shape and len(made[5:9]) == 4
 
 
+@pytest.mark.slow
 def test_memory_goes_by_the_sentence() -> None:
     calm, furious, null = torch.randn(77, 768), torch.randn(77, 768), torch.randn(77, 768)
     keys = [Key(float(i), "a") for i in range(50)]

@@ -16,6 +16,7 @@ from eadnet.media.speech import SpeechInMemory
 from eadnet.rendering import RenderSettings
 from eadnet.rig.expression import INDEX, PARAMETERS, RANGES
 from eadnet.rig.track import Track, columns
+from tests.quick import some
 from tests.tiny import write_tiny_checkpoint
 from tests.tiny_motion import MOTION, tiny_parts, write_tiny_motion
 
@@ -39,7 +40,7 @@ def made(
     )
 
 
-@pytest.mark.parametrize("frames", [1, 3, 47, 130])
+@pytest.mark.parametrize("frames", some(2, [1, 130, 3, 47]))
 def test_a_track_of_any_length_within_the_ranges(model: MotionModel, frames: int) -> None:
     track = made(model, frames)
     assert len(track) == frames and track.fps == 25
@@ -54,6 +55,7 @@ def test_seed_and_sentence_and_sound_decide(model: MotionModel) -> None:
     assert not torch.equal(first, made(model, 30, text="very sad").values)
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_kept_exactly_and_the_rest_generated(model: MotionModel) -> None:
     measured = Track(torch.rand(60, len(PARAMETERS)) * 0.02)
     track = made(model, 60, kept=Kept(measured, ["head", "gaze"]))
@@ -65,6 +67,7 @@ def test_what_was_measured_is_kept_exactly_and_the_rest_generated(model: MotionM
     assert not torch.equal(moved["jaw_open"], track["jaw_open"])
 
 
+@pytest.mark.slow
 def test_everything_or_nothing_may_be_kept(model: MotionModel) -> None:
     measured = Track(torch.rand(20, len(PARAMETERS)) * 0.02)
     assert torch.equal(made(model, 20, kept=Kept(measured, PARAMETERS)).values, measured.values)
@@ -84,6 +87,7 @@ def test_unusable_motion_is_refused_in_a_sentence(model: MotionModel) -> None:
         made(model, 5, kept=Kept(Track(torch.zeros(0, len(PARAMETERS))), ["head"]))
 
 
+@pytest.mark.slow
 def test_a_model_of_pixels_is_no_model_of_motion(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is a model of tiny, not of motion"):
         MotionModel.load(write_tiny_checkpoint(tmp_path / "tiny.safetensors"))
@@ -100,6 +104,7 @@ def test_windows_are_the_models_own_unless_others_are_asked_for(model: MotionMod
     assert (other.window, other.overlap) == (20, 4)
 
 
+@pytest.mark.slow
 def test_blinks_glances_and_head_are_drawn_by_rule_for_a_rig(model: MotionModel) -> None:
     def moved(**amount: float) -> Track:
         return track_from_speech(speech(2.0), "happy", model=model, idle=Idle(**amount))

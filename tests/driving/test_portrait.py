@@ -17,6 +17,7 @@ from eadnet.media.video import read_video
 from eadnet.pipeline import animate_file, rig_portrait
 from eadnet.rig.rig import Rig
 from eadnet.rig.track import Track
+from tests.quick import some
 from tests.rig.drawn import drawn_head
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +118,7 @@ def test_what_was_transparent_is_grey_in_the_file(tmp_path: Path) -> None:
     assert np.abs(frame[:, 2:16] - 128).max() < 12
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_said_before_anything_is_heard(tmp_path: Path) -> None:
     picture, mesh = drawn_head()
     with pytest.raises(InputError, match="is a folder"):
@@ -153,7 +155,9 @@ def test_a_face_that_is_not_there_is_refused_with_a_picture_of_those_that_are(he
     assert error.value.picture.shape == head.shape and not np.array_equal(error.value.picture, head)
 
 
-@pytest.mark.parametrize(("mode", "size"), [("L", 300), ("CMYK", 300), ("LA", 300), ("P", 300), ("RGB", 64)])
+@pytest.mark.parametrize(
+    ("mode", "size"), some(2, [("L", 300), ("CMYK", 300), ("RGB", 64), ("LA", 300), ("P", 300)])
+)
 def test_pictures_of_every_kind_are_moved_at_their_own_size(tmp_path: Path, mode: str, size: int) -> None:
     picture, _ = drawn_head()
     name = "portrait.tif" if mode == "CMYK" else "portrait.png"

@@ -64,6 +64,7 @@ def test_a_face_that_is_mostly_away_is_not_scored_either(networks: FaceNetworks,
     assert result.scores == {} and "20 of the 60 frames only" in result.problem
 
 
+@pytest.mark.slow
 def test_frames_without_a_face_are_said(networks: FaceNetworks, tmp_path: Path) -> None:
     result = score_clip(write(tmp_path / "part.mp4", 60, dark=20), None, networks)
     assert result.problem == "" and "mini_confidence" in result.scores

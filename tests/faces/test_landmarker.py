@@ -131,6 +131,7 @@ def test_half_precision_of_16_bits_holds(landmarker: FaceLandmarker) -> None:
     assert max(off) < 0.02
 
 
+@pytest.mark.slow
 @published
 def test_frames_without_a_face_have_no_blend_shapes() -> None:
     portrait = views()["portrait"]

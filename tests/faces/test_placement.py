@@ -43,6 +43,7 @@ def on_canvas(picture: np.ndarray, top: int, left: int, height: int, width: int)
     return canvas
 
 
+@pytest.mark.slow
 def test_the_bundled_portrait_is_in_its_place_at_any_size(portrait: np.ndarray) -> None:
     for side in (64, 256):
         place = placed_face(small(portrait, side), "portrait")
@@ -64,7 +65,7 @@ def test_so_are_the_people_of_the_gallery() -> None:
         pytest.param(0, 0, 256, 420, "too far left", marks=pytest.mark.slow),
         pytest.param(0, 164, 256, 420, "too far right", marks=pytest.mark.slow),
         pytest.param(122, 122, 500, 500, "too small", marks=pytest.mark.slow),
-        (0, 244, 500, 500, "too high and too far right and too small"),
+        pytest.param(*(0, 244, 500, 500, "too high and too far right and too small"), marks=pytest.mark.slow),
     ],
 )
 def test_a_head_elsewhere_is_found_there(

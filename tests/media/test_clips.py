@@ -87,6 +87,7 @@ def test_metrics_of_pieces_are_those_of_the_whole_and_hold_pieces_only() -> None
     assert max(one.most, other.most) <= 33
 
 
+@pytest.mark.slow
 def test_a_syncnet_reads_pieces_only() -> None:
     torch.manual_seed(0)
     source, network = Source(300, 8), MiniSyncNet(widths=(8, 8, 8, 8), hidden=16, dim=8)

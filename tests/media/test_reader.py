@@ -53,6 +53,7 @@ def test_every_rate_is_kept_and_every_frame_shown_once(tmp_path: Path, fps: Frac
         assert levels(reader) == list(range(30))
 
 
+@pytest.mark.slow
 def test_frames_come_in_any_order(tmp_path: Path) -> None:
     """Also from before a key frame, and backwards over one."""
     write_video(tmp_path / "v.mp4", [grey(i) for i in range(600)], 25)

@@ -36,6 +36,7 @@ def test_names_and_shapes_are_those_of_torchvisions_network() -> None:
     assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in theirs.items()}
 
 
+@pytest.mark.slow
 def test_blocks_compute_what_torchvisions_do_but_for_the_padding(monkeypatch: pytest.MonkeyPatch) -> None:
     inception = pytest.importorskip("torchvision.models.inception")
     from eadnet.modules import inception as ours

@@ -52,6 +52,7 @@ def test_a_face_given_by_hand_is_cropped_in_every_frame(follow: Callable[..., An
     assert track.mask_region == "face" and len(track.track) == 3
 
 
+@pytest.mark.slow
 def test_the_node_shows_where_it_found_the_face(nodes: Any) -> None:
     import folder_paths
 

@@ -231,12 +231,14 @@ def shown(host: Any, monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     return pictures
 
 
+@pytest.mark.slow
 def test_the_crop_that_will_be_animated_is_shown(prepared: Any, portrait: torch.Tensor) -> None:
     output = prepared(portrait)
     (image,) = output.ui["images"]
     assert image["type"] == "temp" and image["filename"].endswith(".png")
 
 
+@pytest.mark.slow
 def test_a_cut_off_head_is_refused_with_its_crop_and_the_numbers_of_the_face(
     prepared: Any, portrait: torch.Tensor, shown: list[np.ndarray], input_error: type[Exception]
 ) -> None:

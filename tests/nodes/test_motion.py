@@ -41,6 +41,7 @@ def test_speech_and_a_sentence_become_an_expression(
     assert not torch.equal(track.values, plain.values)
 
 
+@pytest.mark.slow
 def test_without_an_emotion_it_is_the_empty_sentence(
     nodes: Any, run: Callable[..., Any], motion: Any, speech: Callable[..., dict[str, Any]]
 ) -> None:

@@ -250,6 +250,7 @@ def test_a_rate_of_any_kind_of_number_renders(render: Any, picture: Any, speech:
     assert saved(render(source=picture, audio={"waveform": waveform, "sample_rate": rate})).is_file()
 
 
+@pytest.mark.slow
 def test_a_recording_without_speech_is_said_in_the_node(nodes: Any, loaded: Any, picture: Any) -> None:
     parts = {"model": loaded.model, "vae": loaded.vae, "audio_encoder": loaded.audio_encoder}
     silence = {"waveform": torch.zeros(1, 1, 3200), "sample_rate": 16000}
@@ -320,7 +321,8 @@ def test_a_video_that_was_cut_is_read_from_there_to_there(
     assert max(abs(c - level(i)) for c, i in zip(corners, expected, strict=True)) <= 3
 
 
-@pytest.mark.parametrize("kind", some(1, [Edited, CutInSilence]))
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [Edited, CutInSilence])
 def test_a_video_whose_file_does_not_show_it_is_saved_first(
     render: Any, before_encoding: list[np.ndarray], levels: str, host: Any, kind: Any
 ) -> None:

@@ -74,6 +74,7 @@ def test_emotion_may_stay_unconnected(sample: Sample) -> None:
     assert sample(emotion=None).shape == (13, 4, 4, 4)
 
 
+@pytest.mark.slow
 def test_no_sentence_needs_no_guidance_and_costs_no_evaluation_for_it(
     sample: Sample, nodes: Any, run: Callable[..., Any], loaded: Any, job: dict[str, Any], monkeypatch: Any
 ) -> None:
@@ -91,6 +92,7 @@ def test_no_sentence_needs_no_guidance_and_costs_no_evaluation_for_it(
     assert evaluations == {2}, "without and with the sound"
 
 
+@pytest.mark.slow
 def test_latents_are_scaled_for_the_denoiser_and_back(
     sample: Sample, job: dict[str, Any], types: Any
 ) -> None:
@@ -156,6 +158,7 @@ class TestHost:
         finally:
             args.preview_method = LatentPreviewMethod.NoPreviews
 
+    @pytest.mark.slow
     def test_memory_that_runs_out_is_answered_with_smaller_windows(
         self, sample: Sample, job: dict[str, Any], monkeypatch: Any, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -46,6 +46,7 @@ def test_the_bundled_portrait_is_taken(mini: Model) -> None:
         assert scene.length.frames > 0
 
 
+@pytest.mark.slow
 def test_frames_without_a_face_among_others_do_not_matter() -> None:
     head = np.asarray(Image.open(ASSETS / "portrait.png").convert("RGB").resize((128, 128)))
     blank = np.full_like(head, 80)

@@ -55,6 +55,7 @@ def test_a_checkpoint_without_a_needed_part_says_how_to_give_it(tmp_path: Path, 
         load_model(path)
 
 
+@pytest.mark.slow
 def test_a_missing_part_can_come_from_another_file(tmp_path: Path) -> None:
     path = without(tmp_path / "plain.safetensors", "audio_encoder")
     other = without(tmp_path / "whisper.safetensors", "unet", "vae")
@@ -70,6 +71,7 @@ def test_crops_go_through_the_autoencoder_and_back_on_the_processor(model: Model
         assert networks.decode(latents).shape == crops.shape
 
 
+@pytest.mark.slow
 def test_a_model_that_moves_portraits_draws_none() -> None:
     with pytest.raises(CheckpointError, match="moves portraits and draws no face"):
         load_model("motion")

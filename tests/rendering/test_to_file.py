@@ -212,6 +212,7 @@ def test_a_cancelled_finish_keeps_every_whole_group(
     assert generate_file(tmp_path / "a.mp4", recording, **given, resume=True).continued == 2 * GROUP
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_is_answered_with_a_smaller_window(
     model: Model, portrait: Path, sound: Sounds, tmp_path: Path, monkeypatch: Any, caplog: Any
 ) -> None:

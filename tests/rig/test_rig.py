@@ -51,6 +51,7 @@ def test_zero_parameters_give_the_picture(channels: int) -> None:
     assert torch.equal(Rig.build(picture, mesh).frames(torch.zeros(2, len(PARAMETERS)))[1], picture)
 
 
+@pytest.mark.slow
 def test_what_lies_outside_of_the_moving_region_is_untouched() -> None:
     _, mesh = drawn_head()
     generator = torch.Generator().manual_seed(4)
@@ -92,6 +93,7 @@ def test_an_emotion_moves_the_face_and_half_of_it_moves_it_less(rig: Rig, emotio
     assert 0.02 < moved[0] < moved[1] < 0.5
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10**6))
 @examples(20)
 def test_no_skin_folds_over_itself(seed: int) -> None:
@@ -145,7 +147,8 @@ def test_a_blink_covers_the_eye_and_only_the_eye(rig: Rig) -> None:
     assert ys.min() > eyes[:, 1].min() - reach and ys.max() < eyes[:, 1].max() + reach
 
 
-@pytest.mark.parametrize(("seed", "worn"), some(1, [(2, False), (3, True), (4, False), (5, True)]))
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "worn"), [(2, False), (3, True), (4, False), (5, True)])
 def test_glasses_are_noticed_and_hold_their_shape(seed: int, worn: bool) -> None:
     picture, mesh = drawn_head(seed)
     rig = Rig.build(picture, mesh)
@@ -158,6 +161,7 @@ def test_glasses_are_noticed_and_hold_their_shape(seed: int, worn: bool) -> None
     assert (lens < 0.012) == worn
 
 
+@pytest.mark.slow
 def test_brows_in_a_high_arch_are_a_face_at_rest() -> None:
     picture, mesh = drawn_head()
     arched = {"browOuterUpLeft": 0.7, "browOuterUpRight": 0.7}

@@ -72,6 +72,7 @@ def test_parameters_are_known_and_in_range() -> None:
             assert low <= value <= high
 
 
+@pytest.mark.slow
 def test_the_same_words_always_mean_the_same_face() -> None:
     meanings: dict[str, dict[str, float]] = {}
     for seed in range(1500):
@@ -85,6 +86,7 @@ def test_descriptions_are_deterministic() -> None:
     assert captions.describe(rng(7), "test") == captions.describe(rng(7), "test")
 
 
+@pytest.mark.slow
 def test_splits_share_no_text() -> None:
     texts = {
         split: {captions.describe(rng(seed), split).text.lower().strip(" .") for seed in range(1000)}

@@ -84,6 +84,7 @@ def test_without_that_share_nothing_changes(folder):
     assert not any("later" in entry for entry in ClipSet(folder).texts)
 
 
+@pytest.mark.slow
 def test_a_set_of_one_kind_holds_the_clips_of_its_seeds(tmp_path):
     render_dataset(tmp_path, "train", SHAPE, first_seed=3, kind="features")
     settings = json.loads((tmp_path / "made_with.json").read_text())

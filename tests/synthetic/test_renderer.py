@@ -59,10 +59,12 @@ def sweeps(renderer: Renderer) -> dict[str, np.ndarray]:
     return {name: _sweep(renderer, name, 7) for name in PARAMETERS}
 
 
+@pytest.mark.slow
 def test_every_parameter_changes_the_picture_visibly(sweeps: dict[str, np.ndarray]) -> None:
     assert [name for name, sweep in sweeps.items() if np.abs(sweep[-1] - sweep[0]).max() <= 20] == []
 
 
+@pytest.mark.slow
 def test_no_parameter_rests_or_jumps(sweeps: dict[str, np.ndarray]) -> None:
     steps = {name: np.abs(np.diff(sweep, axis=0)).mean((1, 2, 3)) for name, sweep in sweeps.items()}
     assert [name for name, step in steps.items() if step.min() == 0] == []
@@ -80,6 +82,7 @@ def test_a_small_step_makes_a_small_change(renderer: Renderer) -> None:
         assert change.mean() < 0.2 and change.max() < 60, name
 
 
+@pytest.mark.slow
 def test_every_parameter_has_an_effect_of_its_own(sweeps: dict[str, np.ndarray]) -> None:
     effects = np.stack([(sweep[-1] - sweep[0]).ravel() for sweep in sweeps.values()])
     effects /= np.linalg.norm(effects, axis=1, keepdims=True)
@@ -106,6 +109,7 @@ def test_framing_of_every_person(people: list[Renderer]) -> None:
         assert 0.54 < np.ptp(points[:17, 0]) < 0.66
 
 
+@pytest.mark.slow
 def test_moving_features_stay_inside_the_mask(people: list[Renderer]) -> None:
     """The denoiser repaints a superellipse; whatever moves must never leave it."""
     rng = np.random.default_rng(1)
@@ -166,6 +170,7 @@ def test_left_and_right_belong_to_the_person(renderer: Renderer) -> None:
     assert winking[37, 1] == pytest.approx(rest[37, 1])
 
 
+@pytest.mark.slow
 def test_masks_cover_what_they_name(person: Identity) -> None:
     frame = Renderer(person, 128).render(expression(jaw_open=0.5))
     columns, rows = np.rint(frame.landmarks.mean(0)).astype(int)

@@ -23,6 +23,7 @@ def brightness(waveform: np.ndarray) -> float:
     return float((power * np.fft.rfftfreq(len(waveform), 1 / SAMPLE_RATE)).sum() / power.sum())
 
 
+@pytest.mark.slow
 def test_drawn_speakers_all_speak_and_none_sounds_like_another() -> None:
     rng = np.random.default_rng(0)
     said = [speak(TEXT, "en-us", speaker=draw_speaker(rng)) for _ in range(24)]

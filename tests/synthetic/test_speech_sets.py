@@ -39,6 +39,7 @@ def test_draws_follow_the_generator(spoken: SpeechSet):
     torch.testing.assert_close(first, again)
 
 
+@pytest.mark.slow
 def test_clips_are_said_again_by_others_and_training_hears_any_of_them(tmp_path: Path):
     settings = {"split": "train", "first_seed": 0, "clips": 2, "frames": 12}
     (tmp_path / "made_with.json").write_text(json.dumps(settings))

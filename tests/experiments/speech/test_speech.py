@@ -179,6 +179,7 @@ def test_mouths_are_written_in_the_order_of_the_talk(tmp_path: Path) -> None:
     assert arrays["mouth"][8, 0] > 0.1 > arrays["mouth"][19, 0], "rests are the phonemes'"
 
 
+@pytest.mark.slow
 def test_the_pages_rows_say_how_often_the_ridge_is_beaten(tmp_path: Path) -> None:
     clips = [clip(str(seed), seed) for seed in range(4)]
     lines = command.follow(clips, {"loudness": loudness}, tmp_path)

@@ -36,6 +36,7 @@ def detector() -> YuNet:
     return YuNet(MODEL)
 
 
+@pytest.mark.slow
 def test_a_head_is_found_with_its_points_in_their_order(detector: YuNet) -> None:
     (face,) = detector.detect(drawn())
     right, left, nose, mouth_right, mouth_left = face.points

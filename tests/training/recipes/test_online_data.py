@@ -57,6 +57,7 @@ def test_what_is_finished_is_loaded_and_its_pictures_go(plan: ClipPlan) -> None:
     assert not list(plan.folder.glob("*/frames.npy"))
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_loads_again_what_it_had(plan: ClipPlan) -> None:
     plan.folder.mkdir()
     plan.make(0)

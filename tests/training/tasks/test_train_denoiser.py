@@ -117,6 +117,7 @@ def test_a_loss_that_is_no_number_stops_the_training_and_says_where(data, tmp_pa
         train(data, tmp_path, extra=[Weighted(Broken(), 1.0)])
 
 
+@pytest.mark.slow
 def test_sample_videos_show_truth_and_sample_with_sound_and_leave_the_random_numbers_alone(tmp_path) -> None:
     folder = write_clips(tmp_path / "clips", 2, pictures=True)
     task, clips = tiny_task(latent_set(folder)), ClipSet(folder)
@@ -131,6 +132,7 @@ def test_sample_videos_show_truth_and_sample_with_sound_and_leave_the_random_num
     assert video.frames.shape == (4, 128, 256, 3)
 
 
+@pytest.mark.slow
 def test_clips_sampled_back_are_nearer_to_themselves_the_less_noise_was_added(data) -> None:
     task = tiny_task(data)
     batch = task.cropped(task.draw(data, 2, 16, torch.Generator().manual_seed(0)))
