@@ -25,7 +25,7 @@ def test_without_a_compiler_the_network_stays_as_it_is(
     assert not compile_where_possible(network, torch.device("cpu"))
     assert network._compiled_call_impl is None and network(torch.ones(1, 2)).shape == (1, 2)
     (record,) = caplog.records
-    assert "not compiled, since this system cannot (InvalidCxxCompiler" in record.getMessage()
+    assert "not compiled: this system cannot (InvalidCxxCompiler" in record.getMessage()
     assert "long story" not in record.getMessage()
 
 
