@@ -24,6 +24,8 @@ from torch import Tensor, nn
 from eadnet.driving.motion import MotionModel, motion_sampling, motion_track
 from eadnet.driving.speech import track_from_speech
 from eadnet.media.audio import load_audio
+from eadnet.media.charts import THEMES, Picture
+from eadnet.media.images import read_image, write_png
 from eadnet.media.speech import SpeechInMemory
 from eadnet.modules.unet import EADUNet
 from eadnet.presets import LATENTSYNC_UNET
@@ -163,8 +165,6 @@ def mini(frames: int, cases: list[Case]) -> Subject:
     model = load_model()
     unet = Counted(model.unet)
     model = replace(model, unet=unet)
-    from eadnet.media.images import read_image
-
     portrait = (read_image(ASSETS / "portrait.png") * 255).round().byte().numpy()
     scene = scene_in_memory(model, portrait, speech(frames), "happy", frames=frames)
 
@@ -297,6 +297,25 @@ def as_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def chart(rows: list[dict[str, Any]]) -> np.ndarray:
+    """A picture uint8 [H, W, 3]: bars of evaluations a frame, the mouth's and the expression's r beside."""
+    theme = THEMES["light"]
+    picture = Picture(900, 64 + 26 * len(rows), theme)
+    model = rows[0]["model"]
+    picture.text(16, 12, f"{model}: evaluations of the whole network per frame", 15, theme.ink)
+    picture.text(884, 14, "mouth r, expression r", 12, theme.muted, "ra")
+    most = max(row["whole"] for row in rows)
+    for place, row in enumerate(rows):
+        top, right = 46 + 26 * place, 300 + 400 * row["whole"] / most
+        picture.text(292, top + 3, row["way"], 12, theme.ink, "ra")
+        picture.box(300, top, right, top + 18, theme.muted if place == 0 else theme.line, 3)
+        picture.text(right + 6, top + 3, f"{row['whole']:.2f}", 12, theme.ink)
+        if "mouth" in row:
+            quality = f"{row['mouth']:.3f}, {row['expression']:.3f}"
+            picture.text(884, top + 3, quality, 12, theme.ink, "ra")
+    return (picture.pixels() * 255).round().astype(np.uint8)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -334,9 +353,9 @@ def main() -> None:
         rows += own
         if options.write:
             RESULTS.mkdir(exist_ok=True)
-            (RESULTS / f"fewer_evaluations_{name}.json").write_text(
-                json.dumps(own, indent=1), encoding="utf-8"
-            )
+            place = RESULTS / f"fewer_evaluations_{name}.json"
+            place.write_text(json.dumps(own, indent=1), encoding="utf-8")
+            write_png(place.with_suffix(".png"), chart(own))
 
 
 if __name__ == "__main__":

@@ -380,7 +380,7 @@ def as_table(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def chart(rows: list[dict[str, Any]]) -> np.ndarray:
-    """Bars: how often the first way's time each other takes."""
+    """A picture uint8 [H, W, 3]. Bars: how often the first way's time each other takes."""
     from eadnet.media.charts import THEMES, Picture
 
     shown = [row for row in rows if "cpu" in row and row["over ours"][0] != 1.0]
@@ -395,7 +395,7 @@ def chart(rows: list[dict[str, Any]]) -> np.ndarray:
         picture.text(424, top + 2, f"{row['part']}: {row['way']}"[:62], 12, theme.ink, "ra")
         picture.text(436 + 400 * min(value, 8.0) / most, top + 2, f"{value:.2f}", 12, theme.ink)
     picture.line([(430 + 400 / most, 40), (430 + 400 / most, 50 + 26 * len(shown))], theme.ink)
-    return picture.pixels()
+    return (picture.pixels() * 255).round().astype(np.uint8)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from .rigged import METHODS, animate, portrait_rig, re_emote
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from ..driving.motion import MotionModel
     from ..rendering import Model, RenderSettings, StageProgress
@@ -156,6 +157,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="continue an interrupted render")
     parser.add_argument("--device", default="cpu", help="for instance cuda")
     parser.add_argument("--half", action="store_true", help="denoise and decode in float16 (GPU)")
+    parser.add_argument(
+        "--compile", action="store_true", help="compile the network first (GPU, long videos), where possible"
+    )
     parser.add_argument("--contact-sheet", type=Path, metavar="PNG", help="also write a sheet of frames")
 
 
@@ -261,7 +265,9 @@ def _driver(options: argparse.Namespace) -> Model | MotionModel:
 
     if options.checkpoint is None or is_motion(options.checkpoint):
         model = MotionModel.load(options.checkpoint)
-        return model.to(_device(options), torch.float16 if options.half else None)
+        model = model.to(_device(options), torch.float16 if options.half else None)
+        _compile(options, model.unet)
+        return model
     return _model(options)
 
 
@@ -277,7 +283,16 @@ def _model(options: argparse.Namespace) -> Model:
         vae=options.vae,
         text_encoder=options.text_encoder,
     )
-    return model.to(_device(options), torch.float16 if options.half else None)
+    model = model.to(_device(options), torch.float16 if options.half else None)
+    _compile(options, model.unet)
+    return model
+
+
+def _compile(options: argparse.Namespace, unet: nn.Module) -> None:
+    from ..modules.compiling import compile_where_possible
+
+    if options.compile:
+        compile_where_possible(unet, _device(options))
 
 
 def _device(options: argparse.Namespace) -> torch.device:

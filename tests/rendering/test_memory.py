@@ -9,6 +9,7 @@ from eadnet.modules.tfrm import TFRM
 from eadnet.presets import PRESETS
 from eadnet.rendering import RenderSettings
 from eadnet.rendering.memory import branches, render_memory, tfrm_memory, unet_memory, vae_batch, vae_memory
+from eadnet.sampling import Savings
 from eadnet.sampling.guidance import evaluations
 
 
@@ -72,6 +73,16 @@ def test_a_render_holds_more_windows_the_more_steps_there_are(published: torch.n
         for n in (2, 20)
     )
     assert few < many and few > unet_memory(published, 16, 32)
+
+
+def test_kept_features_count_for_one_window_where_windows_move(published: torch.nn.Module) -> None:
+    def needed(interval: int, mode: str) -> float:
+        how = RenderSettings(steps=20, window_mode=mode, savings=Savings(cache_interval=interval))
+        return render_memory(published, how.sampling(PRESETS["mini"]), 100, 32, (64, 64))
+
+    without = needed(1, "moving")
+    assert without == needed(1, "overlap")
+    assert needed(3, "overlap") - without == 22 * (needed(3, "moving") - without) > 0
 
 
 def test_a_clip_shorter_than_a_window_needs_its_own_length(published: torch.nn.Module) -> None:

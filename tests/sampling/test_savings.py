@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -184,3 +185,24 @@ def test_steps_of_guidance() -> None:
     savings = Savings(guidance_start=0.25, guidance_end=0.75, guidance_every=2)
     kinds = [savings.reuse(step, 8) for step in range(8)]
     assert kinds == [Reuse.NONE] * 2 + [Reuse.NOTHING, Reuse.EARLIER] * 2 + [Reuse.NONE] * 2
+
+
+@torch.no_grad()
+def test_when_memory_runs_out_in_the_middle_branches_go_on_one_by_one_with_their_features() -> None:
+    class Small(Deep):
+        def forward(self, x: Tensor, *rest: Any, **more: Any) -> Tensor:
+            if len(x) > 1 and self.calls >= 3:
+                raise torch.OutOfMemoryError("too much")
+            return super().forward(x, *rest, **more)
+
+    c = replace(conditions(45), emotion=None, null_emotion=None)  # it mixes a batch's emotions
+    for mode in ("moving", "overlap"):
+        savings = Savings(cache_interval=2, guidance_every=2)
+        how = settings(steps=6, window_mode=mode, savings=savings)
+        assert torch.allclose(sample(Small(), c, how), sample(Deep(), c, how), atol=1e-5)
+
+
+def test_windows_that_move_are_held_to_the_position_table_too() -> None:
+    how = settings(window=25, window_mode="moving")
+    with pytest.raises(InputError, match="longer than this model's position table of 24"):
+        sample(Mixer(), conditions(40), how)
