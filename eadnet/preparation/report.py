@@ -40,7 +40,7 @@ th, td { padding: 6px 10px; text-align: right; border-bottom: 1px solid var(--gr
 th:first-child, td:first-child { text-align: left }
 th:nth-child(3):last-child, td:nth-child(3):last-child { text-align: left }
 th { color: var(--muted); font-weight: 500 }
-.charts, .pictures { display: grid; gap: 18px 28px; grid-template-columns: 
+.charts, .pictures { display: grid; gap: 18px 28px; grid-template-columns:
   repeat(auto-fill, minmax(300px, 1fr)) }
 .pictures { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)) }
 figure { margin: 0 } figure img { width: 100%; border-radius: 8px; display: block }
