@@ -96,8 +96,8 @@ RUNTIME = packages(PROJECT["dependencies"])
     ("files", "extras"),
     [
         (LIBRARY, ("faces",)),  # detectors are asked for by name, and missed with a message
-        (TRAINING, ("train", "mediapipe")),
-        (TESTS, ("dev", "mediapipe")),
+        (TRAINING, ("train", "mediapipe", "prepare", "ray")),
+        (TESTS, ("dev", "mediapipe", "ray")),
     ],
     ids=["library", "training", "tests"],
 )

@@ -48,14 +48,30 @@ def run_local(
 ) -> None:
     """Part all sources and look at all segments; what was done before is passed over.
 
+    ``workers`` 0 is this process itself, for a debugger: what would kill a worker then ends the run.
     Raises InputError and CheckpointError where the run cannot go on.
     """
+    hands = hands or Hands()
     waiting = deque(Task(source) for source in sources)
-    pool = _Pool(place, settings, waiting, on_task, hands or Hands())
+    if workers == 0:
+        _run_here(place, settings, waiting, hands)
+        return
+    pool = _Pool(place, settings, waiting, on_task, hands)
     try:
         pool.run(min(workers, max(1, len(sources) * 2)))
     finally:
         pool.end()
+
+
+def _run_here(place: Workplace, settings: Settings, waiting: deque[Task], hands: Hands) -> None:
+    tools = None
+    while waiting:
+        task = waiting.popleft()
+        if not task.numbers:
+            waiting.extendleft(reversed(hands.part(place, task.source, settings)))
+            continue
+        tools = tools or hands.load(settings)
+        hands.look(place, task, tools, lambda number: None)
 
 
 @dataclass

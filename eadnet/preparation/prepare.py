@@ -19,7 +19,7 @@ from .clip import FPS, Rejection, Source
 from .features import check_cache
 from .layouts import find_sources
 from .manifest import ACCEPTED, MANIFEST, check_pyarrow, row_of, write_manifest
-from .pool import OnTask, run_local
+from .pool import Hands, OnTask, run_local
 from .report import REPORT, write_report
 from .settings import NO_JUDGE, OWN_JUDGE, Settings, differences
 from .shards import (
@@ -63,11 +63,13 @@ def prepare(
     address: str | None = None,
     gpus: float = 0.0,
     on_task: OnTask | None = None,
+    hands: Hands | None = None,
 ) -> Prepared:
     """Prepare the videos below ``directory`` and write the set ``out``.
 
     The result depends on the files and the settings alone: not on ``workers``, the engine, or on how often
-    the run was ended and begun again. A finished set is left as it is.
+    the run was ended and begun again. A finished set is left as it is. ``hands``: what the local engine's
+    processes do, for tests.
 
     Raises InputError and CheckpointError, one sentence each: before any work for what is missing, and later
     only where the set cannot be written. Whatever is wrong with a clip is written into the manifest.
@@ -90,6 +92,7 @@ def prepare(
             _remove_work(out)
             return _summed(out, anew=False)
         _begin(out, told)
+        _remove_torn(out)
         place = Workplace(out)
         sources = [source for source, rejection in found if rejection is None]
         if engine == "ray":
@@ -97,7 +100,7 @@ def prepare(
 
             run_ray(place, sources, settings, workers, on_task, address, gpus)
         else:
-            run_local(place, sources, settings, workers, on_task)
+            run_local(place, sources, settings, workers, on_task, hands)
         _finish(place, found, settings, told, key)
         _remove_work(out)
         return _summed(out, anew=True)
@@ -113,8 +116,8 @@ def prepare(
 def _check(settings: Settings, workers: int, engine: str) -> None:
     if engine not in ENGINES:
         raise InputError(f"There is no engine '{engine}': use {' or '.join(ENGINES)}.")
-    if not 1 <= workers <= 4096:
-        raise InputError(f"The number of workers is {workers}: use 1 or more.")
+    if not 0 <= workers <= 4096:
+        raise InputError(f"The number of workers is {workers}: use 1 or more; 0 is for a debugger.")
     if engine == "ray":
         from .ray_engine import check_ray
 
@@ -141,10 +144,17 @@ def _begin(out: Path, told: Mapping[str, Any]) -> None:
                 f"{out} was begun with other settings ({changed}): use the same ones, or another folder."
             )
         return
-    if any(path.name != ".lock" for path in out.iterdir()):
+    if any(path.name not in (".lock", WORK) for path in out.iterdir()):
         raise InputError(f"{out} holds something else: choose an empty folder.")
-    begun.parent.mkdir()
+    begun.parent.mkdir(exist_ok=True)
     write_text(begun, json.dumps(told))
+
+
+def _remove_torn(out: Path) -> None:
+    """Files that an ended run did not get to give their names."""
+    for folder in (out, out / SHARDS):
+        for path in folder.glob("*.part"):
+            path.unlink(missing_ok=True)
 
 
 def _check_finished(out: Path, told: Mapping[str, Any], key: str) -> None:

@@ -45,6 +45,8 @@ def run_ray(
     engine does, and where no cluster answers.
     """
     check_ray()
+    if not sources:
+        return
     import ray
 
     try:
@@ -87,7 +89,7 @@ def _stream(
         _Look,
         fn_constructor_args=(place, settings),
         batch_size=1,
-        concurrency=workers,
+        compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
         num_gpus=gpus,
     )

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, no_such
-from ..fingerprints import fingerprint
 
 RESOLUTIONS = (256, 512)
 LAYOUTS = ("folder", "hdtf", "mead")
@@ -101,6 +100,8 @@ class Settings:
 
 def _told(value: Any) -> Any:
     if isinstance(value, Path):
+        from ..fingerprints import fingerprint  # not at the top: the command line asks for the defaults alone
+
         return f"{value.name} {fingerprint(value)}" if value.exists() else value.name
     if isinstance(value, Mapping):
         return {name: _told(part) for name, part in value.items()}

@@ -126,6 +126,7 @@ def make_mead(folder: Path) -> Expected:
     """MEAD with both ways of naming folders, sound beside the videos or in them, and all faults."""
     good, other = Take.of("talking/grid_1.mpg"), Take.of("talking/grid_5.mpg")
     long = Take.of("talking/address_60s_sound_120ms_late.mp4", 4.0, 6.0)
+    stock = Take.of("talking/stock_2.mp4")
     takes: list[tuple[str, Take, str, list[str]]] = [
         # path, take, where its sound is, expected
         ("M003/video/front/angry/level_1/001.mp4", good, "beside", ["accepted"]),
@@ -143,10 +144,11 @@ def make_mead(folder: Path) -> Expected:
             "inside",
             ["turned"],
         ),
-        ("M009/video/front/contempt/level_1/cut.mp4", good.then(other), "inside", ["accepted", "accepted"]),
+        ("M009/video/front/contempt/level_1/cut.mp4", good.then(stock), "inside", ["accepted", "accepted"]),
+        ("M009/video/front/contempt/level_1/jump cut.mp4", good.then(other), "inside", ["face"]),
         (
             "M009/video/front/contempt/level_1/flash.mp4",
-            good.then(Take.of("talking/grid_2.mpg", 0, 0.6)),
+            good.then(Take.of("talking/stock_2.mp4", 0, 0.6)),
             "inside",
             ["accepted", "length"],
         ),
