@@ -49,6 +49,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shortest", type=float, default=usual.shortest, metavar="S", help="of a segment")
     parser.add_argument("--smallest-face", type=float, default=usual.smallest_face, metavar="PIXELS")
     parser.add_argument("--turned", type=float, default=usual.most_turned, metavar="DEGREES")
+    parser.add_argument(
+        "--edge", type=float, default=usual.most_beyond, metavar="SHARE", help="cut off at most"
+    )
     parser.add_argument("--sharpness", type=float, default=usual.least_sharp, metavar="N", help="least of it")
     parser.add_argument("--views", default="", metavar="A,B", help="of MEAD, for instance front,left_30")
     parser.add_argument(
@@ -88,6 +91,7 @@ def run(options: argparse.Namespace) -> None:
         shortest=options.shortest,
         smallest_face=options.smallest_face,
         most_turned=options.turned,
+        most_beyond=options.edge,
         least_sharp=options.sharpness,
         judge=NO_JUDGE if options.no_sync else options.syncnet or OWN_JUDGE,
         confidence=options.confidence,

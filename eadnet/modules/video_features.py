@@ -73,11 +73,15 @@ class VideoMAEFeatures:
     @torch.no_grad()
     def __call__(self, clips: Tensor) -> Tensor:
         """[B, 3, frames, H, W] in 0..1 -> [B, dim] on the CPU."""
+        return check_result(self.embed(clips).cpu(), self.name, SCORE_ADVICE)
+
+    def embed(self, clips: Tensor) -> Tensor:
+        """The same where the network is, differentiable."""
         flat = rearrange(clips, "b c t h w -> (b t) c h w").to(next(self.network.parameters()))
         size = (self._side, self._side)
         if tuple(flat.shape[-2:]) != size:
             flat = F.interpolate(flat, size, mode="bilinear", antialias=True)
         mean, deviation = (flat.new_tensor(v)[:, None, None] for v in (_MEAN, _DEVIATION))
         pixels = rearrange((flat - mean) / deviation, "(b t) c h w -> b t c h w", b=len(clips))
-        features = self.network(pixel_values=pixels).last_hidden_state.mean(1).float().cpu()
-        return check_result(features, self.name, SCORE_ADVICE)
+        features: Tensor = self.network(pixel_values=pixels).last_hidden_state.mean(1).float()
+        return features

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import InputError
@@ -13,6 +13,8 @@ from ..media.sound import SoundFile
 from ..media.speech import SpeechFile, record_speech
 from .clip import FPS, At25, Rejection, Source
 from .settings import Settings
+
+BLOCK = 10 * 60 * FPS  # frames
 
 Part = tuple[int, int]  # the first frame at 25 fps, and how many
 
@@ -60,14 +62,31 @@ def spans_of(source: Source, count: int) -> list[Part]:
     return parts
 
 
-def find_shots(pictures: Pictures, part: Part) -> Iterator[Part]:
-    """The shots within a part."""
-    cuts, start = CutFinder(), part[0]
-    for number in range(part[0], part[0] + part[1]):
-        if cuts.is_cut(pictures.picture(number)):
-            yield start, number - start
-            start = number
-    yield start, part[0] + part[1] - start
+def blocks(part: Part) -> list[Part]:
+    """A part in pieces of ten minutes, whose cuts are found, and kept, one after the other."""
+    first, count = part
+    return [(start, min(BLOCK, first + count - start)) for start in range(first, first + count, BLOCK)]
+
+
+def find_cuts(pictures: Pictures, block: Part, begins: bool) -> list[int]:
+    """The frames of a block at which a shot begins: its first where it ``begins`` a part, else where that is
+    unlike the frame before.
+    """
+    cuts, (first, count) = CutFinder(), block
+    if not begins:
+        cuts.is_cut(pictures.picture(first - 1))
+    found = [first] if begins else []
+    return found + [n for n in range(first, first + count) if cuts.is_cut(pictures.picture(n))]
+
+
+Cuts = Callable[[Pictures, Part, bool], list[int]]
+
+
+def find_shots(pictures: Pictures, part: Part, cuts: Cuts = find_cuts) -> list[Part]:
+    """The shots within a part; ``cuts`` may remember what it found in a block."""
+    starts = [cut for block in blocks(part) for cut in cuts(pictures, block, block[0] == part[0])]
+    ends = [*starts[1:], part[0] + part[1]]
+    return [(start, end - start) for start, end in zip(starts, ends, strict=True)]
 
 
 def segments(shot: Part, longest: float) -> list[Part]:
@@ -78,12 +97,14 @@ def segments(shot: Part, longest: float) -> list[Part]:
     return [(a, b - a) for a, b in zip(edges[:-1], edges[1:], strict=True)]
 
 
-def cut(source: Source, pictures: VideoReader, settings: Settings) -> list[tuple[Part, Rejection | None]]:
-    """Every segment of a source, in order; those too short with the reason."""
+def cut(
+    source: Source, pictures: VideoReader, settings: Settings, cuts: Cuts = find_cuts
+) -> list[tuple[Part, Rejection | None]]:
+    """Every segment of a source, in order; those too short with the reason. ``cuts``: see `find_shots`."""
     shown = At25(pictures)
     found: list[tuple[Part, Rejection | None]] = []
     for span in spans_of(source, shown.count):
-        for shot in find_shots(shown, span):
+        for shot in find_shots(shown, span, cuts):
             if shot[1] < settings.shortest * FPS:
                 reason = f"the shot lasts {shot[1] / FPS:.2f} s, less than {settings.shortest:g} s"
                 found.append((shot, Rejection("length", reason)))

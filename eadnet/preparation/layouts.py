@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, no_such
 from .clip import Rejection, Source
 
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
@@ -57,10 +57,15 @@ def find_sources(
 ) -> list[tuple[Source, Rejection | None]]:
     """Every video of a data set, sorted by name; with a rejection where its name alone excludes it.
 
-    Raises InputError where there is no such folder, it cannot be read, or it holds no video.
+    Raises InputError where there is no such folder or view, it cannot be read, or it holds no video.
     """
     if not directory.is_dir():
         raise InputError(f"There is no folder {directory}: check the path.")
+    if views and layout != "mead":
+        raise InputError(f"Views are MEAD's, and the layout is {layout}: leave --views out.")
+    for view in views:
+        if view not in MEAD_VIEWS:
+            raise InputError(no_such("view of MEAD", view, MEAD_VIEWS))
     files = sorted(_files(directory), key=lambda path: shown(path.relative_to(directory)))
     videos = [path for path in files if path.suffix.lower() in VIDEOS]
     if not videos:

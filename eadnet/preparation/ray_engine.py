@@ -45,6 +45,8 @@ def run_ray(
     engine does, and where no cluster answers.
     """
     check_ray()
+    if not sources:
+        return
     import ray
 
     try:

@@ -37,8 +37,11 @@ p, figcaption { color: var(--muted) }
 section { background: var(--panel); border-radius: 12px; padding: 16px 20px; overflow-x: auto }
 table { border-collapse: collapse; width: 100% }
 th, td { padding: 6px 10px; text-align: right; border-bottom: 1px solid var(--grid) }
-th:first-child, td:first-child { text-align: left } th { color: var(--muted); font-weight: 500 }
-.charts, .pictures { display: grid; gap: 18px; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)) }
+th:first-child, td:first-child { text-align: left }
+th:nth-child(3):last-child, td:nth-child(3):last-child { text-align: left }
+th { color: var(--muted); font-weight: 500 }
+.charts, .pictures { display: grid; gap: 18px 28px; grid-template-columns:
+  repeat(auto-fill, minmax(300px, 1fr)) }
 .pictures { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)) }
 figure { margin: 0 } figure img { width: 100%; border-radius: 8px; display: block }
 figcaption { font-size: 12px; overflow-wrap: anywhere }
@@ -156,6 +159,7 @@ def _histogram(rows: Sequence[Mapping[str, Any]], name: str, title: str, limit: 
         line = f'<path d="M{x:.1f} 10V{foot}" stroke="var(--ink)" stroke-dasharray="4 3"/>'
     return (
         f'<figure><svg viewBox="0 0 {width} {height}">{"".join(bars)}{line}'
+        f'<path d="M0 {foot}H{width}" stroke="var(--grid)"/>'
         f'<text x="0" y="{foot + 14}">{low:.3g}</text>'
         f'<text x="{width}" y="{foot + 14}" text-anchor="end">{high:.3g}</text></svg>'
         f"<figcaption>{escape(title)} ({len(values)})</figcaption></figure>"

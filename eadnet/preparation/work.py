@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InputError
+from ..media.reader import Pictures
 from .clip import At25, Clip, Rejection, Source
-from .cutting import cut, grouped, open_pictures, record_sound
+from .cutting import BLOCK, Part, cut, find_cuts, grouped, open_pictures, record_sound
 from .manifest import row_of
 from .settings import Settings
 from .shards import Sample, members, write_shard
@@ -64,7 +65,16 @@ def _planned(place: Workplace, source: Source, settings: Settings, seconds: dict
         if isinstance(speech, Rejection):
             return Plan(rejection=speech)
         with _timed(seconds, "shots"):
-            segments = tuple(cut(source, pictures, settings))
+
+            def cuts(shown: Pictures, block: Part, begins: bool) -> list[int]:
+                found = place.read_cuts(source, block)
+                if found is None:
+                    found = find_cuts(shown, block, begins)
+                    if block[1] == BLOCK:  # of a long file: it need not be looked through again
+                        place.write_cuts(source, block, found)
+                return found
+
+            segments = tuple(cut(source, pictures, settings, cuts))
     if not segments:
         return Plan(rejection=Rejection("length", "none of the annotated times lies within the video"))
     return Plan(segments, speech.samples)

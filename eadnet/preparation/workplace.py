@@ -1,6 +1,7 @@
 """What is done already, on disk: every file appears whole, so that a run may end at any moment and go on.
 
 work/SOURCE/plan.json     the segments of a source
+work/SOURCE/NNNNNNNN.cuts the cuts in ten minutes of a long one, until it has a plan
 work/SOURCE/speech.f32    its sound, 16 kHz mono
 work/SOURCE/NNNNN.json    what was decided of a segment: a row of the manifest, and seconds by stage
 work/SOURCE/NNNNN.tar     its sample, where it was accepted; written before the row
@@ -77,6 +78,17 @@ class Workplace:
             "seconds": seconds,
         }
         write_text(folder / "plan.json", json.dumps(told))
+
+    def read_cuts(self, source: Source, block: Part) -> list[int] | None:
+        """Where shots begin in a block; None where that is not known of this file."""
+        told = _read(self._cuts(source, block))
+        return told["cuts"] if told is not None and told["stamp"] == stamp(source) else None
+
+    def write_cuts(self, source: Source, block: Part, cuts: list[int]) -> None:
+        write_text(self._cuts(source, block), json.dumps({"stamp": stamp(source), "cuts": cuts}))
+
+    def _cuts(self, source: Source, block: Part) -> Path:
+        return self.folder(source) / f"{block[0]:08}.cuts"
 
     def read_row(self, source: Source, number: int) -> dict[str, Any] | None:
         """What was decided of a segment: {"row": ..., "seconds": ...}."""

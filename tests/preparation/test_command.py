@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -96,23 +97,26 @@ def test_ray_makes_the_same_set(tmp_path: Path) -> None:
     assert list(files(tmp_path / "local")) == list(files(tmp_path / "ray"))
 
 
-def killed_again_and_again(data: Path, out: Path, moments: list[float], *more: object) -> int:
-    """Begin, kill everything after each of these seconds, then let it end; returns how often it was alive."""
-    alive = 0
+def killed_again_and_again(data: Path, out: Path, moments: Iterable[int], *more: object) -> int:
+    """Begin, and kill all its processes when so many files are there, for each number anew; then let it end.
+
+    Returns how often it was killed: a run that comes to its end before is not.
+    """
+    killed = 0
     full = [sys.executable, "-m", "eadnet", *command(data, out, *more)]
-    for seconds in moments:
+    for files_there in moments:
         process = subprocess.Popen(
             full, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        time.sleep(seconds)
-        alive += process.poll() is None
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        while process.poll() is None:
+            if sum(path.is_file() for path in out.rglob("*")) >= files_there:
+                os.killpg(process.pid, signal.SIGKILL)
+                killed += 1
+                break
+            time.sleep(0.05)
         process.wait()
     subprocess.run(full, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return alive
+    return killed
 
 
 @pytest.mark.slow
@@ -122,6 +126,6 @@ def test_a_run_that_is_killed_at_ten_moments_makes_the_same_set(tmp_path: Path) 
     make_hdtf(tmp_path / "data")
     more = ("--layout", "hdtf", "--workers", 2)
     assert main(command(tmp_path / "data", tmp_path / "whole", *more)) == 0
-    moments = [2.0, 5.0, 8.0, 9.5, 11.0, 13.0, 14.5, 16.0, 18.0, 20.0]
-    assert killed_again_and_again(tmp_path / "data", tmp_path / "killed", moments, *more) >= 3
+    moments = [1, 2, 4, 6, 8, 10, 11, 12, 14, 16]
+    assert killed_again_and_again(tmp_path / "data", tmp_path / "killed", moments, *more) == 10
     assert list(files(tmp_path / "killed")) == list(files(tmp_path / "whole"))

@@ -8,9 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eadnet.media.reader import PicturesInMemory
+from eadnet.media.reader import Pictures, PicturesInMemory
+from eadnet.preparation import cutting
 from eadnet.preparation.clip import At25, Rejection, Source
-from eadnet.preparation.cutting import find_shots, grouped, open_pictures, record_sound, segments, spans_of
+from eadnet.preparation.cutting import (
+    find_cuts,
+    find_shots,
+    grouped,
+    open_pictures,
+    record_sound,
+    segments,
+    spans_of,
+)
 
 
 def scene(seed: int, frames: int) -> np.ndarray:
@@ -38,8 +47,27 @@ def test_pictures_are_those_on_the_screen_every_25th_of_a_second(fps: Fraction) 
 def test_shots_begin_where_the_picture_is_another() -> None:
     frames = np.concatenate([scene(1, 30), scene(2, 40), scene(3, 20)])
     pictures = At25(PicturesInMemory(frames, 25))
-    assert list(find_shots(pictures, (0, 90))) == [(0, 30), (30, 40), (70, 20)]
-    assert list(find_shots(pictures, (10, 50))) == [(10, 20), (30, 30)]
+    assert find_shots(pictures, (0, 90)) == [(0, 30), (30, 40), (70, 20)]
+    assert find_shots(pictures, (10, 50)) == [(10, 20), (30, 30)]
+
+
+@pytest.mark.parametrize("block", [7, 30, 35, 70])
+def test_shots_go_on_from_block_to_block_and_blocks_are_not_looked_through_twice(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr(cutting, "BLOCK", block)
+    pictures = At25(PicturesInMemory(np.concatenate([scene(1, 30), scene(2, 40), scene(3, 20)]), 25))
+    known: dict[tuple[int, int], list[int]] = {}
+
+    def kept(pictures: Pictures, block: tuple[int, int], begins: bool) -> list[int]:
+        if block not in known:
+            known[block] = find_cuts(pictures, block, begins)
+        return known[block]
+
+    whole = [(0, 30), (30, 40), (70, 20)]
+    assert find_shots(pictures, (0, 90), kept) == whole
+    nothing = At25(PicturesInMemory(np.zeros((90, 8, 8, 3), np.uint8), 25))
+    assert find_shots(nothing, (0, 90), kept) == whole
 
 
 @pytest.mark.parametrize(
@@ -67,7 +95,7 @@ def test_groups_hold_every_segment_once() -> None:
         assert len(groups) <= 16 or max(map(len, groups)) <= 16
 
 
-def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
+def test_files_that_cannot_be_read_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def why(name: str, data: bytes | None) -> str:
         path = tmp_path / name
         if data is not None:
@@ -79,5 +107,8 @@ def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     assert "gone" in why("none.mp4", None)
     assert "empty" in why("empty.mp4", b"")
     assert "cannot be read as a video" in why("text.mp4", b"hello " * 99)
+    monkeypatch.setattr(cutting.os, "access", lambda path, mode: False)
+    assert "no permission" in why("locked.mp4", b"x")
+    monkeypatch.undo()
     heard = record_sound(Source("a", tmp_path / "text.mp4", "", "a", "train"), tmp_path / "sound.f32")
     assert isinstance(heard, Rejection) and heard.stage == "sound"

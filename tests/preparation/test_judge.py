@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from eadnet.errors import CheckpointError
 from eadnet.faces.landmarker import LandmarkedFace
+from eadnet.preparation.clip import Clip
 from eadnet.preparation.judge import NoJudge, judged, make_judge, openings
 
 
@@ -51,6 +54,26 @@ def test_openings_are_in_distances_of_the_eyes() -> None:
         points[lower] = (0, 10, 0)
     one, none, large = openings((LandmarkedFace(points), None, LandmarkedFace(3 * points)))
     assert (one, large) == (pytest.approx(0.2), pytest.approx(0.2)) and np.isnan(none)
+
+
+@pytest.mark.slow
+def test_a_syncnet_v2_judges_from_its_own_crops_by_the_fields_mark(tmp_path: Path) -> None:
+    """Random weights: what it says means nothing, but it is asked as it should be."""
+    from eadnet.checkpoints import save_checkpoint
+    from eadnet.modules.syncnet_v2 import SyncNetV2
+
+    torch.manual_seed(0)
+    file = tmp_path / "syncnet_v2.safetensors"
+    save_checkpoint(file, {"syncnet": SyncNetV2(8)}, {})
+    judge = make_judge(file)
+    assert (judge.name, judge.framing, judge.confident) == ("syncnet_v2", "syncnet_v2", 3.0)
+    pictures = np.random.default_rng(0).integers(0, 255, (12, 224, 224, 3)).astype(np.uint8)
+    nothing: Any = None
+    clip = Clip("a", nothing, 0, 12, nothing, nothing, judged=pictures)
+    found = judge(clip, torch.randn(12 * 640))
+    assert found is not None and found.sure and np.isfinite(found.confidence)
+    short = judge(replace(clip, judged=pictures[:4]), torch.randn(4 * 640))
+    assert short is not None and short.confidence == 0, "too short for it"
 
 
 def test_nobody_judges_where_nobody_is_asked() -> None:

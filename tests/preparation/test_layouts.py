@@ -75,6 +75,14 @@ def test_only_the_views_that_are_asked_for_are_taken(tmp_path: Path) -> None:
     assert "view down" in by_name["M003/video/down/sad/level_1/1.mp4"][1].reason  # type: ignore[union-attr]
 
 
+def test_views_that_are_none_are_refused(tmp_path: Path) -> None:
+    tree(tmp_path, "M003/video/front/sad/level_1/1.mp4")
+    with pytest.raises(InputError, match="did you mean left_30"):
+        find_sources(tmp_path, "mead", ("left30",))
+    with pytest.raises(InputError, match="leave --views out"):
+        find_sources(tmp_path, "folder", ("front",))
+
+
 def test_hdtf_is_cut_by_its_annotations_unless_it_was_cut_before(tmp_path: Path) -> None:
     tree(tmp_path, "RD_Radio1.mp4", "WDA/TomCarper.mp4", "WDA_TomCarper_003.mp4", "RD/Radio7.mp4", "a.mp4")
     lists = tmp_path / "HDTF_dataset"

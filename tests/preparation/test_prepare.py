@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from eadnet.errors import CheckpointError, InputError
+from eadnet.media.locks import try_lock
 from eadnet.preparation.manifest import read_manifest
 from eadnet.preparation.prepare import Prepared, prepare
 from eadnet.preparation.settings import Settings
@@ -43,6 +44,7 @@ def run(folder: Path, out: Path, settings: Settings, workers: int = 0, **more: A
     return prepare(folder, out, settings, workers=workers, hands=HANDS, **more)
 
 
+@pytest.mark.slow
 def test_a_set_holds_what_was_accepted_and_the_manifest_says_all(tmp_path: Path, settings: Settings) -> None:
     folder = videos(tmp_path / "data", *GOOD)
     result = run(folder, tmp_path / "set", settings)
@@ -127,6 +129,7 @@ def test_a_run_may_be_ended_again_and_again(
     assert list(files(tmp_path / "ended")) == list(files(tmp_path / "whole"))
 
 
+@pytest.mark.slow
 def test_a_finished_set_is_left_as_it_is(tmp_path: Path, settings: Settings) -> None:
     folder = videos(tmp_path / "data", *GOOD)
     run(folder, tmp_path / "set", settings)
@@ -142,6 +145,25 @@ def test_a_finished_set_is_left_as_it_is(tmp_path: Path, settings: Settings) -> 
     assert list(files(tmp_path / "set")) == before
 
 
+@pytest.mark.slow
+def test_a_set_of_another_version_and_one_that_is_being_made_are_left_alone(
+    tmp_path: Path, settings: Settings
+) -> None:
+    folder = videos(tmp_path / "data", "a.mp4")
+    run(folder, tmp_path / "set", settings)
+    lock = try_lock(tmp_path / "set" / ".lock")
+    assert lock is not None
+    with pytest.raises(InputError, match="Another run"):
+        run(folder, tmp_path / "set", settings)
+    lock.release()
+    told = (tmp_path / "set" / "set.json").read_text("utf-8").replace('"version": 1', '"version": 2')
+    (tmp_path / "set" / "set.json").write_text(told, "utf-8")
+    with pytest.raises(InputError, match="version 2"):
+        run(folder, tmp_path / "set", settings)
+    assert (tmp_path / "set" / "shards" / "000000.tar").exists()
+
+
+@pytest.mark.slow
 def test_a_begun_set_goes_on_with_the_same_settings_only(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,12 +35,13 @@ class Clip:
     sound                float32 [n], 16 kHz, of the whole segment
     rows                 [rows, layers, width], the sound as an encoder heard it, where that was cached
     tokens               [L, D] of the caption where they were
-    start                number of the first frame
+    start, elsewhere     numbers of the first frames of the window, and of that of the reference
     generator            of what else is random about it: noise, its level, what is left out
     """
 
     sample: Sample
     start: int
+    elsewhere: int
     pictures: np.ndarray | None
     reference: np.ndarray | None
     latents: dict[str, Tensor] | None
@@ -91,9 +92,9 @@ def cut(sample: Sample, window: int, generator: torch.Generator) -> Clip:
             "masked": masked[start : start + window].float(),
             "reference": whole[other : other + window].float(),
         }
-        return Clip(sample, start, None, None, latents, generator)
+        return Clip(sample, start, other, None, None, latents, generator)
     pictures, reference = (sample.frames(first, window) for first in (start, other))
-    return Clip(sample, start, pictures, reference, None, generator)
+    return Clip(sample, start, other, pictures, reference, None, generator)
 
 
 class _Lane:

@@ -55,22 +55,22 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="state, log and results")
 
 
-def _adapter_arguments(parser: argparse.ArgumentParser) -> None:
+def _network_arguments(parser: argparse.ArgumentParser) -> None:
     _common(parser)
     parser.add_argument(
-        "--base", type=Path, required=True, metavar="FILE", help="LatentSync's U-Net, converted"
+        "--base", type=Path, required=True, metavar="FILE", help="U-Net, LatentSync's converted"
     )
     parser.add_argument("--text", type=Path, required=True, metavar="DIR", help="of CLIP ViT-L/14")
-    parser.add_argument(
-        "--vae", type=Path, metavar="FILE", help="Stable Diffusion's; for sets without latents"
-    )
-    parser.add_argument(
-        "--whisper", type=Path, metavar="FILE", help="converted; for sets without its features"
-    )
+    parser.add_argument("--vae", type=Path, metavar="FILE", help="for sets without latents, and for samples")
+    parser.add_argument("--whisper", type=Path, metavar="FILE", help="for sets without its features")
+    _settings(parser)
+
+
+def _adapter_arguments(parser: argparse.ArgumentParser) -> None:
+    _network_arguments(parser)
     parser.add_argument(
         "--preset", choices=("ead-256", "ead-512"), help="whose parts; default: that of the base's resolution"
     )
-    _settings(parser)
 
 
 def _adapter(options: argparse.Namespace) -> Path:
@@ -110,11 +110,49 @@ def _motion(options: argparse.Namespace) -> Path:
     )
 
 
+def _ead_arguments(parser: argparse.ArgumentParser) -> None:
+    _network_arguments(parser)
+    parser.add_argument("--stage", type=int, choices=(1, 2), default=1, help="2: judged on decoded frames")
+    parser.add_argument("--syncnet", type=Path, metavar="FILE", help="stage 2: LatentSync's, converted")
+    parser.add_argument("--videomae", type=Path, metavar="DIR", help="stage 2: of a VideoMAE-v2, for TREPA")
+    parser.add_argument("--sync-weight", type=float, default=0.05)
+    parser.add_argument("--trepa-weight", type=float, default=10.0)
+    parser.add_argument("--pixel-weight", type=float, default=0.1)
+
+
+def _ead(options: argparse.Namespace) -> Path:
+    from ...presets import find_preset
+    from ..losses.supervision import SupervisionWeights
+    from .adapter import Files
+    from .ead import Judges, train_ead
+
+    files = Files(options.base, options.text, options.vae, options.whisper)
+    weights = SupervisionWeights(options.sync_weight, options.trepa_weight, options.pixel_weight)
+    judges = Judges(options.syncnet, options.videomae, weights)
+    preset = find_preset(options.recipe)
+    return train_ead(options.set, options.out, files, _how(options), preset, options.stage, judges)
+
+
+def _syncnet_arguments(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("--start", type=Path, metavar="FILE", help="a converted one to go on from")
+    _settings(parser)
+
+
+def _syncnet(options: argparse.Namespace) -> Path:
+    from .stable_syncnet import train_stable_syncnet
+
+    return train_stable_syncnet(options.set, options.out, _how(options), options.start)
+
+
 Recipe = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Path]]
 
 RECIPES: dict[str, Recipe] = {
     "adapter": ("EAD-Net's parts on LatentSync's frozen U-Net", _adapter_arguments, _adapter),
     "motion": ("the model that moves portraits, on real facial parameters", _motion_arguments, _motion),
+    "ead-256": ("the whole U-Net at 256 pixels, in two stages", _ead_arguments, _ead),
+    "ead-512": ("the whole U-Net at 512 pixels, in two stages", _ead_arguments, _ead),
+    "syncnet": ("LatentSync's SyncNet, which judges lips and sound", _syncnet_arguments, _syncnet),
 }
 
 

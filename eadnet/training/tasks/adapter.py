@@ -23,6 +23,7 @@ from ...faces.masks import latent_mask, mask_image, masked_picture
 from ...modules.slices import slice_features
 from ...sampling import Conditions
 from ..data.prepared import Clip
+from ..losses.supervision import Supervision
 from .denoiser_task import DROP_AUDIO, DROP_BOTH, DROP_TEXT, TRAINING_SHARED_NOISE
 from .diffusion import Diffusion, mixed_noise
 
@@ -59,6 +60,7 @@ class AdapterTask:
         mask_region, resolution: of the crops.
         encoders: frozen.
         device: where they are.
+        supervision: of decoded frames, beside the error of the noise; None: none.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class AdapterTask:
         resolution: int,
         encoders: FrozenEncoders,
         device: torch.device,
+        supervision: Supervision | None = None,
     ) -> None:
         if scheduler_config.get("prediction_type", "epsilon") != "epsilon":
             raise InputError("The base predicts no noise (epsilon): choose a LatentSync U-Net.")
@@ -76,10 +79,13 @@ class AdapterTask:
         self.region = mask_image(mask_region, resolution)
         self.keep = latent_mask(self.region).to(device)
         self.encoders = encoders.to(device)
+        self.supervision = None if supervision is None else supervision.to(device)
         self._tokens: dict[str, Tensor] = {}
 
     def loss(self, unet: nn.Module, clips: Sequence[Clip]) -> Tensor:
-        """The mean squared error of the noise of some clips, each at a noise level of its own."""
+        """The mean squared error of the noise of some clips, each at a noise level of its own, and what the
+        supervision adds.
+        """
         conditions = [self.conditions(clip) for clip in clips]
         drawn = [self._drawn(one, clip.generator) for one, clip in zip(conditions, clips, strict=True)]
         timesteps = torch.stack([level for level, _ in drawn])
@@ -88,7 +94,12 @@ class AdapterTask:
             *(self._left_out(one, clip.generator) for one, clip in zip(conditions, clips, strict=True)),
             strict=True,
         )
-        return self._error(unet, conditions, timesteps, noise, torch.stack(audio), torch.stack(emotion))
+        error, estimate = self._error(
+            unet, conditions, timesteps, noise, torch.stack(audio), torch.stack(emotion)
+        )
+        if self.supervision is None:
+            return error
+        return error + self.supervision(estimate, torch.stack([one.target for one in conditions]), clips)
 
     @torch.no_grad()
     def held_out(self, unet: nn.Module, clips: Sequence[Clip]) -> float:
@@ -100,7 +111,8 @@ class AdapterTask:
                 generator = torch.Generator().manual_seed(level)
                 noise = mixed_noise(one.target[None].shape, TRAINING_SHARED_NOISE, generator).to(self.device)
                 timesteps = torch.tensor([level])
-                total += float(self._error(unet, [one], timesteps, noise, one.audio[None], one.emotion[None]))
+                given = (one.audio[None], one.emotion[None])
+                total += float(self._error(unet, [one], timesteps, noise, *given)[0])
         return total / (len(clips) * len(LEVELS))
 
     def _error(
@@ -111,17 +123,19 @@ class AdapterTask:
         noise: Tensor,
         audio: Tensor,
         emotion: Tensor,
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
+        """The error of the noise, and the clean latents [B, T, 4, h, w] that follow from it."""
         timesteps = timesteps.to(self.device)
         target, masked, reference = (
             torch.stack([getattr(one, name) for one in conditions])
             for name in ("target", "masked", "reference")
         )
-        noisy, _, _ = self.diffusion.noised(target, noise, timesteps)
+        noisy, _, alpha = self.diffusion.noised(target, noise, timesteps)
         keep = self.keep.expand(*target.shape[:2], -1, -1, -1)
         sample = torch.cat([noisy, keep, masked, reference], 2).transpose(1, 2)
         predicted = unet(sample, timesteps, audio, emotion).float().transpose(1, 2)
-        return F.mse_loss(predicted, noise)
+        estimate = (noisy - (1 - alpha).sqrt() * predicted) / alpha.sqrt()
+        return F.mse_loss(predicted, noise), estimate
 
     def _drawn(self, one: ClipConditions, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """A clip's noise level and noise [T, 4, h, w], drawn on the processor."""

@@ -1,0 +1,111 @@
+"""What a full-size U-Net's decoded frames are compared by in LatentSync's second stage (arXiv 2412.09262).
+
+From the predicted noise follows an estimate of the clean latents; its 16 frames are decoded. SyncNet
+supervision: the cosine of StableSyncNet's embeddings of lips and sound must be 1. TREPA: a VideoMAE-v2 that
+the user has must see the same in estimate and truth. Pixels: their mean absolute difference. LPIPS has no
+place here yet: no network for it can be loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from ...dataset_format import FPS
+from ...errors import InputError
+from ...media.features import latentsync_mel
+from ...modules.stable_syncnet import MELS_PER_SECOND, StableSyncNet
+from ...modules.video_features import VideoMAEFeatures
+from ..data.prepared import Clip
+
+_TOGETHER = 4  # frames that are decoded at a time
+
+
+@dataclass(frozen=True)
+class SupervisionWeights:
+    """Beside 1 for the error of the noise; the defaults are LatentSync's, whose perceptual loss is LPIPS."""
+
+    sync: float = 0.05
+    trepa: float = 10.0
+    pixel: float = 0.1
+
+
+class Supervision:
+    """Frozen networks and their weights; a network that is None has no loss.
+
+    Raises InputError for a window that a network does not take.
+    """
+
+    def __init__(
+        self,
+        vae: Any,
+        syncnet: StableSyncNet | None,
+        videomae: VideoMAEFeatures | None,
+        weights: SupervisionWeights,
+        window: int,
+    ) -> None:
+        for network, frames in ((syncnet, "num_frames"), (videomae, "frames")):
+            if network is not None and getattr(network, frames) != window:
+                raise InputError(
+                    f"{type(network).__name__} sees {getattr(network, frames)} frames at once, not {window}: "
+                    f"train with --window {getattr(network, frames)}."
+                )
+        self.vae, self.syncnet, self.videomae, self.weights = vae, syncnet, videomae, weights
+
+    def to(self, device: torch.device) -> Supervision:
+        """All networks on a device, frozen."""
+        for network in (self.vae, self.syncnet, None if self.videomae is None else self.videomae.network):
+            if network is not None:
+                network.to(device).eval().requires_grad_(False)
+        return self
+
+    def __call__(self, estimate: Tensor, target: Tensor, clips: Sequence[Clip]) -> Tensor:
+        """The weighted sum for an estimate and the truth [B, T, 4, h, w] of some clips."""
+        made = self.decoded(estimate)
+        with torch.no_grad():
+            real = self.decoded(target)
+        total = self.weights.pixel * (made - real).abs().mean()
+        if self.syncnet is not None and self.weights.sync:
+            total = total + self.weights.sync * sync_error(self.syncnet, made, clips)
+        if self.videomae is not None and self.weights.trepa:
+            with torch.no_grad():
+                truth = self.videomae.embed(real.transpose(1, 2))
+            seen = self.videomae.embed(made.transpose(1, 2))
+            apart = F.mse_loss(F.normalize(seen, dim=-1), F.normalize(truth, dim=-1))
+            total = total + self.weights.trepa * apart
+        return total
+
+    def decoded(self, latents: Tensor) -> Tensor:
+        """Pictures [B, T, 3, H, W] in 0..1; on the way back each is decoded again, one after the other."""
+        weight = next(self.vae.parameters())
+
+        def decode(part: Tensor) -> Tensor:
+            found: Tensor = self.vae.decode(part.to(weight)).float()
+            return found
+
+        parts = [
+            checkpoint(decode, part, use_reentrant=False) if part.requires_grad else decode(part)
+            for part in latents.flatten(0, 1).split(_TOGETHER)
+        ]
+        return ((torch.cat(parts) + 1) / 2).clamp(0, 1).unflatten(0, latents.shape[:2])
+
+
+def clip_mel(clip: Clip, frames: int) -> Tensor:
+    """The mel [1, 80, frames] of a window's sound, as LatentSync's SyncNet hears it."""
+    mel = latentsync_mel(torch.from_numpy(clip.sound))
+    first = int(MELS_PER_SECOND * clip.start / FPS)
+    found = mel[:, first : first + frames]
+    return F.pad(found, (0, frames - found.shape[1]), value=-4.0)[None]  # -4 is silence
+
+
+def sync_error(syncnet: StableSyncNet, pictures: Tensor, clips: Sequence[Clip]) -> Tensor:
+    """Minus the logarithm of the cosine of lips [B, T, 3, H, W], 0..1, and their own sound."""
+    mel = torch.stack([clip_mel(clip, syncnet.mel_frames) for clip in clips]).to(pictures.device)
+    video, audio = syncnet(syncnet.window(pictures).flatten(1, 2), mel)
+    return -(video * audio).sum(1).clamp(1e-4, 1).log().mean()
