@@ -44,13 +44,14 @@ class Rest:
 
     gap: how far its lips are apart, in eye distances. taken: what is taken back of which parameter where the
     face is calmed, by name. closes: how much of the gap is closed at rest. held: how much strong expressions
-    are held back, 0 to 1, because the head is turned.
+    are held back, 0 to 1, because the head is turned. still: units that do not move, of what is hidden.
     """
 
     gap: float = 0.0
     taken: dict[str, float] = field(default_factory=dict)
     closes: float = 0.0
     held: float = 0.0
+    still: tuple[str, ...] = ()
 
 
 def mix(parameters: Tensor, rest: Rest, names: tuple[str, ...]) -> Tensor:
@@ -76,7 +77,9 @@ def mix(parameters: Tensor, rest: Rest, names: tuple[str, ...]) -> Tensor:
     _together(v)
     _lids(v)
     _mouth(v, rest)
-    return torch.stack([v[name] for name in names], dim=1)
+    return torch.stack(
+        [v[name] if name not in rest.still else torch.zeros_like(v[name]) for name in names], dim=1
+    )
 
 
 def _together(v: dict[str, Tensor]) -> None:

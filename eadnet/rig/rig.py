@@ -16,6 +16,7 @@ from ..errors import InputError
 from .canonical import Canonical, canonical_face
 from .colours import colours
 from .compose import Stage, compose
+from .covers import hidden
 from .expression import INDEX, PARAMETERS
 from .eyes import eyeball, sclera_pixels
 from .glasses import wears_glasses
@@ -95,11 +96,14 @@ class Rig:
         glasses = wears_glasses(planes[:3], face, shapes)
         if glasses:
             notes = (*notes, "The face wears glasses: brows and cheeks move little behind the frame.")
+        held, covered, more = hidden(planes[:3], mesh, face)
+        notes = (*notes, *more)
         ground = Ground.of(face.points[:SKIN], hair_below(planes[:3], mesh, face.scale), glasses)
         moves = units(ground)
         fields = sheets(face, ground, moves, (height, width))
         rest, more = rest_of(face, shapes, calm)
-        stage = _stage(planes, points.float(), face, fields, moves, glasses)
+        rest = replace(rest, still=held)
+        stage = _stage(planes, points.float(), face, fields, moves, glasses, covered)
         target = torch.device(device) if device is not None else picture.device
         return cls(face, rest, stage.to(target), given, (*notes, *more))
 
@@ -247,6 +251,7 @@ def _stage(
     fields: object,
     moves: dict[str, Tensor],
     glasses: bool,
+    covered: tuple[str, ...] = (),
 ) -> Stage:
     from .sheets import Sheets
 
@@ -256,7 +261,7 @@ def _stage(
     boxes: dict[str, Box] = {}
     for side, eye in EYES.items():
         found = box_around(mesh[[*eye.upper, *eye.lower]], 0.16 * scale, region)
-        if found is not None:
+        if found is not None and side not in covered:
             boxes[side] = found
     white = [sclera_pixels(colour, points, upright, box, side) for side, box in boxes.items()]
     palette = colours(colour, mesh, torch.cat(white) if white else torch.zeros(0, 3))

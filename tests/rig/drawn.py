@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+import eadnet
+from eadnet.faces.bundled import bundled_face
+from eadnet.media.images import read_image
 from eadnet.rig.topology import (
     BROWS,
     CHEEK,
@@ -146,3 +150,13 @@ def turned(mesh: Tensor, degrees: float) -> Tensor:
     return centre + torch.stack(
         [x * np.cos(angle) - z * np.sin(angle), y, x * np.sin(angle) + z * np.cos(angle)], 1
     )
+
+
+@lru_cache(maxsize=1)
+def bundled_head() -> tuple[Tensor, Tensor]:
+    """The bundled portrait and its mesh as the face landmarker sees it."""
+    picture = read_image(Path(eadnet.__file__).parent / "assets" / "portrait.png")
+    pixels = (picture[..., :3] * 255).round().to(torch.uint8)
+    face = bundled_face(pixels.numpy())
+    assert face is not None
+    return pixels, torch.as_tensor(face.points)

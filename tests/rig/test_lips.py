@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-import eadnet
-from eadnet.faces.bundled import bundled_face
-from eadnet.media.images import read_image
 from eadnet.rig.curves import Graphs, covered
 from eadnet.rig.rig import Rig
 from eadnet.rig.topology import LIP_RINGS, LOWER_INNER, UPPER_INNER
 from eadnet.rig.track import Track
 
-ASSETS = Path(eadnet.__file__).parent / "assets"
+from .drawn import bundled_head
+
 SMILES = [
     {"smile": 1.0, "jaw_open": 0.35, "upper_lip_raise": 0.3, "cheek_raise": 0.8},
     {"smile": 1.0, "jaw_open": 0.8},
@@ -32,10 +29,7 @@ def rows(**values: float) -> Tensor:
 
 @lru_cache(maxsize=1)
 def portrait_rig() -> Rig:
-    picture = (read_image(ASSETS / "portrait.png")[..., :3] * 255).round().to(torch.uint8)
-    face = bundled_face(picture.numpy())
-    assert face is not None
-    return Rig.build(picture, torch.as_tensor(face.points))
+    return Rig.build(*bundled_head())
 
 
 def at(frame: Tensor, places: Tensor) -> Tensor:
