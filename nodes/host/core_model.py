@@ -36,6 +36,16 @@ class _Frames(comfy.conds.CONDRegular):
         return kept
 
 
+class _OwnConfig(dict[str, Any]):
+    """What core knows of the network, which is not Stable Diffusion's."""
+
+    def __missing__(self, key: str) -> Any:
+        raise InputError(
+            "This node changes blocks of Stable Diffusion's own U-Net, which the EAD-Net MODEL has not: "
+            f"leave it out (it asked for {key})."
+        )
+
+
 class _Config(comfy.supported_models_base.BASE):
     """What `BaseModel` asks of a model's kind. The network is handed over ready."""
 
@@ -43,6 +53,7 @@ class _Config(comfy.supported_models_base.BASE):
 
     def __init__(self, scheduler: Mapping[str, Any], format_: Any) -> None:
         super().__init__(self.unet_config)
+        self.unet_config = _OwnConfig(self.unet_config)
         self.latent_format = format_
         if scheduler.get("beta_schedule") == "scaled_linear":  # core's "linear" is diffusers' "scaled_linear"
             self.sampling_settings = {

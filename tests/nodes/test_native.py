@@ -251,12 +251,11 @@ def test_model_sampling_and_rescale_cfg(sampled: Any, native: Any, core: Any, co
     assert not torch.allclose(_ksampler(rescaled, given), _ksampler(native(), given), atol=1e-4)
 
 
-@pytest.mark.slow
-def test_freeu_finds_nothing_to_change(sampled: Any, native: Any, core: Any) -> None:
-    """It patches the output blocks of core's own U-Net."""
-    model = native()
-    with pytest.raises(KeyError):
-        core.FreeU_V2().patch(model, 1.3, 1.4, 0.9, 0.2)
+def test_patches_of_stable_diffusions_blocks_are_refused(
+    native: Any, core: Any, input_error: type[Exception]
+) -> None:
+    with pytest.raises(input_error, match="Stable Diffusion's own U-Net"):
+        core.FreeU_V2().patch(native(), 1.3, 1.4, 0.9, 0.2)
 
 
 # LoRA
@@ -349,3 +348,15 @@ def test_sigmas_of_another_schedule_are_refused(
     (guider,) = core.BasicGuider.execute(native(), given.positive).result
     with pytest.raises(input_error, match="sigmas of the same EAD-Net Custom Sampling"):
         core.SamplerCustomAdvanced.execute(noise, guider, solver, sigmas, given.latent)
+
+
+@pytest.mark.slow
+def test_a_compiled_network_gives_the_same_frames(sampled: Any, native: Any) -> None:
+    """As TorchCompileModel does it, with a backend that needs no compiler."""
+    compiled = importlib.import_module("comfy_api.torch_helpers").set_torch_compile_wrapper
+    model = native()
+    patched = model.clone()
+    compiled(model=patched, backend="eager")
+    plain = sampled(model)
+    torch.testing.assert_close(sampled(patched), plain, rtol=0, atol=1e-4)
+    assert torch.equal(sampled(model), plain)
