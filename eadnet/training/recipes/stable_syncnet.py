@@ -96,7 +96,8 @@ def train_stable_syncnet(
                 with trainer.averaged():
                     right = accuracy(model, held_out(directory, "val", how.held_out, how.window), device)
             video, mel, truth = pairs(model, stream.step(), device)
-            loss = pair_loss(*trainer.model(video, mel), truth)
+            seen, heard = trainer.model(video, mel)
+            loss = pair_loss(seen, heard, truth)
             norm = trainer.optimize(loss, how.clip)
             if step % how.log_every == 0:
                 trainer.write({"step": step, "loss": float(loss.detach()), "norm": norm, "right": right})
