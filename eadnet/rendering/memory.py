@@ -74,7 +74,7 @@ def render_memory(unet: Any, sampling: Sampling, frames: int, side: int, size: t
     """
     width, height = size
     window, pixels = min(sampling.window, frames), (8 * side) ** 2
-    held = (sampling.steps + 2) * window * side * side * 4 * (4 * 5 + 9)
+    held: float = (sampling.steps + 2) * window * side * side * 4 * (4 * 5 + 9)
     held += _deep_memory(unet, sampling, window, side)
     waiting = (GROUP + most_waiting(width, height)) * width * height * 3
     evaluated = unet_memory(unet, window, side, sampling.dtype, branches(sampling))
