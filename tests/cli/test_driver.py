@@ -15,7 +15,7 @@ from tests.tiny_motion import write_tiny_motion
 
 def options(checkpoint: object) -> argparse.Namespace:
     parts = dict.fromkeys(("audio_encoder", "vae", "text_encoder"))
-    return argparse.Namespace(checkpoint=checkpoint, device="cpu", half=False, **parts)
+    return argparse.Namespace(checkpoint=checkpoint, device="cpu", half=False, compile=False, **parts)
 
 
 def test_the_checkpoint_that_is_asked_for_moves_a_portrait(tmp_path: Path) -> None:
