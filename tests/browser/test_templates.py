@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ SOCKETS = "EADNET_RIG"
 # Whether a node says what it is making, and whether a film of the graph's nodes can be played.
 MAKING = """() => {
   return [...document.querySelectorAll(".eadnet-live")].some(view => view.innerText.includes("frames"));
+}"""
+# Run with a seed of its own: what the server has made before is not made again.
+ANEW = """seed => {
+  const node = app.graph.nodes.find(node => node.type === "EADNetRenderVideo");
+  node.widgets.find(widget => widget.name === "seed").value = seed;
+  app.queuePrompt(0, 1);
 }"""
 FILMS = """() => [...document.querySelectorAll("video")].some(film => film.readyState >= 2)"""
 
@@ -76,7 +83,7 @@ def test_a_page_that_is_loaded_anew_in_mid_run_shows_the_film(
     shown: Window, screenshots: Path, request: pytest.FixtureRequest
 ) -> None:
     shown.open(path_of(GRAPHS[0]))
-    shown.page.evaluate("() => { app.queuePrompt(0, 1); }")
+    shown.page.evaluate(ANEW, time.time_ns() % 2**31)
     shown.page.wait_for_function(MAKING, timeout=RUN_SECONDS * 1000)
     shown.page.reload(timeout=SECONDS * 1000)
     shown.wait()
