@@ -93,7 +93,8 @@ def windows(dim: int = 0, schedule: str = "standard_static") -> Graph:
     return patched(
         "ContextWindowsManual", context_length=8, context_overlap=2, context_schedule=schedule,
         context_stride=1, closed_loop=False, fuse_method="pyramid", dim=dim, freenoise=False,
-        causal_window_fix=False,
+        causal_window_fix=False, split_conds_to_windows=False,
+        cond_retain_index_list="", latent_retain_index_list="",
     )  # fmt: skip
 
 

@@ -348,15 +348,3 @@ def test_sigmas_of_another_schedule_are_refused(
     (guider,) = core.BasicGuider.execute(native(), given.positive).result
     with pytest.raises(input_error, match="sigmas of the same EAD-Net Custom Sampling"):
         core.SamplerCustomAdvanced.execute(noise, guider, solver, sigmas, given.latent)
-
-
-@pytest.mark.slow
-def test_a_compiled_network_gives_the_same_frames(sampled: Any, native: Any) -> None:
-    """As TorchCompileModel does it, with a backend that needs no compiler."""
-    compiled = importlib.import_module("comfy_api.torch_helpers").set_torch_compile_wrapper
-    model = native()
-    patched = model.clone()
-    compiled(model=patched, backend="eager")
-    plain = sampled(model)
-    torch.testing.assert_close(sampled(patched), plain, rtol=0, atol=1e-4)
-    assert torch.equal(sampled(model), plain)
