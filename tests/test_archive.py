@@ -25,7 +25,11 @@ else:
 # (`eadnet convert`); the third is the README's way in from Python.
 ENTRANCES = ("__init__.py", "eadnet/__main__.py", "eadnet/pipeline.py")
 # Imported by what is in the archive though it is not: each says so in a sentence where it is asked for.
-LEFT_OUT = {"eadnet/cli/prepare.py": "eadnet/preparation/", "eadnet/cli/synth.py": "eadnet/synthetic/"}
+LEFT_OUT = {
+    "eadnet/cli/prepare.py": "eadnet/preparation/",
+    "eadnet/cli/synth.py": "eadnet/synthetic/",
+    "eadnet/cli/train.py": "eadnet/training/",
+}
 # Found by listing their folder, not by name.
 LISTED = ("eadnet/faces/detectors/",)
 PAPERS = {
