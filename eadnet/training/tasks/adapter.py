@@ -133,6 +133,9 @@ class AdapterTask:
         noisy, _, alpha = self.diffusion.noised(target, noise, timesteps)
         keep = self.keep.expand(*target.shape[:2], -1, -1, -1)
         sample = torch.cat([noisy, keep, masked, reference], 2).transpose(1, 2)
+        if sample.device.type == "cpu" and torch.is_grad_enabled():
+            # torch 2.13's GroupNorm crashes there where its weights take a gradient and its input none.
+            sample.requires_grad_()
         predicted = unet(sample, timesteps, audio, emotion).float().transpose(1, 2)
         estimate = (noisy - (1 - alpha).sqrt() * predicted) / alpha.sqrt()
         return F.mse_loss(predicted, noise), estimate
