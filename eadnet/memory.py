@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from .errors import InputError
 from .printable import get_logger
 
 logger = get_logger(__name__)
@@ -29,6 +30,16 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
+
+
+def check_device(name: str) -> torch.device:
+    """The device of this name. Raises InputError where it cannot compute."""
+    try:
+        device = torch.device(name)
+        torch.ones(1, device=device).item()
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"The device {name} cannot be used: choose cpu or another one.") from error
+    return device
 
 
 def free_cached() -> None:

@@ -25,7 +25,7 @@ from ..eadnet.rendering import (
     render_to_file,
     speech_of,
 )
-from ..eadnet.rendering.memory import branches, unet_memory
+from ..eadnet.rendering.memory import branches, deep_memory, unet_memory
 from ..eadnet.sampling import Sampling
 from . import host
 from .checks import checked, problems, widgets_problem
@@ -333,7 +333,10 @@ def _networks(
     return Networks(
         unet=host.OnDemand(
             model.network,
-            lambda module: unet_memory(module, sampling.window, side, branches=branches(sampling)),
+            lambda module: (
+                unet_memory(module, sampling.window, side, branches=branches(sampling))
+                + deep_memory(module, sampling, sampling.window, side)
+            ),
         ),
         audio_encoder=audio_encoder.use(),
         tfrm=smoother,

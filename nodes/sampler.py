@@ -10,7 +10,7 @@ from torch import Tensor
 from ..eadnet.errors import InputError
 from ..eadnet.memory import with_less
 from ..eadnet.rendering import SMALLEST_WINDOW, RenderSettings
-from ..eadnet.rendering.memory import branches, unet_memory
+from ..eadnet.rendering.memory import branches, deep_memory, unet_memory
 from ..eadnet.sampling import Conditions, sample
 from . import host
 from .checks import checked
@@ -105,8 +105,12 @@ class EADNetSampler(Node):
             savings=model.savings,
         )
         sampling = settings.sampling(info)
+        side = info.resolution // 8
         unet = model.network.use(
-            lambda module: unet_memory(module, frames, info.resolution // 8, branches=branches(sampling))
+            lambda module: (
+                unet_memory(module, frames, side, branches=branches(sampling))
+                + deep_memory(module, sampling, frames, side, conditions.num_frames)
+            )
         )
 
         def run(size: int) -> Tensor:

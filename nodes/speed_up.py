@@ -37,8 +37,8 @@ class EADNetSpeedUp(Node):
                     min=1,
                     max=20,
                     tooltip="Runs the network's deep layers at every n-th step only. 1 is every step; 2 or 3 "
-                    "halve the time where there are 10 steps or more. With window_mode moving it needs less "
-                    "memory.",
+                    "halve the time where there are 10 steps or more. In Render Video, window_mode moving "
+                    "needs less memory for it.",
                 ),
                 io.Float.Input(
                     "guidance_start",

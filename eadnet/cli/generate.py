@@ -296,15 +296,9 @@ def _compile(options: argparse.Namespace, unet: nn.Module) -> None:
 
 
 def _device(options: argparse.Namespace) -> torch.device:
-    """The device that was asked for. Raises InputError where it cannot compute."""
-    import torch
+    from ..memory import check_device
 
-    try:
-        device = torch.device(options.device)
-        torch.ones(1, device=device).item()
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"The device {options.device} cannot be used: choose cpu or another one.") from error
-    return device
+    return check_device(options.device)
 
 
 COMMAND = Command("generate", "make a face say a recording with an emotion", arguments, run)

@@ -152,7 +152,8 @@ class _Pool:
             self._report(worker.number is not None)
             worker.task = worker.number = None
         else:
-            raise told
+            kind, sentence = told
+            raise (CheckpointError if kind == CheckpointError.__name__ else InputError)(sentence)
 
     def _report(self, more: int) -> None:
         self._done += more
@@ -210,4 +211,5 @@ def _serve(connection: Connection, place: Workplace, settings: Settings, hands: 
     except (EOFError, BrokenPipeError, ConnectionError, KeyboardInterrupt):
         return
     except (InputError, CheckpointError) as error:
-        connection.send(("fatal", error))
+        # As text: not every exception can be sent.
+        connection.send(("fatal", (type(error).__name__, str(error))))

@@ -14,6 +14,7 @@ from ..errors import CheckpointError, InputError
 from ..faces.landmarker import missing
 from ..fingerprints import fingerprint
 from ..media.locks import try_lock
+from ..memory import check_device
 from ..rig.expression import PARAMETERS
 from .clip import FPS, Rejection, Source
 from .features import check_cache
@@ -122,6 +123,7 @@ def _check(settings: Settings, workers: int, engine: str) -> None:
         from .ray_engine import check_ray
 
         check_ray()
+    check_device(settings.device)
     if not settings.faces.is_file():
         raise CheckpointError(missing(settings.faces))
     if settings.judge not in (OWN_JUDGE, NO_JUDGE) and not Path(settings.judge).is_file():
@@ -139,11 +141,14 @@ def _begin(out: Path, told: Mapping[str, Any]) -> None:
     begun = out / WORK / "begun.json"
     if begun.exists():
         before = json.loads(begun.read_text(encoding="utf-8"))
-        if changed := differences(before, json.loads(json.dumps(told))):
+        changed = differences(before, json.loads(json.dumps(told)))
+        if not changed:
+            return
+        if any(begun.parent.rglob("[0-9]" * 5 + ".json")):
             raise InputError(
                 f"{out} was begun with other settings ({changed}): use the same ones, or another folder."
             )
-        return
+        shutil.rmtree(begun.parent)  # nothing was decided yet
     if any(path.name not in (".lock", WORK) for path in out.iterdir()):
         raise InputError(f"{out} holds something else: choose an empty folder.")
     begun.parent.mkdir(exist_ok=True)
@@ -163,8 +168,7 @@ def _check_finished(out: Path, told: Mapping[str, Any], key: str) -> None:
         raise InputError(f"{out} was prepared with other settings ({changed}): choose another folder.")
     if before["sources"] != key:
         raise InputError(
-            f"{out} is finished, and its videos are others by now: prepare what is new into another folder; "
-            "a training takes several sets."
+            f"{out} is finished, and its videos are others by now: prepare them into another folder."
         )
 
 

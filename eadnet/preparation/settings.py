@@ -17,6 +17,16 @@ OWN_JUDGE, NO_JUDGE = "own", "none"
 # Of LatentSync's preparation (README: sync_conf_threshold 3, abs(offset) <= 6), on SyncNet v2's scale.
 SYNCNET_CONFIDENCE, MOST_OFFSET = 3.0, 6
 
+# Numbers of 0 or more, in the words of the command line.
+_LIMITS = {
+    "smallest_face": "smallest face",
+    "most_turned": "turn",
+    "most_beyond": "share beyond the edge",
+    "least_sharp": "sharpness",
+    "most_offset": "offset",
+    "confidence": "confidence",
+}
+
 
 @dataclass(frozen=True)
 class Cache:
@@ -87,11 +97,12 @@ class Settings:
                 f"Segments of {self.shortest:g} to {self.longest:g} s are not possible: the shortest is 1 s "
                 "or more, and at most half of the longest, which is 60 s or less."
             )
-        for name in ("smallest_face", "most_turned", "most_beyond", "least_sharp", "most_offset"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise InputError(f"{name} is {getattr(self, name)}: use a number of 0 or more.")
+        for name, words in _LIMITS.items():
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise InputError(f"The {words} is {value}: use a number of 0 or more.")
         if self.most_offset > 15:
-            raise InputError(f"most_offset is {self.most_offset} frames: 15 are looked at, use 15 or fewer.")
+            raise InputError(f"The offset is {self.most_offset} frames: 15 are looked at, use 15 or fewer.")
 
     def told(self) -> dict[str, Any]:
         """For set.json: everything but where files lie; files by their name and a fingerprint of content."""

@@ -75,21 +75,26 @@ def render_memory(unet: Any, sampling: Sampling, frames: int, side: int, size: t
     width, height = size
     window, pixels = min(sampling.window, frames), (8 * side) ** 2
     held: float = (sampling.steps + 2) * window * side * side * 4 * (4 * 5 + 9)
-    held += _deep_memory(unet, sampling, window, side)
+    held += deep_memory(unet, sampling, window, side)
     waiting = (GROUP + most_waiting(width, height)) * width * height * 3
     evaluated = unet_memory(unet, window, side, sampling.dtype, branches(sampling))
     decoded = 0.0 if pixels < _OWN_VAE else vae_batch(evaluated, pixels, VAE_BATCH) * vae_memory(pixels)
     return max(evaluated, decoded) + held + waiting + _READER
 
 
-def _deep_memory(unet: Any, sampling: Sampling, window: int, side: int) -> float:
-    """Of deep features kept between steps, of up to three branches: those of one window where windows move,
-    else of all that are under way.
+def deep_memory(unet: Any, sampling: Sampling, window: int, side: int, frames: int | None = None) -> float:
+    """Of deep features kept between steps, of up to three branches. In a stream (``frames`` None): those of
+    one window where windows move, else of all that are under way. `sample` holds those of all windows of a
+    clip of so many ``frames``, since it takes every step of all windows before the next.
     """
     if sampling.savings.cache_interval == 1:
         return 0
     parameter = next(unet.parameters(), None)
     dtype = sampling.dtype or (torch.float32 if parameter is None else parameter.dtype)
     channels = getattr(unet, "config", {}).get("block_out_channels", [64])[0]
-    windows = 1 if sampling.window_mode == "moving" else sampling.steps + 2
+    moving = sampling.window_mode == "moving"
+    if frames is None:
+        windows = 1 if moving else sampling.steps + 2
+    else:
+        windows = -(-frames // (window if moving else max(1, window - sampling.overlap)))
     return 3 * windows * channels * window * side * side * dtype.itemsize

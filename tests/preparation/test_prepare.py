@@ -9,10 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from eadnet.errors import CheckpointError, InputError
 from eadnet.media.locks import try_lock
+from eadnet.media.video import write_video
 from eadnet.preparation.manifest import read_manifest
 from eadnet.preparation.prepare import Prepared, prepare
 from eadnet.preparation.settings import Settings
@@ -190,6 +193,8 @@ def test_what_cannot_begin_says_so_before_any_work(tmp_path: Path, settings: Set
         run(folder, tmp_path / "set", replace(settings, judge=tmp_path / "none.safetensors"))
     with pytest.raises(InputError, match="eadnet caption"):
         run(folder, tmp_path / "set", replace(settings, captions=tmp_path / "none.jsonl"))
+    with pytest.raises(InputError, match="The device abacus cannot be used"):
+        run(folder, tmp_path / "set", replace(settings, device="abacus"))
     with pytest.raises(InputError, match="engine"):
         run(folder, tmp_path / "set", settings, engine="spark")
     with pytest.raises(InputError, match="something else"):
@@ -237,3 +242,16 @@ def test_a_full_disk_in_a_process_ends_the_run_in_a_sentence(tmp_path: Path, set
     folder = videos(tmp_path / "data", "zoe/full.mp4")
     with pytest.raises(InputError, match="free some space"):
         run(folder, tmp_path / "set", settings, 1)
+
+
+@pytest.mark.slow
+def test_networks_that_cannot_be_read_are_a_sentence_from_a_process_and_leave_the_folder_free(
+    tmp_path: Path, settings: Settings
+) -> None:
+    """`settings.faces` is no landmarker; real hands load it."""
+    folder, out = videos(tmp_path / "data", "a.mp4"), tmp_path / "set"
+    sound = torch.rand(1, 48_000, generator=torch.Generator().manual_seed(1)) - 0.5
+    write_video(folder / "a.mp4", [np.zeros((64, 64, 3), np.uint8)] * 75, 25, sound, 16_000)
+    with pytest.raises(CheckpointError, match="face_landmarker.task"):
+        prepare(folder, out, settings, workers=1)
+    assert run(folder, out, replace(settings, smallest_face=120.0)).accepted

@@ -19,9 +19,10 @@ from eadnet.preparation.settings import Cache, Settings, differences
         ({"resolution": 300}, "256 or 512"),
         ({"shortest": 8.0}, "at most half"),
         ({"longest": 90.0}, "60 s or less"),
-        ({"smallest_face": -1.0}, "smallest_face"),
+        ({"smallest_face": -1.0}, "The smallest face"),
         ({"most_offset": 20}, "15 or fewer"),
-        ({"least_sharp": float("nan")}, "least_sharp"),
+        ({"least_sharp": float("nan")}, "The sharpness is nan"),
+        ({"confidence": float("nan")}, "The confidence is nan"),
     ],
 )
 def test_what_cannot_work_is_refused(settings: dict[str, Any], words: str) -> None:

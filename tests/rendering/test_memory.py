@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from eadnet.modules.tfrm import TFRM
 from eadnet.presets import PRESETS
 from eadnet.rendering import RenderSettings
-from eadnet.rendering.memory import branches, render_memory, tfrm_memory, unet_memory, vae_batch, vae_memory
+from eadnet.rendering.memory import (
+    branches,
+    deep_memory,
+    render_memory,
+    tfrm_memory,
+    unet_memory,
+    vae_batch,
+    vae_memory,
+)
 from eadnet.sampling import Savings
 from eadnet.sampling.guidance import evaluations
 
@@ -89,3 +99,11 @@ def test_a_clip_shorter_than_a_window_needs_its_own_length(published: torch.nn.M
     sampling = RenderSettings(window=16).sampling(PRESETS["mini"])
     short, window = (render_memory(published, sampling, n, 32, (64, 64)) for n in (8, 16))
     assert short < window == render_memory(published, sampling, 100, 32, (64, 64))
+
+
+def test_kept_features_are_of_one_moving_window_in_a_stream_and_of_all_of_a_clip_sampled_whole() -> None:
+    sampling = RenderSettings(window_mode="moving", savings=Savings(2), window=16).sampling(PRESETS["mini"])
+    unet = torch.nn.Conv2d(1, 1, 1)
+    one = deep_memory(unet, sampling, 16, 32)
+    assert one > 0 and deep_memory(unet, sampling, 16, 32, 160) == 10 * one
+    assert deep_memory(unet, replace(sampling, savings=Savings()), 16, 32, 160) == 0
