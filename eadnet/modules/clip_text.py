@@ -51,12 +51,18 @@ class CLIPTextEncoder(nn.Module):
         Raises CheckpointError for missing, truncated or foreign files.
         """
         path = Path(path)
+        if not path.exists():
+            raise CheckpointError(
+                f"There is no {path}: choose the folder with CLIP ViT-L/14's model.safetensors, vocab.json "
+                "and merges.txt."
+            )
         weights = path / "model.safetensors" if path.is_dir() else path
         folder = weights.parent
         absent = [p.name for p in (weights, folder / "vocab.json", folder / "merges.txt") if not p.is_file()]
         if absent:
+            place = path if path.is_dir() else f"The folder of {path}"
             raise CheckpointError(
-                f"{folder} lacks {' and '.join(absent)}: put the files of CLIP ViT-L/14 there."
+                f"{place} lacks {' and '.join(absent)}: put the files of CLIP ViT-L/14 there."
             )
         return cls(_load_model(weights, {**CLIP_L, **config}).eval(), _load_tokenizer(folder))
 

@@ -279,7 +279,12 @@ def read_set(directory: str | os.PathLike[str]) -> dict[str, Any]:
     path = Path(directory) / SET_FILE
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if path.parent.is_file():
+            raise InputError(
+                f"{directory} is a file, not a folder of a prepared set: choose the folder `eadnet prepare` "
+                "wrote."
+            ) from error
         raise InputError(
             f"{directory} is no finished set: there is no {SET_FILE}; run `eadnet prepare` to its end."
         ) from error

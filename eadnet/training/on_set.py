@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import InputError
+
+
+def check_rate(rate: float) -> None:
+    """Refuse a learning rate that is none. Raises InputError."""
+    if not (math.isfinite(rate) and rate > 0):
+        raise InputError(f"rate is {rate}: give a number above 0.")
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a place for results where no folder can be made. Raises InputError."""
+    for place in (folder, *folder.parents):
+        if place.exists() and not place.is_dir():
+            raise InputError(f"{place} is a file, and results need a folder: choose another place for them.")
 
 
 @dataclass(frozen=True)
@@ -44,5 +59,9 @@ class OnSet:
         for name in ("steps", "batch", "accumulation", "window", "held_out", "save_every", "log_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}: give 1 or more.")
-        if not self.rate > 0:
-            raise InputError(f"rate is {self.rate}: give more than 0.")
+        for name in ("validate_every", "workers"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}: give 0 or more.")
+        if not 0 <= self.average < 1:
+            raise InputError(f"average is {self.average}: give 0 or more, and less than 1.")
+        check_rate(self.rate)

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..printable import get_logger
 from .curves import draw_curves
+from .on_set import check_folder
 from .processes import SHARDED, make_accelerator
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class Trainer:
         identity: Mapping[str, Any] | None = None,
         position: Position | None = None,
     ) -> None:
+        check_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.module = folder, module
         self.accelerator = accelerator or _alone()
@@ -313,19 +315,17 @@ class Trainer:
 
     def _load(self) -> None:
         state = torch.load(self.state_path, map_location="cpu", weights_only=True)
-        for name, ours in self.identity.items():
-            theirs = state.get("identity", {}).get(name)
-            if theirs != ours:
-                raise InputError(
-                    f"{self.state_path} is of a run with {name} {theirs}, not {ours}: choose another "
-                    "folder, or the same settings."
-                )
+        self._compare(state.get("identity") or {})
         self.step, self.seconds = state["step"], state["seconds"]
         if "module" in state:
-            missing, stray = self.module.load_state_dict(state["module"], strict=self.kept is None)
-            if stray or (self.kept and self.kept & set(missing)):
-                raise InputError(f"{self.state_path} is of another network: choose another folder.")
-            self.optimizer.load_state_dict(state["optimizer"])
+            other = InputError(f"{self.state_path} is of another network: choose another folder.")
+            try:
+                missing, stray = self.module.load_state_dict(state["module"], strict=self.kept is None)
+                if stray or (self.kept and self.kept & set(missing)):
+                    raise other
+                self.optimizer.load_state_dict(state["optimizer"])
+            except (RuntimeError, ValueError) as error:  # torch's, for names, shapes and groups
+                raise other from error
         else:
             self.accelerator.load_state(str(self._shards(self.step)))
         if "scaler" in state and self.accelerator.scaler is not None:
@@ -342,6 +342,22 @@ class Trainer:
         if self.main:
             self.log.drop_from(self.step)
         logger.info("resumed %s at step %d after %.1f min", self.folder, self.step, self.seconds / 60)
+
+    def _compare(self, theirs: Mapping[str, Any]) -> None:
+        """Refuse a state of another run. Raises InputError."""
+        if not theirs:
+            if self.identity:  # saved before states said whose they are
+                logger.warning(
+                    "%s does not say of which run it is: it is taken for this one's.", self.state_path
+                )
+            return
+        for name in {**self.identity, **theirs}:
+            old, new = (one.get(name, "unknown") for one in (theirs, self.identity))
+            if old != new:
+                raise InputError(
+                    f"{self.state_path} is of a run with {name} {old}, not {new}: choose another folder, or "
+                    "the same settings."
+                )
 
     def _set_rate(self) -> None:
         warm = min(1.0, (self.step + 1) / self.warmup)

@@ -76,6 +76,10 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     with pytest.raises(CheckpointError, match="lacks merges.txt: put the files of CLIP"):
         CLIPTextEncoder.from_files(tmp_path)
+    with pytest.raises(CheckpointError, match="^The folder of .*model.safetensors lacks merges.txt"):
+        CLIPTextEncoder.from_files(tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match="^There is no nope: choose the folder with CLIP"):
+        CLIPTextEncoder.from_files("nope")
 
 
 @pytest.mark.slow

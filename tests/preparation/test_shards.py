@@ -128,6 +128,9 @@ def test_a_seed_gives_one_order(tmp_path: Path, video: bytes) -> None:
 def test_a_damaged_set_is_refused_in_a_sentence(tmp_path: Path, video: bytes) -> None:
     with pytest.raises(InputError, match="no finished set"):
         read_set(tmp_path)
+    (tmp_path / "film.mp4").touch()
+    with pytest.raises(InputError, match="film.mp4 is a file, not a folder of a prepared set"):
+        read_set(tmp_path / "film.mp4")
     written(tmp_path, video)
     with pytest.raises(InputError, match="no samples of the split 'val'"):
         next(read_shards(tmp_path, split="val"))

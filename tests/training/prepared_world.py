@@ -94,14 +94,19 @@ def segments(clips: list[tuple[str, np.ndarray, np.ndarray]], folder: Path) -> I
 
 
 def write_prepared(
-    folder: Path, clips: list[tuple[str, np.ndarray, np.ndarray]], per_shard: int = 3, **settings: Any
+    folder: Path,
+    clips: list[tuple[str, np.ndarray, np.ndarray]],
+    per_shard: int = 3,
+    splits: tuple[str, ...] = ("train", "val"),
+    **settings: Any,
 ) -> Path:
-    """A set on disk; returns its folder."""
+    """A set on disk, or some splits of it; returns its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     told = {"resolution": SIDE, "features": None, **settings}
     with ShardWriter(folder / "set", samples_per_shard=per_shard, settings=told) as writer:
         for sample in segments(clips, folder):
-            writer.add(sample)
+            if sample.record["split"] in splits:
+                writer.add(sample)
     return folder / "set"
 
 

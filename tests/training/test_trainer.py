@@ -158,15 +158,54 @@ def test_a_step_of_four_batches_is_that_of_their_sum(tmp_path):
     assert torch.allclose(whole, parts, atol=1e-6)
 
 
-def test_a_state_of_other_settings_is_refused_by_name(tmp_path):
-    def start(preset: str) -> Trainer:
-        module = nn.Linear(3, 1)
-        optimizer = torch.optim.SGD(module.parameters(), 0.1)
-        return Trainer(tmp_path, module, optimizer, minutes=1, identity={"preset": preset})
+def identified(folder: Path, identity: dict[str, str]) -> Trainer:
+    module = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(module.parameters(), 0.1)
+    return Trainer(folder, module, optimizer, minutes=1, identity=identity)
 
-    start("ead-256").save()
+
+def test_a_state_of_other_settings_is_refused_by_name(tmp_path):
+    identified(tmp_path, {"preset": "ead-256"}).save()
     with pytest.raises(InputError, match="preset ead-256, not ead-512: choose another folder"):
-        start("ead-512")
+        identified(tmp_path, {"preset": "ead-512"})
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "problem"),
+    [
+        ({"recipe": "a", "set": "1"}, {"recipe": "a"}, "with set 1, not unknown"),
+        ({"recipe": "a"}, {"recipe": "a", "set": "1"}, "with set unknown, not 1"),
+        ({"recipe": "a"}, {}, "with recipe a, not unknown"),
+    ],
+)
+def test_a_state_that_knows_more_or_less_of_its_run_is_refused(
+    tmp_path, theirs: dict[str, str], ours: dict[str, str], problem: str
+) -> None:
+    identified(tmp_path, theirs).save()
+    with pytest.raises(InputError, match=problem):
+        identified(tmp_path, ours)
+
+
+@pytest.mark.parametrize("ours", [{}, {"recipe": "a"}])
+def test_a_state_that_does_not_say_whose_it_is_is_taken(tmp_path, ours: dict[str, str]) -> None:
+    first = identified(tmp_path, {})
+    first.step = 3
+    first.save()
+    assert identified(tmp_path, ours).step == 3
+
+
+def test_a_state_of_another_network_is_refused(tmp_path):
+    new_trainer(tmp_path).save()
+    module = nn.Linear(4, 1)
+    with pytest.raises(InputError, match="of another network: choose another folder"):
+        Trainer(tmp_path, module, torch.optim.AdamW(module.parameters(), 0.1), minutes=1)
+
+
+def test_a_file_where_the_folder_should_be_is_named(tmp_path):
+    (tmp_path / "taken").touch()
+    for folder in (tmp_path / "taken", tmp_path / "taken" / "inside"):
+        with pytest.raises(InputError, match="taken is a file, and results need a folder"):
+            new_trainer(folder)
 
 
 def test_frozen_weights_are_neither_saved_nor_averaged(tmp_path):

@@ -21,7 +21,11 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
-from ...preparation.shards import Sample, read_shards, sample_count
+from ...fingerprints import fingerprint
+from ...preparation.shards import Sample, read_set, read_shards, sample_count
+from ...printable import get_logger
+
+logger = get_logger(__name__)
 
 LATENTS = ("latents", "masked_latents")
 
@@ -192,6 +196,24 @@ class ClipStream:
         for lane in self.lanes:
             lane.place = list(state.get(str(lane.number), [0, 0]))
         self._places = {str(lane.number): list(lane.place) for lane in self.lanes}
+
+
+def set_fingerprint(directory: Path) -> str:
+    """What set.json says in sixteen digits, wherever the set lies. Raises InputError where there is none."""
+    return fingerprint(read_set(directory))
+
+
+def can_measure(directory: Path, split: str = "val") -> bool:
+    """Whether there is something to measure on; where not, a warning says why."""
+    if sample_count(directory, split):
+        return True
+    logger.warning(
+        "The set %s has no samples of the split '%s', so nothing is measured: about one speaker in twenty "
+        "becomes val, and here none did.",
+        directory,
+        split,
+    )
+    return False
 
 
 def held_out(directory: Path, split: str, count: int, window: int) -> list[Clip]:

@@ -14,9 +14,13 @@ import torch
 
 from ...checkpoints import load_checkpoint, named_checkpoint, read_info, save_checkpoint
 from ...errors import InputError
+from ...fingerprints import fingerprint
+from ...preparation.shards import sample_count
 from ...printable import get_logger
+from ..data.prepared import can_measure, set_fingerprint
 from ..data.real_motion import RealMotion
-from ..tasks.denoiser import Schedule, train_denoiser
+from ..tasks.denoiser import Schedule, check_frames, train_denoiser
+from ..tasks.motion import WINDOWS
 from .motion import new_task
 
 logger = get_logger(__name__)
@@ -40,9 +44,11 @@ def finetune_motion(
     """Train `start` further on some splits; returns the new checkpoint, in `out` with the state and the log.
 
     `frames` are in every step. `keep` picks records by what is known of them; those that it refuses are held
-    out. Raises InputError for a set that does not fit, a
-    checkpoint of another preset, and a state in `out` of another run.
+    out. Where the set has no samples of `held_out`, nothing is measured. Raises InputError for a set that
+    does not fit, fewer `frames` than a window's, a checkpoint of another preset, and a state in `out` of
+    another run.
     """
+    check_frames(frames, WINDOWS)
     path = named_checkpoint(start)
     preset = read_info(path).get("preset")
     if preset != "motion":
@@ -51,8 +57,12 @@ def finetune_motion(
     encoder, names = task.model.audio_encoder.eval(), task.codec.names
     data = RealMotion(directory, splits, names, encoder, keep)
     others = None if keep is None else lambda record: not keep(record)
-    watched = RealMotion(directory, held_out, names, encoder, others)
-    if data.speakers & watched.speakers:
+    watched = None
+    if measured := [split for split in held_out if sample_count(directory, split)]:
+        watched = RealMotion(directory, measured, names, encoder, others)
+    elif held_out:
+        can_measure(directory, held_out[0])  # says why not
+    if watched and data.speakers & watched.speakers:
         logger.warning(
             "The same people are trained on and held out: %s ...", min(data.speakers & watched.speakers)
         )
@@ -67,7 +77,15 @@ def finetune_motion(
         mouth=2.0,
         seed=seed,
     )
-    model = train_denoiser(task, data, watched, out, how)  # type: ignore[arg-type]
+    identity = {
+        "recipe": "motion",
+        "starting checkpoint": fingerprint(path),
+        "set": set_fingerprint(directory),
+        "splits": " ".join(splits),
+        "frames": frames,
+        "seed": seed,
+    }
+    model = train_denoiser(task, data, watched, out, how, identity=identity)  # type: ignore[arg-type]
     whole = load_checkpoint(path)
     parts = {**whole.components, "unet": model.unet, "codec": task.codec}
     notes = {

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ..on_set import OnSet
+from ..on_set import OnSet, check_folder, check_rate
 
 _OPTIONS: dict[str, str] = {
     "steps": "of the optimiser",
@@ -88,7 +88,7 @@ def _motion_arguments(parser: argparse.ArgumentParser) -> None:
         "--start", default="motion", metavar="FILE", help="a motion checkpoint (the bundled one)"
     )
     parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--frames", type=int, default=192, help="in every step (192)")
+    parser.add_argument("--frames", type=int, default=192, help="in every step, at least 48 (192)")
     parser.add_argument("--rate", type=float, default=1e-4, help="learning rate (0.0001)")
     parser.add_argument("--seed", type=int, default=0)
 
@@ -96,9 +96,9 @@ def _motion_arguments(parser: argparse.ArgumentParser) -> None:
 def _motion(options: argparse.Namespace) -> Path:
     from .real_motion import finetune_motion
 
-    for name in ("steps", "frames"):
-        if getattr(options, name) < 1:
-            raise InputError(f"{name} is {getattr(options, name)}: give 1 or more.")
+    if options.steps < 1:
+        raise InputError(f"steps is {options.steps}: give 1 or more.")
+    check_rate(options.rate)
     return finetune_motion(
         options.set,
         options.out,
@@ -165,6 +165,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Path:
     """Train; returns the file that was made. Raises InputError and CheckpointError, one sentence each."""
+    check_folder(options.out)
     try:
         return RECIPES[options.recipe][2](options)
     except FloatingPointError as error:

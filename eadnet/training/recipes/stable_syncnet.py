@@ -20,7 +20,7 @@ from ...checkpoints import load_checkpoint, save_checkpoint
 from ...errors import InputError
 from ...modules.stable_syncnet import StableSyncNet
 from ...presets import STABLE_SYNCNET
-from ..data.prepared import Clip, ClipStream, held_out
+from ..data.prepared import Clip, ClipStream, can_measure, held_out, set_fingerprint
 from ..losses.supervision import clip_mel
 from ..on_set import OnSet
 from ..processes import make_accelerator
@@ -54,6 +54,7 @@ def train_stable_syncnet(
 ) -> Path:
     """Train a SyncNet, new or from a converted file; returns the checkpoint, which `eadnet evaluate` takes.
 
+    Without a split 'val' nothing is measured.
     Raises InputError for a set that does not fit, FloatingPointError where the loss is not finite.
     """
     torch.manual_seed(how.seed)
@@ -74,6 +75,7 @@ def train_stable_syncnet(
         seed=how.seed,
         workers=how.workers,
     )
+    measures = how.validate_every > 0 and can_measure(directory)
     trainer = Trainer(
         out,
         model.train().to(device),
@@ -86,13 +88,18 @@ def train_stable_syncnet(
         seed=how.seed,
         accelerator=accelerator,
         wrap=True,
-        identity={"recipe": "syncnet", "clips in a step": lanes, "seed": how.seed},
+        identity={
+            "recipe": "syncnet",
+            "set": set_fingerprint(directory),
+            "clips in a step": lanes,
+            "seed": how.seed,
+        },
         position=stream,
     )
     right = float("nan")
     try:
         for step in trainer.steps():
-            if how.validate_every and step % how.validate_every == 0:
+            if measures and step % how.validate_every == 0:
                 with trainer.averaged():
                     right = accuracy(model, held_out(directory, "val", how.held_out, how.window), device)
             video, mel, truth = pairs(model, stream.step(), device)
@@ -100,7 +107,8 @@ def train_stable_syncnet(
             loss = pair_loss(seen, heard, truth)
             norm = trainer.optimize(loss, how.clip)
             if step % how.log_every == 0:
-                trainer.write({"step": step, "loss": float(loss.detach()), "norm": norm, "right": right})
+                row = {"step": step, "loss": float(loss.detach()), "norm": norm}
+                trainer.write(row | ({"right": right} if measures else {}))
     finally:
         stream.close()
     model.load_state_dict(trainer.average.weights)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -92,6 +93,14 @@ def condition_ratios(task: DenoiserTask, data: LatentSet, seed: int = 5) -> dict
     return {name: float(value) for name, value in found.items()}
 
 
+def check_frames(frames: int, windows: Sequence[int]) -> None:
+    """Refuse steps that have no room for a window. Raises InputError."""
+    if frames < max(windows):
+        raise InputError(
+            f"frames is {frames}: a step holds at least one window, so give {max(windows)} or more."
+        )
+
+
 def make_optimizer(model: ConditionedUNet, rate: float) -> torch.optim.Optimizer:
     """AdamW with `rate` for the U-Net and shares of it for the encoders."""
     groups = [
@@ -106,25 +115,28 @@ def make_optimizer(model: ConditionedUNet, rate: float) -> torch.optim.Optimizer
 def train_denoiser(
     task: DenoiserTask,
     data: LatentSet,
-    held_out: LatentSet,
+    held_out: LatentSet | None,
     folder: Path,
     how: Schedule,
     extra: Sequence[Weighted] = (),
     on_sample: Callable[[int], None] | None = None,
     before_step: Callable[[], None] | None = None,
+    identity: Mapping[str, Any] | None = None,
 ) -> ConditionedUNet:
     """Train within the budget, resuming `folder`; returns the averaged model, on the CPU.
 
     `extra` losses join the error of the velocity and the expression loss; their values are in the log.
     `on_sample` is called every `how.sample_every` steps, `before_step` before each, where `data` may
-    get more clips.
+    get more clips. Without `held_out` nothing is measured. A saved state must agree with `identity`.
 
-    Raises InputError where the expression loss is weighed and the data set has no facial parameters.
+    Raises InputError where the expression loss is weighed and the data set has no facial parameters, where
+    `how.frames` are fewer than a window's, and for a state of another run.
     """
     if how.expression > 0 and not task.weighs_expression:
         raise InputError(
             "The expression loss needs facial parameters, which the data set lacks: set it to 0."
         )
+    check_frames(how.frames, task.windows)
     task.to(how.device)
     task.min_snr, task.mouth, task.bf16 = how.min_snr, how.mouth, how.bf16
     model = task.model
@@ -138,6 +150,7 @@ def train_denoiser(
         steps=how.steps,
         warmup=200 if how.steps is None else max(1, min(200, how.steps // 10)),
         seed=how.seed,
+        identity=identity,
     )
     ratios: dict[str, float] = {}
     for step in trainer.steps():
@@ -151,7 +164,7 @@ def train_denoiser(
         loss, values = step_loss(task, data, batch, trainer.generator, how.expression, extra)
         norm = trainer.optimize(loss, how.clip)
         if step % 50 == 0:
-            if step % EVALUATED_EVERY == 0 or not ratios:
+            if held_out is not None and (step % EVALUATED_EVERY == 0 or not ratios):
                 ratios = condition_ratios(task, held_out)
             head = {
                 "step": step,

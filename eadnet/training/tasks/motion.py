@@ -28,6 +28,7 @@ KEPT = 0.4  # share of windows in which some of the motion is given
 CHANGING = 0.15  # share of batches in which the feeling turns into another one
 EMOTION_WEIGHT = 0.5  # of the window's mean, beside the frames
 SPEECH_WEIGHT = 2.0
+WINDOWS = (48, 16)  # frames: long ones train the temporal modules, short ones show more people
 
 
 class MotionTask(DenoiserTask):
@@ -66,7 +67,7 @@ class MotionTask(DenoiserTask):
         speaks = codec.keep_mask(spoken)
         self.weight = 1 + (SPEECH_WEIGHT - 1) * speaks
         self.keep = torch.zeros_like(speaks)
-        self.windows = (48, 16)
+        self.windows = WINDOWS
         self.min_snr, self.mouth, self.bf16 = 0.0, 1.0, False
         self.graphed = None
         self._tokens: dict[str, Tensor] = {}

@@ -13,7 +13,7 @@ from ...errors import InputError
 from ...modules.blocks import checkpoint_stages
 from ...modules.unet import EADUNet
 from ...printable import get_logger
-from ..data.prepared import Clip, ClipStream, held_out
+from ..data.prepared import Clip, ClipStream, can_measure, held_out, set_fingerprint
 from ..on_set import OnSet
 from ..processes import make_accelerator
 from ..trainer import Trainer
@@ -29,7 +29,7 @@ class SetTraining:
         folder: of state, log and results.
         unet: on the processor; what `trained` refuses by name is frozen.
         make_task: the task on a device.
-        directory: of the set.
+        directory: of the set. Where it has no split 'val', nothing is measured.
         identity: what a state must agree with to be resumed.
         on_saved: called by the main process with the network of averaged weights: when it is measured, and
             at the end.
@@ -81,7 +81,9 @@ class SetTraining:
             seed=how.seed,
             workers=how.workers,
         )
-        self.held_out = held_out(directory, "val", how.held_out, how.window) if how.validate_every else []
+        self.held_out: list[Clip] = []  # nothing is measured without
+        if how.validate_every and can_measure(directory):
+            self.held_out = held_out(directory, "val", how.held_out, how.window)
         self.trainer = Trainer(
             folder,
             unet.to(accelerator.device),
@@ -95,7 +97,13 @@ class SetTraining:
             accelerator=accelerator,
             wrap=True,
             trained_only=True,
-            identity={**identity, "clips in a step": lanes, "window": how.window, "seed": how.seed},
+            identity={
+                **identity,
+                "set": set_fingerprint(directory),
+                "clips in a step": lanes,
+                "window": how.window,
+                "seed": how.seed,
+            },
             position=self,
         )
         self.task = make_task(accelerator.device)
@@ -107,15 +115,14 @@ class SetTraining:
             for step in trainer.steps():
                 last = step == how.steps - 1
                 measured = {}
-                if how.validate_every and (step % how.validate_every == 0 or last):
+                if self.held_out and (step % how.validate_every == 0 or last):
                     measured = self._measure(step)
                 values: list[Tensor] = []
                 norm = trainer.optimize(self._losses(values), how.clip)
                 if step % how.log_every == 0 or measured or last:
                     loss = trainer.accelerator.reduce(torch.stack(values).mean(), "mean")
-                    trainer.write(
-                        {"step": step, "loss": float(loss), "norm": norm, "held_out": self._last} | measured
-                    )
+                    newest = {"held_out": self._last} if self.held_out else {}
+                    trainer.write({"step": step, "loss": float(loss), "norm": norm} | newest)
             with trainer.averaged():
                 if trainer.main:
                     self.on_saved(self.unet)

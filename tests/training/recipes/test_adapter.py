@@ -238,3 +238,15 @@ def test_a_loss_that_is_not_finite_leaves_the_last_state(
     with pytest.raises(FloatingPointError, match="loss became nan at step 3 .* is intact"):
         train_adapter(made, out, files, HOW, tiny_preset())
     assert torch.load(out / "state.pt", weights_only=True)["step"] == 2
+
+
+@pytest.mark.slow
+def test_without_anyone_held_out_nothing_is_measured_and_another_set_is_another_run(
+    files: Files, made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory, how = write_prepared(tmp_path, noise_crops(), splits=("train",)), replace(HOW, steps=2)
+    assert train_adapter(directory, tmp_path / "out", files, how, tiny_preset()).is_file()
+    assert "about one speaker in twenty becomes val" in caplog.text
+    assert [set(row) for row in log_of(tmp_path / "out")] == 2 * [{"step", "loss", "norm"}]
+    with pytest.raises(InputError, match="of a run with set .*, not .*: choose another folder"):
+        train_adapter(made, tmp_path / "out", files, how, tiny_preset())

@@ -117,3 +117,19 @@ def test_the_second_stage_needs_the_vae_and_the_window_of_its_judge(
 ) -> None:
     with pytest.raises(InputError, match="sees 16 frames at once, not 8: train with --window 16"):
         Supervision(None, syncnet, None, SupervisionWeights(), 8)
+
+
+@pytest.mark.slow
+def test_syncnet_without_anyone_held_out_is_not_measured_and_another_set_is_another_run(
+    made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = load_golden("stable_syncnet_tiny.config.json")
+    directory, how = (
+        write_prepared(tmp_path, noise_crops(), splits=("train",)),
+        replace(HOW, validate_every=1),
+    )
+    assert train_stable_syncnet(directory, tmp_path / "out", how, config=config).is_file()
+    assert "about one speaker in twenty becomes val" in caplog.text
+    assert (tmp_path / "out" / "log.csv").read_text().splitlines()[0] == "step,loss,norm"
+    with pytest.raises(InputError, match="of a run with set .*, not .*: choose another folder"):
+        train_stable_syncnet(made, tmp_path / "out", how, config=config)

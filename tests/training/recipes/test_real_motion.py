@@ -14,6 +14,7 @@ from eadnet.errors import InputError
 from eadnet.preparation.shards import Sample, ShardWriter
 from eadnet.rig.expression import INDEX, PARAMETERS
 from eadnet.training.data.real_motion import PIECE, RealMotion
+from eadnet.training.recipes import real_motion
 from eadnet.training.recipes.real_motion import finetune_motion
 from eadnet.training.tasks import denoiser
 
@@ -70,6 +71,46 @@ def test_a_set_of_other_parameters_is_refused(tmp_path: Path, encoder) -> None:
         writer.add(replace(sample(0, "train"), names=("other",) * len(PARAMETERS)))
     with pytest.raises(InputError, match="s0 has no facial parameter .*: prepare the set again"):
         RealMotion(tmp_path / "set", ["train"], PARAMETERS, encoder)
+
+
+class Went(BaseException):
+    pass
+
+
+@pytest.mark.slow
+def test_a_state_is_of_one_start_set_seed_and_number_of_frames(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def stop(*_: object, identity: dict[str, object]) -> None:
+        seen.append(identity)
+        raise Went
+
+    monkeypatch.setattr(real_motion, "train_denoiser", stop)
+    with ShardWriter(tmp_path / "other") as writer:
+        for number, split in enumerate(("train", "val")):
+            writer.add(sample(number, split))
+    for place, seed, frames in ((directory, 0, 48), (directory, 0, 48), (tmp_path / "other", 1, 96)):
+        with pytest.raises(Went):
+            finetune_motion(place, tmp_path / "out", seed=seed, frames=frames)
+    first, same, changed = seen
+    assert first == same and first["recipe"] == "motion" and first["starting checkpoint"]
+    assert {name for name in first if first[name] != changed[name]} == {"set", "seed", "frames"}
+
+
+@pytest.mark.slow
+def test_without_anyone_held_out_nothing_is_measured(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ShardWriter(tmp_path / "set") as writer:
+        writer.add(sample(0, "train"))
+    made = finetune_motion(tmp_path / "set", tmp_path / "out", steps=1, frames=48)
+    assert made.is_file() and "about one speaker in twenty becomes val" in caplog.text
+    columns = (tmp_path / "out" / "log.csv").read_text().splitlines()[0]
+    assert "loss" in columns and "held_out" not in columns
+    with pytest.raises(InputError, match="of a run with seed 0, not 1"):
+        finetune_motion(tmp_path / "set", tmp_path / "out", steps=1, frames=48, seed=1)
 
 
 def test_a_checkpoint_of_another_preset_is_refused(directory: Path, tmp_path: Path) -> None:

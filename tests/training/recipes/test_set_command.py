@@ -6,6 +6,7 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,10 +32,40 @@ def test_options_left_out_are_the_recipes_own() -> None:
     assert set_command._how(parsed(*NEEDED, "--rate", "1e-5", "--checkpointing")).rate == 1e-5
 
 
-@pytest.mark.parametrize(("word", "problem"), [("--batch", "batch is 0"), ("--rate", "rate is 0.0")])
-def test_numbers_that_cannot_be_are_refused(word: str, problem: str) -> None:
+@pytest.mark.parametrize(
+    ("word", "number", "problem"),
+    [
+        ("--batch", "0", "batch is 0"),
+        *(("--rate", number, "rate is .*: give a number above 0") for number in ("0", "-1", "inf", "nan")),
+        *(("--average", number, "average is .*: give 0 or more, and less") for number in ("-1", "1", "nan")),
+        ("--workers", "-1", "workers is -1: give 0 or more"),
+        ("--validate-every", "-5", "validate_every is -5: give 0 or more"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(word: str, number: str, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
-        set_command._how(parsed(*NEEDED, word, "0"))
+        set_command._how(parsed(*NEEDED, word, number))
+
+
+@pytest.mark.parametrize(
+    ("word", "number", "problem"),
+    [
+        *(("--rate", number, "rate is .*: give a number above 0") for number in ("0", "-1", "inf", "nan")),
+        *(("--frames", number, f"frames is {number}: .* give 48 or more") for number in ("1", "20", "47")),
+        ("--steps", "0", "steps is 0"),
+    ],
+)
+def test_numbers_that_motion_cannot_take_are_refused_before_the_set_is_read(
+    tmp_path: Path, word: str, number: str, problem: str
+) -> None:
+    with pytest.raises(InputError, match=problem):
+        set_command.run(parsed("motion", "--set", "none", "--out", str(tmp_path / "out"), word, number))
+
+
+def test_results_need_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    with pytest.raises(InputError, match="taken is a file, and results need a folder"):
+        set_command.run(parsed("motion", "--set", "none", "--out", str(tmp_path / "taken" / "out")))
 
 
 @pytest.mark.slow
@@ -52,7 +83,7 @@ def test_the_options_are_known_without_torch() -> None:
     ],
 )
 def test_a_set_that_does_not_fit_is_one_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], made: dict[str, int] | None, problem: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], made: dict[str, Any] | None, problem: str
 ) -> None:
     files = write_networks(tmp_path / "networks")
     directory = tmp_path / "none" if made is None else write_prepared(tmp_path, noise_crops(4), **made)
