@@ -19,10 +19,9 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from websocket import WebSocketTimeoutException
 
 from eadnet.checkpoints import bundled_mini, load_checkpoint
-from tests.comfy.client import Client, Failed, Refused, write_speech
+from tests.comfy.client import Client, Failed, Refused, TimedOut, write_speech
 from tests.in_comfy import MISSING, ROOT, TREE, has_comfy
 from tools.comfyui import ComfyUI, link_pack, make_base
 from tools.server import Server
@@ -199,7 +198,7 @@ def outcome(client: Client, graph: Graph, output: Path, wanted: torch.Tensor) ->
         return f"this core has no {', '.join(sorted(missing))}"
     try:
         result = latents(client, graph, output)
-    except WebSocketTimeoutException:
+    except TimedOut:
         return "nothing for 300 s"
     except Refused as error:
         return f"refused: {str(error)[:160]}"

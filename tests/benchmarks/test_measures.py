@@ -36,6 +36,7 @@ def test_benchmarks_are_of_speed_memory_and_faults_only() -> None:
         "faults",
         "fewer_evaluations",
         "long_render",
+        "native",
         "overlap",
         "reading",
         "side_by_side",

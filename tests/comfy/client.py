@@ -120,6 +120,9 @@ class Client:
                 yield kind, event["data"]
 
 
+TimedOut = websocket.WebSocketTimeoutException
+
+
 class Refused(Exception):
     """The server's validation refused a workflow; the message is its own account, as JSON."""
 

@@ -177,6 +177,17 @@ def stage(base: Path) -> dict[str, dict]:
                 **sampling,
             },
         ),
+        "faster": (
+            "EADNetSpeedUp",
+            {
+                "model": ["load", 0],
+                "window_mode": "moving",
+                "cache_interval": 2,
+                "guidance_start": 0.0,
+                "guidance_end": 1.0,
+                "guidance_every": 1,
+            },
+        ),
         "native": ("EADNetToModel", {"model": ["load", 0], "window": 8, "overlap": 2}),
         "conditions": (
             "EADNetConditioning",

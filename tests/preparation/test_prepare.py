@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,13 @@ from tests.preparation.trees import became, files
 pytest.importorskip("pyarrow")
 
 GOOD = ("anna/1.mp4", "anna/2 short.mp4", "ben/ü bad.mp4", "carla/3.mp4", "speaker 2/4.mp4")
+
+
+@pytest.fixture(autouse=True)
+def processes_find_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ComfyUI, which other tests of this process may have put on the path, has a package `tests`, too."""
+    elsewhere = [place for place in sys.path if (Path(place) / "tests" / "__init__.py").exists()]
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place not in elsewhere])
 
 
 @pytest.fixture

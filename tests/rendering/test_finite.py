@@ -51,7 +51,8 @@ def broken(model: Model, path: str, value: float = torch.nan) -> Model:
     part, _, name = path.partition(".")
     module = copy.deepcopy(getattr(model, part))
     with torch.no_grad():
-        module.get_parameter(name).view(-1)[0] = value
+        parameter = module.get_parameter(name)
+        parameter[(0,) * parameter.ndim] = value
     return replace(model, **{part: module})
 
 

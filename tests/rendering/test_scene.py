@@ -23,7 +23,7 @@ from eadnet.rendering import (
     scene_in_memory,
 )
 from eadnet.rendering.to_file import render_key
-from eadnet.sampling import Sampling
+from eadnet.sampling import Sampling, Savings
 from tests.quick import some
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
@@ -90,6 +90,8 @@ SAMPLING: dict[str, object] = {
     "overlap": 3,
     "shared_noise": 0.25,
     "dtype": torch.float16,
+    "window_mode": "moving",
+    "savings": Savings(cache_interval=2),
 }
 
 
