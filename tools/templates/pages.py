@@ -335,13 +335,13 @@ PAGES = (
         "photo_rig_with_latentsync_lips",
         (
             Group("Yours", (Column(220, (1, 2, 4), 1),)),
-            Group("The photo moves", (Column(225, (3, 5, 14), 5), Column(225, (6, 7), 6)), True),
+            Group("The photo moves", (Column(225, (3, 5, 14), 5), Column(260, (6, 7), 6)), True),
             Group(
                 "LatentSync draws its lips",
-                (Column(240, (8, 9, 11), 11), Column(230, (10, 12, 13), 13)),
+                (Column(230, (8, 9, 11), 11), Column(230, (10, 12, 13), 13)),
                 True,
             ),
-            Group("The result", (Column(320, (17, 16, 15), 17),)),
+            Group("The result", (Column(310, (17, 16, 15), 17),)),
         ),
         {},
         frozenset({1, 2, 4}),
