@@ -210,7 +210,7 @@ PAGES = (
             ),
         },
         frozenset({1}),
-        heights={5: 130, 6: 180, 12: 180},
+        heights={5: 130, 6: 256, 12: 180},
     ),
     Page(
         "07 Caption an emotion",
