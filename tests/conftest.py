@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import time
 from collections.abc import Generator, Iterator
@@ -46,6 +47,21 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile(os.environ.get("EADNET_HYPOTHESIS", usual))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests of a file stay in one process, and so do those of all nodes: the first of them imports ComfyUI,
+    which takes seconds.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "tests/nodes" if file.startswith("tests/nodes/") else file
+
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_collection_finish() -> None:
     """Modules and their tests stay: the garbage collector need not look at them again and again."""
     gc.collect()
@@ -63,6 +79,14 @@ def threads() -> Iterator[None]:
     torch = sys.modules.get("torch")
     if torch and before and torch.get_num_threads() != before:
         torch.set_num_threads(before)
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C interrupts: what a shell starts in the background ignores it, and so does all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -116,6 +116,7 @@ def test_nothing_a_node_imports_was_left_out() -> None:
     assert reached(["__init__.py"], tracked()) <= archived()
 
 
+@pytest.mark.slow
 def test_every_python_file_of_the_archive_is_imported_by_something_in_it() -> None:
     python = {name for name in archived() if name.endswith(".py")}
     assert python - reached(ENTRANCES, archived()) == set()

@@ -54,13 +54,11 @@ def test_demo_makes_a_talking_portrait_with_the_bundled_model(tmp_path: Path) ->
 
 
 @pytest.fixture
-def endless(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def endless(tmp_path: Path, ctrl_c: None) -> Iterator[subprocess.Popen[str]]:
     """A demo that is generating and would do so for minutes."""
     speech = write_speech(tmp_path / "for ever.wav", 60.0)
     log = ROOT / ".comfyui" / "logs" / "demo.log"
     log.unlink(missing_ok=True)
-    # Tests that run in the background ignore Ctrl-C, and so would everything they start.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     demo = subprocess.Popen(
         [sys.executable, str(ROOT / "run.py"), "demo", "--audio", str(speech)],
         stdout=subprocess.PIPE,
@@ -68,7 +66,6 @@ def endless(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )
-    signal.signal(signal.SIGINT, before)
     try:
         deadline = time.monotonic() + 300
         while "got prompt" not in (log.read_text(encoding="utf-8") if log.exists() else ""):

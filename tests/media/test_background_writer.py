@@ -70,7 +70,7 @@ def test_an_error_of_the_giver_is_the_one_that_is_seen_and_what_was_given_is_don
     assert done == [1, 2]
 
 
-def test_ctrl_c_is_raised_here_and_not_in_the_work_which_is_ended() -> None:
+def test_ctrl_c_is_raised_here_and_not_in_the_work_which_is_ended(ctrl_c: None) -> None:
     met: list[str] = []
     ended = threading.Event()
 
@@ -120,7 +120,7 @@ def test_who_waits_to_give_can_be_cancelled() -> None:
             write(item)
 
 
-def test_ctrl_c_while_the_rest_is_worked_on_waits_for_the_thread() -> None:
+def test_ctrl_c_while_the_rest_is_worked_on_waits_for_the_thread(ctrl_c: None) -> None:
     """What is closed next, the thread uses: a crash of the whole program."""
     ended = threading.Event()
     given_up = threading.Event()

@@ -297,6 +297,7 @@ def test_unsupported_settings_are_named(change: dict[str, Any], name: str) -> No
         EADUNet.from_config(small_config(**change))
 
 
+@pytest.mark.slow
 def test_checkpointing_gives_the_same_gradients() -> None:
     unet = pretrained(**EAD)
     perturb_zeros(unet)
@@ -314,6 +315,7 @@ def test_checkpointing_gives_the_same_gradients() -> None:
     assert all(torch.equal(plain[key], again[key]) for key in plain)
 
 
+@pytest.mark.slow
 def test_checkpointing_keeps_less_for_the_way_back() -> None:
     unet, (sample, audio) = pretrained(**EAD), inputs(batch=1)
 

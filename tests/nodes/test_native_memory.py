@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from eadnet.presets import PRESETS
+from tests.quick import some
 
 GB = 1e9
 
@@ -39,7 +40,7 @@ def _by_parts(patcher: Any, share: float) -> None:
     assert patcher.model.model_lowvram
 
 
-@pytest.mark.parametrize("share", [0.5, 0.01])
+@pytest.mark.parametrize("share", some(1, [0.5, 0.01]))
 def test_a_part_of_the_weights_on_the_device_gives_the_same_numbers(model: Any, share: float) -> None:
     held = model().network
     whole = _evaluate(held.use())
@@ -66,7 +67,7 @@ def test_a_lora_reaches_layers_that_are_not_on_the_device(model: Any) -> None:
     assert not torch.allclose(parts, plain, atol=1e-3)
 
 
-@pytest.mark.parametrize("kind", ["fp8_e4m3fn", "fp8_e5m2"])
+@pytest.mark.parametrize("kind", some(1, ["fp8_e4m3fn", "fp8_e5m2"]))
 def test_eight_bits_store_the_matrices_alone_and_compute_in_more(model: Any, kind: str) -> None:
     full, small = model().network, model(weight_dtype=kind).network
     weights = small._unet.state_dict()

@@ -67,10 +67,7 @@ def alive(stand_in: Path) -> list[psutil.Process]:
 def start_comfy(stand_in: Path) -> subprocess.Popen[str]:
     """`run.py comfy` on the stand-in, up and running."""
     command: list[str | Path] = [sys.executable, ROOT / "run.py", "comfy", "--comfyui", stand_in]
-    # Tests that run in the background ignore Ctrl-C, and so would everything they start.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("ComfyUI with EAD-Net: http://127.0.0.1:"):
@@ -83,7 +80,7 @@ def start_comfy(stand_in: Path) -> subprocess.Popen[str]:
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
 )
-def test_no_process_is_left_behind(stand_in: Path, number: int, status: int) -> None:
+def test_no_process_is_left_behind(stand_in: Path, ctrl_c: None, number: int, status: int) -> None:
     process = start_comfy(stand_in)
     assert len(alive(stand_in)) == 2
     process.send_signal(number)
@@ -200,3 +197,11 @@ def test_test_runs_every_check_and_passes_arguments_on_to_pytest(
     assert ran[-1][-4:] == ["-m", "not browser", "-k", "stda"] and not prepared
     assert commands.main(["test", "--", "-m", "browser"]) == 1
     assert ran[-1][-2:] == ["-m", "browser"] and prepared
+
+
+def test_bytecode_is_kept_in_a_folder_of_ours_where_it_may_not_lie_beside_the_sources(tmp_path: Path) -> None:
+    assert commands.with_bytecode({"A": "b"}) == {"A": "b"}
+    kept = commands.with_bytecode({"A": "b", "PYTHONDONTWRITEBYTECODE": "1"})
+    assert kept == {"A": "b", "PYTHONPYCACHEPREFIX": str(ROOT / ".comfyui" / "bytecode")}
+    own = commands.with_bytecode({"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": str(tmp_path)})
+    assert own == {"PYTHONPYCACHEPREFIX": str(tmp_path)}

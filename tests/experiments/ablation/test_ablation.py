@@ -137,6 +137,7 @@ def test_what_is_left_out_is_out_in_training_and_in_use(
     assert not stda["without STDA"] and all(on for name, on in stda.items() if name != "without STDA")
 
 
+@pytest.mark.slow
 def test_relabelled_data_share_the_arrays_and_leave_the_original_alone(parts: Parts) -> None:
     labels = as_read_by(Variant("x", texts="labels"), parts.data)
     assert labels.target is parts.data.target
