@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from .errors import CheckpointError
+from .paths import is_file
 
 _LARGEST_HEADER = 16 << 20  # bytes; that of a model of thousands of tensors has less than one million
 _MOST_TENSORS = 100_000
@@ -99,14 +100,6 @@ def open_weights(path: str | os.PathLike[str]) -> Iterator[WeightsFile]:
         raise CheckpointError(_unreadable(path, error)) from error
     with opened as file:
         yield WeightsFile(path, file)
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is a file; a name that no file can have is none."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _unreadable(path: Path, error: Exception) -> str:

@@ -22,6 +22,7 @@ LAYERS = (
     "tools",
     "eadnet.printable",
     "eadnet.errors",
+    "eadnet.paths",
     "eadnet.finite",
     "eadnet.dataset_format",
     "eadnet.fingerprints",

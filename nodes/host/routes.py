@@ -11,6 +11,7 @@ import folder_paths
 
 from ...eadnet.errors import InputError
 from ...eadnet.media.peaks import wave_peaks
+from ...eadnet.paths import is_file
 from .live import PAGES
 from .server import running_server
 
@@ -54,4 +55,4 @@ def input_file(name: str) -> Path | None:
     plain, base = folder_paths.annotated_filepath(name)
     root = Path(os.path.abspath(base or folder_paths.get_input_directory()))
     path = Path(os.path.abspath(root / plain))
-    return path if path.is_relative_to(root) and path.is_file() else None
+    return path if path.is_relative_to(root) and is_file(path) else None
