@@ -141,7 +141,7 @@ def finite(value: Tensor, what: str, dtype: torch.dtype | None = None) -> Tensor
 
 def named(keys: Iterable[str], limit: int = 3) -> str:
     """The first few keys for a message."""
-    keys = [key if len(key) <= 80 else key[:79] + "…" for key in sorted(keys)]
+    keys = [(key if len(key) <= 80 else key[:79] + "…") or "a tensor without a name" for key in sorted(keys)]
     return ", ".join(keys[:limit]) + (f" and {len(keys) - limit} more" if len(keys) > limit else "")
 
 

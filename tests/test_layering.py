@@ -23,6 +23,7 @@ LAYERS = (
     "eadnet.printable",
     "eadnet.errors",
     "eadnet.paths",
+    "eadnet.secrets",
     "eadnet.finite",
     "eadnet.dataset_format",
     "eadnet.fingerprints",

@@ -19,14 +19,19 @@ LOOKING, PEAKS = "/eadnet/looking", "/eadnet/peaks"
 
 
 def register_routes() -> None:
-    """Answer pages: whether they look, and the waveform of a recording. Without a server nothing happens."""
+    """Answer pages: whether they look, and the waveform of a recording. Without a server nothing happens, nor
+    where another copy of the pack answers already: the same address twice would keep ComfyUI from starting.
+    """
     server = running_server()
-    if server is None:
+    if server is None or any(getattr(route, "path", None) == PEAKS for route in server.routes):
         return
     from aiohttp import web
 
     async def looking(request: Any) -> Any:
-        said = await request.json()
+        try:
+            said = await request.json()
+        except (ValueError, RecursionError):
+            said = None
         if not isinstance(said, dict) or not isinstance(said.get("client"), str):
             return web.Response(status=400)
         PAGES.note(said["client"], said.get("looks") is True)
