@@ -25,9 +25,10 @@ from .checkpoints import FORMAT, HEADER, component_class, write_safetensors
 from .errors import CheckpointError
 from .landmarker_task import GRAPHS, is_landmarker_task, read_landmarker_task
 from .network_config import build_without_memory
+from .paths import is_file
 from .pickle_check import MORE_THAN_WEIGHTS, check_pickle
 from .presets import LATENTSYNC_UNET, PRESETS, STABLE_SYNCNET, WHISPER_TINY, Preset, find_preset
-from .weights import check_keys, finite, is_file, open_weights
+from .weights import check_keys, finite, open_weights
 
 _WHISPER_SIZES = {384: "tiny", 512: "base", 768: "small", 1024: "medium", 1280: "large"}
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from .checkpoints import component_class
 from .errors import CheckpointError
 from .tflite import MalformedGraph, Operator, read_operators
+from .weights import finite
 
 # Component of the checkpoint: (graph in the archive, our network).
 GRAPHS = {
@@ -101,7 +102,7 @@ def _state(path: Path, name: str, content: bytes) -> State:
         weights = _axes(*values, place)
         if weights.shape != place.shape:
             break
-        state[key] = weights
+        state[key] = finite(weights, f"{key} of {file} in {path.name}")
     if len(found) != len(expected) or len(state) != len(expected):
         raise CheckpointError(
             f"{file} in {path.name} has other layers than the published one (version 1, float16): download "

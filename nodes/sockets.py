@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import check_frames
 from ..eadnet.media.recording import Recording, recording_of
+from ..eadnet.media.tensors import NO_NUMBERS, tensor_of
 from . import host
 
 
@@ -28,8 +28,8 @@ def image_of(value: Any, name: str = "images") -> Tensor:
     if value is None:
         raise InputError(f"The {name} input is empty: connect an IMAGE.")
     try:
-        image = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
-    except (TypeError, ValueError) as error:
+        image = tensor_of(value)
+    except NO_NUMBERS as error:
         raise InputError(
             f"The {name} input is a {type(value).__name__} and no IMAGE: connect one."
         ) from error
@@ -43,8 +43,8 @@ def mask_of(value: Any, name: str = "mask") -> Tensor:
     type of number: bytes are 0 to 255, other integers and truth values 0 and 1.
     """
     try:
-        mask = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
-    except (TypeError, ValueError) as error:
+        mask = tensor_of(value)
+    except NO_NUMBERS as error:
         raise InputError(f"The {name} input is a {type(value).__name__} and no MASK: connect one.") from error
     if mask.ndim == 4 and mask.shape[-1] == 1 and mask.shape[1] != 1:
         mask = mask[..., 0]

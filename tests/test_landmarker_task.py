@@ -47,6 +47,16 @@ def test_converted_it_is_a_checkpoint_of_the_same_networks(task: Path, tmp_path:
     assert loaded.keys() == GRAPHS.keys()
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("part", GRAPHS)
+def test_weights_that_are_not_finite_are_named(tmp_path: Path, part: str, value: float) -> None:
+    networks = random_networks()
+    with torch.no_grad():
+        list(networks[part].parameters())[2].view(-1)[-1] = value
+    with pytest.raises(CheckpointError, match=f"{GRAPHS[part][0]} in a.task.*not finite"):
+        read_landmarker_task(write_task(tmp_path / "a.task", networks))
+
+
 def test_it_is_known_by_its_contents(task: Path, tmp_path: Path) -> None:
     renamed = tmp_path / "weights.bin"
     renamed.write_bytes(task.read_bytes())

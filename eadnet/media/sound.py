@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..paths import is_file
 from ..printable import get_logger
 from .limits import check_channels, check_rate, check_seconds
 from .notes import add_note
@@ -147,7 +148,7 @@ class SoundFile:
         import av
 
         name = self.path.name
-        if not self.path.is_file():
+        if not is_file(self.path):
             raise InputError(f"{name} is not a file: check the path.")
         try:
             with open_media(self.path) as container:
