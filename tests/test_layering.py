@@ -40,6 +40,7 @@ LAYERS = (
     "eadnet.adapters",
     "eadnet.pickle_check",
     "eadnet.convert",
+    "eadnet.convert_lpips",
     "eadnet.converted",
     "eadnet.faces",
     "eadnet.rig",
