@@ -171,6 +171,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         options(recipes.add_parser(name, help=text, description=text))
 
 
+def make_videos(options: argparse.Namespace, on_clip: Callable[[int, int], object]) -> Path:
+    """`eadnet test-videos`, of its options; returns the folder. Raises InputError and CheckpointError."""
+    from .adapter import Files
+    from .split_videos import make_test_videos
+
+    for name in ("most", "steps"):
+        if (number := getattr(options, name)) is not None and number < 1:
+            raise InputError(f"{name} is {number}: give 1 or more.")
+    return make_test_videos(
+        options.set,
+        options.out,
+        Files(options.base, options.text, options.vae, options.whisper),
+        options.adapter,
+        split=options.split,
+        most=options.most,
+        steps=options.steps,
+        device=options.device,
+        on_clip=on_clip,
+    )
+
+
 def run(options: argparse.Namespace) -> Path:
     """Train; returns the file that was made. Raises InputError and CheckpointError, one sentence each."""
     check_folder(options.out)
