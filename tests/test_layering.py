@@ -57,6 +57,7 @@ LAYERS = (
     "eadnet.training.on_set",
     "eadnet.training.curves",
     "eadnet.training.processes",
+    "eadnet.training.sharding",
     "eadnet.training.trainer",
     "eadnet.training.regressors",
     "eadnet.training.losses",

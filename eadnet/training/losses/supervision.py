@@ -61,6 +61,7 @@ class Supervision:
                 )
         self.vae, self.syncnet, self.videomae, self.weights = vae, syncnet, videomae, weights
         self.lpips = lpips
+        self.parts: dict[str, float] = {}  # of the last call, unweighted
 
     def to(self, device: torch.device) -> Supervision:
         """All networks on a device, frozen."""
@@ -75,18 +76,16 @@ class Supervision:
         made = self.decoded(estimate)
         with torch.no_grad():
             real = self.decoded(target)
-        total = self.weights.pixel * (made - real).abs().mean()
-        if self.syncnet is not None and self.weights.sync:
-            total = total + self.weights.sync * sync_error(self.syncnet, made, clips)
-        if self.videomae is not None and self.weights.trepa:
-            with torch.no_grad():
-                truth = self.videomae.embed(real.transpose(1, 2))
-            seen = self.videomae.embed(made.transpose(1, 2))
-            apart = F.mse_loss(F.normalize(seen, dim=-1), F.normalize(truth, dim=-1))
-            total = total + self.weights.trepa * apart
-        if self.lpips is not None and self.weights.perceptual:
-            total = total + self.weights.perceptual * perceptual_error(self.lpips, made, real)
-        return total
+        weights = self.weights
+        found = {"pixel": (weights.pixel, (made - real).abs().mean())}
+        if self.syncnet is not None and weights.sync:
+            found["sync"] = (weights.sync, sync_error(self.syncnet, made, clips))
+        if self.videomae is not None and weights.trepa:
+            found["trepa"] = (weights.trepa, trepa_error(self.videomae, made, real))
+        if self.lpips is not None and weights.perceptual:
+            found["perceptual"] = (weights.perceptual, perceptual_error(self.lpips, made, real))
+        self.parts = {name: float(value.detach()) for name, (_, value) in found.items()}
+        return torch.stack([weight * value for weight, value in found.values()]).sum()
 
     def decoded(self, latents: Tensor) -> Tensor:
         """Pictures [B, T, 3, H, W] in 0..1; on the way back each is decoded again, one after the other."""
@@ -101,6 +100,14 @@ class Supervision:
             for part in latents.flatten(0, 1).split(_TOGETHER)
         ]
         return ((torch.cat(parts) + 1) / 2).clamp(0, 1).unflatten(0, latents.shape[:2])
+
+
+def trepa_error(videomae: VideoMAEFeatures, made: Tensor, real: Tensor) -> Tensor:
+    """The squared distance of the unit features of pictures [B, T, 3, H, W], 0..1."""
+    with torch.no_grad():
+        truth = videomae.embed(real.transpose(1, 2))
+    seen = videomae.embed(made.transpose(1, 2))
+    return F.mse_loss(F.normalize(seen, dim=-1), F.normalize(truth, dim=-1))
 
 
 def perceptual_error(lpips: LPIPS, made: Tensor, real: Tensor) -> Tensor:
