@@ -44,7 +44,7 @@ OnTensor = Callable[[int, int], None]  # tensors so far, tensors in all
 @dataclass(frozen=True)
 class Published:
     """A published file: its kind ("latentsync_unet", "whisper", "stable_syncnet", "syncnet_v2",
-    "inception", "face_landmarker") and tensors.
+    "inception", "face_landmarker", "lpips_trunk", "lpips_weights") and tensors.
     """
 
     path: Path
@@ -188,6 +188,10 @@ def _kind_of(path: Path, tensors: State) -> str:
         return "stable_syncnet"
     if "Mixed_7c.branch_pool.conv.weight" in tensors and "fc.weight" in tensors:
         return "inception"
+    if "features.0.weight" in tensors and "classifier.6.weight" in tensors:
+        return "lpips_trunk"
+    if "lin0.model.1.weight" in tensors:
+        return "lpips_weights"
     if "encoder.blocks.0.attn.query.weight" in tensors and "encoder.conv1.weight" in tensors:
         return "whisper"
     if "conv_in.weight" in tensors and any(".motion_modules." in key for key in tensors):
@@ -476,6 +480,12 @@ def convert(
     for whatever is wrong.
     """
     published = src if isinstance(src, Published) else detect(src)
+    if published.kind.startswith("lpips_"):
+        raise _foreign(
+            published.path,
+            "is one half of LPIPS: convert torchvision's VGG16 or AlexNet, and give the weights of its "
+            "channels with --lpips.",
+        )
     unet = published.kind == "latentsync_unet"
     chosen = latentsync_preset(published.path, preset, resolution) if unet else None
     target = Path(dst) if dst else published.path.with_name(default_name(published, chosen))

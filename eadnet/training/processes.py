@@ -10,7 +10,12 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-SHARDED = ("FSDP", "DEEPSPEED")  # weights lie in parts on all processes, and are saved so
+SHARDED = ("FSDP", "DEEPSPEED")  # how accelerate calls what keeps weights in parts on all processes
+
+
+def is_sharded(accelerator: Accelerator) -> bool:
+    """Whether weights lie in parts on all processes, and are saved so."""
+    return accelerator.distributed_type.value in SHARDED  # an enumeration of accelerate's, and no text
 
 
 def make_accelerator(
@@ -48,6 +53,11 @@ def make_accelerator(
         )
     except ValueError as error:
         raise InputError(f"Accelerate refuses these settings: {error}") from error
+    if made.distributed_type.value == "FSDP" and made.state.fsdp_plugin.fsdp_version != 2:
+        raise InputError(
+            "Weights are sharded by FSDP 2 here, and accelerate's configuration says 1: set fsdp_version: 2 "
+            "in it."
+        )
     missing = set(wanted) - {str(getattr(name, "value", name)) for name in made.log_with}
     if missing:
         raise InputError(f"The tracker {min(missing)} is not installed: pip install {min(missing)}.")

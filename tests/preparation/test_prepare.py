@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,38 @@ def test_a_full_disk_ends_the_run_in_a_sentence_and_loses_nothing(tmp_path: Path
         run(folder, tmp_path / "set", settings)
     (folder / "zoe/full.mp4").rename(folder / "zoe/roomy.mp4")
     assert run(folder, tmp_path / "set", settings).accepted == 8
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 600 kB of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(place)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("this user may not mount a disk")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("mount") is None, reason="no mount here")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_disk_that_is_really_full_ends_the_run_in_a_sentence_and_it_goes_on(
+    tmp_path: Path, small_disk: Path, settings: Settings, workers: int
+) -> None:
+    folder = videos(tmp_path / "data", *GOOD)
+    run(folder, tmp_path / "whole", settings)
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(520_000))
+    with pytest.raises(InputError) as stopped:
+        run(folder, small_disk / "set", settings, workers)
+    assert "No space" in str(stopped.value) and "goes on" in str(stopped.value)
+    filler.unlink()
+    run(folder, small_disk / "set", settings, workers)
+    assert list(files(small_disk / "set")) == list(files(tmp_path / "whole"))
 
 
 @pytest.mark.slow

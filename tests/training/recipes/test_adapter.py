@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from eadnet.adapters import apply_adapter, is_ead_key
 from eadnet.checkpoints import load_checkpoint, read_info
@@ -131,17 +132,16 @@ def test_a_step_of_two_batches_is_that_of_one_twice_as_large(
         assert one["norm"] == pytest.approx(two["norm"], rel=1e-3)
 
 
-def in_processes(count: int, files: Files, directory: Path, out: Path, how: OnSet) -> None:
+def in_processes(
+    count: int, files: Files, directory: Path, out: Path, how: OnSet, script: str = "train_tiny", *more: str
+) -> int:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={count}"]
     settings = json.dumps(vars(how))
-    script = str(ROOT / "tests" / "training" / "recipes" / "train_tiny.py")
+    file = str(ROOT / "tests" / "training" / "recipes" / f"{script}.py")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    subprocess.run(
-        [*launcher, script, str(files.base.parent), str(directory), str(out), settings],
-        check=True,
-        env=environment,
-    )
+    words = [*launcher, file, str(files.base.parent), str(directory), str(out), settings, *more]
+    return subprocess.run(words, env=environment).returncode
 
 
 @pytest.mark.slow
@@ -149,8 +149,8 @@ def test_two_processes_take_the_steps_of_one_with_twice_the_batch(
     files: Files, made: Path, tmp_path: Path
 ) -> None:
     how = replace(HOW, steps=20, batch=2, validate_every=10, held_out=1)
-    in_processes(2, files, made, tmp_path / "two", how)
-    in_processes(1, files, made, tmp_path / "one", replace(how, batch=4))
+    assert in_processes(2, files, made, tmp_path / "two", how) == 0
+    assert in_processes(1, files, made, tmp_path / "one", replace(how, batch=4)) == 0
     one, two = log_of(tmp_path / "one"), log_of(tmp_path / "two")
     assert len(one) == len(two) == 20 and one[0]["loss"] != one[-1]["loss"]
     for left, right in zip(one, two, strict=True):
@@ -159,6 +159,25 @@ def test_two_processes_take_the_steps_of_one_with_twice_the_batch(
         torch.load(tmp_path / n / "state.pt", weights_only=True)["module"] for n in ("one", "two")
     )
     assert max(float((first[key] - second[key]).abs().max()) for key in first) < 1e-4
+
+
+@pytest.mark.slow
+def test_weights_in_parts_on_two_processes_learn_the_same_and_a_killed_run_goes_on(
+    files: Files, made: Path, tmp_path: Path
+) -> None:
+    how = replace(HOW, steps=4, batch=1, validate_every=2, held_out=1)
+    assert in_processes(2, files, made, tmp_path / "whole", how) == 0
+    assert in_processes(2, files, made, tmp_path / "parts", how, "train_sharded", "3") != 0
+    state = torch.load(tmp_path / "parts" / "state.pt", weights_only=True)
+    assert (state["step"], state["shards"], state["average"]) == (2, 2, {}) and "module" not in state
+    assert in_processes(2, files, made, tmp_path / "parts", how, "train_sharded") == 0
+    for one, two in zip(log_of(tmp_path / "whole"), log_of(tmp_path / "parts"), strict=True):
+        assert one == pytest.approx(two, abs=2e-5)
+    first, second = (load_file(tmp_path / name / "adapter.safetensors") for name in ("whole", "parts"))
+    assert first.keys() == second.keys()
+    assert all(torch.allclose(first[key].float(), second[key].float(), atol=2e-3) for key in first)
+    with pytest.raises(InputError, match="of weights in 2 parts, and this run has none"):
+        train_adapter(made, tmp_path / "parts", files, replace(how, batch=2), tiny_preset())
 
 
 @pytest.mark.slow
