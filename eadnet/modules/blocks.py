@@ -227,9 +227,7 @@ class UpBlock(_Stage):
         if self.upsamplers is not None:
             kept.append(self.upsamplers[0](kept.pop(), kept[-1].shape[-2:]))
 
-    def layers(
-        self, kept: list[Tensor], context: Context, first: int = 0, stop: int | None = None
-    ) -> None:
+    def layers(self, kept: list[Tensor], context: Context, first: int = 0, stop: int | None = None) -> None:
         """Some of the layers, without the upsampling behind them."""
         for index in range(len(self.resnets))[first:stop]:
             kept.append(self.layer(index, torch.cat((kept.pop(), kept.pop()), dim=1), context))
