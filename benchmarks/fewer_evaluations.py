@@ -3,7 +3,8 @@
 For each way of leaving evaluations out, on `motion`, on `mini` and on a small network of LatentSync's shape
 with random weights: evaluations per output frame, processor time beside the usual way (one after the other in
 every round, median of the ratios), distance to the unhurried run, what happens at window borders, and jitter.
-On `motion` and `mini` also the mouth and the expression of drawn performers' held-out recordings.
+On `motion` and `mini` also the mouth and the expression of drawn performers' held-out recordings, and with
+--media and --landmarker the mouths of people on recordings of their own (see `experiments speech`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from eadnet.driving.idle import Idle
 from eadnet.driving.motion import MotionModel, motion_sampling, motion_track
 from eadnet.driving.speech import track_from_speech
 from eadnet.media.audio import load_audio
@@ -32,8 +34,12 @@ from eadnet.presets import LATENTSYNC_UNET
 from eadnet.rendering import RenderSettings, load_model, render_latents, scene_in_memory
 from eadnet.sampling import LATENTSYNC_DDIM, Conditions, Sampling, Savings, sample
 from experiments.motion.command import cases_of
-from experiments.motion.measures import Case, expression_r, lips_shut, mouth_r
+from experiments.motion.measures import Case, Living, expression_r, lips_shut, mouth_r, opening
 from experiments.paths import ASSETS
+from experiments.speech.clips import TalkingClip
+from experiments.speech.command import people
+from experiments.speech.drivers import portrait
+from experiments.speech.measures import followed
 
 RESULTS = Path(__file__).parent / "results"
 PERIOD = 101  # frames after which the speech begins again; shares no divisor with the distances of borders
@@ -79,6 +85,7 @@ def ways(steps: int, window: int, overlap: int) -> list[Way]:
     else:
         found += [Way(f"moving, {s}", {**moving, "scheduler": s}) for s in ("dpmpp_2m", "unipc")]
         found.append(Way("moving, 1 step", {**moving, "steps": 1}))
+        found += [Way(f"1 step, overlap {n}", {"steps": 1, "overlap": n}) for n in (overlap, 2)]
         found += [
             Way("4 steps", {"steps": 4}),
             Way("moving, 4 steps, cache 2", {**moving, "steps": 4, "savings": Savings(cache_interval=2)}),
@@ -120,6 +127,8 @@ class Subject:
     usual: Sampling
     run: Callable[[Sampling], np.ndarray]
     performed: Callable[[dict[str, Any]], list[np.ndarray]] | None = None
+    says: Callable[[dict[str, Any], Tensor, int], Tensor] | None = None
+    """With these changes, the track [T, P] for a sound of T frames and no sentence."""
 
 
 def speech(frames: int) -> Tensor:
@@ -158,7 +167,11 @@ def motion(frames: int, cases: list[Case]) -> Subject:
             for seed, case in enumerate(cases)
         ]
 
-    return Subject("motion", unet, how, run, performed)
+    def says(changes: dict[str, Any], sound: Tensor, frames: int) -> Tensor:
+        chosen = settings(replace(how, **changes))
+        return motion_track(SpeechInMemory(sound), "", frames, model=model, settings=chosen).values
+
+    return Subject("motion", unet, how, run, performed, says)
 
 
 def mini(frames: int, cases: list[Case]) -> Subject:
@@ -184,7 +197,12 @@ def mini(frames: int, cases: list[Case]) -> Subject:
             for seed, case in enumerate(cases)
         ]
 
-    return Subject("mini", unet, RenderSettings().sampling(model.checkpoint), run, performed)
+    def says(changes: dict[str, Any], sound: Tensor, frames: int) -> Tensor:
+        still = Idle(blinks=0, gaze=0, head=0)
+        how = RenderSettings(**changes)
+        return track_from_speech(sound, "", model=model, settings=how, frames=frames, idle=still).values
+
+    return Subject("mini", unet, RenderSettings().sampling(model.checkpoint), run, performed, says)
 
 
 def random_latentsync(frames: int) -> Subject:
@@ -229,7 +247,44 @@ def away(values: np.ndarray, from_: np.ndarray) -> float:
     return float(np.sqrt(np.mean((values - from_) ** 2)) / from_.std())
 
 
-def measured(subject: Subject, chosen: list[Way], rounds: int, cases: list[Case]) -> Iterator[dict[str, Any]]:
+def of_cases(tracks: list[np.ndarray], cases: list[Case]) -> dict[str, Any]:
+    """What tracks show beside what drawn performers would."""
+    mouths, alive = mouth_r(tracks, cases), Living.of(tracks)
+    shut, wrongly = lips_shut(tracks, cases)
+    true = [opening(case.truth) for case in cases]
+    made = [opening(track) for track in tracks]
+    return {
+        "mouth": float(np.mean(mouths)),
+        "mouths": [float(value) for value in mouths],
+        "shut": shut,
+        "shut wrongly": wrongly,
+        "expression": expression_r(tracks, [case.face for case in cases]),
+        "blinks": alive.blinks,
+        "depth of blinks": alive.depth,
+        "opening's spread": float(np.mean([a.std() for a in made]) / np.mean([b.std() for b in true])),
+        "opening's jitter": float(np.mean([jitter(a) for a in made]) / np.mean([jitter(b) for b in true])),
+    }
+
+
+def of_people(subject: Subject, changes: dict[str, Any], clips: list[TalkingClip]) -> dict[str, Any]:
+    """How a rigged portrait's lips follow people's own, clip by clip."""
+    assert subject.says is not None
+    rig, gaps = portrait(), []
+    for clip in clips:
+        values = subject.says(changes, torch.from_numpy(clip.waveform.astype(np.float32)), len(clip))
+        gaps.append(rig.gap(values).numpy())
+    found = followed(clips, gaps)
+    return {
+        "people": float(np.median([one.r for one in found])),
+        "people's mean": float(np.mean([one.r for one in found])),
+        "of other people": float(np.median([one.mismatched for one in found])),
+        "people's": [one.r for one in found],
+    }
+
+
+def measured(
+    subject: Subject, chosen: list[Way], rounds: int, cases: list[Case], clips: list[TalkingClip]
+) -> Iterator[dict[str, Any]]:
     """A row for each way."""
     made: dict[str, np.ndarray] = {}
     times: dict[str, list[float]] = {way.name: [] for way in chosen}
@@ -263,23 +318,19 @@ def measured(subject: Subject, chosen: list[Way], rounds: int, cases: list[Case]
             "seam": seam_ratio(values, made[usual], borders),
             "jitter": jitter(values) / jitter(made[usual]),
         }
-        if subject.performed is not None:
-            changes = {k: v for k, v in way.changes.items() if k != "seed"}
-            if changes == way.changes:
-                tracks = subject.performed(changes)
-                mouths = mouth_r(tracks, cases)
-                row["mouth"] = float(np.mean(mouths))
-                row["mouths"] = [float(value) for value in mouths]
-                row["shut"] = lips_shut(tracks, cases)[0]
-                row["expression"] = expression_r(tracks, [case.face for case in cases])
+        if "seed" not in way.changes:
+            if subject.performed is not None and cases:
+                row |= of_cases(subject.performed(way.changes), cases)
+            if subject.says is not None and clips:
+                row |= of_people(subject, way.changes, clips)
         yield row
 
 
 def as_table(rows: list[dict[str, Any]]) -> str:
     lines = [
-        "| way | evaluations a frame (shallow) | time | mouth r | lips shut | expression r | distance "
-        "| seams | jitter |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| way | evaluations a frame (shallow) | time | mouth r | lips shut (wrongly) | expression r "
+        "| people's mouths | distance | seams | jitter |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         cells = [
@@ -287,8 +338,9 @@ def as_table(rows: list[dict[str, Any]]) -> str:
             f"{row['whole']:.2f}" + (f" ({row['shallow']:.2f})" if row["shallow"] else ""),
             f"{row['time']:.2f} [{row['time range'][0]:.2f}..{row['time range'][1]:.2f}]",
             f"{row['mouth']:.3f}" if "mouth" in row else "",
-            f"{row['shut']:.2f}" if "shut" in row else "",
+            f"{row['shut']:.2f} ({row['shut wrongly']:.2f})" if "shut" in row else "",
             f"{row['expression']:.3f}" if "expression" in row else "",
+            f"{row['people']:.3f}" if "people" in row else "",
             f"{row['distance']:.3f}",
             f"{row['seam']:.3f}",
             f"{row['jitter']:.2f}",
@@ -316,6 +368,16 @@ def chart(rows: list[dict[str, Any]]) -> np.ndarray:
     return (picture.pixels() * 255).round().astype(np.uint8)
 
 
+def first_seconds(clip: TalkingClip, seconds: int) -> TalkingClip:
+    frames = seconds * 25
+    return replace(
+        clip,
+        points=clip.points[:frames],
+        shapes=clip.shapes[:frames],
+        waveform=clip.waveform[: frames * 640],
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -326,9 +388,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--speech", type=Path, help="where the recordings are, or are made")
     parser.add_argument("--ways", nargs="*", default=[], help="only these, by name, beside the usual one")
+    parser.add_argument("--media", type=Path, help="recordings of people who talk")
+    parser.add_argument("--landmarker", type=Path, help="the face landmarker, for --media")
+    parser.add_argument("--cache", type=Path, default=Path(".work/speech"), help="of what it has seen")
+    parser.add_argument("--seconds", type=int, help="of each of those recordings at most")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    if options.media and not options.landmarker:
+        parser.error("--media needs --landmarker")
     torch.set_num_threads(1)
+    clips = people(options.media, options.landmarker, options.cache) if options.media else []
+    if options.seconds:
+        clips = [first_seconds(clip, options.seconds) for clip in clips]
     with tempfile.TemporaryDirectory() as folder:
         cases = cases_of(options.speech or Path(folder), options.cases) if options.cases else []
     rows: list[dict[str, Any]] = []
@@ -341,14 +412,12 @@ def main() -> None:
             else random_latentsync(min(options.frames, 202))
         )
         how = subject.usual
-        if not cases:
-            subject.performed = None
         own = []
         all_ways = ways(how.steps, how.window, how.overlap)
         chosen = all_ways[:1] + [w for w in all_ways[1:] if not options.ways or w.name in options.ways]
-        for row in measured(subject, chosen, options.rounds, cases):
+        for row in measured(subject, chosen, options.rounds, cases, clips):
             own.append(row)
-            print(json.dumps({k: v for k, v in row.items() if k != "mouths"}), flush=True)
+            print(json.dumps({k: v for k, v in row.items() if not isinstance(v, list)}), flush=True)
         print(f"\n{subject.name}\n\n{as_table(own)}\n", flush=True)
         rows += own
         if options.write:

@@ -101,6 +101,7 @@ class Bench:
     device: torch.device
     dtype: torch.dtype
     reference: Reference | None
+    frames: int = FRAMES  # of a clip
 
     def network(self, widths: list[int], ead: bool = False) -> EADUNet:
         torch.manual_seed(0)
@@ -142,53 +143,99 @@ def forwards(bench: Bench, cases: list[tuple[str, list[int], tuple[int, int, int
 
 def clip(bench: Bench, widths: list[int], side: int, frames: int) -> Part:
     """A clip denoised, with and without caches: the U-Net's work of a render."""
-    ours = bench.network(widths)
-    generator = torch.Generator().manual_seed(1)
-    still = torch.randn(1, 4, side, side, generator=generator).expand(frames, -1, -1, -1)
-    audio = torch.randn(frames, 50, ours.config["cross_attention_dim"], generator=generator)
-    given = Conditions(still, torch.ones(frames, 1, side, side), still, audio)
-    usual = Sampling(LATENTSYNC_DDIM, steps=STEPS, audio_guidance=GUIDANCE, shared_noise=1.0)
-    moving = replace(usual, window_mode="moving")
-    quick = replace(moving, scheduler="unipc", steps=8)
-    ways = {
-        "ours, moving windows": moving,
-        "ours, overlap 4": usual,
-        "ours, moving, cache 3": replace(moving, savings=Savings(cache_interval=3)),
-        "ours, moving, cache 3, guidance every 3rd": replace(
-            moving, savings=Savings(cache_interval=3, guidance_every=3)
-        ),
-        "ours, moving, unipc, 8 steps": quick,
-        "ours, moving, unipc, 8 steps, cache 2": replace(quick, savings=Savings(cache_interval=2)),
-    }
+    given = _Clip.of(bench, widths, side, frames)
     runs: dict[str, Callable[[], Any]] = {
-        name: partial(sample, ours, given, how) for name, how in ways.items()
+        name: partial(given.ours, how) for name, how in ways_of_a_clip().items()
     }
-    part = Part(f"clip of {frames} frames", f"{STEPS} steps, guidance {GUIDANCE}, {side} x {side}", runs)
-    part.warm = False
-    theirs = bench.theirs(ours)
-    if theirs is None or bench.reference is None:
-        return part
-    scheduler = make_scheduler("ddim", LATENTSYNC_DDIM)
-    moved = given.to(bench.device, bench.dtype)
-    runs["reference, without its cache"] = lambda: loop(theirs, scheduler, moved, nullcontext)
-    try:
-        cache = bench.reference.cached(theirs, scheduler)
-        runs["reference, with its cache"] = lambda: loop(theirs, scheduler, moved, cache)
-    except ImportError:
+    unit = f"{STEPS} steps, guidance {GUIDANCE}, {side} x {side}"
+    part = Part(f"clip of {frames} frames", unit, runs, warm=False)
+    for how in ways_of_a_clip().values():  # warmed in two steps: imports and memory
+        given.ours(replace(how, steps=2))
+    for name, cached in given.caches().items():
+        given.theirs(cached, 2)
+        runs[name] = partial(given.theirs, cached)
+    if given.other is not None and CACHED not in runs:
         part.left_out = "its cache needs the package DeepCache"
     return part
 
 
+PLAIN, CACHED = "reference, without its cache", "reference, with its cache"
+
+
+def ways_of_a_clip() -> dict[str, Sampling]:
+    """The exact way, and those that leave evaluations out."""
+    usual = Sampling(LATENTSYNC_DDIM, steps=STEPS, audio_guidance=GUIDANCE, shared_noise=1.0)
+    moving = replace(usual, window_mode="moving")
+    quick = replace(moving, scheduler="unipc")
+    return {
+        "ours, moving windows": moving,
+        "ours, overlap 4": usual,
+        "ours, moving, cache 3": replace(moving, savings=Savings(3)),
+        "ours, moving, cache 3, guidance every 3rd": replace(moving, savings=Savings(3, guidance_every=3)),
+        "ours, moving, unipc, 8 steps": replace(quick, steps=8),
+        "ours, moving, unipc, 12 steps, cache 2": replace(quick, steps=12, savings=Savings(2)),
+        "ours, moving, unipc, 8 steps, cache 2": replace(quick, steps=8, savings=Savings(2)),
+        "EAD, three branches, moving, cache 3": replace(moving, emotion_guidance=2.0, savings=Savings(3)),
+        "EAD, three branches, moving, unipc, 12 steps, cache 2": replace(
+            quick, emotion_guidance=2.0, steps=12, savings=Savings(2)
+        ),
+    }
+
+
+@dataclass
+class _Clip:
+    """The same conditions and, where there is a reference, the same weights for both."""
+
+    network: EADUNet
+    ead: EADUNet
+    conditions: Conditions
+    reference: Reference | None
+    other: torch.nn.Module | None
+    scheduler: Any
+
+    @classmethod
+    def of(cls, bench: Bench, widths: list[int], side: int, frames: int) -> _Clip:
+        network, ead = bench.network(widths), bench.network(widths, ead=True)
+        generator = torch.Generator().manual_seed(1)
+        still = torch.randn(1, 4, side, side, generator=generator).expand(frames, -1, -1, -1)
+        audio = torch.randn(frames, 50, network.config["cross_attention_dim"], generator=generator)
+        words = torch.randn(2, 77, 768, generator=generator)
+        given = Conditions(still, torch.ones(frames, 1, side, side), still, audio, words[0], words[1])
+        given = given.to(bench.device, bench.dtype)
+        scheduler = make_scheduler("ddim", LATENTSYNC_DDIM)
+        return cls(network, ead, given, bench.reference, bench.theirs(network), scheduler)
+
+    def ours(self, how: Sampling) -> Tensor:
+        """By the network with EAD-Net's parts where the emotion is guided; the other takes none."""
+        return sample(self.network if how.emotion_guidance == 1 else self.ead, self.conditions, how)
+
+    def caches(self) -> dict[str, Callable[[], Any]]:
+        """The ways of the reference, as contexts of its evaluations; none without one."""
+        if self.other is None or self.reference is None:
+            return {}
+        try:
+            return {PLAIN: nullcontext, CACHED: self.reference.cached(self.other, self.scheduler)}
+        except ImportError:
+            return {PLAIN: nullcontext}
+
+    def theirs(self, cache: Callable[[], Any], steps: int = STEPS) -> Tensor:
+        assert self.other is not None
+        return loop(self.other, self.scheduler, self.conditions, cache, steps)
+
+
 @torch.no_grad()
-def loop(network: torch.nn.Module, scheduler: Any, c: Conditions, cache: Callable[[], Any]) -> Tensor:
+def loop(
+    network: torch.nn.Module, scheduler: Any, c: Conditions, cache: Callable[[], Any], steps: int = STEPS
+) -> Tensor:
     """Windows of 16 one after the other, two branches in a batch: what the published pipeline does with its
-    network between encoding and decoding.
+    network between encoding and decoding. Latents [T, 4, h, w].
     """
     made = []
-    noise = torch.randn(1, *c.masked_latents.shape[1:], device=c.audio.device, dtype=c.audio.dtype)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(1, *c.masked_latents.shape[1:], generator=generator).to(c.audio)
     for start in range(0, c.num_frames, 16):
         part = c[start : start + 16]
-        scheduler.set_timesteps(STEPS)
+        scheduler.set_timesteps(steps)
         audio = torch.cat([torch.zeros_like(part.audio), part.audio])
         fixed = torch.cat([part.mask, part.masked_latents, part.reference_latents], dim=1)
         fixed = fixed.transpose(0, 1)[None].repeat(2, 1, 1, 1, 1)
@@ -200,7 +247,40 @@ def loop(network: torch.nn.Module, scheduler: Any, c: Conditions, cache: Callabl
                 output = silent + GUIDANCE * (heard - silent)
                 latents = scheduler.step(output, step, latents).prev_sample
         made.append(latents)
-    return torch.cat(made, dim=2)
+    return torch.cat(made, dim=2)[0].transpose(0, 1)
+
+
+def closeness(bench: Bench, frames: int = 48, unhurried: int = 50) -> list[str]:
+    """A table: how far each way is from its own side's unhurried run (so many steps, nothing left out, each
+    frame seen by the same windows), the change at its last windows' borders over that elsewhere, and its
+    jitter over the unhurried run's. Random weights: distances mean something, pictures do not.
+    """
+    given = _Clip.of(bench, SMALL, 8, frames)
+    usual = next(iter(ways_of_a_clip().values()))
+    unhurried_way = replace(usual, window_mode="overlap", steps=unhurried)
+    aims = {
+        "ours": given.ours(unhurried_way),
+        "EAD": given.ours(replace(unhurried_way, emotion_guidance=2.0)),
+        "reference": None if given.other is None else given.theirs(nullcontext, unhurried),
+    }
+    rows = []
+    for name, how in ways_of_a_clip().items():
+        plan = how.plan(frames)
+        borders = {stop for _, stop in plan.parts(plan.steps - 1)}
+        rows.append((name, given.ours(how), aims[name.partition(",")[0]], borders))
+    for name, cached in given.caches().items():
+        rows.append((name, given.theirs(cached), aims["reference"], set(range(16, frames, 16))))
+    lines = ["| way | distance | at borders | jitter |", "|---|---:|---:|---:|"]
+    for name, made, aim, borders in rows:
+        assert aim is not None
+        a, b = (x.flatten(1).float().cpu().numpy() for x in (made, aim))
+        step = np.linalg.norm(np.diff(a, axis=0), axis=1)
+        at = np.array(sorted(k - 1 for k in borders if 0 < k < frames), int)
+        seam = np.median(step[at]) / np.median(np.delete(step, at))
+        shake = [np.sqrt(np.mean(np.diff(x, n=2, axis=0) ** 2)) for x in (a, b)]
+        away = np.sqrt(np.mean((a - b) ** 2)) / b.std()
+        lines.append(f"| {name} | {away:.3f} | {seam:.2f} | {shake[0] / shake[1]:.2f} |")
+    return lines
 
 
 def faces(bench: Bench, side: int, count: int = 2) -> Part:
@@ -320,7 +400,7 @@ def parts(bench: Bench) -> Iterator[Part]:
                 ("published width, EAD", PUBLISHED, (3, 16, 64), True),
             ],
         )
-        yield clip(bench, PUBLISHED, 32, FRAMES)
+        yield clip(bench, PUBLISHED, 32, bench.frames)
     else:
         yield from forwards(
             bench,
@@ -329,7 +409,7 @@ def parts(bench: Bench) -> Iterator[Part]:
                 ("a fifth of the width, EAD", MIDDLE, (1, 16, 16), True),
             ],
         )
-        yield clip(bench, SMALL, 8, FRAMES)
+        yield clip(bench, SMALL, 8, bench.frames)
     yield faces(bench, 256)
     yield from decoders(bench)
     yield whisper(bench)
@@ -403,7 +483,9 @@ def main() -> None:
     parser.add_argument("--reference", type=Path, metavar="PATH", help="a checkout of LatentSync")
     parser.add_argument("--gpu", action="store_true", help="the published size in bfloat16, in ten minutes")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--frames", type=int, default=FRAMES, help="of a clip")
     parser.add_argument("--only", metavar="WORDS", default="", help="parts with these words in their names")
+    parser.add_argument("--closeness", action="store_true", help="how near the ways of a clip come, alone")
     parser.add_argument("--write", action="store_true", help="record table, numbers and plot in results")
     options = parser.parse_args()
     if options.rounds < 1:
@@ -416,7 +498,11 @@ def main() -> None:
         torch.device("cuda" if options.gpu else "cpu"),
         torch.bfloat16 if options.gpu else torch.float32,
         None if options.reference is None else Reference(options.reference.resolve()),
+        options.frames,
     )
+    if options.closeness:
+        print("\n".join(closeness(bench, options.frames)))
+        return
     rows: list[dict[str, Any]] = []
     for part in parts(bench):
         if options.only not in part.name:

@@ -91,7 +91,10 @@ class Checkpoint:
 
     @property
     def defaults(self) -> dict[str, Any]:
-        return dict(self.info.get("defaults", {}))
+        """Its default sampling settings; where they are those that its preset had before, today's."""
+        from .presets import current_defaults
+
+        return current_defaults(self.preset, self.info.get("defaults", {}))
 
     def component(self, name: str) -> Any:
         """A component by name; CheckpointError when the file has none or it was not loaded."""

@@ -7,6 +7,7 @@ do not tell; therefore the resolution is a property of the preset and travels in
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -226,9 +227,11 @@ _MOTION = Preset(
         "beta_end": 0.022,
         "rescale_betas_zero_snr": True,
     },
-    # Frames share no noise: a blink or a glance is drawn anew in every window.
+    # Frames share no noise. One step gives what is to be expected of sound and sentence: mouth and expression
+    # of two without their jitter (`docs/results/fewer-evaluations.md`). What neither decides, blinks, glances
+    # and the head, is drawn by rule (`driving/idle.py`).
     defaults={
-        "steps": 2,
+        "steps": 1,
         "audio_guidance": 1.6,
         "emotion_guidance": 1.6,
         "shared_noise": 0.0,
@@ -252,6 +255,19 @@ PRESETS: dict[str, Preset] = {
         _ead("ead-512", 512),
     )
 }
+
+
+# The default settings that files of these presets carry if they were written before one step was found to be
+# as good as two.
+_FORMER_DEFAULTS: dict[str, dict[str, Any]] = {"motion": {**_MOTION.defaults, "steps": 2}}
+
+
+def current_defaults(preset: str, written: Mapping[str, Any]) -> dict[str, Any]:
+    """The default settings of a file of this preset that says ``written``: today's where it says what the
+    preset had before, else its own.
+    """
+    former = _FORMER_DEFAULTS.get(preset)
+    return dict(PRESETS[preset].defaults if former is not None and written == former else written)
 
 
 def find_preset(name: str) -> Preset:

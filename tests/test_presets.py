@@ -7,10 +7,11 @@ import json
 import pytest
 import torch
 
+from eadnet.checkpoints import BUNDLED, named_checkpoint, read_info
 from eadnet.errors import CheckpointError
 from eadnet.faces.masks import REGIONS
 from eadnet.modules.unet import EADUNet
-from eadnet.presets import LATENTSYNC_UNET, PRESETS, STABLE_SYNCNET, find_preset
+from eadnet.presets import LATENTSYNC_UNET, PRESETS, STABLE_SYNCNET, current_defaults, find_preset
 from tests.golden_weights import load_golden
 from tests.quick import some
 
@@ -53,3 +54,17 @@ def test_an_unknown_preset_is_answered_with_the_nearest_and_all(name: str, neare
     message = rf"no preset '{name}': did you mean {nearest}\? Choose one of mini, motion, latentsync-1.5"
     with pytest.raises(CheckpointError, match=message):
         find_preset(name)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_files_take_the_defaults_of_today(name: str) -> None:
+    """They were written when two steps were the default of both."""
+    written = read_info(named_checkpoint(name))["defaults"]
+    assert written["steps"] == 2
+    assert current_defaults(name, written) == PRESETS[name].defaults
+
+
+def test_a_file_with_settings_of_its_own_keeps_them() -> None:
+    own = {**PRESETS["motion"].defaults, "steps": 2, "audio_guidance": 2.0}
+    assert current_defaults("motion", own) == own
+    assert current_defaults("ead-256", {"steps": 7}) == {"steps": 7}

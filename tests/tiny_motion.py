@@ -58,5 +58,5 @@ def tiny_model() -> ConditionedUNet:
 
 
 def write_tiny_motion(path: Path) -> Path:
-    save_checkpoint(path, tiny_parts(), {**MOTION.info(), "defaults": {**MOTION.defaults, "steps": 2}})
+    save_checkpoint(path, tiny_parts(), MOTION.info())
     return path

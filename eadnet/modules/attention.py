@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from ..network_config import check_divides
 from .emotion_attention import EmotionAttention
+from .in_place import added, gated
 from .operations import TORCH, Operations
 
 
@@ -73,7 +74,7 @@ class GEGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         value, gate = self.proj(x).chunk(2, dim=-1)
-        return value * F.gelu(gate)
+        return gated(value, gate)
 
 
 class FeedForward(nn.Module):
@@ -113,11 +114,11 @@ class TransformerBlock(nn.Module):
         self.ff = FeedForward(channels, operations)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
-        x = x + self.attn1(self.norm1(x))
-        x = x + self.attn2(self.norm2(x), context.audio)
+        x = added(x, self.attn1(self.norm1(x)))
+        x = added(x, self.attn2(self.norm2(x), context.audio))
         if self.emotion_attn is not None and context.emotion is not None:
-            x = x + self.emotion_attn(x, context.emotion)
-        return x + self.ff(self.norm3(x))
+            x = added(x, self.emotion_attn(x, context.emotion))
+        return added(x, self.ff(self.norm3(x)))
 
 
 class SpatialTransformer(nn.Module):
@@ -149,7 +150,7 @@ class SpatialTransformer(nn.Module):
         for block in self.transformer_blocks:
             tokens = block(tokens, context)
         tokens = self._pointwise(self.proj_out, tokens)
-        return x + rearrange(tokens, "n (h w) c -> n c h w", h=height, w=width)
+        return added(x, rearrange(tokens, "n (h w) c -> n c h w", h=height, w=width))
 
     def _pointwise(self, layer: nn.Conv2d, tokens: Tensor) -> Tensor:
         weight, bias = self._operations.weights(layer, tokens)

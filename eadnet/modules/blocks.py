@@ -6,7 +6,7 @@ motion modules and STDA look across frames. Key names are those of the published
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from .attention import Context, SpatialTransformer, group_norm
+from .in_place import added, silu
 from .motion import MotionModule
 from .operations import TORCH, Operations
 from .stda import STDA
@@ -110,10 +111,10 @@ class ResnetBlock(nn.Module):
         )
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
-        h = self.conv1(F.silu(clip_norm(self.norm1, x, context.frames)))
-        h = h + self.time_emb_proj(context.embedding)[:, :, None, None]
-        h = self.conv2(F.silu(clip_norm(self.norm2, h, context.frames)))
-        return (x if self.conv_shortcut is None else self.conv_shortcut(x)) + h
+        h = self.conv1(silu(clip_norm(self.norm1, x, context.frames)))
+        h = added(self.time_emb_proj(context.embedding)[:, :, None, None], h)
+        h = self.conv2(silu(clip_norm(self.norm2, h, context.frames)))
+        return added(x if self.conv_shortcut is None else self.conv_shortcut(x), h)
 
 
 class Downsample(nn.Module):
@@ -135,8 +136,9 @@ class Upsample(nn.Module):
         self.conv = operations.Conv2d(channels, channels, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor, size: torch.Size) -> Tensor:
-        # In float32: in half precision MPS gives black frames. Copies of pixels are the same in either.
-        return self.conv(F.interpolate(x.float(), size=size, mode="nearest").to(x.dtype))
+        if x.device.type == "mps":  # in half precision it gives black frames there
+            return self.conv(F.interpolate(x.float(), size=size, mode="nearest").to(x.dtype))
+        return self.conv(F.interpolate(x, size=size, mode="nearest"))
 
 
 class _Stage(nn.Module):
@@ -154,11 +156,16 @@ class _Stage(nn.Module):
         self.motion_modules = spec.motion_modules(channels, len(inputs))
         self.stda = spec.directional(channels)
 
-    def layer(self, index: int, x: Tensor, context: Context) -> Tensor:
-        if self.checkpointing and torch.is_grad_enabled():
-            kept: Tensor = checkpoint(self._layer, index, x, context, use_reentrant=False)
-            return kept
-        return self._layer(index, x, context)
+    @property
+    def layer(self) -> Callable[[int, Tensor, Context], Tensor]:
+        """What runs a layer: (its index, x, the context). No frame of Python's in between holds x, so its
+        memory is free once the layer is done with it.
+        """
+        return self._checkpointed if self.checkpointing and torch.is_grad_enabled() else self._layer
+
+    def _checkpointed(self, index: int, x: Tensor, context: Context) -> Tensor:
+        kept: Tensor = checkpoint(self._layer, index, x, context, use_reentrant=False)
+        return kept
 
     def _layer(self, index: int, x: Tensor, context: Context) -> Tensor:
         x = self.resnets[index](x, context)
@@ -212,20 +219,18 @@ class UpBlock(_Stage):
         super().__init__(channels, [a + b for a, b in zip(widths, skips, strict=True)], spec)
         self.upsamplers = nn.ModuleList([Upsample(channels, spec.operations)]) if upsample else None
 
-    def forward(self, x: Tensor, kept: list[Tensor], context: Context) -> Tensor:
-        """Consumes its share from the end of `kept`; the result has the size of what is then last."""
-        x = self.layers(x, kept, context)
+    def forward(self, kept: list[Tensor], context: Context) -> None:
+        """Takes its input and its share of the activations from the end of `kept` and puts its result there,
+        which has the size of what is then before it. (A list, so that nobody else holds what is used up.)
+        """
+        self.layers(kept, context)
         if self.upsamplers is not None:
-            x = self.upsamplers[0](x, kept[-1].shape[-2:])
-        return x
+            kept.append(self.upsamplers[0](kept.pop(), kept[-1].shape[-2:]))
 
-    def layers(
-        self, x: Tensor, kept: list[Tensor], context: Context, first: int = 0, stop: int | None = None
-    ) -> Tensor:
+    def layers(self, kept: list[Tensor], context: Context, first: int = 0, stop: int | None = None) -> None:
         """Some of the layers, without the upsampling behind them."""
         for index in range(len(self.resnets))[first:stop]:
-            x = self.layer(index, torch.cat((x, kept.pop()), dim=1), context)
-        return x
+            kept.append(self.layer(index, torch.cat((kept.pop(), kept.pop()), dim=1), context))
 
 
 class MidBlock(nn.Module):

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
 from .attention import Attention, FeedForward, group_norm
 from .embeddings import position_table
+from .in_place import added
 from .operations import TORCH, Operations, zeroed
+
+_MOST_HEADS = 65_535  # that a kernel on CUDA takes at once
 
 
 class FramePositions(nn.Module):
-    """Adds a fixed sinusoidal code of the frame index to tokens [N, T, C]."""
+    """Adds a fixed sinusoidal code of the frame index to tokens [B, T, P, C]."""
 
     pe: Tensor
 
@@ -26,22 +30,32 @@ class FramePositions(nn.Module):
         self.register_buffer("pe", position_table(max_frames, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self._operations.value(self.pe[:, : x.shape[1]], x)
+        return x + self._operations.value(self.pe[:, : x.shape[1], None], x)
 
 
 class TemporalAttention(Attention):
-    """Self-attention over the frames of one pixel: [N, T, C] -> same."""
+    """Self-attention over the frames at each of P places: [B, T, P, C] -> same."""
 
     def __init__(self, channels: int, heads: int, max_frames: int, operations: Operations = TORCH) -> None:
         super().__init__(channels, heads, operations=operations)
         self.pos_encoder = FramePositions(channels, max_frames, operations)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        return super().forward(self.pos_encoder(x), context)
+        x, places = self.pos_encoder(x), x.shape[2]
+        # Places and heads lie side by side in memory: as one dimension they need no copy. Where they are too
+        # many for that, places go into the batch.
+        split, joint = (
+            ("b t p (heads d) -> b (p heads) t d", "b (p heads) t d -> b t p (heads d)")
+            if places * self.heads <= _MOST_HEADS
+            else ("b t p (heads d) -> (b p) heads t d", "(b p) heads t d -> b t p (heads d)")
+        )
+        q, k, v = (rearrange(to(x), split, heads=self.heads) for to in (self.to_q, self.to_k, self.to_v))
+        attended = F.scaled_dot_product_attention(q, k, v)
+        return self.to_out[0](rearrange(attended, joint, heads=self.heads, p=places))
 
 
 class TemporalBlock(nn.Module):
-    """A chain of temporal self-attentions and a feed-forward, all residual: [N, T, C] -> same."""
+    """A chain of temporal self-attentions and a feed-forward, all residual: [B, T, P, C] -> same."""
 
     def __init__(
         self, channels: int, heads: int, attentions: int, max_frames: int, operations: Operations = TORCH
@@ -56,8 +70,8 @@ class TemporalBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for attention, norm in zip(self.attention_blocks, self.norms, strict=True):
-            x = x + attention(norm(x))
-        return x + self.ff(self.ff_norm(x))
+            x = added(x, attention(norm(x)))
+        return added(x, self.ff(self.ff_norm(x)))
 
 
 class TemporalTransformer(nn.Module):
@@ -82,17 +96,12 @@ class TemporalTransformer(nn.Module):
         self.proj_out = operations.Linear(channels, channels)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
-        height, width = x.shape[-2:]
-        # One change of layout on the way in and one on the way out; everything between is [B*h*w, T, C].
-        series = rearrange(self.norm(x), "(b t) c h w -> (b h w) t c", t=frames)
-        series = self.proj_in(series)
+        # Activations are channels-last, so the tokens of every frame are a view and nothing is copied.
+        series = self.proj_in(rearrange(self.norm(x), "(b t) c h w -> b t (h w) c", t=frames))
         for block in self.transformer_blocks:
             series = block(series)
-        series = self.proj_out(series)
-        maps = rearrange(series, "(b h w) t c -> b t c h w", h=height, w=width)
-        # Adding in five dimensions lets the sum keep the memory layout of x without a copy.
-        clip = rearrange(x, "(b t) c h w -> b t c h w", t=frames) + maps
-        return rearrange(clip, "b t c h w -> (b t) c h w")
+        maps = rearrange(self.proj_out(series), "b t (h w) c -> (b t) c h w", h=x.shape[-2])
+        return added(x, maps)
 
 
 class MotionModule(nn.Module):

@@ -56,38 +56,39 @@ class StripAttention(nn.Module):
         self._offsets: dict[tuple[Any, ...], Tensor] = {}
         self._beyond: dict[tuple[Any, ...], Tensor] = {}
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Queries, keys, values [B, T, H, W, heads*d] -> attended values of the same shape.
+    def forward(self, qkv: Tensor) -> Tensor:
+        """Queries, keys, values [3, B, T, H, W, heads*d] -> attended values [B, T, H, W, heads*d].
 
         In a strip along time of more than 64 frames, more than a window has, a frame sees those of its own
         32 and 16 to either side: what is farther away costs the square of the length for hardly anything.
         """
-        frames = q.shape[1]
+        frames = qkv.shape[2]
         if self.along != _ALONG["temporal"] or frames <= _WHOLE:
-            return self._attend(q, k, v, 0)
+            return self._attend(qkv)
         parts = []
         for start in range(0, frames, _CHUNK):
             seen = slice(max(0, start - _BESIDE), start + _CHUNK + _BESIDE)
-            own = q[:, start : start + _CHUNK]
-            parts.append(self._attend(own, k[:, seen], v[:, seen], start - seen.start))
+            own = qkv[:1, :, start : start + _CHUNK]
+            parts.append(self._attend(own, qkv[1:, :, seen], start - seen.start))
         return torch.cat(parts, dim=1)
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, shift: int) -> Tensor:
-        """Queries that begin ``shift`` frames after the keys; only along time may their numbers differ."""
-        asking, seen = tuple(q.shape[1:4]), tuple(k.shape[1:4])
-        window, wide = self._window(asking), self._window(seen)
-        padding = [-size % step for size, step in zip(asking, window, strict=True)]
-        if any(padding):
-            q, k, v = (_pad(t, padding) for t in (q, k, v))
-        padded = tuple(q.shape[1:4])
-        q = _to_windows(q, window, self.heads)
-        k, v = (_to_windows(t, wide, self.heads) for t in (k, v))
+    def _attend(self, asking: Tensor, seen: Tensor | None = None, shift: int = 0) -> Tensor:
+        """Queries, keys and values of one volume, or queries alone that begin ``shift`` frames after the keys
+        and values of another, which may differ from it in time.
+        """
+        own = tuple(asking.shape[2:5])
+        other = own if seen is None else tuple(seen.shape[2:5])
+        window, wide = self._window(own), self._window(other)
+        padding = [-size % step for size, step in zip(own, window, strict=True)]
+        padded = tuple(size + more for size, more in zip(own, padding, strict=True))
+        q, *rest = _to_windows(_pad(asking, padding), window, self.heads)
+        k, v = rest if seen is None else _to_windows(_pad(seen, padding), wide, self.heads)
         table = self._operations.value(self.bias, q)
         bias = self._position_bias(table, window, wide, shift).to(q.dtype)
         if any(padding):
             # No token may attend to a padded one; every clip of the batch has the same windows.
-            key = (seen, q.device)
-            beyond = _kept(self._beyond, key, lambda: _padded_tokens(seen, padding, wide, q.device))
+            key = (other, q.device)
+            beyond = _kept(self._beyond, key, lambda: _padded_tokens(other, padding, wide, q.device))
             mask = bias.masked_fill(beyond, float("-inf"))
             q, k, v = (rearrange(t, "(b n) heads l d -> b n heads l d", n=len(mask)) for t in (q, k, v))
             out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
@@ -96,7 +97,7 @@ class StripAttention(nn.Module):
             # Fused kernels want exactly four dimensions.
             out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None])
         out = _from_windows(out, window, padded)
-        return out[:, : asking[0], : asking[1], : asking[2]]
+        return out[:, : own[0], : own[1], : own[2]]
 
     def _window(self, volume: tuple[int, ...]) -> tuple[int, ...]:
         """Size [t, h, w] of one strip: full length along, `strip` wide across, one elsewhere."""
@@ -184,15 +185,22 @@ class STDA(nn.Module):
         if not self.directions:
             return x
         tokens = rearrange(x, "b c t h w -> b t h w c")
-        q, k, v = (t.split(self.widths, dim=-1) for t in self.to_qkv(self.norm(tokens)).chunk(3, dim=-1))
+        qkv = rearrange(self.to_qkv(self.norm(tokens)), "... (three width) -> three ... width", three=3)
         gates = self._operations.value(self.gates, x)
         groups = [
-            self.strips[name](q[i], k[i], v[i]) * gates[i]
-            if name in self.directions
-            else torch.zeros_like(q[i])
-            for i, name in enumerate(DIRECTIONS)
+            self.strips[name](part) if name in self.directions else torch.zeros_like(part[0])
+            for name, part in zip(DIRECTIONS, qkv.split(self.widths, dim=-1), strict=True)
         ]
-        return x + rearrange(self.mix(torch.cat(groups, dim=-1)), "b t h w c -> b c t h w")
+        attended = _scaled(torch.cat(groups, dim=-1), self.widths, gates)
+        # In x's own layout, as the input itself has it: convolutions sum another one in another order.
+        return x + rearrange(self.mix(attended), "b t h w c -> b c t h w")
+
+
+def _scaled(x: Tensor, widths: Sequence[int], scales: Tensor) -> Tensor:
+    """Every group of channels of [..., C] times its own scale."""
+    if len(set(widths)) == 1:
+        return (x.unflatten(-1, (len(widths), -1)) * scales[:, None]).flatten(-2)
+    return torch.cat([part * scale for part, scale in zip(x.split(widths, -1), scales, strict=True)], -1)
 
 
 def _check(heads: int, strip: int, directions: Sequence[str], max_positions: int) -> None:
@@ -227,22 +235,22 @@ def _padded_tokens(
     volume: tuple[int, ...], padding: list[int], window: tuple[int, ...], device: torch.device
 ) -> Tensor:
     """Which tokens of each window lie beyond the volume, [windows, 1, 1, L]."""
-    inside = _to_windows(_pad(torch.ones(1, *volume, 1, device=device), padding), window, 1) > 0
-    return ~rearrange(inside, "n 1 l 1 -> n 1 1 l")
+    inside = _to_windows(_pad(torch.ones(1, 1, *volume, 1, device=device), padding), window, 1) > 0
+    return ~rearrange(inside, "1 n 1 l 1 -> n 1 1 l")
 
 
-def _pad(x: Tensor, padding: list[int]) -> Tensor:
-    """Zero-pad the end of the T, H, W axes of [B, T, H, W, C]."""
+def _pad(x: Tensor, padding: Sequence[int]) -> Tensor:
+    """Zero-pad the end of the T, H, W axes of [..., T, H, W, C]."""
     t, h, w = padding
-    return F.pad(x, (0, 0, 0, w, 0, h, 0, t))
+    return F.pad(x, (0, 0, 0, w, 0, h, 0, t)) if any(padding) else x
 
 
 def _to_windows(x: Tensor, window: tuple[int, ...], heads: int) -> Tensor:
-    """[B, T, H, W, heads*d] -> [B*windows, heads, L, d] for windows of size [t, h, w], L = t*h*w."""
+    """[N, B, T, H, W, heads*d] -> [N, B*windows, heads, L, d] for windows of size [t, h, w], L = t*h*w."""
     t, h, w = window
     return rearrange(
         x,
-        "b (nt t) (nh h) (nw w) (heads d) -> (b nt nh nw) heads (t h w) d",
+        "n b (nt t) (nh h) (nw w) (heads d) -> n (b nt nh nw) heads (t h w) d",
         t=t,
         h=h,
         w=w,

@@ -22,6 +22,7 @@ from ..errors import InputError
 from .attention import Context, group_norm
 from .blocks import BlockSpec, DownBlock, MidBlock, UpBlock, clip_norm
 from .embeddings import EmotionEmbedding, TimestepEmbedding, timestep_embedding
+from .in_place import silu
 from .operations import TORCH, Operations
 
 # Settings of the published configuration that have one supported value.
@@ -177,19 +178,21 @@ class EADUNet(nn.Module):
             for block in self.down_blocks:
                 x, activations = block(x, context)
                 kept += activations
-            x = self.mid_block(x, context)
+            kept.append(self.mid_block(x, context))
+            del x
             for block in self.up_blocks[:-1]:
-                x = block(x, kept, context)
-            x = outermost.layers(x, kept, context, 0, first)
+                block(kept, context)
+            outermost.layers(kept, context, 0, first)
             if deep is not None:
-                deep.features = x
+                deep.features = kept[-1]
         else:
             for index in range(SHALLOW_LAYERS - 1):
                 x = cast(DownBlock, self.down_blocks[0]).layer(index, x, context)
                 kept.append(x)
-            x = deep.features
-        x = outermost.layers(x, kept, context, first)
-        x = self.conv_out(F.silu(clip_norm(self.conv_norm_out, x, frames)))
+            kept.append(deep.features)
+        outermost.layers(kept, context, first)
+        x = kept.pop()
+        x = self.conv_out(silu(clip_norm(self.conv_norm_out, x, frames)))
         return rearrange(x, "(b t) c h w -> b c t h w", b=batch).contiguous()
 
     def _embedding(

@@ -24,14 +24,14 @@ def unet_memory(
     """Of a U-Net for one window of ``frames`` of latents with this ``side``; ``dtype`` None is the one it
     computes in.
 
-    Counted on the network itself: at its peak 24 values live per first-level channel and latent site, in
-    every size from mini to 512 pixels. The rest of the 30 is room for convolution workspaces. So many
+    Counted on the network itself: at its peak 18 values live per first-level channel and latent site, at 256
+    and 512 pixels (11 with mini). The rest of the 22 is room for convolution workspaces. So many
     ``branches`` run at once (see `branches`).
     """
     if dtype is None:
         dtype = placement(unet)[1]
     channels = getattr(unet, "config", {}).get("block_out_channels", [64])[0]
-    return branches * 30 * channels * frames * side * side * dtype.itemsize
+    return branches * 22 * channels * frames * side * side * dtype.itemsize
 
 
 def branches(sampling: Sampling) -> int:
@@ -83,18 +83,17 @@ def render_memory(unet: Any, sampling: Sampling, frames: int, side: int, size: t
 
 
 def deep_memory(unet: Any, sampling: Sampling, window: int, side: int, frames: int | None = None) -> float:
-    """Of deep features kept between steps, of up to three branches. In a stream (``frames`` None): those of
-    one window where windows move, else of all that are under way. `sample` holds those of all windows of a
-    clip of so many ``frames``, since it takes every step of all windows before the next.
+    """Of deep features kept between steps, of up to three branches: those of one window where windows move.
+    Where they overlap, in a stream (``frames`` None) those of all that are under way; `sample` holds those of
+    all windows of a clip of so many ``frames``, since it takes every step of all windows before the next.
     """
     if sampling.savings.cache_interval == 1:
         return 0
     parameter = next(unet.parameters(), None)
     dtype = sampling.dtype or (torch.float32 if parameter is None else parameter.dtype)
     channels = getattr(unet, "config", {}).get("block_out_channels", [64])[0]
-    moving = sampling.window_mode == "moving"
-    if frames is None:
-        windows = 1 if moving else sampling.steps + 2
-    else:
-        windows = -(-frames // (window if moving else max(1, window - sampling.overlap)))
+    windows = 1
+    if sampling.window_mode != "moving":
+        stride = max(1, window - sampling.overlap)
+        windows = sampling.steps + 2 if frames is None else -(-frames // stride)
     return 3 * windows * channels * window * side * side * dtype.itemsize

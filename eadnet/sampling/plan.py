@@ -85,6 +85,7 @@ class Plan:
             raise InputError(no_such("window mode", mode, MODES))
         still = windows(num_frames, window, overlap)
         self.steps, self._hold = steps, hold
+        self._together = hold if mode == "moving" else 1
         if mode == "overlap":
             self._turns = [still]
             self._weights: list[Tensor] | None = blend_weights(still)
@@ -116,8 +117,18 @@ class Plan:
         return bisect_right(self._turns[0], (frame, float("inf"))) - bisect_right(self._stops, frame)
 
     def stepwise(self) -> Iterator[WindowStep]:
-        """Every step of all windows before the next step."""
-        return ((step, index) for step in range(self.steps) for index in range(len(self.parts(step))))
+        """Every step of all windows before the next step; of windows that move, the steps for which they stay
+        one after the other, so that what is kept from step to step is one window's.
+        """
+        for first in range(0, self.steps, self._together):
+            for index in range(len(self.parts(first))):
+                for step in range(first, min(first + self._together, self.steps)):
+                    yield step, index
+
+    def level(self, step: int, window: int) -> bool:
+        """Whether all windows have taken ``step`` and no other one, in `stepwise`'s order."""
+        ends = (step + 1) % self._together == 0 or step == self.steps - 1
+        return ends and window == len(self.parts(step)) - 1
 
     def first_windows(self, frame: int = 0) -> list[int]:
         """For each step the first window that the last step of ``frame`` depends on."""

@@ -29,7 +29,8 @@ class SamplingProgress:
 
     Of a clip that is sampled at once, ``latents`` [T, 4, h, w] are the noisy latents the step started from
     until its last window, and those it ended with there; ``denoised`` is the estimate of the clean latents,
-    known at a step's last window only. Of one that is streamed, both are the window's own [n, 4, h, w], and
+    known at a step's last window only (where windows move and take the steps of a cache one after the other,
+    at the last of these). Of one that is streamed, both are the window's own [n, 4, h, w], and
     ``denoised`` is known at the window's last step only.
     """
 
@@ -141,7 +142,7 @@ def sample(
     for done, (step, index) in enumerate(job.plan.stepwise(), 1):
         result = clip.denoise(step, index)
         windows = len(job.plan.parts(step))
-        last = index == windows - 1
+        last = job.plan.level(step, index)
         if last:
             latents = clip.latents()
         if callback is not None:

@@ -170,8 +170,8 @@ def test_the_full_size_network_at_512_pixels_takes_six_gigabytes_and_four_by_par
         emotion = torch.empty(batch, 77, unet.emotion_dim, dtype=torch.bfloat16)
         with _Live(state) as live, _FusedAttention():
             unet(sample, torch.zeros(batch), audio, emotion)
-    assert weights + live.peak < 6.2 * GB  # three at once miss the six by two hundredths
-    assert weights + live.peak * 2 / 3 < 6 * GB
+    assert weights + live.peak < 6 * GB
+    assert live.peak < 2.4 * GB  # a third more is soon lost where a frame of Python's holds what is used up
     assert live.peak < memory.unet_memory(unet, frames, side, branches=batch) < 1.3 * live.peak
     # By parts: what is computed, and the largest layers of which two may be under way.
     largest = sorted((module.weight.numel() * 2 for module in _layers(unet)), reverse=True)

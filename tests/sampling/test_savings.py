@@ -13,7 +13,7 @@ from torch import Tensor
 
 from eadnet.errors import InputError
 from eadnet.modules.unet import DeepFeatures, EADUNet
-from eadnet.sampling import Conditions, Sampling, sample, stream
+from eadnet.sampling import Conditions, Sampling, SamplingProgress, sample, stream
 from eadnet.sampling.savings import Reuse, Savings
 from tests.sampling.test_wavefront import Mixer, conditions, in_pieces, settings
 from tests.tiny import UNET, tiny_components
@@ -120,7 +120,10 @@ def test_from_any_frame_on_a_stream_is_the_same_clip(drawn: tuple[int, int, Samp
     assert torch.equal(tail, sample(unet, c, how)[first:])
 
 
-def test_one_windows_deep_features_are_held_where_windows_move(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("streamed", [True, False])
+def test_one_windows_deep_features_are_held_where_windows_move(
+    monkeypatch: pytest.MonkeyPatch, streamed: bool
+) -> None:
     from eadnet.sampling.savings import DeepStore
 
     most, call = 0, DeepStore.call
@@ -133,7 +136,13 @@ def test_one_windows_deep_features_are_held_where_windows_move(monkeypatch: pyte
 
     monkeypatch.setattr(DeepStore, "call", counted)
     how = settings(steps=6, window=6, window_mode="moving", savings=Savings(cache_interval=3))
-    list(stream(Deep(), in_pieces(conditions(90)), 90, how))
+    seen: list[SamplingProgress] = []
+    if streamed:
+        list(stream(Deep(), in_pieces(conditions(90)), 90, how))
+    else:
+        result = sample(Deep(), conditions(90), how, callback=seen.append)
+        assert [p.step for p in seen if p.denoised is not None] == [2, 5]
+        assert torch.equal(seen[-1].latents, result) and [p.done for p in seen] == [*range(1, len(seen) + 1)]
     assert most == 1
 
 
