@@ -24,7 +24,7 @@ from experiments.speech.clips import FPS, STEP, TalkingClip
 from experiments.speech.command import people
 from experiments.sync.clips import Bench
 
-LENGTHS = (5, 10, 3, 2)
+LENGTHS = (2, 3, 5, 10)
 _FAR = 3  # frames: a shift that people see
 _OTHERS = 8  # foreign sounds for each part
 
