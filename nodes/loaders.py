@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from ..eadnet.adapters import apply_adapter, read_adapter_info
 from ..eadnet.checkpoints import Checkpoint, load_checkpoint, read_info
 from ..eadnet.convert import latentsync_preset, preset_from_name
 from ..eadnet.downloads import LATENTSYNC_UNET, WHISPER_TINY
+from ..eadnet.driving.motion import PRESET as MOTION
+from ..eadnet.driving.motion import MotionModel
+from ..eadnet.driving.sync import MotionSyncNet
 from ..eadnet.errors import CheckpointError
 from ..eadnet.printable import get_logger
 from . import host
@@ -54,6 +58,11 @@ _ADVICE = {
 def _missing(component: str, file: str) -> str:
     name, advice = _ADVICE[component]
     return f"The checkpoint {file} has no {name}: {advice}."
+
+
+def _is_motion(info: ModelInfo, present: Collection[str]) -> bool:
+    """Whether a file is a whole model of motion, which can judge sync, too."""
+    return info.preset == MOTION and {"unet", "codec", "audio_encoder", "text_encoder"} <= set(present)
 
 
 def _weight_dtype() -> Any:
@@ -130,6 +139,8 @@ class EADNetCheckpointLoader(Node):
             for name in _ADVICE
         }
         info = ModelInfo.of(loaded)
+        if _is_motion(info, present):
+            parts["syncnet"] = host.Held(MotionSyncNet(MotionModel.load(path), host.face_task_path))
         if "unet" in present:
             parts["unet"] = _held(info, *_unet(path, weight_dtype))
         autoencoder = loaded.components.get("vae")

@@ -83,7 +83,8 @@ def syncnet_track(track: FaceTrack, network: str) -> FaceTrack:
         return square_track(track, SYNCNET_V2)
     if network == "stable_syncnet":
         return framed_track(track, "latentsync", 256)
-    return framed_track(track, "portrait", 128)
+    # motion's looks for landmarks, which are finer in a finer crop; mini's sees what it was trained on.
+    return framed_track(track, "portrait", 256 if network == "motion" else 128)
 
 
 def face_crops(frames: Frames, track: FaceTrack) -> LazyFrames:

@@ -1,4 +1,6 @@
-"""`python -m experiments motion`: the rig's drivers on held-out voices, sentences and phrasings."""
+"""`python -m experiments motion`: the rig's drivers on held-out voices, sentences and phrasings; with
+`--film`, drift and seams of a minute.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +25,7 @@ from eadnet.synthetic.performances import perform
 from eadnet.synthetic.speech_sets import make_speech
 from eadnet.training.data.speech import SpeechSet
 from eadnet.training.recipes.motion_data import levels_of, talk_pieces
+from experiments.motion.film import borders_of, drift, film, seams, shown
 from experiments.motion.measures import (
     Case,
     Drive,
@@ -33,6 +36,8 @@ from experiments.motion.measures import (
     lips_shut,
     mouth_r,
 )
+from experiments.seams.bench import SECONDS
+from experiments.speech.drivers import portrait
 
 logger = logging.getLogger(__name__)
 
@@ -164,11 +169,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--split", default="test")
     parser.add_argument("--mini", action="store_true", help="also mini with its reader, which is slow")
+    parser.add_argument("--film", action="store_true", help="drift and seams of a minute instead")
     parser.add_argument("--steps", type=int, nargs="*", default=[0], help="0: the checkpoint's own")
     parser.add_argument("--smoothing", type=float, nargs="*", default=[1.0])
     parser.add_argument("--guidance", type=float, nargs="*", default=[1.0], help="of the emotion")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
+    if options.film:
+        model = MotionModel.load(options.checkpoint)
+        one, other = (film(model, SECONDS, seed) for seed in (0, 1))
+        points = shown(portrait())(one)
+        print("\n".join([*drift(one, other), "", *seams(points, borders_of(model, len(one)))]))
+        return
     if options.talk:
         cases = talk_cases(options.talk, options.count)
     else:

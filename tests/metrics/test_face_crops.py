@@ -54,7 +54,8 @@ def test_syncnet_v2_sees_the_square_of_the_published_evaluation(track: FaceTrack
 
 
 @pytest.mark.parametrize(
-    ("network", "framing", "side"), [("mini", "portrait", 128), ("stable_syncnet", "latentsync", 256)]
+    ("network", "framing", "side"),
+    [("mini", "portrait", 128), ("stable_syncnet", "latentsync", 256), ("motion", "portrait", 256)],
 )
 def test_other_syncnets_have_the_framing_they_were_trained_on(
     track: FaceTrack, network: str, framing: str, side: int

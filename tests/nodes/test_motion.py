@@ -104,3 +104,13 @@ def test_a_face_in_pixels_is_refused_in_a_sentence(
     sentence = "moves a rigged portrait and draws no face: connect it to EAD-Net Expression from Speech"
     with pytest.raises(input_error, match=sentence):
         run(nodes.EADNetPrepare, model=motion.model, vae=loaded.vae, **portrait)
+
+
+def test_it_judges_the_sync_of_real_faces_and_needs_the_landmarker_for_it(
+    nodes: Any, run: Callable[..., Any], motion: Any, speech: Any, input_error: type[Exception]
+) -> None:
+    network = motion.syncnet.use()
+    assert network.name == "motion" and network.expected(torch.rand(16_000), 25).shape == (25, 3)
+    clip = {"images": torch.rand(25, 32, 32, 3), "audio": speech(1.0), "fps": 25.0}
+    with pytest.raises(input_error, match="face landmarker"):
+        run(nodes.EADNetSyncScore, syncnet=motion.syncnet, **clip, min_confidence=0.0, theme="dark")
