@@ -13,7 +13,7 @@ from eadnet.driving.speech import track_from_speech
 from eadnet.media.audio import load_audio, to_mono_16k
 from eadnet.pipeline import rig_portrait
 from eadnet.rendering import Model, load_model
-from experiments.gallery import draw_gallery
+from experiments.gallery import draw_gallery, graphs_of_films
 from experiments.paths import ASSETS, ROOT
 
 SENTENCES = (
@@ -83,7 +83,9 @@ def hero(spoken: Spoken, sentences: tuple[str, ...] = SENTENCES) -> Image.Image:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write `hero.png` into --images; with --films, the pictures of the templates into --workflows."""
+    """Write `hero.png` into --images; with --films, the pictures of the templates into --workflows; with
+    --graphs, what to run for those films.
+    """
     parser = argparse.ArgumentParser(prog="python -m experiments pictures", description=__doc__)
     parser.add_argument("--checkpoint", default="mini", help="a file, or mini for the bundled one")
     parser.add_argument("--images", type=Path, default=ROOT / "docs" / "images", metavar="DIR")
@@ -91,7 +93,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--films", type=Path, metavar="DIR", help="what the templates wrote: output/EAD-Net of a ComfyUI"
     )
+    parser.add_argument("--graphs", type=Path, metavar="DIR", help="write the graphs that make those films")
     options = parser.parse_args(argv)
+    if options.graphs is not None:
+        graphs_of_films(options.graphs)
+        return
     if options.films is not None:
         missing = draw_gallery(options.films, options.workflows)
         print(f"no film of: {', '.join(missing)}" if missing else "every template has its picture")

@@ -51,6 +51,11 @@ from .types import (
 )
 
 AUTO = "auto"
+# What a first film does not need to know.
+ADVANCED = (
+    *("scheduler", "window", "overlap", "smoothing", "silence_gate"),
+    *("mask_region", "feather", "colour_match", "resume", "check_face"),
+)
 
 
 class EADNetRenderVideo(Node):
@@ -74,6 +79,7 @@ class EADNetRenderVideo(Node):
                 "dubbing",
             ],
             is_output_node=True,
+            advanced=ADVANCED,
             inputs=[
                 Model.Input("model", tooltip="From EAD-Net Load Checkpoint or EAD-Net Load LatentSync."),
                 io.Vae.Input(

@@ -71,8 +71,15 @@ SD_LATENT_SCALE = 0.18215
 _SCHEMA_FIELDS = {field.name for field in fields(io.Schema)}
 
 
-def schema(**settings: Any) -> io.Schema:
-    """An `io.Schema` at its place in the menu, without the settings that this ComfyUI does not know yet."""
+def schema(advanced: Sequence[str] = (), **settings: Any) -> io.Schema:
+    """An `io.Schema` at its place in the menu, without the settings that this ComfyUI does not know yet.
+
+    The widgets named in ``advanced`` are shown when a person asks for them, by "Show advanced" at the node's
+    foot or in its menu; pages that know nothing of it show them all.
+    """
+    for part in settings.get("inputs", ()):
+        if part.id in advanced:
+            part.extra_dict = {**part.extra_dict, "advanced": True}
     settings = {"category": CATEGORIES.get(settings.get("node_id", ""), CATEGORY), **settings}
     return io.Schema(**{name: value for name, value in settings.items() if name in _SCHEMA_FIELDS})
 

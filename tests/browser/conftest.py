@@ -6,7 +6,9 @@ downloads. With EADNET_SCREENSHOTS=FOLDER the tests leave pictures of what they 
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,17 +16,37 @@ import pytest
 
 from tests.browser.window import Window, window
 from tests.comfy.conftest import make_comfy
+from tests.comfy.test_templates import LANDMARKER
 from tests.in_comfy import ROOT
 from tools.browser import frontend_in
 from tools.comfyui import link_pack
 from tools.server import Server
 
+FRONTENDS = ("oldest frontend", "newest frontend")
+ANOTHER_PACK = """
+class Other:
+    CATEGORY, RETURN_TYPES, FUNCTION, OUTPUT_NODE = "other", (), "run", True
+    INPUT_TYPES = classmethod(lambda cls: {"required": {"number": ("INT", {"default": 1})}})
+    def run(self, number):
+        return ()
+NODE_CLASS_MAPPINGS = {"EADNetTestsOther": Other}
+NODE_DISPLAY_NAME_MAPPINGS = {"EADNetTestsOther": "Other Node"}
+"""
 RENDERERS = {"classic": False, "nodes 2.0": True}
 
 
-@pytest.fixture(scope="module", params=["oldest frontend", "newest frontend"])
+def faces_of(base: Path) -> Path:
+    return base / "models" / "eadnet" / "faces"
+
+
+def has_landmarker(server: Server) -> bool:
+    assert server.comfy.base is not None
+    return (faces_of(server.comfy.base) / "face_landmarker.task").is_file()
+
+
+@pytest.fixture(scope="module", params=FRONTENDS)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """An empty installation with the pack, and one of the frontends."""
+    """An installation with the pack, the landmarker where there is one, and one of the frontends."""
     pytest.importorskip("playwright", reason="no Playwright in this Python: run `python run.py test`")
     arguments = []
     if request.param == "newest frontend":
@@ -34,9 +56,22 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         arguments = ["--front-end-root", str(folder)]
     base = tmp_path_factory.mktemp("browser")
     comfy = make_comfy(base)
+    if LANDMARKER.is_file():
+        installed = faces_of(base) / "face_landmarker.task"
+        installed.parent.mkdir(parents=True)
+        shutil.copyfile(LANDMARKER, installed)
     link_pack(ROOT, comfy.custom_nodes, ours=True)
+    _write_another_pack(comfy.custom_nodes / "another_pack")
     with Server(comfy, base / "server.log", arguments=arguments) as running:
         yield running
+
+
+def _write_another_pack(folder: Path) -> None:
+    """One node, with its name in Chinese: what frontends do with translations of packs in general."""
+    (folder / "locales" / "zh").mkdir(parents=True)
+    (folder / "__init__.py").write_text(ANOTHER_PACK, encoding="utf-8")
+    names = {"EADNetTestsOther": {"display_name": "别的节点"}}
+    (folder / "locales" / "zh" / "nodeDefs.json").write_text(json.dumps(names), encoding="utf-8")
 
 
 @pytest.fixture(scope="module", params=RENDERERS)
@@ -59,3 +94,11 @@ def screenshots(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Where this test's pictures go."""
     chosen = os.environ.get("EADNET_SCREENSHOTS")
     return Path(chosen) if chosen else tmp_path
+
+
+@pytest.fixture
+def combination(request: pytest.FixtureRequest) -> str:
+    """Frontend and renderer, as a part of a file's name."""
+    _, _, values = request.node.name.partition("[")
+    parts = values.rstrip("]").split("-")
+    return "-".join(part.replace(" ", "_") for part in parts if part in {*FRONTENDS, *RENDERERS})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ RUN_SECONDS = 600.0
 SECONDS = 240.0  # a page with a cold cache, on a busy machine
 SWITCHES = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking")
 KNOWN_NODE = "EADNetRenderRig"
+WHOLE = (1400, 840)  # the window's size in pixels, unless a test makes it smaller
 NODES_2 = "Comfy.VueNodes.Enabled"
 
 # Boxes in the graph's own units: [left, top, right, bottom], with titles. Nodes 2.0 draws nodes as elements.
@@ -49,6 +50,7 @@ ON_SCREEN = """id => {
 OPEN = """async ([graph, name]) => {
   await app.loadGraphData(graph, true, true, name, { openSource: "template" });
 }"""
+DIALOG = "[role=dialog][aria-modal=true]"
 # Queue the graph, as Run does, and wait for its end: "" or what went wrong.
 RUN = """() => new Promise(done => {
   const api = app.api ?? window.comfyAPI.api.api;
@@ -61,6 +63,24 @@ PLAYERS = """([left, top, right, bottom]) => [...document.querySelectorAll("vide
   const box = video.getBoundingClientRect(), x = (box.left + box.right) / 2, y = (box.top + box.bottom) / 2;
   return box.width > 0 && x > left && x < right && y > top && y < bottom;
 }).length"""
+NODES = """names => {
+  app.graph.clear();
+  names.forEach((name, index) => {
+    const node = LiteGraph.createNode(name);
+    node.pos = [2000 * index, 100];
+    app.graph.add(node);
+  });
+}"""
+# Where the classic canvas begins beside the page's own bars: 70 right, 60 down.
+PLACE = """([places, scale]) => {
+  for (const [id, [left, top]] of Object.entries(places)) {
+    const node = app.graph.getNodeById(Number(id));
+    node.pos = [left, top + 30];
+  }
+  app.canvas.ds.scale = scale;
+  app.canvas.ds.offset = [70 / scale, 60 / scale];
+  app.canvas.setDirty(true, true);
+}"""
 MISSING = "() => app.graph.nodes.filter(n => !LiteGraph.registered_node_types[n.type]).map(n => n.type)"
 
 
@@ -132,9 +152,31 @@ class Window:
         self.page.wait_for_timeout(2000)
 
     def open(self, path: Path) -> None:
-        """Open a workflow as the gallery does."""
+        """Open a workflow as the gallery does, without the dialogs of the one before."""
+        self.close_dialogs()
         graph = json.loads(path.read_text(encoding="utf-8"))
         self.page.evaluate(OPEN, [graph, path.stem])
+        self.page.wait_for_timeout(1500)
+
+    def close_dialogs(self) -> None:
+        """What the page says of a workflow's missing models, for one."""
+        for _ in range(3):
+            if self.page.locator(DIALOG).count():
+                self.page.keyboard.press("Escape")
+                self.page.wait_for_timeout(300)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+        self.page.wait_for_timeout(500)
+
+    def nodes(self, names: Sequence[str]) -> None:
+        """Open one node of each class, far from each other."""
+        self.page.evaluate(NODES, list(names))
+        self.page.wait_for_timeout(1500)
+
+    def place(self, places: Mapping[int, tuple[float, float]], scale: float) -> None:
+        """Move nodes (their boxes' top left corners) and look at the plane's origin."""
+        self.page.evaluate(PLACE, [{str(node): list(place) for node, place in places.items()}, scale])
         self.page.wait_for_timeout(1500)
 
     def zoom(self) -> float:
@@ -169,7 +211,7 @@ class Window:
 
 
 @contextmanager
-def window(url: str, size: tuple[int, int] = (1400, 840)) -> Iterator[Window]:
+def window(url: str, size: tuple[int, int] = WHOLE) -> Iterator[Window]:
     """A browser with one page, closed at the end."""
     from playwright.sync_api import sync_playwright
 

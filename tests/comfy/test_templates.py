@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -12,13 +14,16 @@ from eadnet.media.video import read_video
 from tests.comfy.client import Client, Refused
 from tests.comfy.conftest import make_comfy
 from tests.in_comfy import ROOT
+from tools.comfy_cli import ComfyCli
 from tools.comfyui import LINK, link_pack
+from tools.errors import ServerError
 from tools.server import Server
 from tools.templates.pages import PAGES, Page
 from tools.workflow import load_workflow
 
 pytestmark = [pytest.mark.comfy, pytest.mark.slow]
 WORKFLOWS = sorted({page.workflow for page in PAGES})
+SAVES = ("SaveVideo", "EADNetRenderVideo")  # in this order: where both are there, the second's film is kept
 NEEDS_WEIGHTS = ("lipsync_with_latentsync", "photo_rig_with_latentsync_lips")
 # Only of the bundled portrait is it known where its face lies; in a video the landmarker has to look.
 LANDMARKER = ROOT.parent / "shared" / "models" / "face_landmarker_v2_with_blendshapes.task"
@@ -53,14 +58,27 @@ def test_a_template_and_its_picture_are_served(server: Server, page: Page) -> No
     assert client.request(f"/api/workflow_templates/{LINK}/{name}.jpg")
 
 
-@pytest.mark.parametrize("name", [name for name in WORKFLOWS if name not in NEEDS_WEIGHTS + NEEDS_LANDMARKER])
+bundled = pytest.mark.parametrize(
+    "name", [name for name in WORKFLOWS if name not in NEEDS_WEIGHTS + NEEDS_LANDMARKER]
+)
+
+
+@bundled
 def test_run_makes_a_video_with_sound_at_the_first_click(server: Server, name: str) -> None:
-    look_at_film_of(name, server)
+    look_at_film(server, Client(server.port).run(api(name)))
+
+
+@bundled
+def test_comfy_run_makes_it_too(server: Server, cli: ComfyCli, name: str, tmp_path: Path) -> None:
+    """Under another name: what the server has made before it does not make again."""
+    look_at_film(server, cli.run(renamed(api(name), tmp_path), server.port))
 
 
 @pytest.mark.skipif(not LANDMARKER.is_file(), reason="needs MediaPipe's face landmarker in ../shared/models")
 @pytest.mark.parametrize("name", NEEDS_LANDMARKER)
-def test_with_the_landmarker_installed_the_others_run_too(server: Server, name: str) -> None:
+def test_with_the_landmarker_installed_the_others_run_too(
+    server: Server, cli: ComfyCli, name: str, tmp_path: Path
+) -> None:
     with pytest.raises(Refused, match=r"face_landmarker\.task"):
         Client(server.port).run(api(name))
     assert server.comfy.base is not None
@@ -69,14 +87,25 @@ def test_with_the_landmarker_installed_the_others_run_too(server: Server, name: 
     installed = faces / "face_landmarker.task"
     shutil.copyfile(LANDMARKER, installed)
     try:
-        look_at_film_of(name, server)
+        look_at_film(server, Client(server.port).run(api(name)))
+        look_at_film(server, cli.run(renamed(api(name), tmp_path), server.port))
     finally:
         installed.unlink()
 
 
-def look_at_film_of(name: str, server: Server) -> None:
+def renamed(workflow: dict, folder: Path) -> Path:
+    """The workflow as a file, its film under another name."""
+    kind = next(kind for kind in SAVES if any(node["class_type"] == kind for node in workflow.values()))
+    for node in workflow.values():
+        if node["class_type"] == kind:
+            node["inputs"]["filename_prefix"] += "_by_comfy_cli"
+    path = folder / "workflow.json"
+    path.write_text(json.dumps(workflow), encoding="utf-8")
+    return path
+
+
+def look_at_film(server: Server, made: list[dict]) -> None:
     assert server.comfy.base is not None
-    made = Client(server.port).run(api(name))
     video = next(item for item in made if item["filename"].endswith(".mp4"))
     frames = read_video(server.comfy.base / "output" / video["subfolder"] / video["filename"]).frames
     assert len(frames) >= 75
@@ -87,3 +116,9 @@ def look_at_film_of(name: str, server: Server) -> None:
 def test_what_is_missing_for_the_public_weights_is_said_before_the_run(server: Server, name: str) -> None:
     with pytest.raises(Refused, match=r"latentsync-1\.6\.safetensors"):
         Client(server.port).run(api(name))
+
+
+@pytest.mark.parametrize("name", NEEDS_WEIGHTS)
+def test_comfy_run_says_so_too(server: Server, cli: ComfyCli, name: str, tmp_path: Path) -> None:
+    with pytest.raises(ServerError, match=r"latentsync-1\.6\.safetensors"):
+        cli.run(renamed(api(name), tmp_path), server.port)

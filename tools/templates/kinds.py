@@ -103,6 +103,13 @@ CORE = {
     "VAELoader": _core("Load VAE", widgets="vae_name:COMBO", outputs="VAE:VAE"),
     "VAEDecode": _core("VAE Decode", "samples:LATENT vae:VAE", outputs="IMAGE:IMAGE"),
     "VAEEncode": _core("VAE Encode", "pixels:IMAGE vae:VAE", outputs="LATENT:LATENT"),
+    "ImageStitch": _core(
+        "Image Stitch",
+        "image1:IMAGE",
+        "direction:COMBO match_image_size:BOOLEAN spacing_width:INT spacing_color:COMBO",
+        "IMAGE:IMAGE",
+        "image2:IMAGE",
+    ),
     "ImageScale": _core(
         "Upscale Image", "image:IMAGE", "upscale_method:COMBO width:INT height:INT crop:COMBO", "IMAGE:IMAGE"
     ),

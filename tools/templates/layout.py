@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from .kinds import Kind
 
 TITLE = 30  # the bar above a node; a node's position is below it
-GAP = 24  # between the nodes of a column
+GAP = 22  # between the nodes of a column
 BETWEEN = 24  # between columns of a group
 AROUND = 14  # from a group's edge to its nodes
 HEADING = 44  # a group's title

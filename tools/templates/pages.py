@@ -69,15 +69,17 @@ def _talking_portrait(name: str, opens_as_app: bool) -> Page:
         (
             Group("Yours", (Column(290, (1, 2, 4), 1),)),
             Group(
-                "One node makes the film", (Column(290, (3, "face", "take", "file")), Column(370, (5,))), True
+                "One node makes the film",
+                (Column(290, (3, "face", "take", "file")), Column(290, (5,), 5)),
+                True,
             ),
-            Group("The result", (Column(440, (6,)),)),
+            Group("The result", (Column(500, (6,), 6),)),
         ),
         {
             "face": Note(
-                "Which faces",
-                "This model draws the face itself, and it knows **drawn heads**. For a photograph open "
-                "**02 Photo with emotion**. A video may take the portrait's place.",
+                "Your own files",
+                "Drop a portrait and a recording on the green nodes. This model knows **drawn heads**: for a "
+                "photograph open **02 Photo with emotion**.",
             ),
             "take": Note(
                 "Another take",
@@ -89,7 +91,7 @@ def _talking_portrait(name: str, opens_as_app: bool) -> Page:
             ),
         },
         frozenset({1, 2, 4}),
-        heights={5: 810, 6: 560},
+        heights={6: 640},
         inputs=((1, "image"), (2, "audio"), (4, "text"), (5, "seed")),
         result=6,
         opens_as_app=opens_as_app,
@@ -103,14 +105,14 @@ def _photo(name: str, opens_as_app: bool) -> Page:
         (
             Group("Yours", (Column(290, (1, 2, 4), 1),)),
             Group("Face and expression", (Column(380, (5, 3, "face"), 5), Column(310, (6, 7), 6)), True),
-            Group("The result", (Column(440, (9, 8, "take"), 9),)),
+            Group("The result", (Column(440, (9, 8, "fps", "take"), 9),)),
         ),
         {
             "face": ANY_FACE,
+            "fps": Note("Frames per second", "Both *fps* are one number."),
             "take": Note(
                 "Too strong, too weak?",
-                "Put **Edit Expression** in front of **Render Rig**. Another *seed* is another take. "
-                "Both *fps* are one number.",
+                "Put **Edit Expression** in front of **Render Rig**. Another *seed* is another take.",
             ),
         },
         frozenset({1, 2, 4}),
@@ -130,15 +132,20 @@ PAGES = (
         "re_emote_a_video",
         (
             Group("Yours", (Column(290, (1, 4, "face"), 1),)),
-            Group("Face and expression", (Column(300, (2, 3, 5), 5), Column(290, (6, "lips"), 6)), True),
+            Group(
+                "Face and expression",
+                (Column(300, (2, 3, 5), 5), Column(290, (6, "lips", "strength"), 6)),
+                True,
+            ),
             Group("The result", (Column(440, (8, 7), 8),)),
         ),
         {
             "face": ANY_FACE,
             "lips": Note(
-                "Lips and strength",
-                "The person's own lips stay; *replace_lips* is for new speech. Too strong, too weak? "
-                "**Edit Expression** in front of this.",
+                "Whose lips", "The person's own lips stay. *replace_lips* on: they say another recording."
+            ),
+            "strength": Note(
+                "Too strong, too weak?", "**Edit Expression** in front of **Re-emote Video** changes it."
             ),
         },
         frozenset({1, 4}),
@@ -157,11 +164,11 @@ PAGES = (
                 ),
                 True,
             ),
-            Group("The result", (Column(340, (16, 15, 14), 16),)),
+            Group("The result", (Column(340, (16, 15, 14, "fps"), 16),)),
         ),
-        {"hand": HAND},
+        {"hand": HAND, "fps": Note("Frames per second", "Both *fps*: your video's.")},
         frozenset({1, 2, 4}),
-        heights={9: 110, 16: 410},
+        heights={9: 110, 16: 400},
     ),
     Page(
         "05 Emotion timeline",
@@ -241,21 +248,25 @@ PAGES = (
             Group("Yours", (Column(290, (1, 2, 4), 1),)),
             Group(
                 "Of any length, in constant memory",
-                (Column(290, (6, 3), 6), Column(290, ("whole", "hand", "crash", "length"), "crash")),
+                (
+                    Column(280, (6, "hand"), 6),
+                    Column(260, (3, 7, "faster"), "faster"),
+                    Column(240, ("crash", "length"), "crash"),
+                ),
                 True,
             ),
-            Group("The result", (Column(440, (5,), 5),), True),
+            Group("The result", (Column(300, (5,), 5),), True),
         ),
         {
-            "whole": Note(
-                "Whole frames",
-                "The video is read frame by frame, at its own rate. Outside the face nothing changes.",
-            ),
             "hand": HAND,
+            "faster": Note(
+                "Faster",
+                "*moving* windows take a quarter less time. Models of 10 steps or more: *cache_interval* 3.",
+            ),
             "crash": Note(
                 "While it runs",
                 "What is finished can be played: .partial.mp4 in the output folder. After a crash **Run** "
-                "goes on, with identical frames.",
+                "goes on, with identical frames. Outside the face nothing changes.",
             ),
             "length": Note(
                 "Sound and video differ?",
@@ -300,7 +311,7 @@ PAGES = (
                 "Encode, denoise, decode",
                 (
                     Column(260, (3, 5, 6, "frames"), "frames"),
-                    Column(270, (7, 8), 7),
+                    Column(270, (7, 8, "cfg"), 7),
                     Column(260, (9, 10, 11, 12), 9),
                 ),
                 True,
@@ -308,6 +319,10 @@ PAGES = (
             Group("The result", (Column(380, (14, 13, "fps"), 14),)),
         ),
         {
+            "cfg": Note(
+                "Two strengths",
+                "*audio_guidance*: how closely lips follow. *emotion_guidance*: the sentence.",
+            ),
             "frames": Note("Length", "**Encode Audio** counts the frames; all others take its number."),
             "fps": FPS,
         },
@@ -317,11 +332,12 @@ PAGES = (
         "11 A performance moves a portrait",
         "performance_moves_a_portrait",
         (
-            Group("Yours", (Column(290, (1, 2), 1),)),
+            Group("Yours", (Column(290, (1, 2, "who"), 1),)),
             Group("Face and expression", (Column(290, (3, 4, 6), 4), Column(290, (5, 7), 5)), True),
             Group("The result", (Column(440, (9, 8, "more"), 9),)),
         ),
         {
+            "who": Note("Who moves whom", "The video moves the face."),
             "more": Note(
                 "More or less of it",
                 "0 takes a movement away, 2 doubles it. Finding a face takes face_landmarker.task, in "
@@ -334,16 +350,20 @@ PAGES = (
         "12 Photo with LatentSync lips",
         "photo_rig_with_latentsync_lips",
         (
-            Group("Yours", (Column(220, (1, 2, 4), 1),)),
-            Group("The photo moves", (Column(225, (3, 5, 14), 5), Column(260, (6, 7), 6)), True),
-            Group(
-                "LatentSync draws its lips",
-                (Column(230, (8, 9, 11), 11), Column(230, (10, 12, 13), 13)),
-                True,
-            ),
-            Group("The result", (Column(310, (17, 16, 15), 17),)),
+            Group("Yours", (Column(215, (1, 2, 4), 1),)),
+            Group("The photo moves", (Column(220, (3, 5, "photo"), 5), Column(255, (6, 7), 6)), True),
+            Group("LatentSync draws its lips", (Column(225, (8, 9, 10), 10), Column(275, (11,), 11)), True),
+            Group("The result", (Column(285, (12, "files", "lips"), 12),)),
         ),
-        {},
+        {
+            "photo": Note("First the photo", "It speaks by its own pixels: brows, eyes, head and lips."),
+            "files": Note(
+                "Three files first",
+                "LatentSync's U-Net and Whisper in models/eadnet, SD 1.5's VAE in models/vae. Help (**?**) "
+                "on **Load LatentSync** says how.",
+            ),
+            "lips": Note("Then its lips", "LatentSync draws mouth and chin anew, from the sound."),
+        },
         frozenset({1, 2, 4}),
     ),
     Page(
@@ -353,7 +373,7 @@ PAGES = (
             Group("Yours", (Column(250, (1, 2, 4), 1),)),
             Group(
                 "Sound, emotion and face as core takes them",
-                (Column(225, (3, 5, 6), 3), Column(230, (7, 8, 9), 7)),
+                (Column(225, (3, 5, 6), 3), Column(230, (7, 8, 9, "model"), 7)),
                 True,
             ),
             Group(
@@ -362,6 +382,10 @@ PAGES = (
             Group("The result", (Column(300, (17, 16, "patches"), 17),)),
         ),
         {
+            "model": Note(
+                "Core's MODEL",
+                "**to MODEL**, **Apply Conditioning** and **Custom Sampling** are all it needs.",
+            ),
             "cfg": Note(
                 "Two strengths",
                 "cfg_conds is emotion_cfg, cfg_cond2_negative is audio_cfg of **Lip Sync Sampler**.",
@@ -370,6 +394,25 @@ PAGES = (
                 "LoRA and patches",
                 "Between **to MODEL** and the guider: Load LoRA (Model only), TorchCompileModel, Context "
                 "Windows (Manual) with dim 0.",
+            ),
+        },
+        frozenset({1, 2, 4}),
+    ),
+    Page(
+        "14 Ablation side by side",
+        "ablation_side_by_side",
+        (
+            Group("Yours", (Column(220, (1, 2, 4), 1),)),
+            Group("The same for both", (Column(220, (3, 5, 6, "same"), 3),), True),
+            Group("With, and without", (Column(240, (7, 8, 9), 7), Column(240, (10, 11, 12), 10)), True),
+            Group("The result", (Column(330, (16, 15, "one"), 16), Column(215, (13, 14, "others"), 13))),
+        ),
+        {
+            "same": Note("One seed", "Both samplers have one *seed*, one sound and one face."),
+            "one": Note("One thing less", "The right take has no *emotion*: what differs, the sentence did."),
+            "others": Note(
+                "Other ablations",
+                "Take **TFRM Smoother** out of one row, or put **Speed Up** in front of one sampler.",
             ),
         },
         frozenset({1, 2, 4}),

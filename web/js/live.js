@@ -148,6 +148,9 @@ app.registerExtension({
       clear(node); // core shows it from here on
     });
   },
+  nodeCreated(node) {
+    if (node.comfyClass === FILM) node.previewMediaType = "video"; // Nodes 2.0 of 1.32 goes by this, not by the file
+  },
   loadedGraphNode(node) {
     const film = node.comfyClass === FILM ? node.properties?.[RESULT] : null;
     if (film?.filename) replay(node, film);

@@ -1,0 +1,45 @@
+"""One node of each kind, as the search adds it: drawn whole, in both renderers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.browser.window import Window
+from tests.in_comfy import ROOT
+
+pytestmark = [pytest.mark.browser, pytest.mark.comfy, pytest.mark.slow]
+NAMES = sorted(json.loads((ROOT / "tests" / "api_surface.json").read_text(encoding="utf-8")))
+SCALE, PLANE = 0.6, (2150.0, 1250.0)  # what a window of 1400 x 840 shows at that scale
+GAP = 40.0
+
+
+def sheets(sizes: dict[int, tuple[float, float]]) -> list[dict[int, tuple[float, float]]]:
+    """Places of nodes of these sizes, column by column, on as many sheets as they need."""
+    made: list[dict[int, tuple[float, float]]] = [{}]
+    left, top, widest = 0.0, 0.0, 0.0
+    for number, (width, height) in sizes.items():
+        if top and top + height > PLANE[1]:
+            left, top, widest = left + widest + GAP, 0.0, 0.0
+        if left and left + width > PLANE[0]:
+            made.append({})
+            left, top, widest = 0.0, 0.0, 0.0
+        made[-1][number] = (left, top)
+        top, widest = top + height + GAP, max(widest, width)
+    return made
+
+
+def test_a_node_of_each_kind_is_drawn(shown: Window, screenshots: Path, combination: str) -> None:
+    shown.nodes(NAMES)
+    boxes = shown.boxes().nodes
+    assert len(boxes) == len(NAMES)
+    sizes = {number: (b[2] - b[0], b[3] - b[1]) for number, b in boxes.items()}
+    assert all(width >= 200 and height >= 50 for width, height in sizes.values())
+    for number, sheet in enumerate(sheets(sizes)):
+        elsewhere = {other: (0.0, 20000.0 + 1000 * other) for other in sizes if other not in sheet}
+        shown.place(sheet | elsewhere, SCALE)
+        shown.picture(screenshots / f"{combination}-nodes-{number}.png")
+        assert shown.boxes().overlapping() == []
+    assert shown.complaints == []
