@@ -249,7 +249,7 @@ def with_bytecode(environment: Mapping[str, str]) -> dict[str, str]:
     """
     chosen = dict(environment)
     if chosen.pop("PYTHONDONTWRITEBYTECODE", ""):
-        chosen.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".comfyui" / "bytecode"))
+        chosen.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".comfyui" / "__pycache__"))
     return chosen
 
 

@@ -202,6 +202,6 @@ def test_test_runs_every_check_and_passes_arguments_on_to_pytest(
 def test_bytecode_is_kept_in_a_folder_of_ours_where_it_may_not_lie_beside_the_sources(tmp_path: Path) -> None:
     assert commands.with_bytecode({"A": "b"}) == {"A": "b"}
     kept = commands.with_bytecode({"A": "b", "PYTHONDONTWRITEBYTECODE": "1"})
-    assert kept == {"A": "b", "PYTHONPYCACHEPREFIX": str(ROOT / ".comfyui" / "bytecode")}
+    assert kept == {"A": "b", "PYTHONPYCACHEPREFIX": str(ROOT / ".comfyui" / "__pycache__")}
     own = commands.with_bytecode({"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": str(tmp_path)})
     assert own == {"PYTHONPYCACHEPREFIX": str(tmp_path)}
