@@ -39,6 +39,7 @@ LAYERS = (
     "eadnet.landmarker_task",
     "eadnet.adapters",
     "eadnet.pickle_check",
+    "eadnet.published",
     "eadnet.convert",
     "eadnet.converted",
     "eadnet.faces",
