@@ -121,6 +121,13 @@ def test_a_missing_file_is_named_before_anything_heavy(
     assert f"gone is not a file. Check {flag}." in capsys.readouterr().err
 
 
+def test_steps_are_for_the_method_that_has_some_and_that_is_said_before_anything_heavy(
+    nothing_heavy: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert commands.main(["demo", "--steps", "3"]) == 1
+    assert "--steps is for --method pixels" in capsys.readouterr().err
+
+
 def test_torch_is_not_for_an_installation_of_ones_own(
     stand_in: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
