@@ -82,8 +82,8 @@ class EADNetCheckpointLoader(Node):
                     "checkpoint",
                     options=host.checkpoint_names(),
                     default=host.BUNDLED,
-                    tooltip="A .safetensors file in models/eadnet, or a bundled one: motion moves portraits and "
-                    "videos, mini generates drawn heads.",
+                    tooltip="A .safetensors file in models/eadnet, or a bundled one: motion moves portraits "
+                    "and videos, mini generates drawn heads.",
                 ),
                 _weight_dtype(),
             ],
