@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .errors import CheckpointError
+from .errors import CheckpointError, no_such
 from .network_config import build_without_memory, check_numbers, read_json
 from .printable import printable
 from .weights import WeightsFile, check_keys, named, open_weights
@@ -132,8 +132,13 @@ def bundled_mini() -> Path:
 
 
 def named_checkpoint(name: str | os.PathLike[str]) -> Path:
-    """A file, or the bundled checkpoint of that name."""
-    return _bundled(str(name)) if name in BUNDLED else Path(name)
+    """A file, or the bundled checkpoint of that name. Raises CheckpointError for a word that is neither."""
+    if name in BUNDLED:
+        return _bundled(str(name))
+    path = Path(name)
+    if path.name == str(name) and not path.suffix and not os.path.exists(path):
+        raise CheckpointError(f"{no_such('bundled checkpoint', path.name[:80], BUNDLED)} Or give a file.")
+    return path
 
 
 def _bundled(name: str) -> Path:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .checkpoints import read_info
-from .convert import OnTensor, convert, default_name, detect, latentsync_preset
+from .convert import OnTensor, convert, default_name, latentsync_preset
 from .errors import CheckpointError
+from .published import detect
 
 SUFFIXES = (".pt", ".pth")
 """Of published files, as far as they are offered beside checkpoints."""

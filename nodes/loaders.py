@@ -84,15 +84,15 @@ class EADNetCheckpointLoader(Node):
             node_id="EADNetCheckpointLoader",
             display_name="EAD-Net Load Checkpoint",
             description="Loads an EAD-Net checkpoint: model, audio encoder, text encoder, VAE, TFRM and "
-            "SyncNet. The small 'mini' model comes with the node pack.",
+            "SyncNet. Two come with the node pack: motion and mini.",
             search_aliases=["talking head", "lip sync", "lipsync", "load eadnet", "EAD-Net loader"],
             inputs=[
                 FileChoice(
                     "checkpoint",
                     options=host.checkpoint_names(),
                     default=host.BUNDLED,
-                    tooltip="A .safetensors file in models/eadnet. mini.safetensors comes with the node "
-                    "pack.",
+                    tooltip="A .safetensors file in models/eadnet, or a bundled one: motion moves portraits "
+                    "and videos, mini generates drawn heads.",
                 ),
                 _weight_dtype(),
             ],

@@ -17,6 +17,7 @@ from eadnet.checkpoints import (
     component_class,
     count_parameters,
     load_checkpoint,
+    named_checkpoint,
     read_info,
     save_checkpoint,
 )
@@ -153,6 +154,18 @@ def test_non_contiguous_weights_survive(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="There is no file .*gone.safetensors"):
         load_checkpoint(tmp_path / "gone.safetensors")
+
+
+@pytest.mark.parametrize(("name", "nearest"), [("maxi", "mini"), ("Motion2", "motion")])
+def test_a_word_that_is_no_file_is_answered_with_the_nearest_bundled_checkpoint(
+    name: str, nearest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match=f"no bundled checkpoint '{name}': did you mean {nearest}?"):
+        named_checkpoint(name)
+    (tmp_path / name).touch()
+    assert named_checkpoint(name) == Path(name), "a file of that name is a file"
+    assert named_checkpoint(f"{name}.safetensors") == Path(f"{name}.safetensors")
 
 
 @pytest.mark.parametrize("kept", [0.05, 0.5, 0.999])

@@ -19,7 +19,12 @@ else:
     import tomli as tomllib
 
 # Packages whose module is not called as they are. tomli: Python 3.10's tomllib, which mypy and pytest bring.
-MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2", "websocket-client": "websocket"}
+MODULES = {
+    "pillow": "PIL",
+    "opencv-python-headless": "cv2",
+    "pytest-xdist": "xdist",
+    "websocket-client": "websocket",
+}
 STANDARD = {*sys.stdlib_module_names, "tomli"}
 OWN = {"eadnet", "nodes", "tools", "tests", "benchmarks", "experiments", "run"}
 # What runs inside ComfyUI may import it, and what it brings; nothing here installs it.
@@ -34,8 +39,8 @@ COMFY = {
     "latent_preview",
     "server",
 }
-# Programs and plugins: called, not imported.
-CALLED = {"mypy", "ruff", "comfy-cli", "pytest-xdist"}
+# Programs: called, not imported.
+CALLED = {"mypy", "ruff", "comfy-cli"}
 TRAINING_FOLDERS = (
     "preparation",
     "synthetic",

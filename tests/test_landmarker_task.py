@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eadnet.checkpoints import load_checkpoint, read_info
-from eadnet.convert import convert, detect
+from eadnet.convert import convert
 from eadnet.errors import CheckpointError
 from eadnet.landmarker_task import GRAPHS, build_networks, is_landmarker_task, read_landmarker_task
+from eadnet.published import detect
 from eadnet.tflite import MalformedGraph, read_operators
 from tests.landmarker_files import Graph, Table, flatbuffer, graph_of, random_networks, write_task
 from tests.quick import examples

@@ -41,6 +41,7 @@ LAYERS = (
     "eadnet.landmarker_task",
     "eadnet.adapters",
     "eadnet.pickle_check",
+    "eadnet.published",
     "eadnet.convert",
     "eadnet.convert_lpips",
     "eadnet.converted",

@@ -126,6 +126,8 @@ def demo(options: argparse.Namespace) -> int:
     for path, flag in ((options.portrait, "--portrait"), (options.audio, "--audio")):
         if not path.is_file():
             raise SetupError(f"{path} is not a file. Check {flag}.")
+    if options.steps is not None and options.method != "pixels":
+        raise SetupError("--steps is for --method pixels: the rig has none.")
     target = _unused(ROOT / "output", f"{options.portrait.stem}-{options.audio.stem}")
     installation, cli = _installation(options), ComfyCli(ROOT)
     if options.method == "rig" and not _is_bundled(options.portrait):
@@ -164,8 +166,6 @@ def _demo_workflow(options: argparse.Namespace, folder: Path) -> dict:
     seeded = "EADNetSampler" if options.method == "pixels" else "EADNetExpressionFromSpeech"
     chosen = {"seed": options.seed}
     if options.steps is not None:
-        if options.method != "pixels":
-            raise SetupError("--steps is for --method pixels: the rig has none.")
         chosen["steps"] = options.steps
     inputs[seeded] = {name: value for name, value in chosen.items() if value is not None}
     return with_inputs(load_workflow(WORKFLOWS[options.method]), inputs)
@@ -249,7 +249,7 @@ def with_bytecode(environment: Mapping[str, str]) -> dict[str, str]:
     """
     chosen = dict(environment)
     if chosen.pop("PYTHONDONTWRITEBYTECODE", ""):
-        chosen.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".comfyui" / "bytecode"))
+        chosen.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".comfyui" / "__pycache__"))
     return chosen
 
 

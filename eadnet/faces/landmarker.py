@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoints import load_checkpoint, read_info
-from ..convert import check_impostors, detect
 from ..errors import CheckpointError
 from ..finite import check_result
 from ..landmarker_task import GRAPHS, build_networks
 from ..modules.blazeface import BlazeFace
 from ..modules.blendshape_mixer import BLENDSHAPES, BlendshapeMixer
 from ..modules.face_mesh import SIDE, FaceMesh
+from ..published import check_impostors, detect
 from .short_range import find_faces, right_way_up, search_faces
 from .windows import cut, in_picture, is_usable, window_around, window_of_points
 

@@ -9,12 +9,12 @@ from typing import Any
 import folder_paths
 
 from ...eadnet.checkpoints import bundled_mini, read_info
-from ...eadnet.convert import check_impostors
 from ...eadnet.converted import SUFFIXES, converted
 from ...eadnet.errors import CheckpointError, InputError
 from ...eadnet.faces.detectors import DETECTORS
 from ...eadnet.faces.landmarker import missing
 from ...eadnet.printable import printable
+from ...eadnet.published import check_impostors
 from .progress import NodeProgress
 
 FOLDER = "eadnet"

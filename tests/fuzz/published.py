@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from eadnet.convert import detect
+from eadnet.published import detect
 from tests.fuzz.strange import damaged, text, value
 from tests.pickles import doubled_tuple, keyed, lists, storage_named, tuples
 

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 
 from eadnet.checkpoints import load_checkpoint
-from eadnet.convert import convert_inception, detect
+from eadnet.convert import convert_inception
 from eadnet.errors import CheckpointError
 from eadnet.modules.inception import Inception
+from eadnet.published import detect
 
 SLIM = {"slimmer": 16}
 

@@ -121,6 +121,13 @@ def test_a_missing_file_is_named_before_anything_heavy(
     assert f"gone is not a file. Check {flag}." in capsys.readouterr().err
 
 
+def test_steps_are_for_the_method_that_has_some_and_that_is_said_before_anything_heavy(
+    nothing_heavy: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert commands.main(["demo", "--steps", "3"]) == 1
+    assert "--steps is for --method pixels" in capsys.readouterr().err
+
+
 def test_torch_is_not_for_an_installation_of_ones_own(
     stand_in: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,6 +209,6 @@ def test_test_runs_every_check_and_passes_arguments_on_to_pytest(
 def test_bytecode_is_kept_in_a_folder_of_ours_where_it_may_not_lie_beside_the_sources(tmp_path: Path) -> None:
     assert commands.with_bytecode({"A": "b"}) == {"A": "b"}
     kept = commands.with_bytecode({"A": "b", "PYTHONDONTWRITEBYTECODE": "1"})
-    assert kept == {"A": "b", "PYTHONPYCACHEPREFIX": str(ROOT / ".comfyui" / "bytecode")}
+    assert kept == {"A": "b", "PYTHONPYCACHEPREFIX": str(ROOT / ".comfyui" / "__pycache__")}
     own = commands.with_bytecode({"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": str(tmp_path)})
     assert own == {"PYTHONPYCACHEPREFIX": str(tmp_path)}
