@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 
 from .checkpoints import FORMAT, HEADER, write_safetensors
-from .convert import State, detect
 from .errors import CheckpointError
 from .modules.lpips import LPIPS, TRUNKS
+from .published import State, detect
 from .weights import check_keys, finite
 
 NAMES = {"vgg16": "lpips-vgg.safetensors", "alexnet": "lpips-alex.safetensors"}

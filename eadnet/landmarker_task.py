@@ -80,6 +80,8 @@ def _graph(archive: zipfile.ZipFile, name: str) -> bytes:
         entry = archive.getinfo(name)
     except KeyError:
         raise KeyError(name) from None
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # whose errors are of their own
+        raise ValueError(f"{name} is packed in another way than the published one")
     with archive.open(entry) as file:
         content = file.read(_LARGEST + 1)
     if len(content) > _LARGEST:

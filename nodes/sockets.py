@@ -1,9 +1,10 @@
-"""The one door for AUDIO, for IMAGE and for MASK: whatever other packs send, as we use it, or a sentence that
+"""The one door for AUDIO, IMAGE, LATENT and MASK: whatever other packs send, as we use it, or a sentence that
 names the input. Frames that may be a VIDEO have theirs in `footage.py`, widgets in `checks.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import check_frames
+from ..eadnet.finite import all_finite
 from ..eadnet.media.recording import Recording, recording_of
 from ..eadnet.media.tensors import NO_NUMBERS, tensor_of
 from . import host
@@ -36,6 +38,26 @@ def image_of(value: Any, name: str = "images") -> Tensor:
     image = image[None] if image.ndim == 3 and image.shape[-1] <= 4 else image
     check_frames(image, f"{name} input", host.check_cancelled)
     return image
+
+
+def latents_of(value: Any, name: str = "samples") -> Tensor:
+    """The samples [T, 4, h, w] of a LATENT, floating point and finite."""
+    if not isinstance(value, Mapping) or value.get("samples") is None:
+        raise InputError(f"The {name} input is a {type(value).__name__} and no LATENT: connect one.")
+    try:
+        samples = tensor_of(value["samples"])
+    except NO_NUMBERS as error:
+        raise InputError(f"The LATENT at {name} holds no numbers: check the node that made it.") from error
+    if samples.ndim != 4 or 0 in samples.shape or samples.shape[1] != 4 or not samples.is_floating_point():
+        raise InputError(
+            f"The LATENT at {name} has {samples.dtype} samples of the shape {list(samples.shape)}, where "
+            "floating point [frames, 4, height, width] is needed: connect frames of the model's own VAE."
+        )
+    if not all_finite(samples):
+        raise InputError(
+            f"The latents at {name} contain values that are not finite: check the node that made them."
+        )
+    return samples
 
 
 def mask_of(value: Any, name: str = "mask") -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .command import Command
+from .command import Command, say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +28,9 @@ def run(options: argparse.Namespace) -> None:
     from ..convert_lpips import convert_lpips
 
     if options.lpips is not None:
-        print(convert_lpips(options.source, options.lpips, options.target))
+        say(convert_lpips(options.source, options.lpips, options.target))
         return
-    print(convert(options.source, options.target, resolution=options.resolution, preset=options.preset))
+    say(convert(options.source, options.target, resolution=options.resolution, preset=options.preset))
 
 
 COMMAND = Command("convert", "published weights into a checkpoint", arguments, run)
