@@ -35,13 +35,17 @@ def make_accelerator(
         trackers: names that accelerate knows (tensorboard, wandb, trackio ...), commas between, or none.
         folder: where trackers that write files write them.
 
-    Raises InputError where accelerate or a tracker's package is missing, or a name is none that it knows.
+    Raises InputError where accelerate or a tracker's package is missing, a name is none that it knows, or
+    there is no GPU for fp16.
     """
     try:
-        from accelerate import Accelerator
+        from accelerate import Accelerator, PartialState
         from accelerate.utils import GradientAccumulationPlugin
     except ModuleNotFoundError as error:
         raise InputError("Training needs the package accelerate: pip install 'ead-net[train]'.") from error
+    if precision == "fp16" and PartialState(cpu=cpu).device.type == "cpu":
+        # accelerate takes it, and computes in float32
+        raise InputError("fp16 needs a GPU: use --precision bf16, or leave it out.")
     wanted = [name.strip() for name in trackers.split(",") if name.strip()]
     try:
         made = Accelerator(

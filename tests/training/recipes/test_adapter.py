@@ -7,8 +7,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,6 +21,7 @@ from eadnet.checkpoints import load_checkpoint, read_info
 from eadnet.errors import InputError
 from eadnet.modules.unet import EADUNet
 from eadnet.training.on_set import OnSet
+from eadnet.training.processes import make_accelerator
 from eadnet.training.recipes.adapter import Files, train_adapter, with_parts
 from eadnet.training.tasks import unet_on_set
 from eadnet.training.trainer import Trainer
@@ -202,6 +205,68 @@ def test_bfloat16_computes_and_keeps_weights_in_float32(files: Files, made: Path
     state = torch.load(out / "state.pt", weights_only=True)
     assert {value.dtype for value in state["module"].values()} == {torch.float32}
     assert all(is_ead_key(key) for key in state["module"])
+
+
+@pytest.fixture
+def fp16_on_a_processor(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[torch.amp.GradScaler]]:
+    """Accelerate's own autocast and scaling of the loss, which it leaves to GPUs, on a processor."""
+    from accelerate.state import AcceleratorState, GradientState
+
+    scalers = []
+
+    def make(**how: Any) -> Any:
+        AcceleratorState._reset_state(True)
+        made = make_accelerator(**{**how, "precision": "no"})
+        made.state._mixed_precision, made.native_amp = "fp16", True
+        made.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**14, growth_interval=2)
+        scalers.append(made.scaler)
+        return made
+
+    monkeypatch.setattr(unet_on_set, "make_accelerator", make)
+    yield scalers
+    AcceleratorState._reset_state(True)
+    GradientState._reset_state()
+
+
+@pytest.mark.slow
+def test_half_precision_scales_the_loss_and_a_killed_run_keeps_the_scale(
+    files: Files,
+    made: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fp16_on_a_processor: list[torch.amp.GradScaler],
+) -> None:
+    from accelerate.state import AcceleratorState
+
+    how = replace(HOW, steps=6, validate_every=0)
+    whole = train_adapter(made, tmp_path / "half", files, how, tiny_preset())
+    state = torch.load(tmp_path / "half" / "state.pt", weights_only=True)
+    assert {value.dtype for value in state["module"].values()} == {torch.float32}
+    assert state["scaler"]["scale"] == fp16_on_a_processor[0].get_scale() > 2.0**14, "it grew on the way"
+
+    optimize = Trainer.optimize
+
+    def kill(self: Trainer, *args: object, **kwargs: object) -> float:
+        if self.step == 4:
+            raise KeyboardInterrupt
+        return optimize(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "optimize", kill)
+        with pytest.raises(KeyboardInterrupt):
+            train_adapter(made, tmp_path / "parts", files, how, tiny_preset())
+    parts = train_adapter(made, tmp_path / "parts", files, how, tiny_preset())
+    assert parts.read_bytes() == whole.read_bytes()
+    monkeypatch.undo()
+    AcceleratorState._reset_state(True)
+    train_adapter(made, tmp_path / "full", files, how, tiny_preset())
+    losses = [[row["loss"] for row in log_of(tmp_path / name)] for name in ("half", "full")]
+    assert losses[0] == pytest.approx(losses[1], rel=5e-3) and losses[0] != losses[1]
+
+
+def test_half_precision_without_a_gpu_is_refused(files: Files, made: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="fp16 needs a GPU: use --precision bf16"):
+        train_adapter(made, tmp_path / "out", files, replace(HOW, precision="fp16"), tiny_preset())
 
 
 def test_a_set_of_another_resolution_is_refused(files: Files, tmp_path: Path) -> None:
