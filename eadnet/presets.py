@@ -201,7 +201,7 @@ _MINI = Preset(
     mask_region="face",
     unet_config=_MINI_UNET,
     scheduler_config=_VELOCITY_DDIM,
-    defaults={"steps": 2, "audio_guidance": 1.5, "emotion_guidance": 1.5, "shared_noise": 1.0},
+    defaults={"steps": 1, "audio_guidance": 1.5, "emotion_guidance": 1.5, "shared_noise": 1.0},
     audio_config={
         "n_mels": 80,
         "width": 192,
@@ -259,7 +259,7 @@ PRESETS: dict[str, Preset] = {
 
 # The default settings that files of these presets carry if they were written before one step was found to be
 # as good as two.
-_FORMER_DEFAULTS: dict[str, dict[str, Any]] = {"motion": {**_MOTION.defaults, "steps": 2}}
+_FORMER_DEFAULTS = {preset.name: {**preset.defaults, "steps": 2} for preset in (_MINI, _MOTION)}
 
 
 def current_defaults(preset: str, written: Mapping[str, Any]) -> dict[str, Any]:

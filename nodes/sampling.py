@@ -32,7 +32,7 @@ def sampling_widgets() -> list[Any]:
             default=0,
             min=0,
             max=200,
-            tooltip="0 takes the checkpoint's own number: 2 for mini, 20 for LatentSync. More steps give "
+            tooltip="0 takes the checkpoint's own number: 1 for mini, 20 for LatentSync. More steps give "
             "finer images and take longer.",
         ),
         io.Float.Input(
