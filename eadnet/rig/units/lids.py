@@ -8,7 +8,7 @@ from torch import Tensor
 from ..topology import EYES, SIDES
 from .ground import Ground
 
-WIDEN = 0.104  # of an eye that is as open as most; narrow eyes open less
+WIDEN = 0.113  # of an eye that is as open as most; narrow eyes open less
 _USUAL = 0.22  # eye distances between the lids of an eye that looks straight ahead
 
 
