@@ -164,8 +164,8 @@ def main() -> None:
             faces = base / "models" / "eadnet" / "faces"
             faces.mkdir(parents=True)
             shutil.copyfile(LANDMARKER, faces / "face_landmarker.task")
-        arguments = ["--front-end-root", str(options.frontend)] if options.frontend else []
-        with Server(comfy, base / "server.log", arguments=arguments) as server, window(server.url) as shown:
+        log = base / "server.log"
+        with Server(comfy, log) as server, window(server.url, frontend=options.frontend) as shown:
             for nodes_2 in (False, True):
                 shown.load(nodes_2=nodes_2)
                 print("Nodes 2.0" if nodes_2 else "classic", flush=True)

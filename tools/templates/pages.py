@@ -78,8 +78,8 @@ def _talking_portrait(name: str, opens_as_app: bool) -> Page:
         {
             "face": Note(
                 "Your own files",
-                "Drop a portrait and a recording on the green nodes. This model knows **drawn heads**: for a "
-                "photograph open **02 Photo with emotion**.",
+                "Drop a portrait and a recording on the green titles. This model knows **drawn heads**: for "
+                "a photograph open **02 Photo with emotion**.",
             ),
             "take": Note(
                 "Another take",
