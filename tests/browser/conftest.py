@@ -52,7 +52,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         shutil.copyfile(LANDMARKER, faces / "face_landmarker.task")
     link_pack(ROOT, comfy.custom_nodes, ours=True)
     _write_another_pack(comfy.custom_nodes / "another_pack")
-    with Server(comfy, base / "server.log") as running:
+    # Every film is kept, so that each is made once for all frontends and renderers.
+    with Server(comfy, base / "server.log", arguments=["--cache-lru", "200"]) as running:
         yield running.url
 
 

@@ -73,7 +73,7 @@ def _talking_portrait(name: str, opens_as_app: bool) -> Page:
                 (Column(290, (3, "face", "take", "file")), Column(290, (5,), 5)),
                 True,
             ),
-            Group("The result", (Column(500, (6,), 6),)),
+            Group("The result", (Column(500, (6,)),)),
         ),
         {
             "face": Note(
@@ -91,7 +91,7 @@ def _talking_portrait(name: str, opens_as_app: bool) -> Page:
             ),
         },
         frozenset({1, 2, 4}),
-        heights={6: 640},
+        heights={6: 700},
         inputs=((1, "image"), (2, "audio"), (4, "text"), (5, "seed")),
         result=6,
         opens_as_app=opens_as_app,
@@ -105,14 +105,14 @@ def _photo(name: str, opens_as_app: bool) -> Page:
         (
             Group("Yours", (Column(290, (1, 2, 4), 1),)),
             Group("Face and expression", (Column(380, (5, 3, "face"), 5), Column(310, (6, 7), 6)), True),
-            Group("The result", (Column(440, (9, 8, "fps", "take"), 9),)),
+            Group("The result", (Column(410, (9, 8, "take"), 9),)),
         ),
         {
             "face": ANY_FACE,
-            "fps": Note("Frames per second", "Both *fps* are one number."),
             "take": Note(
                 "Too strong, too weak?",
-                "Put **Edit Expression** in front of **Render Rig**. Another *seed* is another take.",
+                "Put **Edit Expression** in front of **Render Rig**. Another *seed* is another take. "
+                "Both *fps* are one number.",
             ),
         },
         frozenset({1, 2, 4}),
@@ -160,15 +160,15 @@ PAGES = (
                 (
                     Column(260, (3, 5, 6, 9, "hand"), 9),
                     Column(270, (7, 8, 10), 7),
-                    Column(270, (11, 12, 13), 11),
+                    Column(270, (11, 12, 13, "fps"), 11),
                 ),
                 True,
             ),
-            Group("The result", (Column(340, (16, 15, 14, "fps"), 16),)),
+            Group("The result", (Column(340, (16, 15, 14), 16),)),
         ),
         {"hand": HAND, "fps": Note("Frames per second", "Both *fps*: your video's.")},
         frozenset({1, 2, 4}),
-        heights={9: 110, 16: 400},
+        heights={9: 110},
     ),
     Page(
         "05 Emotion timeline",
@@ -203,7 +203,7 @@ PAGES = (
                 (Column(290, (2, 4, 11, "offset"), "offset"), Column(420, (5, 6, 9, 10, 12), 6)),
                 True,
             ),
-            Group("The result", (Column(400, (8, 7, "limit"), 8),)),
+            Group("The result", (Column(370, (8, 7, "limit"), 8),)),
         ),
         {
             "example": Note("The example", "Its sound is 3 frames late. Use one face in a square picture."),
@@ -289,7 +289,7 @@ PAGES = (
                 ),
                 True,
             ),
-            Group("The result", (Column(360, (15, 14, 13), 15),)),
+            Group("The result", (Column(335, (15, 14, 13), 15),)),
         ),
         {
             "files": Note(
@@ -334,7 +334,7 @@ PAGES = (
         (
             Group("Yours", (Column(290, (1, 2, "who"), 1),)),
             Group("Face and expression", (Column(290, (3, 4, 6), 4), Column(290, (5, 7), 5)), True),
-            Group("The result", (Column(440, (9, 8, "more"), 9),)),
+            Group("The result", (Column(410, (9, 8, "more"), 9),)),
         ),
         {
             "who": Note("Who moves whom", "The video moves the face."),
@@ -351,9 +351,9 @@ PAGES = (
         "photo_rig_with_latentsync_lips",
         (
             Group("Yours", (Column(215, (1, 2, 4), 1),)),
-            Group("The photo moves", (Column(220, (3, 5, "photo"), 5), Column(255, (6, 7), 6)), True),
-            Group("LatentSync draws its lips", (Column(225, (8, 9, 10), 10), Column(275, (11,), 11)), True),
-            Group("The result", (Column(285, (12, "files", "lips"), 12),)),
+            Group("The photo moves", (Column(220, (3, 5, "photo"), 5), Column(265, (6, 7), 6)), True),
+            Group("LatentSync draws its lips", (Column(225, (8, 9, 10), 10), Column(273, (11,), 11)), True),
+            Group("The result", (Column(279, (12, "files", "lips"), 12),)),
         ),
         {
             "photo": Note("First the photo", "It speaks by its own pixels: brows, eyes, head and lips."),
