@@ -29,7 +29,7 @@ FILMS = "EAD-Net"  # the folder in ComfyUI's output that every template writes t
 WORDS = {
     "talking_portrait": "happy, a broad smile",
     "photo_with_emotion": "happy, a broad smile",
-    "re_emote_a_video": "the same talk, furious",
+    "re_emote_a_video": "the same talk, happy",
     "performance_moves_a_portrait": "moved by a face in a video",
     "photo_rig_with_latentsync_lips": "a photo, then its lips (here: mini's)",
     "revoice_video": "a new voice, happy",

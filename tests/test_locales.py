@@ -62,6 +62,7 @@ def test_every_node_has_a_help_page_in_both_languages(node: str) -> None:
         page = (HELP / node / f"{language}.md").read_text(encoding="utf-8")
         assert page.startswith(f"# {texts[node]['display_name']}\n")
         assert "| --" not in page and "|--" not in page, "tables are cut in the panel"
+        assert "![" in page, "what it makes, as a picture"
 
 
 def test_pictures_of_help_pages_are_there_and_small() -> None:

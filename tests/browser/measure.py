@@ -15,6 +15,8 @@ import statistics
 import tempfile
 import time
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -150,12 +152,13 @@ def timeline(shown: Window, inputs: Path) -> None:
     print(json.dumps({"hour of sound": found}), flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.browser.measure", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--template", action="append", help="templates to run with and without the live view")
-    parser.add_argument("--frontend", type=Path, help="files of another frontend")
-    options = parser.parse_args()
+@contextmanager
+def server_of(options: argparse.Namespace) -> Iterator[tuple[str, int, Path]]:
+    """Address, process and input folder of a server with the pack: one that runs already, or a new one."""
+    if options.server:
+        port, pid, inputs = options.server
+        yield f"http://127.0.0.1:{port}", int(pid), Path(inputs)
+        return
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         comfy = make_comfy(base)
@@ -164,16 +167,29 @@ def main() -> None:
             faces = base / "models" / "eadnet" / "faces"
             faces.mkdir(parents=True)
             shutil.copyfile(LANDMARKER, faces / "face_landmarker.task")
-        arguments = ["--front-end-root", str(options.frontend)] if options.frontend else []
-        with Server(comfy, base / "server.log", arguments=arguments) as server, window(server.url) as shown:
-            for nodes_2 in (False, True):
-                shown.load(nodes_2=nodes_2)
-                print("Nodes 2.0" if nodes_2 else "classic", flush=True)
-                timeline(shown, base / "input")
+        with Server(comfy, base / "server.log") as server:
+            yield server.url, server.pid, base / "input"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.browser.measure", description=__doc__)
+    parser.add_argument(
+        "--pairs", type=int, default=3, help="runs with and without the live view; 0 for none"
+    )
+    parser.add_argument("--template", action="append", help="templates to run with and without the live view")
+    parser.add_argument("--frontend", type=Path, help="files of another frontend")
+    parser.add_argument("--server", nargs=3, metavar=("PORT", "PID", "INPUT"), help="one that runs already")
+    options = parser.parse_args()
+    with server_of(options) as (url, pid, inputs), window(url, frontend=options.frontend) as shown:
+        shown.page.set_default_timeout(SECONDS * 1000)
+        for nodes_2 in (False, True):
+            shown.load(nodes_2=nodes_2)
+            print("Nodes 2.0" if nodes_2 else "classic", flush=True)
+            timeline(shown, inputs)
+        if options.pairs:
             shown.load(nodes_2=False)
-            shown.page.set_default_timeout(SECONDS * 1000)
             for template in options.template or ("01 Talking portrait", "02 Photo with emotion"):
-                live_view(shown, server.pid, template, options.pairs)
+                live_view(shown, pid, template, options.pairs)
 
 
 if __name__ == "__main__":

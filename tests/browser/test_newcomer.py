@@ -52,9 +52,10 @@ class Hand:
         self.clicks += 1
 
     def drop(self, path: Path, name: str, kind: str, node: int) -> None:
-        left, top, right, bottom = self.shown.on_screen(node)
+        """On the node's title: a player takes no file."""
+        left, top, right, _ = self.shown.on_screen(node)
         data = base64.b64encode(path.read_bytes()).decode()
-        self.page.evaluate(DROP, [name, kind, data, (left + right) / 2, (top + bottom) / 2])
+        self.page.evaluate(DROP, [name, kind, data, (left + right) / 2, top + 12])
         self.page.wait_for_function(HOLDS, arg=[node, name], timeout=SECONDS * 1000)
         self.drops += 1
 

@@ -10,12 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import has_landmarker
 from tests.browser.window import RUN_SECONDS, SECONDS, WHOLE, Window
-from tests.comfy.test_templates import NEEDS_LANDMARKER, NEEDS_WEIGHTS
+from tests.comfy.test_templates import LANDMARKER, NEEDS_LANDMARKER, NEEDS_WEIGHTS
 from tests.in_comfy import ROOT
 from tests.nodes.test_saved_workflows import is_api, workflows
-from tools.server import Server
 from tools.templates.pages import PAGES, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.comfy, pytest.mark.slow]
@@ -98,13 +96,12 @@ def test_in_a_small_window_the_result_is_in_view(
 @pytest.mark.parametrize("page", RUNS, ids=lambda page: page.name)
 def test_after_run_the_film_is_in_view_and_nothing_lies_on_anything(
     shown: Window,
-    server: Server,
     page: Page,
     combination: str,
     screenshots: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    if page.workflow in NEEDS_LANDMARKER and not has_landmarker(server):
+    if page.workflow in NEEDS_LANDMARKER and not LANDMARKER.is_file():
         pytest.skip("needs MediaPipe's face landmarker in ../shared/models")
     result = result_of(page)
     shown.open(path_of(page))

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.in_comfy import MISSING, ROOT, has_comfy
-from tests.tiny import write_tiny_checkpoint
+from tests.in_comfy import MISSING, has_comfy
 
 pytestmark = [
     pytest.mark.browser,
@@ -35,7 +32,7 @@ GRAPH = """() => {
   const link = (from, slot, to, name) => from.connect(slot, to, to.inputs.findIndex(i => i.name === name));
   const sound = add('LoadAudio', 60, 120), heard = add('EADNetAudioEncode', 60, 360);
   const timeline = add('EADNetEmotionTimeline', 420, 120);
-  sound.widgets.find(w => w.name === 'audio').value = 'speech.wav';
+  sound.widgets.find(w => w.name === 'audio').value = 'ead-net-speech.wav';
   link(sound, 0, heard, 'audio');
   link(heard, 1, timeline, 'frame_count');
   app.canvas.ds.scale = 1;
@@ -63,24 +60,6 @@ FIRST_PAINT = """async js => {
   canvas.remove();
   return times;
 }"""
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server with the pack, the bundled recording and the tiny checkpoint."""
-    from tests.in_comfy import TREE
-    from tools.comfyui import ComfyUI, link_pack, make_base
-    from tools.server import Server
-
-    base = tmp_path_factory.mktemp("comfy")
-    make_base(base)
-    write_tiny_checkpoint(base / "models" / "eadnet" / "tiny.safetensors")
-    (base / "input").mkdir(exist_ok=True)
-    shutil.copy(ROOT / "eadnet" / "assets" / "speech.wav", base / "input" / "speech.wav")
-    comfy = ComfyUI(TREE, Path(sys.executable), base)
-    link_pack(ROOT, comfy.custom_nodes, ours=True)
-    with Server(comfy, base / "server.log") as running:
-        yield f"http://127.0.0.1:{running.port}"
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +169,7 @@ def test_an_hour_of_500_points_is_drawn_at_once(page: Any) -> None:
 
 
 def test_the_recording_is_found_along_the_links_and_heard(page: Any) -> None:
-    wave = page.evaluate(f"async () => (await import('{JS}/timeline_sound.js')).waveOf('speech.wav')")
+    wave = page.evaluate(f"async () => (await import('{JS}/timeline_sound.js')).waveOf('ead-net-speech.wav')")
     assert wave["seconds"] == pytest.approx(4, abs=0.05) and max(wave["peaks"]) == 1
 
 

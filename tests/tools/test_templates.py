@@ -7,9 +7,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from eadnet.downloads import SD_VAE
+from eadnet.faces.detectors.manual import parse_face
+from eadnet.faces.framing import PORTRAIT_TEMPLATE
 from tools.templates.__main__ import written
 from tools.templates.kinds import ROOT, kinds
 from tools.templates.layout import TITLE, Column, Group, arranged
@@ -70,6 +73,9 @@ def test_the_result_is_at_the_top_beside_the_work(page: Page) -> None:
         node for kind in ("SaveVideo", "EADNetRenderVideo") for node in graph["nodes"] if node["type"] == kind
     )
     assert shown["pos"][1] == 0 and shown["size"][1] >= 400
+    if shown["type"] == "SaveVideo" and page.workflow != "ablation_side_by_side":
+        # Nodes 2.0 of 1.32 draws a square film as wide as the node; below lies the next node.
+        assert shown["size"][1] >= shown["size"][0] + 190
 
 
 @every_page
@@ -82,6 +88,16 @@ def test_its_notes_are_few_and_short(page: Page) -> None:
 def test_what_a_person_changes_is_green(page: Page) -> None:
     nodes = {node["id"]: node for node in load(page)["nodes"]}
     assert page.yours and all(nodes[number]["color"] == "#2a4d33" for number in page.yours)
+
+
+@every_page
+def test_a_face_entered_by_hand_lies_where_the_examples_face_is(page: Page) -> None:
+    """The example is drawn as its model was trained on heads: a box elsewhere ruins the mouth."""
+    path = ROOT / "workflows" / "api" / f"{page.workflow}.json"
+    boxes = [node["inputs"].get("manual") for node in json.loads(path.read_text(encoding="utf-8")).values()]
+    for box in filter(None, boxes):
+        away = parse_face(box).points - 128 * np.array(PORTRAIT_TEMPLATE)
+        assert np.linalg.norm(away, axis=1).max() < 3  # pixels
 
 
 def test_names_sort_as_a_person_learns() -> None:

@@ -25,13 +25,14 @@ SHOWN = {
     "LoadAudio": 95,
     "LoadVideo": 290,
     "SaveVideo": 360,
-    "PreviewImage": 180,
+    "PreviewImage": 210,  # 1.32 gives a picture 220 at least
     "PreviewAny": 90,
     "EADNetFaceRig": 280,
     "EADNetExpressionFromSpeech": 160,
     "EADNetExpressionFromVideo": 160,
     "EADNetEditExpression": 160,
     "EADNetRenderRig": 190,
+    "EADNetPrepare": 190,
     "EADNetSampler": 160,
     "EADNetEmotionTimeline": 170,
 }

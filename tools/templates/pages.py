@@ -73,13 +73,13 @@ def _talking_portrait(name: str, opens_as_app: bool) -> Page:
                 (Column(290, (3, "face", "take", "file")), Column(290, (5,), 5)),
                 True,
             ),
-            Group("The result", (Column(500, (6,), 6),)),
+            Group("The result", (Column(500, (6,)),)),
         ),
         {
             "face": Note(
                 "Your own files",
-                "Drop a portrait and a recording on the green nodes. This model knows **drawn heads**: for a "
-                "photograph open **02 Photo with emotion**.",
+                "Drop a portrait and a recording on the green titles. This model knows **drawn heads**: for "
+                "a photograph open **02 Photo with emotion**.",
             ),
             "take": Note(
                 "Another take",
@@ -91,7 +91,7 @@ def _talking_portrait(name: str, opens_as_app: bool) -> Page:
             ),
         },
         frozenset({1, 2, 4}),
-        heights={6: 640},
+        heights={6: 700},
         inputs=((1, "image"), (2, "audio"), (4, "text"), (5, "seed")),
         result=6,
         opens_as_app=opens_as_app,
@@ -105,14 +105,14 @@ def _photo(name: str, opens_as_app: bool) -> Page:
         (
             Group("Yours", (Column(290, (1, 2, 4), 1),)),
             Group("Face and expression", (Column(380, (5, 3, "face"), 5), Column(310, (6, 7), 6)), True),
-            Group("The result", (Column(440, (9, 8, "fps", "take"), 9),)),
+            Group("The result", (Column(410, (9, 8, "take"), 9),)),
         ),
         {
             "face": ANY_FACE,
-            "fps": Note("Frames per second", "Both *fps* are one number."),
             "take": Note(
                 "Too strong, too weak?",
-                "Put **Edit Expression** in front of **Render Rig**. Another *seed* is another take.",
+                "Put **Edit Expression** in front of **Render Rig**. Another *seed* is another take. "
+                "Both *fps* are one number.",
             ),
         },
         frozenset({1, 2, 4}),
@@ -158,28 +158,27 @@ PAGES = (
             Group(
                 "Find the face, generate it",
                 (
-                    Column(260, (3, 5, 6, 9, "hand"), 9),
-                    Column(270, (7, 8, 10), 7),
-                    Column(270, (11, 12, 13), 11),
+                    Column(265, (3, 5, 10), 10),
+                    Column(280, (6, 7, "hand"), 7),
+                    Column(275, (11, 12, 13, "fps"), 11),
                 ),
                 True,
             ),
-            Group("The result", (Column(340, (16, 15, 14, "fps"), 16),)),
+            Group("The result", (Column(340, (16, 15, 14), 16),)),
         ),
         {"hand": HAND, "fps": Note("Frames per second", "Both *fps*: your video's.")},
         frozenset({1, 2, 4}),
-        heights={9: 110, 16: 400},
+        heights={7: 620},
     ),
     Page(
         "05 Emotion timeline",
         "emotion_timeline",
         (
-            Group("Yours", (Column(280, (1, 2, "face"), 1), Column(380, (4, 16, "lines"), 4))),
+            Group("Yours", (Column(280, (1, 2, "lines"), 1), Column(380, (4, 16), 16))),
             Group("Face and expression", (Column(265, (6, 3, 5), 6), Column(275, (7, 8), 7)), True),
             Group("The result", (Column(310, (10, 9, "louder"), 10),)),
         ),
         {
-            "face": ANY_FACE,
             "lines": Note(
                 "A line of the timeline",
                 "*2.5 furious, brows lowered, 0.8*: seconds, sentence, and how strongly (0 to 1). The curve "
@@ -191,7 +190,6 @@ PAGES = (
             ),
         },
         frozenset({1, 2, 4}),
-        heights={16: 190},
     ),
     Page(
         "06 Score and fix sync",
@@ -200,16 +198,16 @@ PAGES = (
             Group("Yours", (Column(320, (1, 3, "example"), 1),)),
             Group(
                 "Measure, and move the sound",
-                (Column(290, (2, 4, 11, "offset"), "offset"), Column(420, (5, 6, 9, 10, 12), 6)),
+                (Column(290, (2, 4, 11, 9, "offset"), "offset"), Column(420, (5, 6, 10, 12), 6)),
                 True,
             ),
-            Group("The result", (Column(400, (8, 7, "limit"), 8),)),
+            Group("The result", (Column(370, (8, 7, "limit"), 8),)),
         ),
         {
             "example": Note("The example", "Its sound is 3 frames late. Use one face in a square picture."),
             "offset": Note(
                 "Reading the scores",
-                "*offset* in frames of 1/25 s: positive is sound too early. One deep valley: trust it.",
+                "*offset*: frames of 1/25 s, positive when sound is early.",
             ),
             "limit": Note(
                 "The lower plot",
@@ -217,7 +215,7 @@ PAGES = (
             ),
         },
         frozenset({1}),
-        heights={5: 130, 6: 256, 12: 180},
+        heights={5: 130},
     ),
     Page(
         "07 Caption an emotion",
@@ -251,11 +249,11 @@ PAGES = (
                 (
                     Column(280, (6, "hand"), 6),
                     Column(260, (3, 7, "faster"), "faster"),
-                    Column(240, ("crash", "length"), "crash"),
+                    Column(240, (8, 9, "length", "crash"), 9),
                 ),
                 True,
             ),
-            Group("The result", (Column(300, (5,), 5),), True),
+            Group("The result", (Column(270, (5,), 5),), True),
         ),
         {
             "hand": HAND,
@@ -283,13 +281,13 @@ PAGES = (
             Group(
                 "Find the face, generate the lips",
                 (
-                    Column(270, (3, 5, 6, 9), 9),
-                    Column(280, (7, 8, 10), 7),
+                    Column(270, (3, 5, 10), 10),
+                    Column(280, (6, 7), 7),
                     Column(280, (11, 4, 12, "fps"), 11),
                 ),
                 True,
             ),
-            Group("The result", (Column(360, (15, 14, 13), 15),)),
+            Group("The result", (Column(335, (15, 14, 13), 15),)),
         ),
         {
             "files": Note(
@@ -300,7 +298,7 @@ PAGES = (
             "fps": FPS,
         },
         frozenset({1, 2}),
-        heights={9: 216},
+        heights={7: 620},
     ),
     Page(
         "10 The parts one by one",
@@ -310,8 +308,8 @@ PAGES = (
             Group(
                 "Encode, denoise, decode",
                 (
-                    Column(260, (3, 5, 6, "frames"), "frames"),
-                    Column(270, (7, 8, "cfg"), 7),
+                    Column(260, (3, 5, 6), 6),
+                    Column(270, (7, 8, "frames"), 7),
                     Column(260, (9, 10, 11, 12), 9),
                 ),
                 True,
@@ -319,10 +317,6 @@ PAGES = (
             Group("The result", (Column(380, (14, 13, "fps"), 14),)),
         ),
         {
-            "cfg": Note(
-                "Two strengths",
-                "*audio_guidance*: how closely lips follow. *emotion_guidance*: the sentence.",
-            ),
             "frames": Note("Length", "**Encode Audio** counts the frames; all others take its number."),
             "fps": FPS,
         },
@@ -334,7 +328,7 @@ PAGES = (
         (
             Group("Yours", (Column(290, (1, 2, "who"), 1),)),
             Group("Face and expression", (Column(290, (3, 4, 6), 4), Column(290, (5, 7), 5)), True),
-            Group("The result", (Column(440, (9, 8, "more"), 9),)),
+            Group("The result", (Column(410, (9, 8, "more"), 9),)),
         ),
         {
             "who": Note("Who moves whom", "The video moves the face."),
@@ -351,9 +345,9 @@ PAGES = (
         "photo_rig_with_latentsync_lips",
         (
             Group("Yours", (Column(215, (1, 2, 4), 1),)),
-            Group("The photo moves", (Column(220, (3, 5, "photo"), 5), Column(255, (6, 7), 6)), True),
-            Group("LatentSync draws its lips", (Column(225, (8, 9, 10), 10), Column(275, (11,), 11)), True),
-            Group("The result", (Column(285, (12, "files", "lips"), 12),)),
+            Group("The photo moves", (Column(220, (3, 5, "photo"), 5), Column(265, (6, 7), 6)), True),
+            Group("LatentSync draws its lips", (Column(225, (8, 9, 10), 10), Column(273, (11,), 11)), True),
+            Group("The result", (Column(279, (12, "files", "lips"), 12),)),
         ),
         {
             "photo": Note("First the photo", "It speaks by its own pixels: brows, eyes, head and lips."),
@@ -403,13 +397,15 @@ PAGES = (
         "ablation_side_by_side",
         (
             Group("Yours", (Column(220, (1, 2, 4), 1),)),
-            Group("The same for both", (Column(220, (3, 5, 6, "same"), 3),), True),
+            Group("The same for both", (Column(220, (3, 5, 6), 6),), True),
             Group("With, and without", (Column(240, (7, 8, 9), 7), Column(240, (10, 11, 12), 10)), True),
             Group("The result", (Column(330, (16, 15, "one"), 16), Column(215, (13, 14, "others"), 13))),
         ),
         {
-            "same": Note("One seed", "Both samplers have one *seed*, one sound and one face."),
-            "one": Note("One thing less", "The right take has no *emotion*: what differs, the sentence did."),
+            "one": Note(
+                "One thing less",
+                "Both have one *seed*. The right take has no *emotion*: what differs, the sentence did.",
+            ),
             "others": Note(
                 "Other ablations",
                 "Take **TFRM Smoother** out of one row, or put **Speed Up** in front of one sampler.",

@@ -142,10 +142,10 @@ app.registerExtension({
     api.addEventListener("execution_start", () => everyNode(app.rootGraph ?? app.graph, clear));
     api.addEventListener("executed", ({ detail }) => {
       const node = nodeOf(detail.display_node ?? detail.node);
+      if (node?.eadnetLive) clear(node); // what the node has to show at its end comes in its place
       const film = detail.output?.images?.find(({ filename }) => filename?.endsWith(".mp4"));
       if (node?.comfyClass !== FILM || !film) return;
-      node.properties[RESULT] = film;
-      clear(node); // core shows it from here on
+      node.properties[RESULT] = film; // core shows it from here on
     });
   },
   nodeCreated(node) {
