@@ -110,7 +110,11 @@ class VideoReader:
         try:
             begin = self._cursors[1].first_shown()
             if begin is None:
-                raise InputError(f"{self.path.name} is damaged: no frame can be read, convert it again.")
+                webp = self._cursors[1].streams()[0].codec_context.name == "webp"
+                what = (
+                    "an animated WebP, which FFmpeg cannot show" if webp else "damaged: no frame can be read"
+                )
+                raise InputError(f"{self.path.name} is {what}: convert it to MP4 first.")
             self._shown_from = begin
             self.origin = self._times[begin]
             missing = self.origin - self._times[0]

@@ -9,7 +9,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
+from eadnet.errors import InputError
 from eadnet.media.audio import load_audio
 from eadnet.media.reader import VideoReader
 from tests.media.test_true_times import COUNT, LEVELS, near, number_of, shown
@@ -112,6 +114,14 @@ def test_frames_of_any_length_in_a_clock_of_milliseconds(tmp_path: Path) -> None
         expected = [max(k for k in range(COUNT) if times[k] <= moment) for moment in moments]
         assert near([number_of(reader.picture(i)) for i in range(reader.count)], expected)
         assert abs(reader.count / float(reader.fps) - times[-1] / 1000) < 0.1
+
+
+def test_an_animated_webp_is_called_one(tmp_path: Path) -> None:
+    """FFmpeg opens it, and shows nothing of it."""
+    pictures = [Image.fromarray(np.full((48, 64, 3), level, np.uint8)) for level in LEVELS[:5]]
+    pictures[0].save(tmp_path / "a.webp", save_all=True, append_images=pictures[1:], duration=40)
+    with pytest.raises(InputError, match="a.webp is an animated WebP"):
+        VideoReader(tmp_path / "a.webp")
 
 
 # Ending: codec, rate. A beep of 0.2 s begins at 1 s of 3.
