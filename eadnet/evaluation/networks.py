@@ -77,7 +77,7 @@ def find_networks(models: Path | None, mini: Path | None = None, faces: bool = T
         models: a folder with any of `syncnet-v2.safetensors`, `stable-syncnet.safetensors`,
             `inception-fid.safetensors`, `lpips-alex.safetensors` or `lpips-vgg.safetensors` (all from
             `eadnet convert`), a face detector's file, face-api's
-            landmark and expression models, and a folder `videomae`; each in it or in a folder of it.
+            landmark and expression models, and a folder `videomae`; each in it or up to two folders below.
         mini: a checkpoint with a SyncNet; the bundled one if None.
         faces: look for faces if a detector's file is there.
 
@@ -141,14 +141,17 @@ def _find_faces(networks: ScoringNetworks, models: Path | None, wanted: bool) ->
 
 
 def _places(models: Path | None) -> list[Path]:
-    """The folder and those in it."""
-    if models is not None and not models.is_dir():
+    """The folder, those in it and those in them: `eadnet fetch` puts files into `models/eadnet/faces`."""
+    if models is None:
+        return []
+    if not models.is_dir():
         raise InputError(f"There is no folder {models}: check the path.")
-    return [] if models is None else [models, *sorted(path for path in models.iterdir() if path.is_dir())]
+    within = [path for pattern in ("*", "*/*") for path in sorted(models.glob(pattern)) if path.is_dir()]
+    return [models, *within]
 
 
 def _find(networks: ScoringNetworks, models: Path | None, title: str, *names: str) -> Path | None:
-    """The first file of these names in the folder or one level below; noted as missing if there is none."""
+    """The first file of these names in the folder or below; noted as missing if there is none."""
     for file in (place / name for name in names for place in _places(models)):
         if file.is_file():
             networks.files.append(file)

@@ -22,8 +22,8 @@ from .clip import Source
 from .pool import Hands, OnTask
 from .settings import Settings
 from .tools import one_thread
-from .tries import look_tried, part_tried
-from .work import Task, failed
+from .tries import give_up, is_done, look_tried, part_tried
+from .work import Task
 from .workplace import Workplace
 
 _ROUNDS = 3  # through what is left
@@ -72,15 +72,13 @@ def run_ray(
         for _ in range(_ROUNDS):
             _stream(left, steps, workers, on_task, gpus)
             # Whose blocks were lost, with a machine, say.
-            left = [source for source in left if hands.part(place, source, settings)]
+            left = [source for source in left if not is_done(place, source)]
             if not left:
                 return
     finally:
         ray.shutdown()
     for source in left:
-        for task in hands.part(place, source, settings):
-            for number in task.numbers:
-                failed(place, task, number, "the process that prepared it ended")
+        give_up(place, source, "the process that prepared it ended")
 
 
 @dataclass(frozen=True)

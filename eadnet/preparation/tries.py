@@ -64,6 +64,23 @@ def look_tried(place: Workplace, task: Task, tools: Any, run: str, hands: Hands)
                 raise
 
 
+def is_done(place: Workplace, source: Source) -> bool:
+    """Whether all of a source is decided; looked up on disk alone, as what is left may end a process."""
+    plan = place.read_plan(source)
+    return plan is not None and all(place.read_row(source, n) is not None for n in plan.open_numbers())
+
+
+def give_up(place: Workplace, source: Source, reason: str) -> None:
+    """Note what is left of a source as failed."""
+    plan = place.read_plan(source)
+    if plan is None:
+        failed(place, Task(source), None, reason)
+        return
+    for number in plan.open_numbers():
+        if place.read_row(source, number) is None:
+            failed(place, Task(source), number, reason)
+
+
 def count_try(place: Workplace, source: Source, number: int | None, run: str) -> int:
     """Note one more beginning of a segment, or of the parting (None); returns how many there were in this
     run.

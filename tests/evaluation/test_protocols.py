@@ -12,7 +12,7 @@ from eadnet.checkpoints import save_checkpoint
 from eadnet.cli import main
 from eadnet.errors import InputError
 from eadnet.evaluation.leakage import leakage, movement
-from eadnet.evaluation.networks import ScoringNetworks
+from eadnet.evaluation.networks import ScoringNetworks, find_networks
 from eadnet.evaluation.paper_table import exaggerated
 from eadnet.evaluation.protocols import LISTS, MEAD_ACTORS, PROTOCOLS, find_protocol, listed_names, mead_clip
 from eadnet.evaluation.results import Evaluation
@@ -183,3 +183,11 @@ def test_the_table_has_the_real_clips_row_the_count_and_the_networks(
     assert "1 videos of the folder are not of the protocol" in said
     assert "networks: face_expression_model" in said and "syncnet.safetensors" in said
     assert "FID: not computed: file inception-fid.safetensors missing" in said
+
+
+def test_networks_are_found_where_fetching_puts_them(tmp_path: Path) -> None:
+    below = tmp_path / "eadnet" / "faces"
+    below.mkdir(parents=True)
+    write_published(below, 136, "face_landmark_68_model")
+    networks = find_networks(tmp_path, faces=False)
+    assert networks.landmarks is not None and below / "face_landmark_68_model.bin" in networks.files

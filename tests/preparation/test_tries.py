@@ -17,7 +17,7 @@ from eadnet.preparation.manifest import read_manifest
 from eadnet.preparation.pool import Hands
 from eadnet.preparation.prepare import prepare
 from eadnet.preparation.settings import Settings
-from eadnet.preparation.tries import REASON, look_tried, part_tried
+from eadnet.preparation.tries import REASON, give_up, is_done, look_tried, part_tried
 from eadnet.preparation.work import PlaceError, Task
 from eadnet.preparation.workplace import Workplace
 from tests.preparation.hands import HANDS
@@ -104,6 +104,20 @@ def test_faults_of_code_are_tried_and_noted_as_deaths_are(tmp_path: Path, place:
     assert part_tried(place, bad, Settings(), "run", replace(HANDS, part=broken)) == []
     plan = place.read_plan(bad)
     assert plan is not None and plan.rejection is not None and plan.rejection.stage == "worker"
+
+
+def test_what_is_left_of_a_source_is_looked_up_and_given_up_on_disk_alone(
+    tmp_path: Path, place: Workplace
+) -> None:
+    one, other = source(tmp_path, "a.mp4"), source(tmp_path, "dies parting.mp4")
+    (task,) = part_tried(place, one, Settings(), "run", HANDS)
+    with pytest.raises(Died):
+        look_tried(place, task, "tools", "run", dying([1], 1))
+    assert not is_done(place, one) and not is_done(place, other)
+    give_up(place, one, "gone")
+    give_up(place, other, "gone")
+    assert is_done(place, one) and is_done(place, other)
+    assert statuses(place, task) == ["accepted", "worker", "worker"]
 
 
 def test_a_full_disk_is_nobodys_fault_and_ends_the_run(tmp_path: Path, place: Workplace) -> None:
