@@ -14,7 +14,7 @@ from eadnet.rendering import CentreCropper, RenderSettings
 
 
 @pytest.mark.parametrize("steps", [None, 0])
-@pytest.mark.parametrize(("preset", "expected"), [("mini", 2), ("latentsync-1.5", 20)])
+@pytest.mark.parametrize(("preset", "expected"), [("mini", 1), ("latentsync-1.5", 20)])
 def test_no_steps_are_the_models_own(steps: int | None, preset: str, expected: int) -> None:
     assert RenderSettings(steps=steps).sampling(PRESETS[preset]).steps == expected
 
