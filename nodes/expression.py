@@ -9,6 +9,7 @@ import torch
 from comfy_api.latest import io, ui
 
 from ..eadnet.driving import motion
+from ..eadnet.driving.closures import bundled_listener
 from ..eadnet.driving.curves import track_picture
 from ..eadnet.driving.idle import Idle
 from ..eadnet.driving.speech import (
@@ -176,6 +177,7 @@ class EADNetExpressionFromSpeech(Node):
                     null_emotion=info.null_emotion,
                     kept=kept,
                     tfrm=smoother,
+                    listener=bundled_listener(),
                     on_progress=lambda now: watcher(now.done, now.total, None),
                 )
             track = with_idle_motion(track, seed, amount, speech)

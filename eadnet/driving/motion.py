@@ -21,6 +21,7 @@ from ..finite import TEXT_ADVICE, check_result
 from ..media.silence import fade_to_silence, silence_tokens, speech_gate
 from ..media.speech import Speech
 from ..mixed_tokens import MixedTokens
+from ..modules.mini_audio import MiniAudioEncoder
 from ..modules.motion_codec import MotionCodec
 from ..modules.tfrm import smooth_stream
 from ..rendering import OnProgress, RenderSettings, StageProgress
@@ -28,6 +29,7 @@ from ..rendering.conditions import Pieces
 from ..rig.expression import PARAMETERS
 from ..rig.track import GROUPS, Track, columns
 from ..sampling import Conditions, Sampling, SamplingProgress, stream
+from .closures import bundled_listener, heard_closures, with_closures
 
 PRESET = "motion"
 FPS = 25.0
@@ -143,6 +145,7 @@ def sample_motion(
     tfrm: Any = None,
     smoothing: float = 1.0,
     silence_gate: bool = True,
+    listener: MiniAudioEncoder | None = None,
     on_progress: OnProgress | None = None,
 ) -> Track:
     """The track of somebody who says ``speech`` for ``frames`` at 25 per second.
@@ -151,6 +154,7 @@ def sample_motion(
         emotion: tokens [L, D], or [frames, L, D].
         kept: what is given; places of the map that hold something else, too, are generated and then replaced.
         silence_gate: whether the mouth closes in pauses of the recording.
+        listener: hears closures, which shut the lips (`driving.closures`); None leaves them to the model.
 
     Raises InputError for settings that cannot work and for results that are not finite.
     """
@@ -166,6 +170,8 @@ def sample_motion(
     if tfrm is not None and smoothing > 0:
         latents = (piece for piece, _ in smooth_stream(tfrm, latents, frames, strength=smoothing))
     values = torch.cat([codec.decode(piece.float().to(codec.mean.device)).cpu() for piece in latents])
+    if listener is not None:
+        values = with_closures(Track(values, FPS), heard_closures(listener, speech, frames)).values
     if kept is not None:
         chosen = kept.columns()
         values[:, chosen] = source.given[:, chosen]
@@ -254,5 +260,6 @@ def motion_track(
         tfrm=model.tfrm,
         smoothing=settings.smoothing,
         silence_gate=settings.silence_gate,
+        listener=bundled_listener(),
         on_progress=on_progress,
     )

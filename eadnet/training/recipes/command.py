@@ -2,7 +2,8 @@
 
 `--config FILE` reads sizes, minutes, schedule and losses (see `configs/`); options given beside it win.
 `online` trains a checkpoint further on a GPU, on clips that are rendered meanwhile; `reader` trains the small
-network that reads facial parameters from mini's latents; `motion` trains the model that moves a rig.
+network that reads facial parameters from mini's latents; `motion` trains the model that moves a rig,
+`closures` what hears p, b and m for it.
 """
 
 from __future__ import annotations
@@ -82,6 +83,10 @@ def main(arguments: list[str] | None = None) -> int:
             from .motion import main as motion
 
             motion(given[1:])
+        elif given[:1] == ["closures"]:
+            from .closures import main as closures
+
+            closures(given[1:])
         else:
             _train(_parser().parse_args(given))
     except (InputError, FloatingPointError) as error:

@@ -44,7 +44,7 @@ _PACES = (0.75, 1.3)
 _EDGE = 6  # frames of silence that a piece may begin or end with
 _MASKED_SHARE, _WIDEST_MASK = 0.4, 14  # of pieces; bands
 _EXTRA_OPENING = 2.0  # weight of the opening against the other columns' mean
-_LOUDNESS = 1e3  # brings the spectra, of mean 1, above the level that counts as background
+LOUDNESS = 1e3  # brings the spectra, of mean 1, above the level that counts as background
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +153,7 @@ def train(talks: Talks, front: FrontEnd, folder: Path, minutes: float, steps: in
     )
     for step in trainer.steps():
         power, mouth, classes = talks.draw(np.random.default_rng([1, step]))
-        said, logits = front(masked(log_mel_of_power(power * _LOUDNESS), rng), FRAMES)
+        said, logits = front(masked(log_mel_of_power(power * LOUDNESS), rng), FRAMES)
         sounds = F.cross_entropy(logits.flatten(0, 1), classes.flatten(), label_smoothing=_SMOOTHING)
         shapes = (((said - mouth) / scale).square().flatten(0, 1).mean(0) * weights).sum()
         trainer.optimize(shapes + 0.4 * sounds)
