@@ -139,10 +139,24 @@ def own_teeth(
     if float(reference) > 0.8 * float(luminance(palette.skin)):
         bright = ((light / reference - 0.48) / 0.24).clamp(0, 1)
         pale = ((0.55 * skin_colour + 0.17 - colour) / 0.13).clamp(0, 1)
-        teeth = _first_run(bright * pale * opening > 0.3, b - top, 0.09 * scale).float()
-        covered_columns = (teeth.sum(0) > 0).sum() / max(1.0, float((opening.sum(0) > 0.5).sum()))
+        turns = _quarter_turns(upright.down)
+        seen, below, gap = (
+            torch.rot90(part, turns) for part in (bright * pale * opening > 0.3, b - top, opening)
+        )
+        run = _first_run(seen, below, 0.09 * scale).float()
+        covered_columns = (run.sum(0) > 0).sum() / max(1.0, float((gap.sum(0) > 0.5).sum()))
+        teeth = torch.rot90(run, -turns)
         teeth = blurred(teeth[None, None], max(0.6, 0.010 * scale))[0, 0] if covered_columns > 0.35 else none
     return Own(tile, opening[None], teeth[None], box)
+
+
+def _quarter_turns(down: Tensor) -> int:
+    """By how many (counterclockwise) a picture is to be turned so that a face's `down` [2] goes down its
+    columns."""
+    x, y = down.tolist()
+    if abs(y) >= abs(x):
+        return 0 if y > 0 else 2
+    return -1 if x > 0 else 1
 
 
 def _first_run(bright: Tensor, below_lip: Tensor, slack: float) -> Tensor:
