@@ -72,14 +72,14 @@ NODES = """names => {
     app.graph.add(node);
   });
 }"""
-# Where the classic canvas begins beside the page's own bars: 70 right, 60 down.
+# Beside and below the page's own bars.
 PLACE = """([places, scale]) => {
   for (const [id, [left, top]] of Object.entries(places)) {
     const node = app.graph.getNodeById(Number(id));
     node.pos = [left, top + 30];
   }
   app.canvas.ds.scale = scale;
-  app.canvas.ds.offset = [70 / scale, 60 / scale];
+  app.canvas.ds.offset = [70 / scale, 135 / scale];
   app.canvas.setDirty(true, true);
 }"""
 MISSING = "() => app.graph.nodes.filter(n => !LiteGraph.registered_node_types[n.type]).map(n => n.type)"
