@@ -35,15 +35,17 @@ NODE_DISPLAY_NAME_MAPPINGS = {"EADNetTestsOther": "Other Node"}
 RENDERERS = {"classic": False, "nodes 2.0": True}
 
 
-@pytest.fixture(scope="session")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server with the pack and, where there is one, the landmarker. One for all: what it has made for one
-    frontend it does not make again for the other. EADNET_SERVER=PORT takes one that runs already.
-    """
+@pytest.fixture(scope="module", params=FRONTENDS)
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server with the pack, one of the frontends and, where there is one, the landmarker."""
     pytest.importorskip("playwright", reason="no Playwright in this Python: run `python run.py test`")
-    if port := os.environ.get("EADNET_SERVER"):
-        yield f"http://127.0.0.1:{port}"
-        return
+    # Every film is kept, so that each is made once for both renderers.
+    arguments = ["--cache-lru", "200"]
+    if request.param != FRONTENDS[0]:
+        folder = frontend_in(Path(os.environ.get("EADNET_FRONTEND", ROOT / ".comfyui" / "frontend")))
+        if folder is None:
+            pytest.skip("no other frontend was downloaded: run `python run.py test`")
+        arguments += ["--front-end-root", str(folder)]
     base = tmp_path_factory.mktemp("browser")
     comfy = make_comfy(base)
     if LANDMARKER.is_file():
@@ -52,20 +54,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         shutil.copyfile(LANDMARKER, faces / "face_landmarker.task")
     link_pack(ROOT, comfy.custom_nodes, ours=True)
     _write_another_pack(comfy.custom_nodes / "another_pack")
-    # Every film is kept, so that each is made once for all frontends and renderers.
-    with Server(comfy, base / "server.log", arguments=["--cache-lru", "200"]) as running:
+    with Server(comfy, base / "server.log", arguments=arguments) as running:
         yield running.url
-
-
-@pytest.fixture(scope="module", params=FRONTENDS)
-def frontend(request: pytest.FixtureRequest) -> Path | None:
-    """The files of a frontend; None for those of the server."""
-    if request.param == FRONTENDS[0]:
-        return None
-    folder = frontend_in(Path(os.environ.get("EADNET_FRONTEND", ROOT / ".comfyui" / "frontend")))
-    if folder is None:
-        pytest.skip("no other frontend was downloaded: run `python run.py test`")
-    return folder
 
 
 def _write_another_pack(folder: Path) -> None:
@@ -77,12 +67,12 @@ def _write_another_pack(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module", params=RENDERERS)
-def shown(request: pytest.FixtureRequest, url: str, frontend: Path | None) -> Iterator[Window]:
+def shown(request: pytest.FixtureRequest, url: str) -> Iterator[Window]:
     """A window on that server in one of the renderers, loaded."""
     from playwright.sync_api import Error
 
     try:
-        with window(url, frontend=frontend) as opened:
+        with window(url) as opened:
             opened.load(nodes_2=RENDERERS[request.param])
             yield opened
     except Error as error:

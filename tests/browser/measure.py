@@ -167,7 +167,8 @@ def server_of(options: argparse.Namespace) -> Iterator[tuple[str, int, Path]]:
             faces = base / "models" / "eadnet" / "faces"
             faces.mkdir(parents=True)
             shutil.copyfile(LANDMARKER, faces / "face_landmarker.task")
-        with Server(comfy, base / "server.log") as server:
+        arguments = ["--front-end-root", str(options.frontend)] if options.frontend else []
+        with Server(comfy, base / "server.log", arguments=arguments) as server:
             yield server.url, server.pid, base / "input"
 
 
@@ -180,7 +181,7 @@ def main() -> None:
     parser.add_argument("--frontend", type=Path, help="files of another frontend")
     parser.add_argument("--server", nargs=3, metavar=("PORT", "PID", "INPUT"), help="one that runs already")
     options = parser.parse_args()
-    with server_of(options) as (url, pid, inputs), window(url, frontend=options.frontend) as shown:
+    with server_of(options) as (url, pid, inputs), window(url) as shown:
         shown.page.set_default_timeout(SECONDS * 1000)
         for nodes_2 in (False, True):
             shown.load(nodes_2=nodes_2)

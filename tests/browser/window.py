@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from tools.browser import installed_browser
 from tools.comfyui import LINK
@@ -72,14 +71,14 @@ NODES = """names => {
     app.graph.add(node);
   });
 }"""
-# Where the classic canvas begins beside the page's own bars: 70 right, 60 down.
+# Beside and below the page's own bars.
 PLACE = """([places, scale]) => {
   for (const [id, [left, top]] of Object.entries(places)) {
     const node = app.graph.getNodeById(Number(id));
     node.pos = [left, top + 30];
   }
   app.canvas.ds.scale = scale;
-  app.canvas.ds.offset = [70 / scale, 60 / scale];
+  app.canvas.ds.offset = [70 / scale, 135 / scale];
   app.canvas.setDirty(true, true);
 }"""
 MISSING = "() => app.graph.nodes.filter(n => !LiteGraph.registered_node_types[n.type]).map(n => n.type)"
@@ -211,33 +210,15 @@ class Window:
         self.page.screenshot(path=str(path))
 
 
-def serve_files(page: Any, url: str, folder: Path) -> None:
-    """Give the page the files of this folder, and everything else from the server: another frontend, as
-    `--front-end-root` would give it.
-    """
-
-    def answer(route: Any) -> None:
-        name = urlsplit(route.request.url).path.lstrip("/") or "index.html"
-        path = (folder / unquote(name)).resolve()
-        if route.request.method == "GET" and path.is_relative_to(folder) and path.is_file():
-            route.fulfill(path=path)
-        else:
-            route.continue_()
-
-    page.route(f"{url}/**", answer)
-
-
 @contextmanager
-def window(url: str, size: tuple[int, int] = WHOLE, frontend: Path | None = None) -> Iterator[Window]:
-    """A browser with one page, closed at the end. `frontend`: a folder of files in place of the server's."""
+def window(url: str, size: tuple[int, int] = WHOLE) -> Iterator[Window]:
+    """A browser with one page, closed at the end."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=installed_browser(), args=list(SWITCHES))
         try:
             page = browser.new_page(viewport={"width": size[0], "height": size[1]})
-            if frontend is not None:
-                serve_files(page, url, frontend.resolve())
             yield Window(page, url)
         finally:
             browser.close()
