@@ -170,10 +170,12 @@ def _check_info(info: Any, name: str) -> None:
         raise damaged
     if info["format"] != FORMAT:
         raise CheckpointError(
-            f"{name} has format {info['format']} and this version reads {FORMAT}: update EAD-Net."
+            f"{name} has format {info['format']!r} and this version reads {FORMAT}: update EAD-Net."
         )
     for component, entry in info["components"].items():
-        if not isinstance(entry, dict) or not isinstance(entry.get("class"), str) or "." in component:
+        if not component or "." in component:
+            raise damaged
+        if not isinstance(entry, dict) or not isinstance(entry.get("class"), str):
             raise damaged
         check_numbers(entry.get("config"), f"The configuration of {component} in {name}")
     for key, value in info.items():

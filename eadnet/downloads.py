@@ -16,6 +16,8 @@ from pathlib import Path
 
 from . import __version__
 from .errors import InputError
+from .printable import printable
+from .secrets import secrets_of, without_secrets
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all
 
@@ -110,8 +112,9 @@ def fetch(
     wrong; what came so far then stays beside it as `.part`.
     """
     url = url or download.url
+    shown = without_secrets(url)
     if not url.startswith(("https://", "http://")):
-        raise InputError(f"'{url}' is no web address: give one that starts with https://.")
+        raise InputError(f"'{shown}' is no web address: give one that starts with https://.")
     target = folder / download.file
     if target.exists():
         if target.is_file() and download.sha256 in (None, digest_of(target)):
@@ -126,27 +129,39 @@ def fetch(
         if download.sha256 not in (None, digest_of(part)):
             part.unlink()
             raise InputError(
-                f"What {url} sent is not the published {download.file} (its SHA-256 differs): try again "
+                f"What {shown} sent is not the published {download.file} (its SHA-256 differs): try again "
                 "later, or from another address with --url."
             )
         os.replace(part, target)
+    except InputError:
+        raise
     except urllib.error.HTTPError as error:
         raise InputError(
-            f"The server answers {error.code} ({error.reason}) for {url}: try again later, or download "
-            f"{download.file} by hand into {folder}."
-        ) from error
-    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        reason = getattr(error, "reason", None) or error
+            f"The server answers {error.code} ({_hidden(error.reason, url)}) for {shown}: try again later, "
+            f"or download {download.file} by hand into {folder}."
+        ) from None  # what the standard library says quotes addresses, with all that is in them
+    except (
+        urllib.error.URLError,
+        http.client.HTTPException,
+        ConnectionError,
+        TimeoutError,
+        ValueError,
+    ) as error:
+        reason = _hidden(getattr(error, "reason", None) or error, url)
         raise InputError(
-            f"{download.file} could not be downloaded from {url} ({reason}): check the network and fetch "
+            f"{download.file} could not be downloaded from {shown} ({reason}): check the network and fetch "
             f"again, which continues it, or download it by hand into {folder}."
-        ) from error
+        ) from None
     except OSError as error:
         raise InputError(
             f"{target} cannot be written ({error.strerror or error}): free space or choose another folder "
             "with --into."
         ) from error
     return target
+
+
+def _hidden(said: object, url: str) -> str:
+    return secrets_of("", url).hide(printable(said, 200))
 
 
 def _receive(download: Download, part: Path, url: str, on_progress: Progress | None) -> None:

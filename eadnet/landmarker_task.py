@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from .checkpoints import component_class
 from .errors import CheckpointError
 from .tflite import MalformedGraph, Operator, read_operators
+from .weights import finite
 
 # Component of the checkpoint: (graph in the archive, our network).
 GRAPHS = {
@@ -79,6 +80,8 @@ def _graph(archive: zipfile.ZipFile, name: str) -> bytes:
         entry = archive.getinfo(name)
     except KeyError:
         raise KeyError(name) from None
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # whose errors are of their own
+        raise ValueError(f"{name} is packed in another way than the published one")
     with archive.open(entry) as file:
         content = file.read(_LARGEST + 1)
     if len(content) > _LARGEST:
@@ -101,7 +104,7 @@ def _state(path: Path, name: str, content: bytes) -> State:
         weights = _axes(*values, place)
         if weights.shape != place.shape:
             break
-        state[key] = weights
+        state[key] = finite(weights, f"{key} of {file} in {path.name}")
     if len(found) != len(expected) or len(state) != len(expected):
         raise CheckpointError(
             f"{file} in {path.name} has other layers than the published one (version 1, float16): download "

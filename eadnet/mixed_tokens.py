@@ -27,8 +27,11 @@ class MixedTokens:
     share: Tensor
 
     @classmethod
-    def of(cls, sentences: Sequence[Tensor], null: Tensor, share: np.ndarray) -> MixedTokens:
-        """From tokens [L, D] of K sentences and how much of each a frame shows, [T, K].
+    def of(
+        cls, sentences: Sequence[Tensor], null: Tensor, share: np.ndarray, which: np.ndarray
+    ) -> MixedTokens:
+        """From tokens [L, D] of K sentences, and how much ``share`` [T, n] of ``which`` of them [T, n] (-1:
+        none) a frame shows.
 
         Sentences that are the same tensor are kept once.
         """
@@ -38,14 +41,11 @@ class MixedTokens:
             kept.setdefault(id(sentence), sentence)
         number = {name: place for place, name in enumerate(kept)}
         places = np.array([number[id(sentence)] for sentence in sentences])
-        most = max(1, int(np.count_nonzero(share, axis=1).max(initial=0)))
-        # In the order of the sentences, in which a product of matrices would add them up.
-        which = np.sort(np.argsort(share == 0, axis=1, kind="stable")[:, :most], axis=1)
         return cls(
             torch.stack(list(kept.values())),
             null,
-            torch.from_numpy(places[which].astype(np.int32)),
-            torch.from_numpy(np.take_along_axis(share, which, axis=1)).to(null.dtype),
+            torch.from_numpy(places[which.clip(0)].astype(np.int32)),
+            torch.from_numpy(np.where(which >= 0, share, 0.0)).to(null.dtype),
         )
 
     @property

@@ -17,8 +17,9 @@ from torch import Tensor
 from .checkpoints import HEADER
 from .errors import CheckpointError
 from .landmarker_task import is_landmarker_task, read_landmarker_task
+from .paths import is_file
 from .pickle_check import MORE_THAN_WEIGHTS, check_pickle
-from .weights import is_file, open_weights
+from .weights import open_weights
 
 _MOST_ENTRIES = 100_000
 # A tensor of each of the landmarker's networks.

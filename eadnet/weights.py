@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from .errors import CheckpointError
+from .paths import is_file
 
 _LARGEST_HEADER = 16 << 20  # bytes; that of a model of thousands of tensors has less than one million
 _MOST_TENSORS = 100_000
@@ -101,14 +102,6 @@ def open_weights(path: str | os.PathLike[str]) -> Iterator[WeightsFile]:
         yield WeightsFile(path, file)
 
 
-def is_file(path: Path) -> bool:
-    """Whether there is a file; a name that no file can have is none."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
 def _unreadable(path: Path, error: Exception) -> str:
     """Tell a half-downloaded file from one that never was safetensors."""
     try:
@@ -148,7 +141,7 @@ def finite(value: Tensor, what: str, dtype: torch.dtype | None = None) -> Tensor
 
 def named(keys: Iterable[str], limit: int = 3) -> str:
     """The first few keys for a message."""
-    keys = [key if len(key) <= 80 else key[:79] + "…" for key in sorted(keys)]
+    keys = [(key if len(key) <= 80 else key[:79] + "…") or "a tensor without a name" for key in sorted(keys)]
     return ", ".join(keys[:limit]) + (f" and {len(keys) - limit} more" if len(keys) > limit else "")
 
 

@@ -27,6 +27,7 @@ from .notes import with_notes
 from .sockets import audio_of
 from .types import Emotion, EmotionTimeline, TextEncoder, schema
 
+_DRAWN = 4000  # frames of a curve, at least, where there are as many; more than it has pixels
 EXAMPLE = "0.0 calm\n1.5 happy, a broad smile, 0.7\n3.0 furious, brows pulled down, lips pressed"
 
 
@@ -147,7 +148,9 @@ class EADNetEmotionTimeline(Node):
         null, *encoded = same_length(host.encode_texts(text_encoder, ["", *texts]))
         tokens = timeline_tokens(keys, weights, encoded, null, gain)
         strength = frame_strength(keys, weights) * (1 if gain is None else gain)
-        picture = torch.from_numpy(curve_picture(weights, strength, texts, fps))
+        every = max(1, len(weights) // _DRAWN)
+        curves = curve_picture(weights.dense(every), strength[::every], texts, fps / every)
+        picture = torch.from_numpy(curves)
         return with_notes(cls, EmotionTimeline(tokens), picture[None], notes=notes)
 
 

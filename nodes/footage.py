@@ -16,9 +16,10 @@ from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import GREY, check_frames, without_alpha
 from ..eadnet.media.reader import Pictures, VideoReader
 from ..eadnet.media.sound import Sound, SoundFile
+from ..eadnet.media.tensors import NO_NUMBERS, tensor_of
 from ..eadnet.media.watched import WatchedPictures
 from . import host
-from .sockets import audio_of, image_of
+from .sockets import audio_of, image_of, mask_of
 
 _FASTEST = 1000  # frames per second
 
@@ -95,7 +96,7 @@ def opened(
 
     Raises InputError, which names the input, for what is neither, and for a video that cannot be read.
     """
-    if isinstance(value, (Tensor, np.ndarray)):
+    if isinstance(value, (Tensor, np.ndarray, list, tuple)):
         value = image_of(value, name)
         yield Footage(FramesInMemory(value, Fraction(fps).limit_denominator(1001)), None, (value,))
         return
@@ -116,16 +117,26 @@ def opened(
 
 def _in_memory(video: host.VideoFrames, name: str) -> FramesInMemory:
     """The frames of a VIDEO, checked."""
-    images = video.images if isinstance(video.images, Tensor) else torch.as_tensor(np.asarray(video.images))
-    if len(images) == 0:
+    try:
+        images = tensor_of(video.images)
+    except NO_NUMBERS as error:
+        raise InputError(
+            f"The VIDEO at {name} holds a {type(video.images).__name__} and no frames: save it and load the "
+            "file."
+        ) from error
+    images = images[None] if images.ndim == 3 and images.shape[-1] <= 4 else images
+    if images.ndim and len(images) == 0:
         raise InputError(f"The VIDEO at {name} has no frames: connect one that has.")
     images = images / 255 if images.dtype == torch.uint8 else images
-    check_frames(images, f"VIDEO at {name}")
+    check_frames(images, f"VIDEO at {name}", host.check_cancelled)
     alpha = video.alpha
     if alpha is not None:
-        alpha = torch.as_tensor(alpha).reshape(-1, *images.shape[1:3])
-        if len(alpha) != len(images):
-            raise InputError(f"The VIDEO at {name} has {len(images)} frames and {len(alpha)} alpha masks.")
+        alpha = mask_of(alpha, f"alpha of the VIDEO at {name}")
+        if alpha.shape != images.shape[:3]:
+            raise InputError(
+                f"The VIDEO at {name} has frames {list(images.shape[:3])} and alpha masks "
+                f"{list(alpha.shape)}: connect one whose transparency belongs to its frames."
+            )
     return FramesInMemory(images, _rate(video.fps, name), alpha)
 
 

@@ -17,6 +17,7 @@ from .checks import checked
 from .live import LiveView
 from .node import Node
 from .sampling import Watcher, emotion_scale, sampling_widgets, small_decoder, window_problem
+from .sockets import latents_of
 from .types import (
     MASK,
     MASKED_SAMPLES,
@@ -130,11 +131,12 @@ def conditions_of(
     info: ModelInfo, audio: AudioTokens, latents: dict[str, Any], emotion: EmotionTokens | None
 ) -> Conditions:
     """The conditions in the U-Net's latent scale; InputError for missing parts or those of another model."""
+    samples = latents_of(latents, "latents")
     if MASK not in latents or MASKED_SAMPLES not in latents:
         raise InputError(
             "These latents have no mask: connect EAD-Net Prepare Face directly to EAD-Net Lip Sync Sampler."
         )
-    samples, masked = latents["samples"], latents[MASKED_SAMPLES]
+    masked = latents[MASKED_SAMPLES]
     side = info.resolution // 8
     if tuple(samples.shape[1:]) != (4, side, side):
         raise InputError(

@@ -1,18 +1,20 @@
-"""The one door for AUDIO, for IMAGE and for MASK: whatever other packs send, as we use it, or a sentence that
+"""The one door for AUDIO, IMAGE, LATENT and MASK: whatever other packs send, as we use it, or a sentence that
 names the input. Frames that may be a VIDEO have theirs in `footage.py`, widgets in `checks.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..eadnet.errors import InputError
 from ..eadnet.faces.crops import check_frames
+from ..eadnet.finite import all_finite
 from ..eadnet.media.recording import Recording, recording_of
+from ..eadnet.media.tensors import NO_NUMBERS, tensor_of
 from . import host
 
 
@@ -28,8 +30,8 @@ def image_of(value: Any, name: str = "images") -> Tensor:
     if value is None:
         raise InputError(f"The {name} input is empty: connect an IMAGE.")
     try:
-        image = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
-    except (TypeError, ValueError) as error:
+        image = tensor_of(value)
+    except NO_NUMBERS as error:
         raise InputError(
             f"The {name} input is a {type(value).__name__} and no IMAGE: connect one."
         ) from error
@@ -38,13 +40,33 @@ def image_of(value: Any, name: str = "images") -> Tensor:
     return image
 
 
+def latents_of(value: Any, name: str = "samples") -> Tensor:
+    """The samples [T, 4, h, w] of a LATENT, floating point and finite."""
+    if not isinstance(value, Mapping) or value.get("samples") is None:
+        raise InputError(f"The {name} input is a {type(value).__name__} and no LATENT: connect one.")
+    try:
+        samples = tensor_of(value["samples"])
+    except NO_NUMBERS as error:
+        raise InputError(f"The LATENT at {name} holds no numbers: check the node that made it.") from error
+    if samples.ndim != 4 or 0 in samples.shape or samples.shape[1] != 4 or not samples.is_floating_point():
+        raise InputError(
+            f"The LATENT at {name} has {samples.dtype} samples of the shape {list(samples.shape)}, where "
+            "floating point [frames, 4, height, width] is needed: connect frames of the model's own VAE."
+        )
+    if not all_finite(samples):
+        raise InputError(
+            f"The latents at {name} contain values that are not finite: check the node that made them."
+        )
+    return samples
+
+
 def mask_of(value: Any, name: str = "mask") -> Tensor:
     """A MASK as [B, H, W] floating point in 0..1, from [H, W], [B, H, W], [B, 1, H, W] or [B, H, W, 1] of any
     type of number: bytes are 0 to 255, other integers and truth values 0 and 1.
     """
     try:
-        mask = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
-    except (TypeError, ValueError) as error:
+        mask = tensor_of(value)
+    except NO_NUMBERS as error:
         raise InputError(f"The {name} input is a {type(value).__name__} and no MASK: connect one.") from error
     if mask.ndim == 4 and mask.shape[-1] == 1 and mask.shape[1] != 1:
         mask = mask[..., 0]

@@ -10,14 +10,13 @@ from comfy_api.latest import io
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..eadnet.errors import InputError
-from ..eadnet.finite import all_finite
 from ..eadnet.media.plots import band_picture, matrix_picture
 from ..eadnet.modules.tfrm import graph_of, smooth_stream
 from ..eadnet.rendering.memory import tfrm_memory
 from . import host
 from .checks import checked
 from .node import Node
+from .sockets import latents_of
 from .types import GraphSmoother, Smoother, schema
 
 _WHOLE = 200  # frames up to which the graph is shown whole
@@ -67,11 +66,7 @@ class EADNetTFRMSmoother(Node):
     def execute(
         cls, tfrm: GraphSmoother, samples: dict[str, Any], strength: float, top_k: int
     ) -> io.NodeOutput:
-        latents = samples["samples"]
-        if not all_finite(latents):
-            raise InputError(
-                "The latents at samples contain values that are not finite: check the node that made them."
-            )
+        latents = latents_of(samples)
         network = tfrm.network.use(lambda module: tfrm_memory(module, latents.shape))
         parameter = next(network.parameters())
         scaled = (latents * tfrm.latent_scale).to(parameter.device, parameter.dtype)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
 
@@ -134,6 +135,29 @@ def test_every_other_file_is_shown_by_comfyui_or_named_by_something_in_it() -> N
     stems = {name: name.rsplit("/", 1)[-1] for name in rest}
     stems = {name: base.rsplit(".", 1)[0] if "/prompts/" in name else base for name, base in stems.items()}
     assert [name for name, word in stems.items() if not any(word in text for text in texts)] == []
+
+
+RESERVED = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)),
+}
+
+
+def test_every_system_can_unpack_it() -> None:
+    """Windows takes no names of devices, few signs, no blank or point at the end, and no two names that
+    differ in capitals alone; nor does it like long ones.
+    """
+    names = archived()
+    assert len({name.lower() for name in names}) == len(names)
+    assert len({unicodedata.normalize("NFC", name) for name in names}) == len(names)
+    parts = {part for name in names for part in name.split("/")}
+    assert [part for part in parts if part.split(".")[0].lower() in RESERVED] == []
+    assert [part for part in parts if set(part) & set('<>:"|?*\\') or part != part.strip(" .")] == []
+    assert max(map(len, names)) <= 100
+    assert [name for name in names if (ROOT / name).is_symlink()] == []
 
 
 @pytest.mark.parametrize("name", sorted(PAPERS))

@@ -48,6 +48,30 @@ def test_converted_it_is_a_checkpoint_of_the_same_networks(task: Path, tmp_path:
     assert loaded.keys() == GRAPHS.keys()
 
 
+@pytest.mark.parametrize("packed", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_an_archive_that_is_packed_otherwise_is_one_sentence(tmp_path: Path, packed: int) -> None:
+    """Damaged, it would raise errors that no zip file of the published kind has."""
+    path = tmp_path / "a.task"
+    with zipfile.ZipFile(path, "w", packed) as archive:
+        for file, _ in GRAPHS.values():
+            archive.writestr(file, bytes(range(256)) * 10)
+    data = bytearray(path.read_bytes())
+    data[80:160] = bytes(80)
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match="packed in another way"):
+        read_landmarker_task(path)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("part", GRAPHS)
+def test_weights_that_are_not_finite_are_named(tmp_path: Path, part: str, value: float) -> None:
+    networks = random_networks()
+    with torch.no_grad():
+        list(networks[part].parameters())[2].view(-1)[-1] = value
+    with pytest.raises(CheckpointError, match=f"{GRAPHS[part][0]} in a.task.*not finite"):
+        read_landmarker_task(write_task(tmp_path / "a.task", networks))
+
+
 def test_it_is_known_by_its_contents(task: Path, tmp_path: Path) -> None:
     renamed = tmp_path / "weights.bin"
     renamed.write_bytes(task.read_bytes())

@@ -22,6 +22,8 @@ LAYERS = (
     "tools",
     "eadnet.printable",
     "eadnet.errors",
+    "eadnet.paths",
+    "eadnet.secrets",
     "eadnet.finite",
     "eadnet.dataset_format",
     "eadnet.fingerprints",

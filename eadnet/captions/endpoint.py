@@ -19,12 +19,12 @@ from urllib.parse import SplitResult, quote, urlsplit
 import numpy as np
 
 from ..errors import InputError
+from ..secrets import Secrets, secrets_of, without_secrets
 from . import prompts
 from .base import Captioned
 from .frames import check_frames, jpeg
 from .http_call import NoReply, Reply, post
 from .parse import clean, excerpt, parse_reply
-from .secrets import Secrets, secrets_of, without_secrets
 
 URL_VARIABLE = "EADNET_CAPTION_URL"
 KEY_VARIABLE = "EADNET_CAPTION_KEY"

@@ -134,14 +134,43 @@ def _short(text: str) -> str:
     return text if len(text) <= 30 else text[:29] + "…"
 
 
+@dataclass(frozen=True)
+class KeyWeights:
+    """How much of which sentences every frame shows: never more than two, so that an hour of a thousand
+    sentences takes no more memory than one of two.
+
+    which  int32 [T, 2], the key before and the one that a frame shows, in their order; -1 where there is none
+    share  float64 [T, 2], how much of each; what is missing to 1 is no emotion
+    count  of the keys
+    """
+
+    which: np.ndarray
+    share: np.ndarray
+    count: int
+
+    def __len__(self) -> int:
+        return len(self.share)
+
+    def dense(self, every: int = 1) -> np.ndarray:
+        """One column for each key: float64 [T, K], of every so manieth frame."""
+        which, share = self.which[::every], self.share[::every]
+        made = np.zeros((len(share), self.count))
+        rows, columns = np.nonzero(which >= 0)
+        made[rows, which[rows, columns]] = share[rows, columns]
+        return made
+
+    def times(self, values: np.ndarray) -> np.ndarray:
+        """The shares [T, 2], each times its key's value of ``values`` [K]."""
+        return np.where(self.which >= 0, self.share * values[self.which], 0.0)
+
+
 def key_weights(
     keys: Sequence[Key], frames: int, fps: float, cross_fade: float = 0.4, ease: str = "smooth"
-) -> np.ndarray:
-    """How much of each sentence every frame shows: float64 [frames, len(keys)], rows sum to at most 1.
+) -> KeyWeights:
+    """How much of each sentence every frame shows; what is missing to 1 is no emotion.
 
-    What is missing to 1 is no emotion. A cross-fade of ``cross_fade`` seconds is centred on a key's time,
-    and is shorter where keys are closer than that, so that at most two sentences are ever mixed. Raises
-    InputError for senseless numbers.
+    A cross-fade of ``cross_fade`` seconds is centred on a key's time, and is shorter where keys are closer
+    than that, so that at most two sentences are ever mixed. Raises InputError for senseless numbers.
     """
     if ease not in EASES:
         raise InputError(f"The ease '{ease}' is not known: use {', '.join(EASES)}.")
@@ -152,24 +181,30 @@ def key_weights(
     if not 0 <= cross_fade <= 3600:
         raise InputError(f"The cross-fade is {cross_fade:g} s: use 0 (a cut) or more.")
     times = np.arange(frames) / fps
-    shown = np.zeros((frames, len(keys) + 1))
-    shown[:, 0] = 1  # no emotion, until the first key
-    marks = [key.time for key in keys]
-    for i, mark in enumerate(marks):
-        before = mark - marks[i - 1] if i else 2 * mark
-        after = marks[i + 1] - mark if i + 1 < len(marks) else math.inf
-        half = min(cross_fade, before, after) / 2
-        # A frame is shown from its time on: a cut falls on the first frame at or after the key.
-        rise = (times - (mark - half)) / (2 * half) if half > 0 else (times >= mark - 1e-9) * 1.0
-        rise = EASES[ease](np.clip(rise, 0, 1))
-        shown[:, i + 1] = rise
-        shown[:, i] *= 1 - rise
-    return shown[:, 1:]
+    marks = np.array([key.time for key in keys], float)
+    before = np.diff(marks, prepend=-marks[0])  # to the first key as far as twice its time
+    after = np.diff(marks, append=math.inf)
+    half = np.minimum(np.minimum(before, after), cross_fade) / 2
+    # A frame is shown from its time on: a cut falls on the first frame at or after the key.
+    begins = np.where(half > 0, marks - half, marks - 1e-9)
+
+    def rise(key: np.ndarray) -> np.ndarray:
+        """How far each frame has come into a key; 0 where there is none."""
+        at, width = begins[key], 2 * half[key]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            linear = np.where(width > 0, (times - at) / width, (times >= at) * 1.0)
+        return np.where(key >= 0, EASES[ease](np.clip(linear, 0, 1)), 0.0)
+
+    now = np.searchsorted(begins, times, side="right") - 1
+    last = np.maximum(now - 1, -1)
+    into = rise(now)
+    which = np.stack([last, now], axis=1).astype(np.int32)
+    return KeyWeights(which, np.stack([rise(last) * (1 - into), into], axis=1), len(keys))
 
 
-def frame_strength(keys: Sequence[Key], weights: np.ndarray) -> np.ndarray:
+def frame_strength(keys: Sequence[Key], weights: KeyWeights) -> np.ndarray:
     """The strength of the emotion in every frame [T], from `key_weights`."""
-    return weights @ np.array([key.strength for key in keys])
+    return weights.times(np.array([key.strength for key in keys])).sum(axis=1)
 
 
 def blend(tokens: Tensor, null: Tensor, share: Tensor) -> Tensor:
@@ -188,7 +223,7 @@ def blend(tokens: Tensor, null: Tensor, share: Tensor) -> Tensor:
 
 def timeline_tokens(
     keys: Sequence[Key],
-    weights: np.ndarray,
+    weights: KeyWeights,
     tokens: Sequence[Tensor],
     null: Tensor,
     gain: np.ndarray | None = None,
@@ -197,10 +232,10 @@ def timeline_tokens(
 
     ``gain`` [T] in 0..1 scales the strength (see `loudness`).
     """
-    share = weights * np.array([key.strength for key in keys])
+    share = weights.times(np.array([key.strength for key in keys]))
     if gain is not None:
         share = share * gain[:, None]
-    return MixedTokens.of(tokens, null, share)
+    return MixedTokens.of(tokens, null, share, weights.which)
 
 
 def same_length(encoded: Sequence[Tensor]) -> list[Tensor]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CheckpointError, InputError
-from .command import Command
+from .command import Command, say
 from .progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> None:
         seed=options.seed,
         on_clip=lambda done, total: line("caption", done, total),
     )
-    print(
+    say(
         f"{options.out}: {done} clips described"
         + (f", {skipped} in {skip_list(options.out)}" if skipped else "")
     )

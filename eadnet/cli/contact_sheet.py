@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .command import Command
+from .command import Command, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     write_sheet(options.video, options.out, options.count, options.columns)
-    print(options.out)
+    say(options.out)
 
 
 def write_sheet(video: Path, out: Path, count: int = 16, columns: int = 8) -> None:

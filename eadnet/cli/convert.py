@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .command import Command
+from .command import Command, say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from ..convert import convert
 
-    print(convert(options.source, options.target, resolution=options.resolution, preset=options.preset))
+    say(convert(options.source, options.target, resolution=options.resolution, preset=options.preset))
 
 
 COMMAND = Command("convert", "published weights into a checkpoint", arguments, run)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .command import Command
+from .command import Command, say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,17 +54,17 @@ def run(options: argparse.Namespace) -> None:
     )
     for metric in result.metrics():
         total = result.totals[metric.key]
-        print(
+        say(
             f"{metric.title:28}{total.mean:10.{metric.digits}f}  "
             f"[{total.low:.3g}, {total.high:.3g}]  n={total.count}"
         )
     for found in result.sets:
-        print(f"{found.title:28}{found.value:10.3f}  {found.generated} and {found.reference} features")
+        say(f"{found.title:28}{found.value:10.3f}  {found.generated} and {found.reference} features")
     for clip in result.not_scored():
-        print(f"{clip.name}: not scored: {clip.problem}")
+        say(f"{clip.name}: not scored: {clip.problem}")
     for title, reason in result.missing.items():
-        print(f"{title}: not computed: {reason}")
-    print(options.out / "index.html")
+        say(f"{title}: not computed: {reason}")
+    say(options.out / "index.html")
 
 
 def _by_protocol(options: argparse.Namespace, show: Callable[[int, int], None]) -> None:
@@ -85,8 +85,8 @@ def _by_protocol(options: argparse.Namespace, show: Callable[[int, int], None]) 
         options.silent,
         show,
     )
-    print(table.markdown(options.generated.name))
-    print(options.out / TABLE)
+    say(table.markdown(options.generated.name))
+    say(options.out / TABLE)
 
 
 COMMAND = Command("evaluate", "score a folder of videos, with a report", arguments, run)

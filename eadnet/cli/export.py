@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..errors import InputError
-from .command import Command
+from .command import Command, say
 
 LONGEST = 30.0  # seconds of an animated image, which is whole in memory
 
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> None:
     with VideoReader(options.video, options.start, options.seconds) as video:
         frames = (video.picture(number) for number in range(video.count))
         if not options.out.suffix:
-            print(f"{options.out}: {write_sequence(options.out, frames)} images")
+            say(f"{options.out}: {write_sequence(options.out, frames)} images")
             return
         if video.count / video.fps > LONGEST:
             raise InputError(
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
                 f"up to {LONGEST:.0f} s, choose a part with --start and --seconds."
             )
         write_animation(options.out, np.stack(list(frames)), video.fps)
-        print(f"{options.out}: {video.count} frames")
+        say(f"{options.out}: {video.count} frames")
 
 
 COMMAND = Command("export", "a video as an animated image or an image sequence", arguments, run)

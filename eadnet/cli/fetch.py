@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..errors import InputError
-from .command import Command
+from .command import Command, say
 from .progress import ProgressLine
 
 
@@ -37,9 +37,9 @@ def run(options: argparse.Namespace) -> None:
     for download in downloads:
         folder = options.into or Path(os.path.normpath(models_folder() / download.folder))
         path = fetch(download, folder, options.url, lambda done, total: line("download", done, total))
-        print(path)
+        say(path)
         if download.sha256 is None:
-            print(f"SHA-256 {digest_of(path)} (its publisher states none to compare with)")
+            say(f"SHA-256 {digest_of(path)} (its publisher states none to compare with)")
 
 
 COMMAND = Command("fetch", "download published weights", arguments, run)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from .command import Command
+from .command import Command, say
 from .detector import face_detector
 from .progress import ProgressLine
 from .rigged import METHODS, animate, portrait_rig, re_emote
@@ -208,7 +208,7 @@ def run(options: argparse.Namespace) -> None:
             resume=options.resume,
             on_progress=show,
         )
-        print(f"{options.out}: {made.frames} frames, {float(made.frames / scene.fps):.2f} s")
+        say(f"{options.out}: {made.frames} frames, {float(made.frames / scene.fps):.2f} s")
     _sheet(options)
 
 

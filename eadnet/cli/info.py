@@ -6,7 +6,8 @@ import argparse
 import json
 from typing import Any
 
-from .command import Command
+from ..printable import printable
+from .command import Command, say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,18 +21,20 @@ def run(options: argparse.Namespace) -> None:
     path = named_checkpoint(options.checkpoint)
     info = read_info(path)
     if options.json:
-        print(json.dumps(info, indent=1))
+        say(json.dumps(info, indent=1))
         return
-    print(f"{path}\npreset      {info.get('preset', 'unnamed')}")
+    say(f"{path}\npreset      {printable(info.get('preset', 'unnamed'), 100)}")
     for name in ("resolution", "fps", "mask_region", "defaults"):
         if name in info:
-            print(f"{name:12}{_flat(info[name])}")
+            say(f"{name:12}{_flat(info[name])}")
     for name, count in count_parameters(path).items():
-        print(f"{name:15}{info['components'][name]['class']:18}{count / 1e6:10.2f} M")
+        say(f"{name:15}{info['components'][name]['class']:18}{count / 1e6:10.2f} M")
 
 
 def _flat(value: Any) -> str:
-    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+    """In one line."""
+    words = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+    return printable(words, 400)
 
 
 COMMAND = Command("info", "what a checkpoint holds", arguments, run)

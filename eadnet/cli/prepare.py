@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import InputError
-from .command import Command
+from .command import Command, say
 from .progress import ProgressLine
 
 
@@ -114,12 +114,12 @@ def run(options: argparse.Namespace) -> None:
         on_task=lambda done, known: line("segments", done, max(done, known)),
     )
     if not result.anew:
-        print(f"{options.out} is finished: nothing to do.")
+        say(f"{options.out} is finished: nothing to do.")
     minutes = {split: f"{seconds / 60:.1f} min {split}" for split, seconds in result.seconds.items()}
-    print(f"{result.accepted} segments accepted" + (f": {', '.join(minutes.values())}" if minutes else ""))
+    say(f"{result.accepted} segments accepted" + (f": {', '.join(minutes.values())}" if minutes else ""))
     for stage, count in sorted(result.rejected.items(), key=lambda item: -item[1]):
-        print(f"{count} rejected: {stage}")
-    print(options.out / REPORT)
+        say(f"{count} rejected: {stage}")
+    say(options.out / REPORT)
 
 
 COMMAND = Command("prepare", "make a set to train on from folders of video", arguments, run)

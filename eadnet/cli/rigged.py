@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..printable import get_logger
+from .command import say
 
 if TYPE_CHECKING:
     import torch
@@ -77,7 +78,7 @@ def animate(
         on_progress=show,
         **vars(settings),
     )
-    print(f"{options.out}: {made.frames} frames")
+    say(f"{options.out}: {made.frames} frames")
 
 
 def re_emote(
@@ -111,7 +112,7 @@ def re_emote(
         on_progress=show,
         **vars(settings),
     )
-    print(f"{options.out}: {made.frames} frames")
+    say(f"{options.out}: {made.frames} frames")
 
 
 def _landmarker(options: argparse.Namespace) -> Path | None:

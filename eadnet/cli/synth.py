@@ -6,7 +6,7 @@ import argparse
 from importlib.util import find_spec
 
 from ..errors import InputError
-from .command import Command
+from .command import Command, say
 
 
 def _left_out() -> bool:
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     from ..synthetic import commands
 
     try:
-        print(commands.run(options))
+        say(commands.run(options))
     except ModuleNotFoundError as error:
         raise InputError(
             f"The synthetic world needs the package {error.name}: pip install 'ead-net[synthetic]'."

@@ -6,7 +6,7 @@ import argparse
 from importlib.util import find_spec
 
 from ..errors import InputError
-from .command import Command
+from .command import Command, say
 
 
 def _left_out() -> bool:
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
         )
     from ..training.recipes import set_command
 
-    print(set_command.run(options))
+    say(set_command.run(options))
 
 
 COMMAND = Command("train", "train on a prepared set", arguments, run)

@@ -51,7 +51,8 @@ def check_pictures(image: Tensor, name: str = "image") -> None:
         )
     if not image.is_floating_point():
         raise InputError(
-            f"The {name} must be floating point in 0 to 1, got {image.dtype}: divide by 255 first."
+            f"The {name} must be floating point in 0 to 1, got {image.dtype}: divide by "
+            f"{255 if image.dtype == torch.uint8 else 'the largest value of its type'} first."
         )
     if not torch.isfinite(image).all():
         raise InputError(f"The {name} contains values that are not finite: check the node that made it.")
@@ -64,7 +65,7 @@ def check_frames(images: Tensor, name: str = "images", look: Callable[[], object
     A little beyond the range is usual after scaling and sharpening, and clipped; far beyond it they are
     bytes, or -1 to 1, and would come out white, or half black. ``look`` is called before each, and may raise.
     """
-    check_pictures(images[:1], name)
+    check_pictures(images[:1] if images.ndim else images, name)
     for number, image in enumerate(images):
         look()
         low, high = (float(value) for value in image.detach().aminmax())

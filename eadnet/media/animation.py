@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..paths import is_file
 from .display import on_grey
 from .images import DAMAGED
 from .reader import ROUNDING, usual_rate
@@ -84,7 +85,7 @@ class AnimatedImage:
 
         self.path = Path(path)
         self.notes: list[str] = []
-        if not self.path.is_file():
+        if not is_file(self.path):
             raise InputError(f"There is no image {self.path}: check the path.")
         self._shown = -1
         self._pixels = np.zeros(0, np.uint8)

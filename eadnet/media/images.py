@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..paths import is_file
 from ..printable import get_logger
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
     from PIL import Image
 
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"There is no image {path}: check the path.")
     try:
         with Image.open(path) as image:

@@ -399,6 +399,7 @@ def _index(path: Path) -> _Index:
         by_decoding = container.format.name.startswith("mpeg")
         count, timed = 0, True
         ends, told = told_end(container), stream_fps(stream)
+        in_order = True  # the stamps, as the packets are
         stretches = [_Stretch()]
         before: int | None = None
         try:
@@ -421,15 +422,19 @@ def _index(path: Path) -> _Index:
                 before = before if clock is None else clock
                 at = packet.pts if clock is None or not by_decoding else clock
                 seek = at if packet.is_keyframe else None
+                in_order = in_order and (not now.stamps or packet.pts > next(reversed(now.stamps)))
                 now.stamps[packet.pts] = (seek, packet.duration or 0)
         except (av.FFmpegError, ValueError) as error:
             log.warning("%s breaks off after %d frames (%s).", path.name, count, error)
         length = container.duration
+        # AVI knows when a picture is decoded, not when it is shown: where the two differ, the times are right
+        # and belong to the pictures in the order in which they come out.
+        counted = in_order and container.format.name == "avi" and stream.codec_context.has_b_frames
     if not count:
         raise InputError(f"{path.name} has no frames: choose another video.")
     if not timed:
-        counted = [Fraction(i) / told for i in range(count)]
-        return _Index(counted, Fraction(count) / told, told, [], [], [(None, i) for i in range(count)])
+        even = [Fraction(i) / told for i in range(count)]
+        return _Index(even, Fraction(count) / told, told, [], [], [(None, i) for i in range(count)])
     times: list[Fraction] = []
     keys: list[int] = []
     seeks: list[int] = []
@@ -447,6 +452,8 @@ def _index(path: Path) -> _Index:
                 seeks.append(seek)
             times.append((stamp + stretch.aside) * base)
             durations.append(duration * base)
+    if counted:
+        passed = [(None, number) for number in range(len(times))]
     fps = usual_rate(times, told)
     # How long the last picture stays is not told by every container, and some tell nonsense.
     whole = Fraction(length, 1_000_000) if length else Fraction(0)
@@ -454,7 +461,7 @@ def _index(path: Path) -> _Index:
     true = len(times) < 2 or abs(durations[-2] - (times[-1] - times[-2])) <= 2 * ROUNDING
     if not true or not 0 < lasts <= max(2 / fps, whole - (times[-1] - times[0]) + ROUNDING):
         lasts = 1 / fps
-    if len(stretches) == 1:
+    if len(stretches) == 1 and not counted:
         return _Index(times, times[-1] + lasts, fps, keys, seeks)
     # A time says no longer where in the file a frame is: it is read in order.
     return _Index(times, times[-1] + lasts, fps, [], [], passed)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from .sound import SoundInMemory
+from .tensors import NO_NUMBERS, tensor_of
 
 LOWEST_RATE, HIGHEST_RATE = 100, 768_000
 _LOUDEST = 16.0  # beyond it (24 dB over full scale) floats are not in -1..1 but in the range of some integer
@@ -105,13 +106,8 @@ def _shown(value: object) -> str:
 def _numbers(waveform: Any, name: str) -> Tensor:
     """The samples as a tensor of real numbers on the processor."""
     try:
-        if not isinstance(waveform, Tensor):
-            array = np.array(waveform)
-            waveform = torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
-        samples = waveform.detach().to("cpu").resolve_conj().resolve_neg()
-        if samples.layout != torch.strided:
-            samples = samples.to_dense()
-    except (TypeError, ValueError, OverflowError, RuntimeError, NotImplementedError) as error:
+        samples = tensor_of(waveform, move=True)
+    except NO_NUMBERS as error:
         raise InputError(
             f"The waveform of {name} is {_kind(waveform)} that is no array of samples: give numbers of the "
             "shape [1, channels, samples]."

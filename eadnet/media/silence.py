@@ -52,6 +52,7 @@ _SHORT = (
 )
 _ALONE = 30  # blocks around it
 _QUIET = 30  # blocks of a stretch that shows the background
+_BRIEF = 50  # blocks: a word
 _QUIETEST = 0.05  # share of such stretches that are background
 # Where the speech is so many decibels above the background, the gate follows it, at so many decibels more.
 _CLEAR, _OVER_OPEN, _OVER_CLOSE = 20.0, 5.0, 2.0
@@ -109,6 +110,13 @@ def _spoken(powers: _Powers) -> Tensor:
     """Which blocks are speech, [blocks] bool: as the energy says, where there is speech in the spectrum."""
     level, band, free = _level(powers.loud), _level(powers.band), _level(powers.free)
     background = _background(powers.free)
+    if free - background < _LIVELY and len(powers.free) > 10 * _BRIEF:
+        # The loudest tenth is background, or silent: of speech there is less than that, if any.
+        background = max(FLOOR, min(background, free))
+        brief = powers.free.topk(_BRIEF).indices
+        levels = [float(power[brief].mean()) for power in (powers.loud, powers.band, powers.free)]
+        if levels[2] - background > _CLEAR:
+            level, band, free = levels
     lively = free - float(powers.free.kthvalue(max(1, round(_LEAST * len(powers.free)))).values)
     if len(powers.loud) >= _ENOUGH and (free - band < _TONAL or lively < _LIVELY):
         return torch.zeros_like(powers.loud, dtype=torch.bool)

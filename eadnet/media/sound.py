@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..paths import is_file
 from ..printable import get_logger
 from .limits import check_channels, check_rate, check_seconds
 from .notes import add_note
@@ -147,7 +148,7 @@ class SoundFile:
         import av
 
         name = self.path.name
-        if not self.path.is_file():
+        if not is_file(self.path):
             raise InputError(f"{name} is not a file: check the path.")
         try:
             with open_media(self.path) as container:
@@ -175,13 +176,13 @@ class SoundFile:
 
         form: tuple[str, str, int] | None = None
         resampler: av.AudioResampler | None = None
-        rate = 0
+        rate = damaged = 0
         ends = told_end(container)
         for packet in demuxed(container, track):
             try:
                 frames = packet.decode()
-            except av.InvalidDataError as error:
-                log.warning("%s: a damaged piece of sound was left out (%s)", self.path.name, error)
+            except av.InvalidDataError:
+                damaged += 1
                 continue
             for frame in frames:
                 if not isinstance(frame, av.AudioFrame):
@@ -212,6 +213,8 @@ class SoundFile:
                     given += samples.shape[1] / rate
                     yield _Piece(samples, rate, start, ends)
                     start = None
+        if damaged:
+            log.warning("%s: %d damaged pieces of sound were left out.", self.path.name, damaged)
         if resampler is not None and form is not None and form[2] != rate:
             for piece in resampler.resample(None):
                 yield _Piece(unpacked(piece), rate, None, ends)

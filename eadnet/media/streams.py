@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..paths import is_file
 from .colour import TAGS
 from .limits import check_picture_size
 from .opening import open_media
@@ -26,7 +27,7 @@ def open_video(path: Path) -> Any:
     """An open container with a video stream; InputError where there is none."""
     import av
 
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"There is no video {path}: check the path.")
     try:
         container = open_media(path)

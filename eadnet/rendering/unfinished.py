@@ -26,6 +26,7 @@ logger = get_logger(__name__)
 
 FOLDER = "eadnet_unfinished"
 KEPT_DAYS = 14
+_LARGEST_WINDOW = 1 << 16  # frames
 _OURS = re.compile(
     r"([0-9a-f]{16}(?:-[0-9]+)?)\.(?:partial\.mp4|previous\.mp4|whole\.mp4|partial\.json|float32|lock)"
 )
@@ -44,11 +45,12 @@ class Unfinished:
         self._float32 = path.with_name(f"{path.stem}.float32")
 
     def window(self) -> int | None:
-        """The window of the earlier attempt; None where there is none."""
+        """The window of the earlier attempt; None where there is none, or the note about it is damaged."""
         try:
-            return int(json.loads(self._note.read_text(encoding="utf-8"))["window"])
-        except (OSError, ValueError, KeyError, TypeError):
+            window = json.loads(self._note.read_text(encoding="utf-8"))["window"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
+        return window if type(window) is int and 1 <= window <= _LARGEST_WINDOW else None
 
     def write(self, window: int) -> None:
         """Raises InputError where nothing can be written."""

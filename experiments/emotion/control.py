@@ -105,7 +105,7 @@ def timeline(evaluator: Evaluator, people: Sequence[int], frames: int) -> Sectio
         mixed = timeline_tokens(keys, weights, list(tokens), null).mixed()
         changing = shown(evaluator.read(person, mixed, frames))
         steady = shown(evaluator.read(person, tokens[0], frames))
-        faces = [parameters_of(world.EMOTIONS["angry"], share) for share in weights[:, 1]]
+        faces = [parameters_of(world.EMOTIONS["angry"], share) for share in weights.dense()[:, 1]]
         # Speech and blinks are the same in both clips, and fall out of their difference.
         made, true = (
             Change.of(v, _CHANGE) for v in (changing - steady, shown(evaluator.truth(person, faces)))

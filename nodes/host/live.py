@@ -11,6 +11,8 @@ from typing import Any
 from .server import running_server
 
 EVENT = "eadnet.live"
+# Anybody may say that a page looks: what is remembered until the next prompt has an end.
+_MOST_PAGES, _LONGEST_ID = 1000, 200
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -23,7 +25,9 @@ class Pages:
 
     def note(self, client: str, looks: bool) -> None:
         """Take down whether a page looks."""
-        (self._looking.add if looks else self._looking.discard)(client)
+        self._looking.discard(client)
+        if looks and len(self._looking) < _MOST_PAGES and len(client) <= _LONGEST_ID:
+            self._looking.add(client)
 
     def look(self, client: str | None, connected: Any) -> bool:
         """Whether the page of a prompt looks; those that are gone are forgotten."""

@@ -11,6 +11,7 @@ import folder_paths
 
 from ...eadnet.errors import InputError
 from ...eadnet.media.peaks import wave_peaks
+from ...eadnet.paths import is_file
 from .live import PAGES
 from .server import running_server
 
@@ -18,14 +19,19 @@ LOOKING, PEAKS = "/eadnet/looking", "/eadnet/peaks"
 
 
 def register_routes() -> None:
-    """Answer pages: whether they look, and the waveform of a recording. Without a server nothing happens."""
+    """Answer pages: whether they look, and the waveform of a recording. Without a server nothing happens, nor
+    where another copy of the pack answers already: the same address twice would keep ComfyUI from starting.
+    """
     server = running_server()
-    if server is None:
+    if server is None or any(getattr(route, "path", None) == PEAKS for route in server.routes):
         return
     from aiohttp import web
 
     async def looking(request: Any) -> Any:
-        said = await request.json()
+        try:
+            said = await request.json()
+        except (ValueError, RecursionError):
+            said = None
         if not isinstance(said, dict) or not isinstance(said.get("client"), str):
             return web.Response(status=400)
         PAGES.note(said["client"], said.get("looks") is True)
@@ -54,4 +60,4 @@ def input_file(name: str) -> Path | None:
     plain, base = folder_paths.annotated_filepath(name)
     root = Path(os.path.abspath(base or folder_paths.get_input_directory()))
     path = Path(os.path.abspath(root / plain))
-    return path if path.is_relative_to(root) and path.is_file() else None
+    return path if path.is_relative_to(root) and is_file(path) else None

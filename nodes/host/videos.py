@@ -115,7 +115,9 @@ def _stream(video: Any) -> tuple[int, int, float]:
 def _frames(video: Any, name: str) -> VideoFrames:
     _check_room(video, name)
     parts = video.get_components()
-    return VideoFrames(parts.images, getattr(parts, "alpha", None), parts.audio, parts.frame_rate)
+    return VideoFrames(
+        parts.images, getattr(parts, "alpha", None), getattr(parts, "audio", None), parts.frame_rate
+    )
 
 
 def _check_room(video: Any, name: str) -> None:

@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eadnet.captions.endpoint import KEY_VARIABLE, URL_VARIABLE, EndpointCaptioner, endpoint_url, key_for
-from eadnet.captions.secrets import Secrets, secrets_of, without_secrets
 from eadnet.errors import InputError
+from eadnet.secrets import Secrets, secrets_of, without_secrets
 from tests.captions.stub import Answer, serving
 
 KEY = 'sk-Ab3/"9zQ+kk=7Yp&Lm2WvT'

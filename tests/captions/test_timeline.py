@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -100,7 +102,7 @@ TIMES = st.sets(st.integers(0, 140), min_size=1, max_size=6).map(
 def test_two_sentences_at_most_share_a_frame_and_the_last_one_has_the_end(
     ease: str, times: list[float], fade: float
 ) -> None:
-    weights = key_weights([Key(time, "a") for time in times], 75, 25, fade, ease)
+    weights = key_weights([Key(time, "a") for time in times], 75, 25, fade, ease).dense()
     assert weights.min() >= 0 and weights.sum(1).max() <= 1 + 1e-12
     assert ((weights > 1e-9).sum(1) <= 2).all()
     assert weights[-1].tolist() == [0] * (len(times) - 1) + [1]
@@ -109,23 +111,23 @@ def test_two_sentences_at_most_share_a_frame_and_the_last_one_has_the_end(
 @pytest.mark.parametrize("ease", ["smooth", "linear"])
 @pytest.mark.parametrize("time", [1.0, 1.5, 2.52])
 def test_a_change_is_half_way_at_its_time(ease: str, time: float) -> None:
-    weights = key_weights([Key(0, "a"), Key(time, "b")], 100, 25, 0.4, ease)
+    weights = key_weights([Key(0, "a"), Key(time, "b")], 100, 25, 0.4, ease).dense()
     middle = np.interp(0.5, weights[:, 1], np.arange(100))
     assert middle == pytest.approx(time * 25, abs=0.1)
 
 
 def test_a_cut_falls_on_the_first_frame_at_its_time() -> None:
-    weights = key_weights([Key(0, "a"), Key(1, "b")], 50, 25, 0)
+    weights = key_weights([Key(0, "a"), Key(1, "b")], 50, 25, 0).dense()
     assert weights[24].tolist() == [1, 0] and weights[25].tolist() == [0, 1]
 
 
 def test_a_cross_fade_has_no_jump() -> None:
-    weights = key_weights([Key(0, "a"), Key(1, "b")], 50, 25, 0.4)
+    weights = key_weights([Key(0, "a"), Key(1, "b")], 50, 25, 0.4).dense()
     assert np.abs(np.diff(weights, axis=0)).max() < 0.16  # the steepest step of a smooth fade over ten frames
 
 
 def test_before_the_first_line_there_is_no_emotion() -> None:
-    weights = key_weights([Key(1, "a")], 50, 25, 0.2)
+    weights = key_weights([Key(1, "a")], 50, 25, 0.2).dense()
     assert weights[:20].sum() == 0 and weights[-1, 0] == 1
 
 
@@ -157,7 +159,7 @@ def test_the_tokens_of_a_piece_are_bit_by_bit_those_of_the_whole_mixed_at_once(c
     keys = [Key(i * 8 / count, "a", 1 - i / 80) for i in range(count)]
     weights = key_weights(keys, 200, 25, 0.7)
     made = timeline_tokens(keys, weights, list(tokens), null)
-    whole = blend(tokens, null, torch.from_numpy(weights * np.array([key.strength for key in keys])))
+    whole = blend(tokens, null, torch.from_numpy(weights.dense() * np.array([key.strength for key in keys])))
     assert torch.equal(made.mixed(), whole)
     for size in (1, 8, 64):
         assert torch.equal(torch.cat([made[i : i + size].mixed() for i in range(0, 200, size)]), whole)
@@ -173,6 +175,20 @@ def test_memory_goes_by_the_sentence() -> None:
     held = sum(part.untyped_storage().nbytes() for part in (*made.parts(), made.which))
     assert len(made) == 90_000 and held < 3 * 77 * 768 * 4 + 90_000 * 16 + 1
     assert torch.equal(made[87:88].mixed()[0], null + (furious - null))
+
+
+def test_an_hour_of_a_thousand_sentences_costs_what_one_of_two_does() -> None:
+    """Each frame shows two of them at most."""
+    keys = [Key(3.6 * i, "a", 0.5) for i in range(1000)]
+    tracemalloc.start()
+    weights = key_weights(keys, 90_000, 25)
+    made = timeline_tokens(keys, weights, list(torch.randn(1000, 2, 3)), torch.zeros(2, 3))
+    strength = frame_strength(keys, weights)
+    assert tracemalloc.get_traced_memory()[1] < 40e6, "a column for each sentence would take 720 MB"
+    tracemalloc.stop()
+    assert len(made) == 90_000 and strength.max() == 0.5
+    assert weights.dense(100).shape == (900, 1000)
+    assert np.array_equal(weights.dense(100), weights.dense()[::100])
 
 
 def test_sentences_of_different_length_can_be_mixed() -> None:

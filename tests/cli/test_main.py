@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageSequence
+from safetensors.torch import save_file
 from scipy.io import wavfile
 
 from eadnet.cli import main
@@ -22,6 +23,7 @@ from eadnet.cli.progress import ProgressLine
 from eadnet.media.video import read_video, write_video
 from eadnet.presets import PRESETS
 from eadnet.sampling import Sampling
+from eadnet.weights import open_weights
 from tests.tiny import RESOLUTION, write_tiny_checkpoint
 
 
@@ -346,3 +348,23 @@ def test_results_that_cannot_be_written_are_said_before_anything_is_computed(
         line = [*arguments(files, tmp_path / out), *given, "--contact-sheet", str(tmp_path / sheet)]
         assert main(line) == 2
         assert re.search(message, capsys.readouterr().err)
+
+
+EVIL = "\x1b[31m\u202e\x07two\nlines"
+
+
+def test_words_of_a_header_are_shown_and_move_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_tiny_checkpoint(tmp_path / "a\x1b[2J\u202eb.safetensors")
+    with open_weights(path) as file:
+        info, tensors = json.loads(file.metadata["eadnet"]), file.tensors()
+    info |= {"preset": EVIL, "mask_region": EVIL, "defaults": {EVIL: 1}}
+    save_file(tensors, path, {"eadnet": json.dumps(info)})
+    for options in (["info", str(path)], ["info", str(path), "--json"]):
+        assert main(options) == 0
+        said = capsys.readouterr().out
+        assert not set(said) & set("\x1b\x07\u202e") and "31m" in said
+    assert json.loads(said)["preset"] == EVIL
+    assert main(["info", str(tmp_path / "no\x1b[31m\udcff")]) == 2
+    assert not set(capsys.readouterr().err) & set("\x1b\udcff")

@@ -25,6 +25,7 @@ from tools.server import Server
 pytestmark = [pytest.mark.comfy, pytest.mark.slow]
 NODES = sorted(json.loads((ROOT / "tests" / "api_surface.json").read_text(encoding="utf-8")))
 NAME = "ead-net"  # the folder that ComfyUI-Manager and `comfy node install ead-net` unpack into
+COPY = "another copy (2) \u00fcn\u00ef"  # as of a clone that was forgotten beside it
 # The checkout is installed into this Python, too: the import hook of that would lend what the archive lacks.
 COMMAND_LINE = """
 import runpy, sys
@@ -94,11 +95,12 @@ def archive(cli: ComfyCli, checkout: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def server(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose only custom node is the unpacked archive."""
+    """A server whose only custom nodes are the unpacked archive, and another copy of it."""
     base = tmp_path_factory.mktemp("comfy-with-archive")
     comfy = make_comfy(base)
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(comfy.custom_nodes / NAME)
+        packed.extractall(comfy.custom_nodes / COPY)
     with Server(comfy, base / "server.log") as running:
         yield running
 
@@ -120,6 +122,13 @@ def test_the_archive_holds_the_files_that_are_meant(archive: Path) -> None:
         names = {name for name in packed.namelist() if not name.endswith("/")}
     assert names == archived()
     assert archive.stat().st_size < MEGABYTES * 1e6
+
+
+def test_a_second_copy_under_another_name_is_no_obstacle(server: Server) -> None:
+    """ComfyUI takes a node from one of the two; addresses must not be entered twice."""
+    log = server.log.read_text(encoding="utf-8")
+    assert COPY in log and "IMPORT FAILED" not in log
+    assert Client(server.port).get("/eadnet/peaks?file=ead-net-speech.wav")["seconds"] > 0
 
 
 def test_every_node_is_there(server: Server) -> None:

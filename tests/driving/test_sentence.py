@@ -70,7 +70,7 @@ def test_nothing_said_is_nothing_shown(reader: SentenceReader) -> None:
 
 def test_a_sentence_that_changes_over_time_is_read_frame_by_frame(reader: SentenceReader) -> None:
     null, smile = bag_of_words(["", "smiling"])
-    mixed = MixedTokens.of([smile], null, np.array([[0.0], [0.5], [1.0]]))
+    mixed = MixedTokens.of([smile], null, np.array([[0.0], [0.5], [1.0]]), np.zeros((3, 1), int))
     smiles = reader.face(mixed)[:, INDEX["smile_l"]]
     assert float(smiles[0]) < 0.1 and smiles[0] < smiles[1] < smiles[2]
 

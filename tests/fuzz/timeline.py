@@ -83,5 +83,5 @@ class Subject:
         with torch.no_grad():
             null, *tokens = same_length(list(self.encoder.encode(["", *texts])))
         assert timeline_tokens(keys, weights, tokens, null)[:5].mixed().isfinite().all()
-        curve_picture(weights, frame_strength(keys, weights), texts, fps)
+        curve_picture(weights.dense(), frame_strength(keys, weights), texts, fps)
         return ""

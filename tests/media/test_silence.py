@@ -138,6 +138,87 @@ def test_where_nobody_speaks_it_is_shut_and_this_is_said(
     assert note.startswith("No speech was found in the recording")
 
 
+BRIEF = [(40.0, -50.0), (40.0, -60.0), (40.0, -70.0), (0.0, -50.0), (58.0, -45.0)]
+
+
+@pytest.mark.parametrize(("begin", "decibels"), some(1, BRIEF))
+def test_a_word_in_a_minute_of_faint_noise_is_heard(begin: float, decibels: float) -> None:
+    minute = noise(60 * RATE, decibels)
+    minute[round(begin * RATE) :][: RATE // 2] += talk(0.5)
+    gate = speech_gate(SpeechInMemory(minute), FPS, 60 * FPS)
+    assert (gate[frames(begin + 0.1, begin + 0.4)] == 1).all()
+    assert float(gate.mean()) < 0.03 and speech_notes(SpeechInMemory(minute)) == []
+
+
+def test_speech_after_half_a_minute_of_silence_is_heard() -> None:
+    speech = SpeechInMemory(torch.cat([torch.zeros(30 * RATE), talk(3), torch.zeros(RATE)]))
+    gate = speech_gate(speech, FPS, 34 * FPS)
+    assert (gate[frames(30.1, 32.9)] == 1).all() and (gate[frames(0, 29.7)] == 0).all()
+
+
+@pytest.mark.parametrize("decibels", some(1, [-35, -30, -20]))
+def test_very_quiet_speech_is_heard(decibels: float) -> None:
+    """Down to 55 dB below full scale."""
+    speech = SpeechInMemory(10 ** (decibels / 20) * conversation())
+    gate = speech_gate(speech, FPS, round(9.5 * FPS))
+    for start, end in SPOKEN:
+        assert (gate[frames(start + 0.1, end - 0.1)] == 1).all()
+
+
+def fan(count: int, decibels: float) -> torch.Tensor:
+    """Noise that falls with frequency, the blades' tone wandering about 118 Hz, both swelling slowly."""
+    t = times(count)
+    frequencies = torch.arange(count // 2 + 1).clamp(min=50)
+    rush = torch.fft.irfft(torch.fft.rfft(noise(count, -20)) / frequencies, count)
+    blades = torch.sin(2 * math.pi * (118 * t + 1.5 * torch.sin(2 * math.pi * 0.2 * t)))
+    return at((rush / rush.std() + 0.5 * blades) * (1 + 0.2 * torch.sin(2 * math.pi * 0.7 * t)), decibels)
+
+
+def strings(count: int, decibels: float) -> torch.Tensor:
+    """A held note with vibrato."""
+    phase = 2 * math.pi * (220 * (1 + 0.006 * torch.sin(2 * math.pi * 5.5 * times(count)))).cumsum(0) / RATE
+    return at(torch.stack([torch.sin(k * phase) / k for k in range(1, 12)]).sum(0), decibels)
+
+
+def piano(count: int, decibels: float) -> torch.Tensor:
+    """Three notes a second, struck and dying away."""
+    made, step = torch.zeros(count), RATE // 3
+    for number, start in enumerate(range(0, count, step)):
+        t = times(min(step, count - start))
+        note = 220 * 2 ** ((0, 7, 3, 12, 5, 10)[number % 6] / 12)
+        tone = torch.stack([torch.sin(2 * math.pi * note * k * t) / k**1.3 for k in range(1, 8)]).sum(0)
+        made[start : start + len(t)] = tone * torch.exp(-2.5 * t) * (1 - torch.exp(-200 * t))
+    return at(made, decibels)
+
+
+def single_clicks(count: int) -> torch.Tensor:
+    made = torch.zeros(count)
+    made[5000::23000] = 0.9
+    return made
+
+
+MORE: list[tuple[str, Callable[[int], torch.Tensor]]] = [
+    ("a fan", lambda count: fan(count, -40)),
+    ("strings", lambda count: strings(count, -40)),
+    ("a piano", lambda count: piano(count, -45)),
+    ("single clicks", single_clicks),
+    ("a loud 50 Hz", lambda count: hum(count, -15, 50, 1)),
+    ("50 Hz with 20 harmonics", lambda count: hum(count, -20, 50, 20)),
+    ("an offset in steps", lambda count: 0.2 * (times(count) % 1.3 < 0.6).float()),
+]
+
+
+@pytest.mark.parametrize(("_", "made"), some(2, MORE), ids=[name for name, _ in MORE])
+def test_more_that_sounds_beside_speech_and_is_none(_: str, made: Callable[[int], torch.Tensor]) -> None:
+    speech = conversation()
+    gate = speech_gate(SpeechInMemory(speech + made(len(speech))), FPS, round(9.5 * FPS))
+    for start, end in SPOKEN:
+        assert (gate[frames(start + 0.1, end - 0.1)] == 1).all()
+    assert all(float(gate[frames(*part)].mean()) <= 0.02 for part in ((0, 1.2), (4.1, 4.7), (8.6, 9.5)))
+    alone = SpeechInMemory(made(6 * RATE))
+    assert speech_gate(alone, FPS, 150).max() == 0 and len(speech_notes(alone)) == 1
+
+
 def test_speech_without_pauses_is_open_throughout() -> None:
     assert speech_gate(SpeechInMemory(talk(6)), FPS, 150).min() == 1
 

@@ -57,6 +57,18 @@ def test_a_track_that_nothing_can_decode_is_passed_over(tmp_path: Path) -> None:
         SoundFile(path)
 
 
+def test_damaged_pieces_are_counted_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An hour of them would be a hundred thousand lines."""
+    path = video_file(tmp_path / "a.mkv", [0.5], codec="aac")
+    data = bytearray(path.read_bytes())
+    for at in range(len(data) // 4, len(data), 97):
+        data[at : at + 8] = b"\xff" * 8
+    path.write_bytes(data)
+    list(SoundFile(path).pieces())
+    said = [line for line in caplog.messages if "damaged" in line]
+    assert 0 < len(said) <= 2 and all(any(c.isdigit() for c in line) for line in said)
+
+
 def test_no_sound_track_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a.mkv has no audio track: choose a file with audio"):
         SoundFile(video_file(tmp_path / "a.mkv", []))

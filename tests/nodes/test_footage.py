@@ -85,6 +85,138 @@ def test_what_is_no_rate_is_refused_by_name(
         pass
 
 
+HOLDERS: dict[str, Callable[[torch.Tensor], Any]] = {
+    "half precision": lambda frames: frames.half(),
+    "bfloat16": lambda frames: frames.bfloat16(),
+    "double precision": lambda frames: frames.double(),
+    "with a gradient": lambda frames: frames.clone().requires_grad_(),
+    "channels first, turned": lambda frames: frames.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1),
+    "sparse": lambda frames: frames.to_sparse(),
+    "NumPy": lambda frames: frames.numpy(),
+    "NumPy backwards": lambda frames: frames.numpy()[::-1].copy()[::-1],
+    "NumPy of the other byte order": lambda frames: frames.numpy().astype(">f4"),
+    "NumPy that cannot be written": lambda frames: np.frombuffer(frames.numpy(), np.float32).reshape(
+        5, 41, 47, 3
+    ),
+    "pictures one by one": list,
+    "arrays one by one": lambda frames: tuple(frames.numpy()),
+    "batches": lambda frames: [frames[:2], frames[2:]],
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("kind", ["IMAGE", "VIDEO"])
+def test_frames_are_the_same_whatever_holds_them(
+    opened: Any, frames: torch.Tensor, kind: str, holder: str
+) -> None:
+    held = HOLDERS[holder](frames)
+    parts = SimpleNamespace(images=held, frame_rate=25)  # some leave out what they do not have
+    source = held if kind == "IMAGE" else OtherPacks(get_components=parts)
+    with opened(source, sound=kind == "VIDEO") as footage:
+        made = everything(footage).float()
+        assert footage.count == COUNT and footage.size == (HEIGHT, WIDTH) and not made.requires_grad
+        assert torch.allclose(made, frames, atol=2e-3 if "half" in holder else 4e-3 if "bf" in holder else 0)
+        assert footage.one(4).shape == (HEIGHT, WIDTH, 3)
+
+
+NO_FRAMES: dict[str, Any] = {
+    "nothing": None,
+    "text": "abc",
+    "a number": 5,
+    "a dict": {"samples": 1},
+    "an iterator": iter([1]),
+    "no numbers of its own": torch.zeros(5, 4, 4, 3, device="meta"),
+    "nested": torch.nested.nested_tensor([torch.zeros(3), torch.zeros(4)]),
+    "of several sizes": [torch.zeros(4, 4, 3), torch.zeros(5, 4, 3)],
+    "channels first": torch.zeros(5, 3, 41, 47),
+    "a batch of videos": torch.zeros(1, 5, 41, 47, 3),
+    "without pixels": torch.zeros(5, 0, 47, 3),
+    "five channels": torch.zeros(5, 4, 4, 5),
+    "no axes": torch.tensor(1.0),
+    "truth values": torch.zeros(5, 4, 4, 3, dtype=torch.bool),
+    "objects": np.array([object()]),
+    "NaN in the last": torch.cat([torch.zeros(4, 4, 4, 3), torch.full((1, 4, 4, 3), torch.nan)]),
+    "infinite transparency": torch.cat([torch.zeros(5, 4, 4, 3), torch.full((5, 4, 4, 1), torch.inf)], -1),
+}
+
+
+@pytest.mark.parametrize("what", NO_FRAMES)
+@pytest.mark.parametrize("kind", ["IMAGE", "VIDEO"])
+def test_what_are_no_frames_is_one_sentence_with_the_inputs_name(
+    opened: Any, input_error: type[Exception], kind: str, what: str
+) -> None:
+    held = NO_FRAMES[what]
+    source = (
+        held if kind == "IMAGE" else OtherPacks(get_components=SimpleNamespace(images=held, frame_rate=25))
+    )
+    with pytest.raises(input_error, match="source"), opened(source, "source"):
+        pass
+
+
+ALPHAS: dict[str, Callable[[torch.Tensor], Any]] = {
+    "one axis less": lambda alpha: alpha,
+    "channels last": lambda alpha: alpha[..., None],
+    "channels first": lambda alpha: alpha[:, None],
+    "bytes": lambda alpha: (alpha * 255).byte(),
+    "truth values": lambda alpha: alpha > 0.5,
+    "NumPy": lambda alpha: alpha.numpy(),
+}
+
+
+@pytest.mark.parametrize("holder", ALPHAS)
+def test_transparency_is_the_same_whatever_holds_it(opened: Any, frames: torch.Tensor, holder: str) -> None:
+    alpha = torch.ones(COUNT, HEIGHT, WIDTH)
+    alpha[:, :20] = 0
+    parts = SimpleNamespace(images=frames, frame_rate=25, alpha=ALPHAS[holder](alpha))
+    with opened(OtherPacks(get_components=parts)) as footage:
+        made = everything(footage)
+    assert (made[:, :20] == 0.5).all() and torch.equal(made[:, 20:], frames[:, 20:])
+
+
+@pytest.mark.parametrize(
+    "alpha",
+    [
+        torch.ones(COUNT, 4, 4),
+        torch.ones(1, HEIGHT, WIDTH),
+        torch.full((COUNT, HEIGHT, WIDTH), torch.nan),
+        "abc",
+    ],
+    ids=["another size", "of one frame", "NaN", "text"],
+)
+def test_transparency_of_something_else_is_refused_by_name(
+    opened: Any, frames: torch.Tensor, input_error: type[Exception], alpha: Any
+) -> None:
+    parts = SimpleNamespace(images=frames, frame_rate=25, alpha=alpha)
+    with (
+        pytest.raises(input_error, match="VIDEO at source"),
+        opened(OtherPacks(get_components=parts), "source"),
+    ):
+        pass
+
+
+NO_SOURCES: dict[str, Any] = {
+    "a folder": "/",
+    "nothing there": "/nowhere/x.mp4",
+    "an address": "http://127.0.0.1:9/x.mp4",
+    "a name no file can have": "x" * 5000,
+    "a null": "a\0b",
+    "half a character": "/\udcff.mp4",
+    "text": __file__,
+    "no bytes": io.BytesIO(b""),
+    "other bytes": io.BytesIO(b"x" * 1000),
+    "a stream of text": io.StringIO("abc"),
+    "a number": 5,
+}
+
+
+@pytest.mark.parametrize("what", NO_SOURCES)
+def test_a_source_that_is_no_film_is_one_sentence(
+    opened: Any, input_error: type[Exception], what: str
+) -> None:
+    with pytest.raises(input_error), opened(OtherPacks(get_stream_source=NO_SOURCES[what]), "source"):
+        pass
+
+
 class OtherPacks:
     """A VIDEO of somebody's own class."""
 

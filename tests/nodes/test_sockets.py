@@ -87,3 +87,40 @@ def test_cancel_is_looked_at_before_each_picture_that_is_checked(
     pictures[2] = torch.nan  # it is not reached
     with pytest.raises(InterruptedError):
         sockets.image_of(pictures)
+
+
+SAMPLES = torch.randn(5, 4, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [SAMPLES, SAMPLES.numpy(), SAMPLES.double(), SAMPLES.clone().requires_grad_(), list(SAMPLES),
+     SAMPLES.permute(3, 0, 1, 2).contiguous().permute(1, 2, 3, 0)],
+)  # fmt: skip
+def test_a_latent_is_the_same_whatever_holds_it(sockets: Any, sent: Any) -> None:
+    made = sockets.latents_of({"samples": sent, "batch_index": [0]})
+    assert torch.equal(made.float(), SAMPLES) and not made.requires_grad
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [None, {}, {"samples": None}, {"samples": "x"}, SAMPLES, {"samples": SAMPLES.long()},
+     {"samples": SAMPLES[0]},
+     {"samples": SAMPLES[:0]}, {"samples": SAMPLES[:, :3]}, {"samples": SAMPLES[None]},
+     {"samples": SAMPLES.to("meta")}, {"samples": torch.cat([SAMPLES, torch.full((1, 4, 4, 4), torch.nan)])}],
+    ids=range(12),
+)  # fmt: skip
+@pytest.mark.parametrize("node", ["TFRMSmoother", "Sampler", "Conditioning"])
+def test_what_is_no_latent_is_refused_by_name(
+    nodes: Any, run: Callable[..., Any], loaded: Any, input_error: type[Exception], node: str, sent: Any
+) -> None:
+    about: dict[str, dict[str, Any]] = {
+        "TFRMSmoother": {"tfrm": loaded.tfrm, "samples": sent, "strength": 1.0, "top_k": 0},
+        "Sampler": {
+            **{"model": loaded.model, "audio": None, "latents": sent, "seed": 0, "steps": 1, "overlap": 2},
+            **{"audio_guidance": 1.0, "emotion_guidance": 1.0, "scheduler": "ddim", "window": 8},
+        },
+        "Conditioning": {"model": loaded.model, "audio": None, "latents": sent},
+    }
+    with pytest.raises(input_error, match="samples" if node == "TFRMSmoother" else "latents"):
+        run(getattr(nodes, f"EADNet{node}"), **about[node])

@@ -83,9 +83,16 @@ def test_the_render_itself_sweeps_and_spares_what_it_continues(tmp_path: Path) -
         assert ours.video.exists() and not (tmp_path / f"{OTHER}.partial.mp4").exists()
 
 
-def test_a_note_that_cannot_be_read_starts_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "note",
+    [b'{"window": "\xff', b'{"window": -5}', b'{"window": 0}', b'{"window": 1e400}', b'{"window": 1e30}',
+     b'{"window": true}', b'{"window": NaN}', b"[]", b"[" * 100_000, b'{"window": ' + b"9" * 5000,
+     b""],
+    ids=lambda note: note[:20].decode("latin-1"),
+)  # fmt: skip
+def test_a_note_that_cannot_be_read_or_followed_starts_anew(tmp_path: Path, note: bytes) -> None:
     leave(tmp_path, KEY)
-    (tmp_path / f"{KEY}.partial.json").write_bytes(b'{"window": "\xff')
+    (tmp_path / f"{KEY}.partial.json").write_bytes(note)
     with unfinished_video(tmp_path, KEY, resume=True) as ours:
         assert ours.window() is None
 

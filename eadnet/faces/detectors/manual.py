@@ -67,7 +67,13 @@ class ManualDetector:
         self._face = replace(face, look=np.zeros(1, np.float32))
 
     def detect(self, frame: np.ndarray) -> list[Face]:
-        """The face, whatever the frame shows."""
+        """The face, whatever the frame shows. Raises InputError where nothing of it lies in the frame."""
+        size = np.array([frame.shape[1], frame.shape[0]])
+        if (self._face.box[2:] <= 0).any() or (self._face.box[:2] >= size).any():
+            raise InputError(
+                f"The face entered by hand lies outside the frames of {size[0]} x {size[1]} pixels: enter it "
+                "in pixels of these frames."
+            )
         return [self._face]
 
 

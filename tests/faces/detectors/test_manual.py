@@ -5,7 +5,7 @@ import pytest
 
 from eadnet.errors import InputError
 from eadnet.faces.dense import face_from_mesh
-from eadnet.faces.detectors.manual import face_at_points, face_in_box, parse_face
+from eadnet.faces.detectors.manual import ManualDetector, face_at_points, face_in_box, parse_face
 from eadnet.faces.face import unturned
 from eadnet.faces.points import alignment_points
 
@@ -56,3 +56,17 @@ def test_a_mesh_gives_five_points_and_brows() -> None:
     face = face_from_mesh(mesh, 0.7)
     assert face.points.shape == (5, 2) and face.brows is not None and face.brows.shape == (3, 2)
     assert face.score == 0.7 and np.allclose(face.points[2], mesh[4])
+
+
+@pytest.mark.parametrize(
+    "text", ["200, 200, 300, 300", "-9, -9, -1, -1", "1e9, 0, 2e9, 5", "-50, -90, 50, -9"]
+)
+def test_a_face_outside_the_frames_is_refused(text: str) -> None:
+    """As of numbers that were read off a larger copy: nothing would be generated, without a word."""
+    with pytest.raises(InputError, match="outside the frames of 96 x 80 pixels"):
+        ManualDetector(parse_face(text)).detect(np.zeros((80, 96, 3), np.uint8))
+
+
+@pytest.mark.parametrize("text", ["-20, 10, 30, 60", "60, 50, 130, 130", "-50, -50, 150, 150"])
+def test_a_face_at_the_border_is_one(text: str) -> None:
+    assert len(ManualDetector(parse_face(text)).detect(np.zeros((80, 96, 3), np.uint8))) == 1

@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Iterable
+import os
+import re
+from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 _MASK = "•••"
@@ -17,6 +19,9 @@ _SHORTEST = 3  # characters of a secret
 _TOKEN = 16  # a part of a path of this length may be one
 _PIECE = 6  # so many characters of a secret in a row are hidden, wherever they stand
 _LONGEST = 4096
+# Variables of the environment that hold secrets by their names, whoever reads them (HF_TOKEN, for instance).
+_SECRET_NAME = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
+_SECRET_LENGTH = 8  # shorter ones are settings, such as a kind of key
 
 
 class Secrets:
@@ -56,9 +61,25 @@ class Secrets:
         return "".join(shown)
 
 
+def environment_secrets(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """The secrets of the environment: of variables that are named so, and users and passwords of proxies.
+    Errors of the standard library quote the address of a proxy that they cannot take apart.
+    """
+    found = []
+    for name, value in environment.items():
+        if name.lower().endswith("_proxy"):
+            user = value.strip().rpartition("@")[0].rpartition("/")[2]
+            found += [user, *user.split(":"), *map(unquote, user.split(":"))]
+        elif _SECRET_NAME.search(name) and len(value.strip()) >= _SECRET_LENGTH:
+            found.append(value)
+    return found
+
+
 def secrets_of(key: str, *addresses: str) -> Secrets:
-    """The key, and what is secret in addresses: user, password, query, and parts of the path like tokens."""
-    found = [key, *key.split()]
+    """The key, what is secret in addresses (user, password, query, and parts of the path like tokens), and
+    the environment's own.
+    """
+    found = [key, *key.split(), *environment_secrets()]
     for address in addresses:
         try:
             parts = urlsplit(address.strip())
@@ -68,7 +89,7 @@ def secrets_of(key: str, *addresses: str) -> Secrets:
             continue
         found += [user, password, unquote(user), unquote(password), parts.fragment]
         found += [value for pair in parse_qsl(parts.query, keep_blank_values=True) for value in pair[1:]]
-        found += [piece.partition("=")[2] for piece in parts.query.split("&")]
+        found += [piece.partition("=")[2] if "=" in piece else piece for piece in parts.query.split("&")]
         found += [piece for piece in parts.path.split("/") if len(piece) >= _TOKEN]
         if password:
             found.append(f"{unquote(user)}:{unquote(password)}")
