@@ -83,7 +83,7 @@ def _looked_for(
 ) -> list[LandmarkedFace]:
     if landmarker is None:
         raise InputError(_MISSING.format(folder=folders[0] if folders else "models/eadnet/faces"))
-    found = FaceLandmarker(landmarker, MOST_FACES, blendshapes=True).detect(picture)
+    found = FaceLandmarker(landmarker, MOST_FACES, blendshapes=True, upright=True).detect(picture)
     if not found:  # small in a wide or tall picture; the search sees doodles, too, but is not sure of them
         found = FaceLandmarker(landmarker, MOST_FACES, _SURE, blendshapes=True, search=True).detect(picture)
     return found

@@ -25,7 +25,7 @@ from ..modules.blazeface import BlazeFace
 from ..modules.blendshape_mixer import BLENDSHAPES, BlendshapeMixer
 from ..modules.face_mesh import SIDE, FaceMesh
 from ..published import check_impostors, detect
-from .short_range import find_faces, search_faces
+from .short_range import find_faces, right_way_up, search_faces
 from .windows import cut, in_picture, is_usable, window_around, window_of_points
 
 # The usual names, then others; `eadnet convert` makes the .safetensors of a .task.
@@ -69,16 +69,17 @@ class FaceLandmarker:
         min_score: float = 0.5,
         blendshapes: bool = False,
         search: bool = False,
+        upright: bool = False,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         """``file``: MediaPipe's `face_landmarker.task`, or what `eadnet convert` made of it. ``search``: look
         for small faces and those that stand on their heads, too, where no sure one is seen at first, which
-        MediaPipe does not.
+        MediaPipe does not. ``upright``: of those that are seen, only look whether they stand on their heads.
 
         Raises CheckpointError for a missing, damaged or foreign file.
         """
-        self.most, self.min_score, self.search = most, min_score, search
+        self.most, self.min_score, self.search, self.upright = most, min_score, search, upright
         self.device = torch.device(device)
         networks = load_networks(file, dtype)
         self._detector = cast(BlazeFace, self._placed(networks["detector"]))
@@ -102,9 +103,10 @@ class FaceLandmarker:
         found: list[list[LandmarkedFace]] = []
         for part in pictures.split(_TOGETHER):
             detections = find_faces(self._detector, part, self.min_score)
-            if self.search:
+            if self.search or self.upright:
+                look = search_faces if self.search else right_way_up
                 detections = [
-                    search_faces(self._detector, picture, self.min_score, faces)
+                    look(self._detector, picture, self.min_score, faces)
                     for picture, faces in zip(part, detections, strict=True)
                 ]
             windows = [

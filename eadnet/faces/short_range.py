@@ -10,7 +10,7 @@ from ..modules.blazeface import SIDE, BlazeFace
 from .face import unturned
 
 # Upright faces have scores over this; upside down ones are seen better by so much when they are turned.
-_SURE, _BETTER = 0.85, 0.1
+_SURE, _BETTER = 0.89, 0.05
 _CLOSER = (2, 4)  # parts of the picture's longer side that are looked at for themselves
 _LEAST = 96  # pixels of such a part
 _SAME = 0.5  # boxes that share more than this (intersection over union) are one face
@@ -38,6 +38,20 @@ def find_faces(network: BlazeFace, pictures: Tensor, min_score: float) -> list[n
     ]
 
 
+def right_way_up(network: BlazeFace, picture: Tensor, min_score: float, seen: np.ndarray) -> np.ndarray:
+    """Faces [k, 17] that were ``seen`` in a picture uint8 [H, W, 3], or those of the picture on its head,
+    where these are surer: of a head that hangs down, mirrored or not, chin and mouth pass for brows and eyes.
+
+    Of 17 portraits the scores are .89 to .95, of the same on their heads .54 to .85, and where those are
+    turned back .90 to .96.
+    """
+    if len(seen) and seen[0, 16] < _SURE:
+        (found,) = find_faces(network, torch.rot90(picture, 2)[None], min_score)
+        if len(found) and found[0, 16] > seen[0, 16] + _BETTER:
+            return _turned_back(found, 2, (picture.shape[0], picture.shape[1]))
+    return seen
+
+
 def search_faces(network: BlazeFace, picture: Tensor, min_score: float, seen: np.ndarray) -> np.ndarray:
     """Faces [k, 17] of a picture uint8 [H, W, 3] in which `find_faces` has ``seen`` none or no sure one.
 
@@ -47,11 +61,7 @@ def search_faces(network: BlazeFace, picture: Tensor, min_score: float, seen: np
     """
     height, width = picture.shape[:2]
     if len(seen):
-        if seen[0, 16] < _SURE:
-            (found,) = find_faces(network, torch.rot90(picture, 2)[None], min_score)
-            if len(found) and found[0, 16] > seen[0, 16] + _BETTER:
-                return _turned_back(found, 2, (height, width))
-        return seen
+        return right_way_up(network, picture, min_score, seen)
     for turns in (1, 3, 2):
         (found,) = find_faces(network, torch.rot90(picture, turns)[None], min_score)
         if len(found):

@@ -52,7 +52,7 @@ def colours(picture: Tensor, points: Tensor, sclera: Tensor) -> Colours:
         white = (skin * 1.1 + 10).clamp(0, 255)
     on_skin, on_white = luminance(skin), luminance(white)
     pale = (0.5 * skin / on_skin.clamp(min=1) + 0.5) * on_white
-    tooth = (0.5 * white + 0.5 * pale) * skin.new_tensor([1.11, 1.08, 1.00])
+    tooth = (0.2 * white + 0.8 * pale) * skin.new_tensor([1.11, 1.08, 1.00])
     least = torch.maximum(1.22 * on_skin, (1.9 * on_skin).clamp(max=150.0))
     tooth = tooth * torch.maximum(least / luminance(tooth).clamp(min=1), torch.ones_like(least))
     # Nothing in a mouth is a saturated colour, whatever the light.

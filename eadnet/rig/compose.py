@@ -15,7 +15,7 @@ from .eyes import GAZE, Eyeball, eye_span, lid_graphs, looking
 from .folds import at_points, unfolded
 from .mouth import Inside, lip_graphs, lip_opening, look_inside
 from .patch import Box, Upright, box_around
-from .shading import Shading
+from .shading import Shading, tinted
 from .sheets import Sheets
 from .topology import CORNER, EYES, LOWER_INNER, LOWER_LIP, LOWER_OUTER, SKIN, UPPER_INNER
 from .units.ground import smooth
@@ -286,8 +286,7 @@ def _light(stage: Stage, moment: Moment, frames: Tensor, upper: Tensor) -> None:
         -1,
     )
     small = F.grid_sample(maps, grid, "bilinear", "zeros", align_corners=False)
-    # Dark loses red last, as skin does.
-    factor = torch.exp(small * small.new_tensor([0.86, 1.0, 1.05])[:, None, None])
+    factor = tinted(small, stage.inside.colours.skin)
     size = (box[3] - box[1], box[2] - box[0])
     if factor.shape[2:] != size:
         factor = F.interpolate(factor, size, mode="bilinear", align_corners=False)
@@ -318,7 +317,7 @@ def _mouth(stage: Stage, moment: Moment, frames: Tensor) -> None:
     if box is None or not bool((shown > 0).any()):
         return
     a, b = stage.upright.over(box)
-    soft = max(1.0, 0.006 * scale)
+    soft = max(1.0, 0.006 * scale, 2 * stage.inside.softness)  # no sharper than the picture
     top, bottom, open_ = lip_opening(moment.placed, stage.upright, stage.lips, a, b, soft)
     hole = open_ * ((bottom - top) / (0.008 * scale)).clamp(0, 1)
     shift = moment.head[:, [13, 14]].mean(1)
@@ -354,7 +353,9 @@ def _eye(stage: Stage, moment: Moment, frames: Tensor, ball: Eyeball) -> None:
     opening = covered(b - top, soft) * covered(bottom - b, soft) * ((bottom - top) / soft).clamp(0, 1)
     seen = looking(ball, box, shift, gaze)
     lowered = smooth(0.01, 0.06, moved)[:, None, None]
-    shade = 1 - 0.38 * lowered * torch.exp(-(b - top).clamp(min=0) / (0.022 * scale))
+    # The lid's shadow: a dark line beneath its edge, and a soft one over much of the eye.
+    beneath = (b - top).clamp(min=0) / scale
+    shade = 1 - lowered * (0.30 * torch.exp(-beneath / 0.020) + 0.17 * torch.exp(-beneath / 0.070))
     part = _cut(frames, stage, box)
     _blend(part, seen * shade[:, None], (opening * shown[:, None, None])[:, None])
     # Where the lids meet there is a line of lashes.
@@ -362,5 +363,5 @@ def _eye(stage: Stage, moment: Moment, frames: Tensor, ball: Eyeball) -> None:
     rest_upper = stage.upright.coordinates(stage.points[list(eye.corners)])[:, 0]
     middle, half = rest_upper.mean(), (rest_upper[1] - rest_upper[0]).abs() / 2
     inside = 1 - smooth(0.80, 1.02, ((a - turn[:, :1, None]) - middle).abs() / half)
-    line = torch.exp(-(((b - bottom) / (0.011 * scale)) ** 2)) * meets * inside * lowered * 0.55
+    line = torch.exp(-(((b - bottom) / (0.014 * scale)) ** 2)) * meets * inside * lowered * 0.70
     _blend(part, (stage.inside.colours.skin * 0.25)[None, :, None, None], line[:, None])

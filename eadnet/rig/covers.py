@@ -15,9 +15,11 @@ from .colours import luminance, sampled
 from .topology import CHEEKBONE, EYES, FOREHEAD, LIP_RINGS, NOSE_ROOT
 
 _LIPS = [row for _, upper, lower, _ in LIP_RINGS[1:3] for row in (*upper, *lower)]
+_SEAM = [13, 312, 82, 14, 317, 87]  # where lips meet
 _AROUND = [164, 167, 393, 18, 83, 313, 57, 287, 43, 273, 106, 335, 186, 410]  # above, below and beside lips
 _CHEEKS = [*CHEEKBONE.values(), 118, 347, 50, 280, 101, 330, NOSE_ROOT, 197, 151, FOREHEAD]
 _NO_LIPS, _OTHER_COLOUR = 0.13, 0.08
+_ALL_ALIKE, _NO_SEAM = 0.08, 0.05  # painted masks and hands of the skin's colour: .00 and .00
 _NO_LIPS_GREY, _OTHER_LIGHT = 0.08, (0.2, 1.4)  # where only brightness tells
 _NO_EYE, _DARK_LENS = 0.12, 0.2
 CLOSED = 0.055  # eye distances between the lids below which an eye is closed
@@ -34,8 +36,9 @@ def mouth_is_covered(picture: Tensor, points: Tensor) -> bool:
     """Whether something of another colour than the face lies where the lips are, in a picture [3, H, W] in
     0..255 with mesh [468, 2].
 
-    There are no lips to see, and what is around them is no skin. A hand, whose colour is the face's, is not
-    noticed; a beard has lips in it.
+    There are no lips to see, and what is around them is no skin; or, where it is of the skin's colour (a
+    hand, a mask to match), no line between lips either, which drawings and statues have. A beard has lips in
+    it.
     """
     lips, around, cheeks = (
         sampled(picture, points[rows]).median(0).values for rows in (_LIPS, _AROUND, _CHEEKS)
@@ -44,6 +47,9 @@ def mouth_is_covered(picture: Tensor, points: Tensor) -> bool:
     differs = float((lips - around).norm() / light)
     colour = float((_chromaticity(around) - _chromaticity(cheeks)).norm())
     if differs < _NO_LIPS and colour > _OTHER_COLOUR:
+        return True
+    seam = luminance(sampled(picture, points[_SEAM])).median()
+    if differs < _ALL_ALIKE and abs(float((luminance(lips) - seam) / light)) < _NO_SEAM:
         return True
     brighter = float(luminance(around) / luminance(cheeks).clamp(min=1))
     return differs < _NO_LIPS_GREY and not _OTHER_LIGHT[0] < brighter < _OTHER_LIGHT[1]

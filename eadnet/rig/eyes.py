@@ -20,6 +20,7 @@ _BINS = 14
 _SMOOTH_AT = 160.0  # pixels to an eye distance that are enough for what is smooth
 _LASHES = 0.045  # eye distances from the lids' margins that lashes reach
 _DARK_IRIS, _DARK_WHITE = 0.60, 0.42  # of the usual brightness there: darker is no eye
+_BALL, _BROW_SHADE = 0.21, 0.12  # radius of an eyeball in eye distances; how much darker its top is
 _LIT = 0.75  # of the way from the shade of a lid to the white of the eye
 
 
@@ -109,12 +110,22 @@ def eyeball(
     # wide eye shows.
     light, wanted = luminance(white.movedim(0, -1)), luminance(sclera)
     white = white * (1 + _LIT * (wanted / light.clamp(min=1) - 1).clamp(0, 2))
-    disc = _iris(tile, inside, radii, sclera)
     centre, radius = iris_of(points, eye)
+    white = white * _round(upright, box, centre, scale)
+    disc = _iris(tile, inside, radii, sclera)
     edge = ((1.06 - radii) * radius / max(1.0, 0.09 * radius) + 0.5).clamp(0, 1)
     whole = white * (1 - edge) + disc * edge
     keep = blurred(inside[None, None], max(0.6, 0.01 * scale))[0]
     return Eyeball(side, tile * keep + whole * (1 - keep), whole, box, centre, radius)
+
+
+def _round(upright: Upright, box: Box, centre: Tensor, scale: float) -> Tensor:
+    """How much light comes back from each place of a ball that lies below a brow, [h, w] in 0..1."""
+    a, b = upright.over(box)
+    middle = upright.coordinates(centre)
+    dx, dy = (a - middle[0]) / (_BALL * scale), (b - middle[1]) / (_BALL * scale)
+    facing = (1 - dx**2 - dy**2).clamp(min=0.04).sqrt()
+    return (0.74 + 0.26 * facing) * (1 - _BROW_SHADE * (-dy).clamp(0, 1))
 
 
 def _deep(points: Tensor, upright: Upright, box: Box, eye: Eye, scale: float) -> Tensor:

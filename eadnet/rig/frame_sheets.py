@@ -16,7 +16,7 @@ from .canonical import Canonical
 from .compose import Moment, Stage
 from .folds import LEAST_STRETCH
 from .patch import Box
-from .shading import FINEST, Shading
+from .shading import FINEST, Shading, tinted
 from .sheets import Sheets
 from .spline import evaluated, weights
 from .topology import BROWS, EYES, LOWER_LIP, OVAL, UPPER_LIP
@@ -127,6 +127,5 @@ class Relight:
         maps = F.grid_sample(
             self.shading.maps(amounts), 2 * (places + 0.5 - low) / extent - 1, "bilinear", align_corners=False
         )
-        # Dark loses red last, as skin does.
-        factor = torch.exp(maps * maps.new_tensor([0.86, 1.0, 1.05])[:, None, None])
+        factor = tinted(maps, stage.inside.colours.skin)
         frames.mul_(F.interpolate(factor, (height, width), mode="bilinear", align_corners=True))

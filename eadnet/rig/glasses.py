@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,12 +10,35 @@ from torch import Tensor
 
 from .canonical import Canonical
 from .colours import luminance, sampled
-from .topology import NOSE_ROOT
+from .topology import EYES, NOSE_ROOT
 
 _HEIGHTS = (-0.22, 0.30, 80)  # eye distances from between the eyes
 _DARKER = 0.16  # than what is above and below, in shares of it
 _STEP = 0.20  # between neighbours
 _FROWNS = 0.5  # a furrow across the root of the nose looks the same
+
+
+_LID_UNITS = ("blink", "upper_lid_raise", "lid_tighten")
+_LENS = (0.03, 0.13)  # eye distances from the lids: as far as skin goes with them in full, and at all
+
+
+def within_lenses(names: Sequence[str], mesh: Tensor, nodes: Tensor) -> Tensor:
+    """How much of each unit's displacement stays behind glasses at each node, [K, N].
+
+    Splines carry the lids' motion on to the frame, which would bend; so it ends close to the lids. mesh:
+    [468 or more, 2], nodes: [N, 2], both in eye distances in the picture's plane.
+    """
+    share = torch.ones(len(names), len(nodes))
+    for side, eye in EYES.items():
+        lids = mesh[[*eye.upper, *eye.lower[1:-1]]]
+        away = torch.cdist(nodes, lids).amin(1)
+        middle = mesh[list(eye.corners)].mean(0)
+        inside = (nodes - middle).norm(dim=1) < 0.5 * (lids - middle).norm(dim=1).amin()
+        away = torch.where(inside, torch.zeros_like(away), away)
+        t = ((_LENS[1] - away) / (_LENS[1] - _LENS[0])).clamp(0, 1)
+        rows = [n for n, name in enumerate(names) if name.startswith(_LID_UNITS) and name.endswith(side)]
+        share[rows] = t * t * (3 - 2 * t)
+    return share
 
 
 def wears_glasses(picture: Tensor, face: Canonical, shapes: Mapping[str, float] | None = None) -> bool:

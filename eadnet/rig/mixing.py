@@ -89,22 +89,22 @@ def _together(v: dict[str, Tensor]) -> None:
     # Disgust squeezes: the nose drags the brows' middle, the lids and the mouth's corners along, and its own
     # lip less.
     wrinkle = v["nose_wrinkle"].clamp(0, 1) ** 2 * (1 - scowl.clamp(max=1))
-    v["upper_lip_raise"] = v["upper_lip_raise"] * (1 - 0.72 * wrinkle)
+    v["upper_lip_raise"] = v["upper_lip_raise"] * (1 - 1.25 * wrinkle).clamp(min=0.28)
     # Brows that are pressed down drag on the root of the nose (procerus), and clench the mouth's corners.
-    v["nose_wrinkle"] = (v["nose_wrinkle"] * (1 + 0.15 * wrinkle) + 0.30 * scowl).clamp(max=1.15)
+    v["nose_wrinkle"] = (v["nose_wrinkle"] * (1 + 0.35 * wrinkle) + 0.30 * scowl).clamp(max=1.35)
     stretch = v["lip_stretch"].clamp(0, 1) ** 2
     # A mouth stretched by fear bares the teeth (platysma): a square, not a slit.
     v["upper_lip_raise"] = v["upper_lip_raise"] + 0.40 * stretch
     v["lower_lip_depress"] = v["lower_lip_depress"] + 0.32 * stretch
     for side in "lr":
-        v[f"frown_{side}"] = v[f"frown_{side}"] + 0.20 * scowl + 0.30 * stretch + 0.45 * wrinkle
+        v[f"frown_{side}"] = v[f"frown_{side}"] + 0.20 * scowl + 0.30 * stretch + 0.62 * wrinkle
         # Grief: corners that go down below brows that are drawn up make the lids heavy and knit the brows.
         grief = v[f"inner_brow_up_{side}"].clamp(0, 1) * v[f"frown_{side}"].clamp(0, 1)
         grief = grief * (1 - v[f"upper_lid_raise_{side}"].clamp(0, 1)) * (1 - stretch)
         v[f"blink_{side}"] = v[f"blink_{side}"] + 0.22 * grief * (1 - v[f"blink_{side}"])
         # Disgust bunches the brows, inner ends up, rather than pressing them down as anger does.
         v[f"inner_brow_up_{side}"] = v[f"inner_brow_up_{side}"] + 0.22 * wrinkle
-        knit = 0.30 * grief + 0.15 * scowl - 0.12 * wrinkle
+        knit = 0.30 * grief + 0.15 * scowl + 0.20 * wrinkle
         v[f"brow_lower_{side}"] = v[f"brow_lower_{side}"] * (1 + knit)
         # Brows drawn together and up at once, as in fear, rise at their inner ends above all.
         worry = v[f"inner_brow_up_{side}"].clamp(min=0) * v[f"brow_lower_{side}"].clamp(min=0)
@@ -129,7 +129,7 @@ def _lids(v: dict[str, Tensor]) -> None:
         # A lid that is raised against a brow that comes down glares.
         widen = v[f"upper_lid_raise_{side}"] * (1 + 0.26 * frown.clamp(0, 1))
         open_ = 1 - v[f"blink_{side}"]
-        v[f"lid_tighten_{side}"] = narrow.clamp(max=1.15) * open_
+        v[f"lid_tighten_{side}"] = narrow.clamp(max=1.30) * open_
         v[f"upper_lid_raise_{side}"] = widen * open_
 
 

@@ -14,12 +14,13 @@ from .colours import Colours, luminance
 from .curves import Graphs, covered
 from .eyes import read_tile
 from .patch import Box, Upright
+from .softness import softness_of
 from .teeth import LOWER, UPPER, RowPicture, render_row
 from .topology import LOWER_INNER, UPPER_INNER
 from .units.mouth import DROP
 
 OPEN_AT_REST = 0.035  # eye distances between the lips from which a picture shows its own teeth
-_CAVITY, _TONGUE = (44.0, 15.0, 15.0), (172.0, 92.0, 88.0)
+_CAVITY, _TONGUE = (54.0, 21.0, 20.0), (172.0, 92.0, 88.0)
 EDGE = 0.045  # of the upper teeth below the line of the lips at rest
 
 
@@ -50,7 +51,7 @@ class Inside:
     """All that one mouth needs to be looked into.
 
     middle: [2] pixels, of the line of the lips. across, down: [2] pixels to an eye distance along the face's
-    x and y.
+    x and y. softness: of the picture, in pixels (see `softness_of`).
     """
 
     upper: RowPicture
@@ -60,6 +61,7 @@ class Inside:
     middle: Tensor
     across: Tensor
     down: Tensor
+    softness: float = 0.0
 
     def to(self, device: torch.device) -> Inside:
         palette = replace(
@@ -102,11 +104,13 @@ def inside_of(
     front = float(face.points[[13, 14], 2].mean()) + 0.05
     x = float(0.7 * corners[0] + 0.3 * face.points[13, 0])
     teeth = torch.tensor([x, float(line) + EDGE, front])
-    upper = render_row(UPPER, face, teeth, palette, light, 3)
-    lower = render_row(LOWER, face, teeth + torch.tensor([0.0, -EDGE - 0.010, 0.030]), palette, light, 5)
+    soft = softness_of(picture, points, face.scale)
+    upper = render_row(UPPER, face, teeth, palette, light, 3, soft)
+    behind = teeth + torch.tensor([0.0, -EDGE - 0.010, 0.030])
+    lower = render_row(LOWER, face, behind, palette, light, 5, soft)
     axes = [face.project(torch.tensor(axis)) for axis in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))]
     middle = face.place(torch.tensor([x, float(line), front]))
-    return Inside(upper, lower, own, palette, middle, *axes)
+    return Inside(upper, lower, own, palette, middle, axes[0], axes[1], soft)
 
 
 def own_teeth(

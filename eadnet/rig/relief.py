@@ -160,8 +160,8 @@ def _cheek(on: _Map, skin: Tensor, side: str) -> None:
     height, hollow = on.fold(fold, 0.075, 0.006, bulge=0.020, side=-sign, reach=4.2, ends=1.1)
     for name, share in (
         (f"smile_{side}", 1.0),
-        ("upper_lip_raise", 0.7),
-        ("nose_wrinkle", 0.8),
+        ("upper_lip_raise", 0.5),
+        ("nose_wrinkle", 0.45),
         (f"frown_{side}", 0.2),
     ):
         on.put(name, height * share, hollow * 0.14 * share)

@@ -31,7 +31,7 @@ from .topology import EYES, LOWER_INNER, SKIN, UPPER_INNER
 from .track import Track
 from .units import HEAD_POSE, Ground, units
 
-VERSION = 3
+VERSION = 4
 MOST_TURNED = 35.0  # degrees of yaw
 WARNED_TURNED = 18.0
 PIECE = 4

@@ -25,6 +25,7 @@ _REACH = ((-1.35, -1.35), (1.35, 2.0))
 _DEEPEST, _BRIGHTEST = -0.75, 0.30
 _BROWS, _BEHIND = ("brow_", "inner_brow", "outer_brow"), 0.3  # what folds behind glasses, and how much
 _SOCKET = 0.75  # of the brightness of the skin, what an open socket has
+_WARM = 0.4  # of red, that blue lacks in skin
 _PLAIN_LIGHT = (0.0, -0.45, -0.89)
 
 
@@ -47,6 +48,16 @@ def light_of(picture: Tensor, points: Tensor, face: Canonical) -> Tensor:
     found = torch.linalg.solve(basis.T @ basis + weight, basis.T @ value[use] + weight @ prior)[:3]
     found[2] = found[2].clamp(max=-0.15)
     return found / found.norm().clamp(min=1e-6)
+
+
+def tinted(maps: Tensor, skin: Tensor) -> Tensor:
+    """log of a ratio of brightness [T, 1, h, w] -> factors [T, 3, h, w] for red, green and blue.
+
+    Dark loses red last, as light does that has gone through skin; in a grey picture it has no colour.
+    """
+    warm = float(((skin[0] - skin[2]) / skin[0].clamp(min=1) / _WARM).clamp(0, 1))
+    rates = maps.new_tensor([1 - 0.34 * warm, 1.0, 1 + 0.08 * warm])
+    return torch.exp(maps * rates[:, None, None])
 
 
 def mesh_normals(face: Canonical) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .canonical import Canonical
+from .glasses import within_lenses
 from .spline import evaluated, weights
 from .topology import EYES, LOWER_LIP, SKIN, UPPER_LIP
 from .units import Ground
@@ -92,6 +93,9 @@ def sheets(face: Canonical, ground: Ground, moves: dict[str, Tensor], size: tupl
     upper, lower = (
         field.reshape(down, across, count, 3).permute(2, 0, 1, 3).contiguous() for field in (upper, lower)
     )
+    if ground.glasses:
+        behind = within_lenses(list(moves), placed[:SKIN], unitless(nodes)).reshape(-1, down, across, 1)
+        upper, lower = upper * behind, lower * behind
     return Sheets(
         region,
         ((x1 - 1 - x0) / (across - 1), (y1 - 1 - y0) / (down - 1)),

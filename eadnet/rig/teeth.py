@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .blur import blurred
 from .canonical import Canonical
 from .colours import Colours
 from .curves import covered
@@ -28,6 +29,8 @@ class Row:
     arch: tuple[float, float]  # A and B
     corner: float  # radius of the corners of the biting edge
     down: bool  # the biting edge is the lower one
+    lit: float  # how much of the light reaches it
+    soft: float  # eye distances that it is blurred by: what stands further in is less sharp
 
 
 UPPER = Row(
@@ -35,16 +38,20 @@ UPPER = Row(
     heights=(0.186, 0.174, 0.184, 0.168, 0.160, 0.150, 0.14),
     edges=(0.0, 0.011, 0.004, 0.014, 0.018, 0.024, 0.03),
     arch=(0.47, 0.72),
-    corner=0.030,
+    corner=0.022,
     down=True,
+    lit=1.0,
+    soft=0.0060,
 )
 LOWER = Row(
     widths=(0.086, 0.094, 0.108, 0.112, 0.112, 0.165, 0.16),
-    heights=(0.138, 0.140, 0.150, 0.138, 0.130, 0.12, 0.12),
+    heights=(0.172, 0.172, 0.176, 0.160, 0.150, 0.14, 0.14),
     edges=(0.0, 0.002, -0.004, 0.010, 0.014, 0.02, 0.02),
     arch=(0.42, 0.66),
-    corner=0.022,
+    corner=0.014,
     down=False,
+    lit=0.76,
+    soft=0.0105,
 )
 FINEST = 420.0  # pixels of a drawn row to an eye distance
 _GUM = (158.0, 86.0, 84.0)
@@ -74,12 +81,19 @@ def _arch(row: Row, samples: int = 400) -> tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def render_row(
-    row: Row, face: Canonical, middle: Tensor, colours: Colours, light: Tensor, seed: int
+    row: Row,
+    face: Canonical,
+    middle: Tensor,
+    colours: Colours,
+    light: Tensor,
+    seed: int,
+    softness: float = 0.0,
 ) -> RowPicture:
     """A row as the picture's camera sees it.
 
     middle: [3], the canonical place of the first teeth's biting edge. light: [3] towards the light, unit
-    length, in canonical axes (z away from the viewer). seed: no two mouths are quite the same.
+    length, in canonical axes (z away from the viewer). seed: no two mouths are quite the same. softness: of
+    the picture, in its pixels (see `softness_of`): teeth that are sharper than their face look drawn.
     """
     reach = 0.30
     device = face.points.device
@@ -122,7 +136,15 @@ def render_row(
     height = ((dx - read(along[:, 0])) * down[0] + (dy - read(along[:, 1])) * down[1]) / (down @ down)
     if row.down:
         height = -height  # up from the biting edge
-    return _paint(row, s, height, depth, normal_x, seen, box, colours, light, face.scale / coarse, seed)
+    drawn = _paint(row, s, height, depth, normal_x, seen, box, colours, light, face.scale / coarse, seed)
+    return _softened(drawn, max(softness, row.soft * face.scale) / coarse)
+
+
+def _softened(row: RowPicture, sigma: float) -> RowPicture:
+    """The row blurred by so many of its own pixels; what is outside of a tooth has no colour to mix in."""
+    alpha = blurred(row.alpha[None], sigma)[0]
+    colour = blurred((row.colour * row.alpha)[None], sigma)[0] / alpha.clamp(min=1e-3)
+    return RowPicture(colour.clamp(0, 255), alpha, row.box)
 
 
 def _middles(low: int, high: int, step: float) -> Tensor:
@@ -159,7 +181,7 @@ def _paint(
     width = per_tooth(torch.tensor(row.widths).expand(2, -1))
     middle = per_tooth(((ends[1:] + ends[:-1]) / 2).expand(2, -1))
     u = (s.abs() - middle) / (width / 2)  # -1..1 across the tooth
-    edge = per_tooth(torch.tensor(row.edges) + varied(0.007)) + 0.008 * u * per_tooth(varied(0.8))
+    edge = per_tooth(torch.tensor(row.edges) + varied(0.005)) + 0.008 * u * per_tooth(varied(0.8))
     crown = per_tooth(torch.tensor(row.heights).expand(2, -1))
     v = (height - edge) / crown  # 0 at the biting edge, 1 at the gum
     pixel = 1.0 / scale
@@ -171,7 +193,7 @@ def _paint(
     scallop = 1.0 - 0.16 * u**2
     at_gum = covered((v - scallop) * crown / pixel, 2.0)
     bulge = 0.62 * u * u * u + 0.18 * u
-    nx = normal_x + torch.where(s < 0, -1.0, 1.0) * bulge * 0.38
+    nx = normal_x + torch.where(s < 0, -1.0, 1.0) * bulge * 0.24
     ny = (0.10 + 0.55 * (v.clamp(0, 1) - 0.45)) * (-1.0 if row.down else 1.0)
     nz = -torch.sqrt((1 - (nx * 0.8) ** 2 - ny**2).clamp(min=0.05))
     norm = torch.sqrt((nx * nx) + ny * ny + nz * nz)
@@ -180,23 +202,21 @@ def _paint(
     half = half / half.norm()
     shine = ((nx * half[0] + ny * half[1] + nz * half[2]) / norm).clamp(min=0) ** 60
     fall = torch.exp(-2.9 * depth) * (1 - 0.30 * (s.abs() / 0.6).clamp(max=1) ** 2)
-    gap = 1 - 0.20 * torch.exp(-((((1 - u.abs()) * width / 2) / 0.0075) ** 2)) * (
+    gap = 1 - 0.17 * torch.exp(-((((1 - u.abs()) * width / 2) / 0.0080) ** 2)) * (
         0.55 + 0.45 * (1 - v.clamp(0, 1))
     )
-    lum = (0.64 + 0.36 * lambert) * fall * gap * (1 + per_tooth(varied(0.045)))
-    tip = torch.exp(-((v / 0.16) ** 2))  # thin enamel: bluish, a little translucent
+    lum = (0.74 + 0.26 * lambert) * fall * gap * (1 + per_tooth(varied(0.03))) * row.lit
+    tip = torch.exp(-((v / 0.16) ** 2))  # thin enamel, a little translucent
     root = (v - 0.45).clamp(0, 1)  # warmer towards the gum
     colour = colours.tooth[:, None, None] * lum
-    colour = colour * torch.stack(
-        [1 - 0.05 * tip, 1 - 0.02 * tip - 0.03 * root, 1 + 0.01 * tip - 0.10 * root]
-    )
-    colour = colour + 20 * shine * fall
+    colour = colour * torch.stack([1 - 0.02 * tip, 1 - 0.01 * tip - 0.03 * root, 1 - 0.10 * root])
+    colour = colour + 20 * shine * fall * row.lit
     gum = torch.tensor(_GUM)[:, None, None] * colours.tint[:, None, None] * colours.level
     wet = 1 + 0.25 * torch.exp(-(((v - 1.12) / 0.08) ** 2))
-    colour = colour * (1 - at_gum) + gum * (fall * (0.62 + 0.25 * lambert) * wet) * at_gum
+    colour = colour * (1 - at_gum) + gum * (fall * (0.62 + 0.25 * lambert) * wet * row.lit) * at_gum
     reach = covered((0.26 - (height - edge)) / pixel, 0.05 / pixel)
     between = covered((height - edge - row.corner * 0.8) / pixel, 2.0) * 0.85  # dark, but no hole behind
-    colour = torch.where((body > between)[None], colour, colour * 0.84)
+    colour = colour * (1 - 0.14 * (between - body).clamp(min=0))
     alpha = torch.maximum(body, torch.maximum(at_gum, between)) * reach * seen
     alpha = alpha * covered((height - edge) / pixel, 1.3)
     return RowPicture(colour.clamp(0, 255), alpha[None], box)

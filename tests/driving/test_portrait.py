@@ -53,6 +53,21 @@ def test_a_face_is_found_in_wide_and_tall_pictures(
 
 @needs_landmarker
 @pytest.mark.slow
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_face_on_its_head_is_found_as_it_hangs(head: np.ndarray, mirrored: bool) -> None:
+    """Nothing is painted on a chin or a forehead that pass for eyes and mouth."""
+    turned = np.ascontiguousarray(head[::-1] if mirrored else head[::-1, ::-1])
+    face, upright = (find_portrait_face(picture, LANDMARKER) for picture in (turned, head))
+    eyes, mouth = face.mesh[[33, 263]].mean(axis=0), face.mesh[[13, 14]].mean(axis=0)
+    assert eyes[1] > mouth[1]
+    where = head.shape[0] - 1 - upright.mesh[[33, 263, 13]][:, 1]
+    found = face.mesh[[33, 263, 13]][:, 1]
+    assert np.abs(where - found).max() < 0.03 * head.shape[0]
+    assert Rig.build(torch.from_numpy(turned), torch.from_numpy(face.points)).size == head.shape[:2]
+
+
+@needs_landmarker
+@pytest.mark.slow
 def test_faces_count_by_size_or_from_the_left(head: np.ndarray) -> None:
     small = np.asarray(Image.fromarray(head).resize((160, 160)))
     picture = pasted((260, 440), (small, 0, 20), (head, 180, 0))

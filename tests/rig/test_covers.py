@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from eadnet.rig.rig import Rig
-from eadnet.rig.topology import EYES, LOWER_OUTER, UPPER_OUTER
+from eadnet.rig.topology import EYES, LOWER_INNER, LOWER_OUTER, UPPER_INNER, UPPER_OUTER
 from eadnet.rig.track import Track
 from tests.quick import some
 
@@ -31,9 +31,18 @@ def painted(rows_: list[int], pad: float, colour: tuple[int, int, int]) -> tuple
     return picture, mesh
 
 
-@pytest.mark.parametrize("colour", some(1, [((110, 150, 185),), ((15, 15, 18),)]))
-def test_no_mouth_is_painted_on_a_mask(colour: tuple[int, int, int]) -> None:
-    picture, mesh = painted([*UPPER_OUTER, *LOWER_OUTER], 0.22, colour)
+def skin() -> tuple[int, int, int]:
+    """Of the bundled portrait's cheeks."""
+    picture, mesh = bundled_head()
+    at = mesh[[50, 280, 205, 425], :2].round().long()
+    red, green, blue = picture[at[:, 1], at[:, 0], :3].float().median(0).values.int().tolist()
+    return red, green, blue
+
+
+@pytest.mark.parametrize("colour", some(1, [((110, 150, 185),), ((15, 15, 18),), None]))
+def test_no_mouth_is_painted_on_a_mask(colour: tuple[int, int, int] | None) -> None:
+    """Nor on a hand, which has the colour of the face."""
+    picture, mesh = painted([*UPPER_OUTER, *LOWER_OUTER], 0.22, colour or skin())
     rig = Rig.build(picture, mesh)
     assert any("mouth is covered" in note for note in rig.notes)
     still, smile = rig.frames(torch.cat([rows(blink=0.0), rows(smile=1.0, jaw_open=0.8)]))
@@ -41,6 +50,16 @@ def test_no_mouth_is_painted_on_a_mask(colour: tuple[int, int, int]) -> None:
     assert torch.equal(still[lips[:, 1], lips[:, 0]], smile[lips[:, 1], lips[:, 0]])
     brows = rig.frames(rows(inner_brow_up=1.0))[0]
     assert not torch.equal(brows, still), "the rest of the face moves"
+
+
+@pytest.mark.slow
+def test_lips_of_the_skins_colour_are_lips_where_a_line_parts_them() -> None:
+    """As in drawings and on statues."""
+    picture, mesh = painted([*UPPER_OUTER, *LOWER_OUTER], 0.22, skin())
+    line = mesh[[*UPPER_INNER, *LOWER_INNER], :2].round().long()
+    for dy in (-1, 0, 1):
+        picture[line[:, 1] + dy, line[:, 0], :3] = 60
+    assert not any("mouth is covered" in note for note in Rig.build(picture, mesh).notes)
 
 
 @pytest.mark.slow
