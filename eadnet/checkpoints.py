@@ -43,6 +43,7 @@ CLASSES: dict[str, str] = {
     "StableSyncNet": ".modules.stable_syncnet",
     "MiniSyncNet": ".modules.mini_syncnet",
     "Inception": ".modules.inception",
+    "LPIPS": ".modules.lpips",
     "ExpressionReader": ".modules.expression_reader",
     "BlazeFace": ".modules.blazeface",
     "FaceMesh": ".modules.face_mesh",

@@ -280,6 +280,12 @@ def convert(
     for whatever is wrong.
     """
     published = src if isinstance(src, Published) else detect(src)
+    if published.kind.startswith("lpips_"):
+        raise foreign(
+            published.path,
+            "is one half of LPIPS: convert torchvision's VGG16 or AlexNet, and give the weights of its "
+            "channels with --lpips.",
+        )
     unet = published.kind == "latentsync_unet"
     chosen = latentsync_preset(published.path, preset, resolution) if unet else None
     target = Path(dst) if dst else published.path.with_name(default_name(published, chosen))

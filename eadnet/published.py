@@ -31,7 +31,7 @@ State = dict[str, Tensor]
 @dataclass(frozen=True)
 class Published:
     """A published file: its kind ("latentsync_unet", "whisper", "stable_syncnet", "syncnet_v2",
-    "inception", "face_landmarker") and tensors.
+    "inception", "face_landmarker", "lpips_trunk", "lpips_weights") and tensors.
     """
 
     path: Path
@@ -173,6 +173,10 @@ def _kind_of(path: Path, tensors: State) -> str:
         return "stable_syncnet"
     if "Mixed_7c.branch_pool.conv.weight" in tensors and "fc.weight" in tensors:
         return "inception"
+    if "features.0.weight" in tensors and "classifier.6.weight" in tensors:
+        return "lpips_trunk"
+    if "lin0.model.1.weight" in tensors:
+        return "lpips_weights"
     if "encoder.blocks.0.attn.query.weight" in tensors and "encoder.conv1.weight" in tensors:
         return "whisper"
     if "conv_in.weight" in tensors and any(".motion_modules." in key for key in tensors):

@@ -23,7 +23,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         choices=("mead", "hdtf"),
         help="a table of the papers' test clips beside the real ones",
     )
-    parser.add_argument("--list", type=Path, metavar="FILE", help="of the protocol's clips' names")
+    parser.add_argument(
+        "--list",
+        metavar="LIST",
+        help="the protocol's clips: eat-100, eat-985, musetalk-20, edtalk-77, or a file of names",
+    )
     parser.add_argument(
         "--silent", type=Path, metavar="DIR", help="videos made with silent sound, for the protocol"
     )

@@ -102,6 +102,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--text-encoder", type=Path, metavar="DIR", help="CLIP ViT-L/14, if the checkpoint has none"
     )
+    parser.add_argument("--adapter", type=Path, metavar="FILE", help="EAD-Net's parts for LatentSync's U-Net")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="default: the checkpoint's")
     parser.add_argument("--audio-guidance", type=float, help="cfg for the audio; 1 is no guidance")
@@ -282,6 +283,7 @@ def _model(options: argparse.Namespace) -> Model:
         audio_encoder=options.audio_encoder,
         vae=options.vae,
         text_encoder=options.text_encoder,
+        adapter=options.adapter,
     )
     model = model.to(_device(options), torch.float16 if options.half else None)
     _compile(options, model.unet)

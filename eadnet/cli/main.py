@@ -11,7 +11,20 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import CheckpointError, InputError
 from ..printable import printable
-from . import caption, contact_sheet, convert, evaluate, export, fetch, generate, info, prepare, synth, train
+from . import (
+    caption,
+    contact_sheet,
+    convert,
+    evaluate,
+    export,
+    fetch,
+    generate,
+    info,
+    prepare,
+    split_videos,
+    synth,
+    train,
+)
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -25,6 +38,7 @@ COMMANDS: tuple[Command, ...] = (
     caption.COMMAND,
     prepare.COMMAND,
     train.COMMAND,
+    split_videos.COMMAND,
     synth.COMMAND,
 )
 

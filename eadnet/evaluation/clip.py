@@ -19,7 +19,8 @@ from ..media.sound import SoundFile
 from ..media.speech import record_speech
 from ..metrics.clip_scores import clip_scores, smaller
 from ..metrics.expression import predict_expression
-from ..metrics.landmarks import MOUTH_68, landmark_distance
+from ..metrics.landmarks import MOUTH_68, MOUTH_478, landmark_distance
+from ..metrics.perceptual import lpips
 from ..metrics.sync import SyncNetwork, measure_sync
 from ..metrics.temporal import flicker, jitter, warped_difference
 from .networks import ScoringNetworks
@@ -132,7 +133,8 @@ def _score_pair(
 ) -> bool:
     """Scores against the true clip into `scores`; False where the two cannot be compared."""
     try:
-        with Subject(truth, networks.detector() if points is not None else None) as other:
+        looks = points is not None or networks.dense is not None
+        with Subject(truth, networks.detector() if looks else None) as other:
             if abs(subject.fps - other.fps) > 0.01:
                 raise InputError(
                     f"the clip has {subject.fps:g} frames per second and the reference {other.fps:g}; bring "
@@ -140,6 +142,7 @@ def _score_pair(
                 )
             pair = clip_scores(subject.frames, other.frames)
             theirs = None if points is None else other.points(networks.landmarks)
+            _score_networks(subject, other, networks, scores)
     except InputError as error:
         notes.append(f"Not compared with the reference: {error}")
         return False
@@ -150,6 +153,20 @@ def _score_pair(
         scores["lmd"] = _mean(landmark_distance(points, theirs))
         scores["mouth_lmd"] = _mean(landmark_distance(points, theirs, MOUTH_68))
     return True
+
+
+def _score_networks(
+    subject: Subject, truth: Subject, networks: ScoringNetworks, scores: dict[str, float]
+) -> None:
+    """LPIPS of whole frames, and distances of the mesh of 478 points."""
+    if networks.lpips is not None:
+        scores["lpips"] = float(
+            lpips(subject.frames, truth.frames, networks.lpips, networks.lpips.weights).mean()
+        )
+    if networks.dense is not None:
+        ours, theirs = (one.dense_points(networks.dense) for one in (subject, truth))
+        scores["dense_lmd"] = _mean(landmark_distance(ours, theirs))
+        scores["dense_mouth_lmd"] = _mean(landmark_distance(ours, theirs, MOUTH_478))
 
 
 def _mean(values: Tensor) -> float:

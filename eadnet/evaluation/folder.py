@@ -21,7 +21,7 @@ from .results import Evaluation, totals
 from .sets import SetDistance, set_distances
 
 VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v"}
-FORMAT = 2
+FORMAT = 3
 LABELS_FILE = "labels.json"
 
 

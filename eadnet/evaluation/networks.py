@@ -10,16 +10,18 @@ from ..checkpoints import bundled_mini, load_checkpoint, read_info
 from ..errors import InputError
 from ..faces.detectors import DETECTORS, detector_from_file, find_detector_file
 from ..faces.face import FaceDetector
+from ..faces.landmarker import FaceLandmarker
 from ..metrics.sync import SyncNetwork
 from ..modules.face_api import FaceApiNetwork, FaceExpressions, FaceLandmarks68
 from .columns import SYNC_NETWORKS
 
 LANDMARK_FILE, EXPRESSION_FILE = "face_landmark_68_model.bin", "face_expression_model.bin"
+LPIPS_FILES = ("lpips-alex.safetensors", "lpips-vgg.safetensors")
 INCEPTION_FILE, VIDEOMAE_FOLDER = "inception-fid.safetensors", "videomae"
 FACES = "Looking for faces"
+DENSE = "LMD, M-LMD (478)"
 # Columns of the papers' tables whose networks this package does not load.
 _PLUGGED = {
-    "LPIPS": "needs a perceptual network: plug one into eadnet.metrics.perceptual",
     "CSIM": "needs a face recogniser: plug one into eadnet.metrics.identity",
     "FVD (I3D)": "I3D is published as TorchScript, a program that would run when it is loaded: plug the "
     "network into eadnet.metrics.frechet",
@@ -34,6 +36,8 @@ class ScoringNetworks:
         sync: SyncNets.
         faces: a face detector's file; None takes the centred square of every frame.
         landmarks, expressions: face-api's.
+        dense: the landmarker of 478 points.
+        lpips: AlexNet or VGG16 with the weights of LPIPS.
         inception: for FID.
         videomae: for FVD.
         missing: what is not computed, and why.
@@ -44,6 +48,8 @@ class ScoringNetworks:
     faces: Path | None = None
     landmarks: FaceLandmarks68 | None = None
     expressions: FaceExpressions | None = None
+    dense: FaceLandmarker | None = None
+    lpips: Any = None
     inception: Any = None
     videomae: Any = None
     missing: dict[str, str] = field(default_factory=dict)
@@ -69,7 +75,8 @@ def find_networks(models: Path | None, mini: Path | None = None, faces: bool = T
 
     Args:
         models: a folder with any of `syncnet-v2.safetensors`, `stable-syncnet.safetensors`,
-            `inception-fid.safetensors` (all from `eadnet convert`), a face detector's file, face-api's
+            `inception-fid.safetensors`, `lpips-alex.safetensors` or `lpips-vgg.safetensors` (all from
+            `eadnet convert`), a face detector's file, face-api's
             landmark and expression models, and a folder `videomae`; each in it or in a folder of it.
         mini: a checkpoint with a SyncNet; the bundled one if None.
         faces: look for faces if a detector's file is there.
@@ -85,6 +92,8 @@ def find_networks(models: Path | None, mini: Path | None = None, faces: bool = T
         networks.landmarks = FaceLandmarks68(FaceApiNetwork.load(file))
     if file := _find(networks, models, "Acc_emo", EXPRESSION_FILE):
         networks.expressions = FaceExpressions(FaceApiNetwork.load(file))
+    if file := _find(networks, models, "LPIPS", *LPIPS_FILES):
+        networks.lpips = load_checkpoint(file, only={"lpips"}).component("lpips")
     if file := _find(networks, models, "FID", INCEPTION_FILE):
         networks.inception = load_checkpoint(file, only={"inception"}).component("inception")
     if file := _find(networks, models, "FVD (VideoMAE)", f"{VIDEOMAE_FOLDER}/model.safetensors"):
@@ -110,8 +119,15 @@ def _find_sync(networks: ScoringNetworks, models: Path | None, mini: Path | None
 def _find_faces(networks: ScoringNetworks, models: Path | None, wanted: bool) -> None:
     if not wanted:
         networks.missing[FACES] = "switched off; the centred square of every frame was scored"
+        networks.missing[DENSE] = "faces are not looked for"
         return
     file = find_detector_file(_places(models))
+    mesh = DETECTORS["landmarks"].find(_places(models))
+    if mesh is None:
+        networks.missing[DENSE] = f"file {DETECTORS['landmarks'].files[0]} missing"
+    else:
+        networks.dense = FaceLandmarker(mesh)
+        networks.files += [mesh] if mesh != file else []
     if file is None:
         usual = DETECTORS["landmarks"].files[0]
         networks.missing[FACES] = f"file {usual} missing; the centred square of every frame was scored"

@@ -12,10 +12,11 @@ from ..errors import InputError
 from ..faces.crops import centre_square
 from ..faces.face import FaceDetector
 from ..faces.face_track import FaceTrack
+from ..faces.landmarker import FaceLandmarker
 from ..faces.tracking import detect_faces, track_face
 from ..media.clips import Frames, LazyFrames, changed, picked, pieces, video_frames
 from ..media.reader import VideoReader
-from ..metrics.face_crops import TIGHT, face_crops, in_frame, square_track, syncnet_track
+from ..metrics.face_crops import ROOMY, TIGHT, face_crops, in_frame, square_track, syncnet_track
 from ..metrics.pairs import as_floats
 
 # Without a detector: where the face is in the centred square of a frame, as shares: left, top, right, bottom.
@@ -88,6 +89,21 @@ class Subject:
         """Landmarks [T, P, 2] in one unit for the whole clip; NaN in frames without a face."""
         points = torch.cat([landmarks(as_floats(piece)) for piece in pieces(self.tight())])
         return points if self._track is None else in_frame(points, square_track(self._track, TIGHT))
+
+    def dense_points(self, landmarker: FaceLandmarker) -> Tensor:
+        """The mesh [T, 478, 2] in pixels of the frame, of the face that was tracked, or else of the most
+        likely one; NaN where none is seen.
+        """
+        track = None if self._track is None else square_track(self._track, ROOMY)
+        shown = self.frames if track is None else face_crops(self.frames, track)
+        singly = (frame.movedim(0, -1) for piece in pieces(shown) for frame in piece)
+        unseen = torch.full((478, 2), torch.nan)
+        points = torch.stack(
+            [unseen if face is None else torch.from_numpy(face.mesh) for face in landmarker.follow(singly)]
+        )
+        if track is None:
+            return points
+        return in_frame((points + 0.5) / track.resolution, track)
 
 
 def _tight(frames: Tensor) -> Tensor:

@@ -38,6 +38,8 @@ class Square:
 SYNCNET_V2 = Square(2.8, 1.0, 224)
 # Tight, with the chin: what landmark and expression networks were trained on.
 TIGHT = Square(2.1, 1.01, 112)
+# With room around, for what looks for the face itself: the landmarker of 478 points.
+ROOMY = Square(3.2, 1.6, 384)
 
 
 def square_track(track: FaceTrack, square: Square) -> FaceTrack:

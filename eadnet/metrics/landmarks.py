@@ -12,9 +12,12 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..rig.topology import CORNERS, LOWER_LIP, UPPER_LIP
 
 # Rows of the mouth in the 68 points of the iBUG scheme.
 MOUTH_68 = tuple(range(48, 68))
+# Rows of the lips, all four rings with their corners, in the face mesh of 478 points.
+MOUTH_478 = tuple(sorted({*UPPER_LIP, *LOWER_LIP, *CORNERS}))
 
 
 def landmark_distance(

@@ -1,7 +1,7 @@
 """LPIPS (Zhang et al., arXiv 1801.03924): distance of images in the features of a network of your choice.
 
-The numbers of papers need their network (AlexNet or VGG) and its learned channel weights; without them this
-is the same formula on other features, and must be called so.
+The numbers of papers need their network (AlexNet or VGG) and its learned channel weights
+(`eadnet.modules.lpips`); without them this is the same formula on other features, and must be called so.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..finite import SCORE_ADVICE, check_result
 from ..media.clips import Frames
+from ..modules.lpips import feature_distance
 from .pairs import frame_by_frame
 
 
@@ -54,25 +55,15 @@ def lpips(
 
     @torch.no_grad()
     def compare(a: Tensor, b: Tensor) -> Tensor:
-        total = torch.zeros(len(a))
         ours, theirs = network(a), network(b)
         if weights is not None and [len(w) for w in weights] != [f.shape[1] for f in ours]:
             raise InputError(
                 f"the LPIPS weights do not fit the features of {network.name}: use the weights for that "
                 "network."
             )
-        for level, (x, y) in enumerate(zip(ours, theirs, strict=True)):
-            for features in (x, y):
-                check_result(features, f"perceptual network {network.name}", SCORE_ADVICE)
-            difference = (_unit(x) - _unit(y)).square()
-            channels = (
-                torch.full((x.shape[1],), 1.0 / x.shape[1]) if weights is None else weights[level]
-            ).to(x)
-            total = total + (difference * channels[:, None, None]).sum(1).mean((1, 2)).float().cpu()
-        return total
+        for features in (*ours, *theirs):
+            check_result(features, f"perceptual network {network.name}", SCORE_ADVICE)
+        channels = weights or [x.new_full((x.shape[1],), 1.0 / x.shape[1]) for x in ours]
+        return feature_distance(ours, theirs, channels).cpu()
 
     return frame_by_frame(compare, generated, reference, chunk)
-
-
-def _unit(features: Tensor) -> Tensor:
-    return features / (features.square().sum(1, keepdim=True).sqrt() + 1e-10)

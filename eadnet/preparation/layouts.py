@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError, no_such
+from ..evaluation.protocols import MEAD_ACTORS, listed_names
 from .clip import Rejection, Source
 
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
@@ -21,8 +22,7 @@ VAL_PERCENT = 5  # of the speakers that are not held out, by their names
 _LONGEST_SLUG = 48
 _LETTERS = re.compile(r"[^A-Za-z0-9_]+")
 
-# The four actors whom EAT, EDTalk and those after them test on.
-MEAD_TEST = ("M003", "M030", "W009", "W015")
+MEAD_TEST = MEAD_ACTORS
 MEAD_EMOTIONS = {
     "angry": "angry",
     "contempt": "contemptuous",
@@ -37,13 +37,9 @@ MEAD_VIEWS = ("front", "left_30", "left_60", "right_30", "right_60", "down", "to
 _ACTOR = re.compile(r"[MW]\d{3}")
 _EMOTION_LEVEL = re.compile(rf"({'|'.join(MEAD_EMOTIONS)})_level_([123])")
 
-# MuseTalk's validation list, by subset and speaker.
-HDTF_TEST = (
-    *("RD_Radio7", "RD_Radio8", "RD_Radio9"),
-    *("WDA_TinaSmith", "WDA_TomCarper", "WDA_TomPerez", "WDA_TomUdall", "WDA_VeronicaEscobar0"),
-    *("WDA_VeronicaEscobar1", "WDA_WhipJimClyburn", "WDA_XavierBecerra", "WDA_ZoeLofgren"),
-    *("WRA_SteveScalise1", "WRA_TimScott", "WRA_ToddYoung", "WRA_TomCotton", "WRA_TomPrice"),
-    "WRA_VickyHartzler",
+# The people of MuseTalk's validation list and of EDTalk's test list.
+HDTF_TEST = frozenset(
+    re.sub(r"_\d{3}$", "", video) for name in ("musetalk-20", "edtalk-77") for video in listed_names(name)
 )
 HDTF_SUBSETS = ("RD", "WDA", "WRA")
 _HDTF_NAME = re.compile(rf"({'|'.join(HDTF_SUBSETS)})_(.+?)(?:_(\d{{1,3}}))?")

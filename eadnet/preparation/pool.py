@@ -22,7 +22,7 @@ from .tools import Tools, one_thread
 from .work import Task, failed, look_at, part_source
 from .workplace import Workplace
 
-_TRIES = 2  # of a segment whose process dies
+TRIES = 2  # of a segment whose process dies
 _BARREN = 3  # processes that die before they have begun anything
 
 OnTask = Callable[[int, int], object]
@@ -177,8 +177,8 @@ class _Pool:
         if not task.numbers or number is not None:
             key = (task.source.id, number)
             self._deaths[key] += 1
-            if self._deaths[key] >= _TRIES:
-                reason = f"the process that prepared it ended {_TRIES} times ({_how(code)})"
+            if self._deaths[key] >= TRIES:
+                reason = f"the process that prepared it ended {TRIES} times ({_how(code)})"
                 failed(self._place, task, number, reason)
                 if not task.numbers:
                     return

@@ -69,8 +69,8 @@ def prepare(
     """Prepare the videos below ``directory`` and write the set ``out``.
 
     The result depends on the files and the settings alone: not on ``workers``, the engine, or on how often
-    the run was ended and begun again. A finished set is left as it is. ``hands``: what the local engine's
-    processes do, for tests.
+    the run was ended and begun again. A finished set is left as it is. ``hands``: what the processes do, for
+    tests.
 
     Raises InputError and CheckpointError, one sentence each: before any work for what is missing, and later
     only where the set cannot be written. Whatever is wrong with a clip is written into the manifest.
@@ -99,7 +99,7 @@ def prepare(
         if engine == "ray":
             from .ray_engine import run_ray
 
-            run_ray(place, sources, settings, workers, on_task, address, gpus)
+            run_ray(place, sources, settings, workers, on_task, address, gpus, hands)
         else:
             run_local(place, sources, settings, workers, on_task, hands)
         _finish(place, found, settings, told, key)

@@ -11,17 +11,22 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from ..errors import CheckpointError, InputError
 from .clip import Source
-from .pool import OnTask
+from .pool import Hands, OnTask
 from .settings import Settings
-from .tools import Tools, one_thread
-from .work import Task, failed, look_at, part_source
+from .tools import one_thread
+from .tries import look_tried, part_tried
+from .work import Task, failed
 from .workplace import Workplace
+
+_ROUNDS = 3  # through what is left
 
 
 def check_ray() -> None:
@@ -38,11 +43,12 @@ def run_ray(
     on_task: OnTask | None = None,
     address: str | None = None,
     gpus: float = 0.0,
+    hands: Hands | None = None,
 ) -> None:
     """Part all sources and look at all segments on ``workers`` actors, each with ``gpus`` of a GPU.
 
-    ``address`` is that of a cluster; None: this machine. Raises InputError and CheckpointError as the local
-    engine does, and where no cluster answers.
+    ``address`` is that of a cluster; None: this machine. ``hands``: what processes do, for tests. Raises
+    InputError and CheckpointError as the local engine does, and where no cluster answers.
     """
     check_ray()
     if not sources:
@@ -59,23 +65,36 @@ def run_ray(
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise InputError(f"No Ray cluster answers at {address}: check --address ({error}).") from error
+    hands = hands or Hands()
+    steps = _Steps(place, settings, uuid4().hex, hands)
+    left: Sequence[Source] = sources
     try:
-        _stream(place, sources, settings, workers, on_task, gpus)
+        for _ in range(_ROUNDS):
+            _stream(left, steps, workers, on_task, gpus)
+            # Whose blocks were lost, with a machine, say.
+            left = [source for source in left if hands.part(place, source, settings)]
+            if not left:
+                return
     finally:
         ray.shutdown()
-    for source in sources:  # whose tasks were lost with their process
-        for task in part_source(place, source, settings):
+    for source in left:
+        for task in hands.part(place, source, settings):
             for number in task.numbers:
                 failed(place, task, number, "the process that prepared it ended")
 
 
+@dataclass(frozen=True)
+class _Steps:
+    """What all processes are told."""
+
+    place: Workplace
+    settings: Settings
+    run: str
+    hands: Hands
+
+
 def _stream(
-    place: Workplace,
-    sources: Sequence[Source],
-    settings: Settings,
-    workers: int,
-    on_task: OnTask | None,
-    gpus: float,
+    sources: Sequence[Source], steps: _Steps, workers: int, on_task: OnTask | None, gpus: float
 ) -> None:
     import ray.data
 
@@ -84,10 +103,10 @@ def _stream(
     context.enable_progress_bars = False
     items = [{"task": to_json(Task(source))} for source in sources]
     dataset = ray.data.from_items(items, override_num_blocks=min(len(items), 10_000))
-    parted = dataset.flat_map(_Part(place, settings), num_cpus=1)
+    parted = dataset.flat_map(_Part(steps), num_cpus=1)
     looked = parted.map_batches(
         _Look,
-        fn_constructor_args=(place, settings),
+        fn_constructor_args=(steps,),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
@@ -105,13 +124,15 @@ def _stream(
 class _Part:
     """A source's task to the tasks of its segments."""
 
-    def __init__(self, place: Workplace, settings: Settings) -> None:
-        self._place, self._settings = place, settings
+    def __init__(self, steps: _Steps) -> None:
+        self._steps = steps
 
     def __call__(self, row: dict[str, Any]) -> list[dict[str, Any]]:
         one_thread()
         try:
-            tasks = part_source(self._place, from_json(row["task"]).source, self._settings)
+            steps = self._steps
+            source = from_json(row["task"]).source
+            tasks = part_tried(steps.place, source, steps.settings, steps.run, steps.hands)
         except (InputError, CheckpointError) as error:
             return [{"task": "", "fatal": str(error), "kind": type(error).__name__}]
         return [{"task": to_json(task), "fatal": "", "kind": ""} for task in tasks]
@@ -120,18 +141,19 @@ class _Part:
 class _Look:
     """An actor with the networks."""
 
-    def __init__(self, place: Workplace, settings: Settings) -> None:
+    def __init__(self, steps: _Steps) -> None:
         one_thread()
-        self._place, self._settings = place, settings
-        self._tools: Tools | None = None
+        self._steps = steps
+        self._tools: Any = None
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         looked, fatal, kind = 0, str(batch["fatal"][0]), str(batch["kind"][0])
         if not fatal:
             task = from_json(str(batch["task"][0]))
             try:
-                self._tools = self._tools or Tools.load(self._settings)
-                look_at(self._place, task, self._tools)
+                steps = self._steps
+                self._tools = self._tools or steps.hands.load(steps.settings)
+                look_tried(steps.place, task, self._tools, steps.run, steps.hands)
                 looked = len(task.numbers)
             except (InputError, CheckpointError) as error:
                 fatal, kind = str(error), type(error).__name__

@@ -5,6 +5,7 @@ work/SOURCE/NNNNNNNN.cuts the cuts in ten minutes of a long one, until it has a 
 work/SOURCE/speech.f32    its sound, 16 kHz mono
 work/SOURCE/NNNNN.json    what was decided of a segment: a row of the manifest, and seconds by stage
 work/SOURCE/NNNNN.tar     its sample, where it was accepted; written before the row
+work/SOURCE/*.tries       how often something was begun, where Ray does the work
 """
 
 from __future__ import annotations

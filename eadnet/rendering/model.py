@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..adapters import apply_adapter
 from ..checkpoints import Checkpoint, load_checkpoint, named_checkpoint
 from ..errors import CheckpointError
 from ..finite import TEXT_ADVICE, check_result
@@ -104,11 +105,13 @@ def load_model(
     audio_encoder: str | os.PathLike[str] | None = None,
     vae: str | os.PathLike[str] | None = None,
     text_encoder: str | os.PathLike[str] | None = None,
+    adapter: str | os.PathLike[str] | None = None,
 ) -> Model:
     """Load a checkpoint ("mini" or None: the bundled one) and the parts it lacks from files of their own.
 
-    ``audio_encoder`` is a converted Whisper, ``vae`` a Stable Diffusion VAE, ``text_encoder`` a
-    folder of CLIP ViT-L/14. Raises CheckpointError when a needed part is missing or does not fit.
+    ``audio_encoder`` is a converted Whisper, ``vae`` a Stable Diffusion VAE, ``text_encoder`` a folder of
+    CLIP ViT-L/14; ``adapter`` is what `eadnet train adapter` made. Raises CheckpointError when a needed part
+    is missing or does not fit.
     """
     path = named_checkpoint(checkpoint or "mini")
     main = load_checkpoint(path)
@@ -118,6 +121,10 @@ def load_model(
             f"{main.path.name} moves portraits and draws no face: leave --method pixels out, or choose "
             "another checkpoint."
         )
+    if adapter is not None:
+        if "unet" not in parts:
+            raise CheckpointError(f"{main.path.name} has no unet for an adapter: give one with --checkpoint.")
+        parts["unet"] = apply_adapter(parts["unet"], adapter, main.info)
     if audio_encoder is not None:
         parts["audio_encoder"] = load_checkpoint(audio_encoder, only=["audio_encoder"]).component(
             "audio_encoder"

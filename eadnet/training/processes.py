@@ -10,7 +10,12 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-SHARDED = ("FSDP", "DEEPSPEED")  # weights lie in parts on all processes, and are saved so
+SHARDED = ("FSDP", "DEEPSPEED")  # how accelerate calls what keeps weights in parts on all processes
+
+
+def is_sharded(accelerator: Accelerator) -> bool:
+    """Whether weights lie in parts on all processes, and are saved so."""
+    return accelerator.distributed_type.value in SHARDED  # an enumeration of accelerate's, and no text
 
 
 def make_accelerator(
@@ -30,13 +35,17 @@ def make_accelerator(
         trackers: names that accelerate knows (tensorboard, wandb, trackio ...), commas between, or none.
         folder: where trackers that write files write them.
 
-    Raises InputError where accelerate or a tracker's package is missing, or a name is none that it knows.
+    Raises InputError where accelerate or a tracker's package is missing, a name is none that it knows, or
+    there is no GPU for fp16.
     """
     try:
-        from accelerate import Accelerator
+        from accelerate import Accelerator, PartialState
         from accelerate.utils import GradientAccumulationPlugin
     except ModuleNotFoundError as error:
         raise InputError("Training needs the package accelerate: pip install 'ead-net[train]'.") from error
+    if precision == "fp16" and PartialState(cpu=cpu).device.type == "cpu":
+        # accelerate takes it, and computes in float32
+        raise InputError("fp16 needs a GPU: use --precision bf16, or leave it out.")
     wanted = [name.strip() for name in trackers.split(",") if name.strip()]
     try:
         made = Accelerator(
@@ -48,6 +57,11 @@ def make_accelerator(
         )
     except ValueError as error:
         raise InputError(f"Accelerate refuses these settings: {error}") from error
+    if made.distributed_type.value == "FSDP" and made.state.fsdp_plugin.fsdp_version != 2:
+        raise InputError(
+            "Weights are sharded by FSDP 2 here, and accelerate's configuration says 1: set fsdp_version: 2 "
+            "in it."
+        )
     missing = set(wanted) - {str(getattr(name, "value", name)) for name in made.log_with}
     if missing:
         raise InputError(f"The tracker {min(missing)} is not installed: pip install {min(missing)}.")

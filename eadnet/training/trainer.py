@@ -25,7 +25,8 @@ from ..errors import InputError
 from ..printable import get_logger
 from .curves import draw_curves
 from .on_set import check_folder
-from .processes import SHARDED, make_accelerator
+from .processes import is_sharded, make_accelerator
+from .sharding import own, whole
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -49,7 +50,7 @@ class ExponentialMovingAverage:
     def __init__(self, module: nn.Module, decay: float, only: Collection[str] | None = None) -> None:
         self.decay = decay
         self.weights = {
-            k: v.detach().clone() for k, v in module.state_dict().items() if only is None or k in only
+            k: own(v.detach()).clone() for k, v in module.state_dict().items() if only is None or k in only
         }
 
     @torch.no_grad()
@@ -58,7 +59,7 @@ class ExponentialMovingAverage:
         kept, new = [], []
         state = module.state_dict()
         for key in self.weights:
-            value = state[key]
+            value = own(state[key])
             if value.is_floating_point():
                 kept.append(self.weights[key])
                 new.append(value)
@@ -224,7 +225,7 @@ class Trainer:
             for parameter in self.module.parameters():
                 if parameter.grad is not None:
                     parameter.grad = self.accelerator.reduce(parameter.grad, "mean")
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), clip)
+        norm = whole(self.accelerator.clip_grad_norm_(self.model.parameters(), clip))
         if self.accelerator.scaler is None:  # fp16's scaler skips such a step and lowers its scale
             self._finite("gradient", float(norm))
         self.optimizer.step()
@@ -245,14 +246,14 @@ class Trainer:
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """The module with the averaged weights, for as long as the `with` lasts."""
-        state = self.module.state_dict()
-        own = {key: state[key].clone() for key in self.average.weights}
+        state = {key: own(value) for key, value in self.module.state_dict().items()}
+        before = {key: state[key].clone() for key in self.average.weights}
         try:
             for key, value in self.average.weights.items():
                 state[key].copy_(value)
             yield
         finally:
-            for key, value in own.items():
+            for key, value in before.items():
                 state[key].copy_(value)
 
     def draw(self) -> None:
@@ -264,20 +265,21 @@ class Trainer:
         """Write the state, whole or not at all. Raises InputError where the disk is full."""
         from accelerate.utils import gather_object
 
-        sharded = self.accelerator.distributed_type in SHARDED
-        own: dict[str, Any] = {
+        mine: dict[str, Any] = {
             "generator": self.generator.get_state(),
             "random": torch.get_rng_state(),
             "position": self.position.state_dict() if self.position else {},
         }
         # One entry for each process, in their order.
-        every = gather_object([own]) if self.accelerator.num_processes > 1 else [own]
+        every = gather_object([mine]) if self.accelerator.num_processes > 1 else [mine]
         partial = self.state_path.with_suffix(".partial")
         try:
-            if sharded:
+            if self.sharded:
                 self.accelerator.save_state(str(self._shards(self.step)))
+                torch.save(self.average.weights, self._own_average(self.step))
+                self.accelerator.wait_for_everyone()
             if self.main:
-                torch.save(self._state(every, sharded), partial)
+                torch.save(self._state(every), partial)
                 os.replace(partial, self.state_path)
                 for old in self.folder.glob("shards-*"):
                     if old != self._shards(self.step):
@@ -291,9 +293,18 @@ class Trainer:
                 "it goes on from the state saved before."
             ) from error
 
-    def _state(self, every: list[dict[str, Any]], sharded: bool) -> dict[str, Any]:
+    @property
+    def sharded(self) -> bool:
+        """Whether weights lie in parts on all processes, and are saved so."""
+        return is_sharded(self.accelerator)
+
+    def _own_average(self, step: int) -> Path:
+        return self._shards(step) / f"average_{self.accelerator.process_index}.pt"
+
+    def _state(self, every: list[dict[str, Any]]) -> dict[str, Any]:
         state: dict[str, Any] = {
-            "average": self.average.weights,
+            "average": {} if self.sharded else self.average.weights,
+            "shards": self.accelerator.num_processes if self.sharded else 0,
             "generator": every[0]["generator"],
             "random": every[0]["random"],
             "others": [{k: one[k] for k in ("generator", "random")} for one in every[1:]],
@@ -302,7 +313,7 @@ class Trainer:
             "identity": self.identity,
             "position": {name: at for one in every for name, at in one["position"].items()},
         }
-        if not sharded:
+        if not self.sharded:
             weights = self.module.state_dict()
             state["module"] = {k: v for k, v in weights.items() if self.kept is None or k in self.kept}
             state["optimizer"] = self.optimizer.state_dict()
@@ -316,6 +327,13 @@ class Trainer:
     def _load(self) -> None:
         state = torch.load(self.state_path, map_location="cpu", weights_only=True)
         self._compare(state.get("identity") or {})
+        shards = self.accelerator.num_processes if self.sharded else 0
+        if state.get("shards", 0) != shards:
+            raise InputError(
+                f"{self.state_path} is of weights in {state.get('shards', 0) or 'no'} parts, and this run "
+                f"has {shards or 'none'}: go on with as many processes, sharded alike, or choose another "
+                "folder."
+            )
         self.step, self.seconds = state["step"], state["seconds"]
         if "module" in state:
             other = InputError(f"{self.state_path} is of another network: choose another folder.")
@@ -328,15 +346,16 @@ class Trainer:
                 raise other from error
         else:
             self.accelerator.load_state(str(self._shards(self.step)))
+            state["average"] = torch.load(self._own_average(self.step), weights_only=True)
         if "scaler" in state and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         for key, value in state["average"].items():
             self.average.weights[key].copy_(value)
         every = [{"generator": state["generator"], "random": state.get("random")}, *state.get("others", [])]
         if self.accelerator.process_index < len(every):
-            own = every[self.accelerator.process_index]
-            self.generator.set_state(own["generator"])
-            self._random = own["random"]
+            mine = every[self.accelerator.process_index]
+            self.generator.set_state(mine["generator"])
+            self._random = mine["random"]
         if self.position:
             self.position.load_state_dict(state["position"])
         if self.main:

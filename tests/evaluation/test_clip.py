@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,9 +12,12 @@ import torch
 
 from eadnet.evaluation.clip import score_clip
 from eadnet.evaluation.networks import ScoringNetworks
+from eadnet.evaluation.subject import Subject
 from eadnet.faces.face import Face
-from eadnet.media.video import write_video
+from eadnet.faces.landmarker import FaceLandmarker, LandmarkedFace
+from eadnet.media.video import read_video, write_video
 from eadnet.modules.mini_syncnet import MiniSyncNet
+from tests.preparation.trees import LANDMARKER, MEDIA, needs_recordings
 
 POINTS = np.array([[20, 22], [28, 22], [24, 27], [21, 32], [27, 32]], np.float32)
 
@@ -112,3 +116,65 @@ def test_a_clip_equals_itself(networks: FaceNetworks, tmp_path: Path) -> None:
     clip = write(tmp_path / "clip.mp4", 40)
     scores = score_clip(clip, clip, networks).scores
     assert scores["psnr"] == 100 and scores["ssim"] == pytest.approx(1)
+
+
+class Corners:
+    """Instead of the landmarker: 478 points in the middle of the crop, but the first, in its corner."""
+
+    def follow(self, frames: Iterable[torch.Tensor]) -> Iterator[LandmarkedFace | None]:
+        for number, frame in enumerate(frames):
+            assert frame.dtype == torch.uint8 and frame.shape[-1] == 3
+            points = np.full((478, 3), len(frame) / 2 - 0.5, np.float32)
+            points[0] = -0.5
+            yield None if number == 3 else LandmarkedFace(points)
+
+
+def test_the_dense_mesh_lies_in_the_frame_around_the_tracked_face(
+    networks: FaceNetworks, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "clip.mp4")
+    with Subject(path, networks.detector()) as subject:
+        points = subject.dense_points(Corners())  # type: ignore[arg-type]
+    assert points.shape == (20, 478, 2) and bool(points[3].isnan().all())
+    box = torch.tensor([14.0, 12.0, 34.0, 38.0])
+    middle = (box[:2] + box[2:]) / 2 - 0.5
+    assert torch.allclose(points[0, 1], middle, atol=0.6)
+    assert torch.allclose(points[0, 0], middle - 1.6 * 13, atol=0.6), "the corner of the roomy square"
+    with Subject(path, None) as whole:
+        points = whole.dense_points(Corners())  # type: ignore[arg-type]
+    assert points[0, 0].tolist() == [-0.5, -0.5]
+
+
+class Brighter:
+    """Instead of AlexNet: one level, the mean of the colours."""
+
+    name, weights = "brightness", (torch.ones(2),)
+
+    def __call__(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        grey = pictures.mean(1, keepdim=True)
+        return [torch.cat([grey, torch.ones_like(grey)], 1)]
+
+
+@pytest.mark.slow
+def test_pairs_get_the_distances_of_networks_that_are_there(tmp_path: Path) -> None:
+    networks = FaceNetworks(lpips=Brighter(), dense=Corners())  # type: ignore[arg-type]
+    path = write(tmp_path / "a.mp4")
+    scores = score_clip(path, path, networks).scores
+    assert scores["lpips"] == scores["dense_lmd"] == scores["dense_mouth_lmd"] == 0
+    alone = score_clip(path, None, networks).scores
+    assert not {"lpips", "dense_lmd", "dense_mouth_lmd"} & alone.keys()
+
+
+@pytest.mark.slow
+@needs_recordings
+def test_the_mesh_of_a_mouth_that_does_something_else_is_at_a_distance(tmp_path: Path) -> None:
+    """A person's frames beside the same ones some frames later: the head stays, the lips do not."""
+    frames = read_video(MEDIA / "talking" / "grid_1.mpg").frames[:14]
+    found = []
+    for late in (0, 4):
+        write_video(tmp_path / f"{late}.mp4", frames[late : late + 10], 25, quality=12)
+        networks = ScoringNetworks(faces=LANDMARKER, dense=FaceLandmarker(LANDMARKER))
+        found.append(score_clip(tmp_path / f"{late}.mp4", tmp_path / "0.mp4", networks).scores)
+    assert found[0]["dense_lmd"] == found[0]["dense_mouth_lmd"] == 0
+    for name in ("dense_lmd", "dense_mouth_lmd"):
+        assert 0 < found[1][name] < 0.2

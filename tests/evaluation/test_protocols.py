@@ -14,7 +14,7 @@ from eadnet.errors import InputError
 from eadnet.evaluation.leakage import leakage, movement
 from eadnet.evaluation.networks import ScoringNetworks
 from eadnet.evaluation.paper_table import exaggerated
-from eadnet.evaluation.protocols import MUSETALK_HDTF, PROTOCOLS, find_protocol
+from eadnet.evaluation.protocols import LISTS, MEAD_ACTORS, PROTOCOLS, find_protocol, listed_names, mead_clip
 from eadnet.evaluation.results import Evaluation
 from eadnet.metrics.intervals import Interval
 from eadnet.modules.mini_syncnet import MiniSyncNet
@@ -53,9 +53,49 @@ def test_hdtfs_clips_are_those_of_the_list(name: str, taken: bool) -> None:
 
 
 def test_the_test_clips_are_those_that_a_prepared_set_keeps_for_the_test() -> None:
-    assert len(MUSETALK_HDTF) == 20
     assert all(PROTOCOLS["mead"].takes(f"{actor}#happy#level_1#001") for actor in MEAD_TEST)
-    assert {name.rpartition("_0")[0] or name for name in MUSETALK_HDTF} == set(HDTF_TEST)
+    for name in ("musetalk-20", "edtalk-77"):
+        people = {video.rpartition("_0")[0] or video for video in listed_names(name)}
+        assert people <= HDTF_TEST, "nobody of a test list is trained on"
+
+
+def test_the_published_lists_are_whole() -> None:
+    assert [len(set(listed_names(name))) for name in LISTS[:3]] == [20, 77, 100]
+    sample = [mead_clip(name) for name in listed_names("eat-100")]
+    assert {clip.actor for clip in sample if clip} == set(MEAD_ACTORS) and None not in sample
+    rule = find_protocol("mead", "eat-985")
+    assert all(rule.takes(name) for name in listed_names("eat-100")), "what EAT's sample was taken from"
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "front"),
+    [
+        ("M003#angry#level_1#001", "M003#angry#level_1#001", True),
+        ("W015_W015_sad_3_005", "W015#sad#level_3#005", True),
+        ("M030_fea_3_008", "M030#fear#level_3#008", True),
+        ("M030-video-front-fear-level_3-012-0a7bfb8d7f", "M030#fear#level_3#012", True),
+        ("M030-video-left_30-happy-level_3-012-0a7bfb8d7f", "M030#happy#level_3#012", False),
+        ("W009_contempt_level_2_004", "W009#contempt#level_2#004", True),
+    ],
+)
+def test_a_clip_of_mead_is_known_however_it_is_written(name: str, key: str, front: bool) -> None:
+    clip = mead_clip(name)
+    assert clip is not None and (clip.key, clip.front) == (key, front)
+
+
+def test_a_published_list_takes_its_own_clips_alone() -> None:
+    hundred, rule = find_protocol("mead", "eat-100"), find_protocol("mead", "eat-985")
+    assert hundred.takes("W015_W015_sad_3_005") and hundred.label("W015_W015_sad_3_005") == "sad"
+    assert not hundred.takes("W015#sad#level_3#001") and rule.takes("W015#sad#level_3#001")
+    assert rule.takes("M003#neutral#level_1#001") and not rule.takes("M003#sad#level_1#001")
+    assert not rule.takes("M005#sad#level_3#001") and not rule.takes("M003-video-left_30-sad-level_3-001")
+    videos = find_protocol("hdtf", "edtalk-77")
+    assert videos.takes("RD_Radio11_001#3") and videos.takes("RD_Radio11_001")
+    assert not videos.takes("RD_Radio11_002") and not videos.takes("WRA_TimScott_000")
+    with pytest.raises(InputError, match="eat-100 is not of hdtf: use musetalk-20 or edtalk-77"):
+        find_protocol("hdtf", "eat-100")
+    with pytest.raises(InputError, match="eat-1000 cannot be read .*one of eat-100, eat-985"):
+        find_protocol("mead", "eat-1000")
 
 
 def test_a_list_of_names_takes_the_place_of_the_protocols_own(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from eadnet.media.video import write_video
 from eadnet.preparation.clip import Rejection, Source
 from eadnet.preparation.manifest import row_of
 from eadnet.preparation.pool import Hands
+from eadnet.preparation.prepare import prepare
 from eadnet.preparation.settings import Settings
 from eadnet.preparation.shards import Sample, members, write_shard
 from eadnet.preparation.work import PlaceError, Task
@@ -70,3 +73,23 @@ def _film(folder: Path, number: int) -> bytes:
 
 
 HANDS = Hands(part, load, look)
+
+
+def look_slowly(place: Workplace, task: Task, tools: Any, begin: Callable[[int], object]) -> None:
+    """A segment takes a while, so that a process can be killed at it."""
+
+    def late(number: int) -> None:
+        begin(number)
+        time.sleep(0.3)
+
+    look(place, task, tools, late)
+
+
+def main(folder: str, out: str, faces: str) -> None:
+    """A run by two such processes."""
+    settings = Settings(faces=Path(faces), samples_per_shard=3)
+    prepare(Path(folder), Path(out), settings, workers=2, hands=Hands(part, load, look_slowly))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

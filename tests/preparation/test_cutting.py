@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from eadnet.media.reader import Pictures, PicturesInMemory
+from eadnet.media.video import write_video
 from eadnet.preparation import cutting
 from eadnet.preparation.clip import At25, Rejection, Source
 from eadnet.preparation.cutting import (
@@ -20,6 +24,11 @@ from eadnet.preparation.cutting import (
     segments,
     spans_of,
 )
+from eadnet.preparation.settings import Settings
+from eadnet.preparation.work import part_source
+from eadnet.preparation.workplace import Workplace
+
+HUNDRED_GIGABYTES = 100 * 10**9
 
 
 def scene(seed: int, frames: int) -> np.ndarray:
@@ -112,3 +121,30 @@ def test_files_that_cannot_be_read_say_why(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.undo()
     heard = record_sound(Source("a", tmp_path / "text.mp4", "", "a", "train"), tmp_path / "sound.f32")
     assert isinstance(heard, Rejection) and heard.stage == "sound"
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="what was read is not counted here")
+def test_a_hundred_gigabytes_are_passed_over_not_read(tmp_path: Path) -> None:
+    """A video followed by a box of 100 GB, a hole on the disk, as a camera leaves room in its files."""
+    path = tmp_path / "large.mp4"
+    sound = torch.randn(1, 48_000, generator=torch.Generator().manual_seed(0)) / 10
+    write_video(path, [*scene(1, 40), *scene(2, 35)], 25, sound, 16_000)
+    with path.open("ab") as file:
+        file.write(struct.pack(">I4sQ", 1, b"free", 16 + HUNDRED_GIGABYTES))
+        end = file.tell()
+    try:
+        os.truncate(path, end + HUNDRED_GIGABYTES)
+    except OSError:
+        pytest.skip("this disk has no room for holes")
+    assert path.stat().st_size > HUNDRED_GIGABYTES
+
+    def read() -> int:
+        return int(Path("/proc/self/io").read_text(encoding="ascii").split()[1])
+
+    before = read()
+    place, source = Workplace(tmp_path / "set"), Source("large", path, "large.mp4", "a", "train")
+    (task,) = part_source(place, source, Settings(shortest=1.0))
+    plan = place.read_plan(source)
+    assert task.numbers == (0, 1) and plan is not None and 48_000 <= plan.samples < 49_500
+    assert [part for part, _ in plan.segments] == [(0, 40), (40, 35)]
+    assert read() - before < 50e6

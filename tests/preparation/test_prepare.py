@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from eadnet.preparation.manifest import read_manifest
 from eadnet.preparation.prepare import Prepared, prepare
 from eadnet.preparation.settings import Settings
 from eadnet.preparation.shards import read_set, read_shards
+from tests.in_comfy import ROOT
 from tests.preparation.hands import HANDS, SEGMENTS
 from tests.preparation.trees import became, files
 
@@ -219,6 +223,60 @@ def test_a_full_disk_ends_the_run_in_a_sentence_and_loses_nothing(tmp_path: Path
         run(folder, tmp_path / "set", settings)
     (folder / "zoe/full.mp4").rename(folder / "zoe/roomy.mp4")
     assert run(folder, tmp_path / "set", settings).accepted == 8
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_processes_that_are_killed_at_ten_moments_make_the_same_set(
+    tmp_path: Path, settings: Settings
+) -> None:
+    """By signal 9, all of them, each time when a file more is there than when they were started."""
+    folder, out = videos(tmp_path / "data", *GOOD), tmp_path / "killed"
+    run(folder, tmp_path / "whole", settings)
+    words = [sys.executable, "-m", "tests.preparation.hands", str(folder), str(out), str(settings.faces)]
+    for _ in range(10):
+        process = subprocess.Popen(words, cwd=ROOT, start_new_session=True)
+        there = len([*out.rglob("*.json")])
+        while process.poll() is None and len([*out.rglob("*.json")]) <= there:
+            time.sleep(0.02)
+        assert process.poll() is None, "it came to its end before it was killed"
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not (out / "set.json").exists()
+    subprocess.run(words, cwd=ROOT, check=True)
+    assert list(files(out)) == list(files(tmp_path / "whole"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 600 kB of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(place)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("this user may not mount a disk")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("mount") is None, reason="no mount here")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_disk_that_is_really_full_ends_the_run_in_a_sentence_and_it_goes_on(
+    tmp_path: Path, small_disk: Path, settings: Settings, workers: int
+) -> None:
+    folder = videos(tmp_path / "data", *GOOD)
+    run(folder, tmp_path / "whole", settings)
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(520_000))
+    with pytest.raises(InputError) as stopped:
+        run(folder, small_disk / "set", settings, workers)
+    assert "No space" in str(stopped.value) and "goes on" in str(stopped.value)
+    filler.unlink()
+    run(folder, small_disk / "set", settings, workers)
+    assert list(files(small_disk / "set")) == list(files(tmp_path / "whole"))
 
 
 @pytest.mark.slow

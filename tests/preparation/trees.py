@@ -180,7 +180,7 @@ def make_hdtf(folder: Path) -> Expected:
     sound, and a file that is none of HDTF's.
     """
     address = Take.of("talking/address_60s_sound_120ms_late.mp4", 0.0, 24.0)
-    address.write(folder / "RD_Radio1.mp4")
+    address.write(folder / "RD_Radio2.mp4")
     stock = Take.of("talking/stock_1.mp4", 0.0, 4.5)
     stock.write(folder / "clips" / "WDA_TomCarper_000.mp4")
     stock.write(folder / "clips" / "WDA_TomCarper_001.mp4", sound=False)
@@ -189,11 +189,11 @@ def make_hdtf(folder: Path) -> Expected:
     stock.write(folder / "holiday.mp4")
     lists = folder / "HDTF_dataset"
     lists.mkdir()
-    (lists / "RD_annotion_time.txt").write_text("Radio1.mp4 00:02-00:16 00:18-00:19\n", encoding="utf-8")
+    (lists / "RD_annotion_time.txt").write_text("Radio2.mp4 00:02-00:16 00:18-00:19\n", encoding="utf-8")
     (lists / "WRA_annotion_time.txt").write_text("AdamKinzinger0.mp4 00:00-00:05 \n", encoding="utf-8")
     (lists / "WDA_annotion_time.txt").write_text("TomCarper.mp4 00:05-01:00\n", encoding="utf-8")
     return {
-        "RD_Radio1.mp4": ["accepted", "accepted", "length"],
+        "RD_Radio2.mp4": ["accepted", "accepted", "length"],
         "WRA/AdamKinzinger0.mp4": ["accepted"],
         "WRA_Nobody.mp4": ["layout"],
         "clips/WDA_TomCarper_000.mp4": ["accepted"],

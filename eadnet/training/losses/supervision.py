@@ -2,8 +2,8 @@
 
 From the predicted noise follows an estimate of the clean latents; its 16 frames are decoded. SyncNet
 supervision: the cosine of StableSyncNet's embeddings of lips and sound must be 1. TREPA: a VideoMAE-v2 that
-the user has must see the same in estimate and truth. Pixels: their mean absolute difference. LPIPS has no
-place here yet: no network for it can be loaded.
+the user has must see the same in estimate and truth. LPIPS, by given weights, on the lower half of the
+frames. Pixels: their mean absolute difference, which LatentSync has not.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from ...dataset_format import FPS
 from ...errors import InputError
 from ...media.features import latentsync_mel
+from ...modules.lpips import LPIPS
 from ...modules.stable_syncnet import MELS_PER_SECOND, StableSyncNet
 from ...modules.video_features import VideoMAEFeatures
 from ..data.prepared import Clip
@@ -29,11 +30,12 @@ _TOGETHER = 4  # frames that are decoded at a time
 
 @dataclass(frozen=True)
 class SupervisionWeights:
-    """Beside 1 for the error of the noise; the defaults are LatentSync's, whose perceptual loss is LPIPS."""
+    """Beside 1 for the error of the noise; the defaults are LatentSync's, but that of pixels."""
 
     sync: float = 0.05
     trepa: float = 10.0
     pixel: float = 0.1
+    perceptual: float = 0.1
 
 
 class Supervision:
@@ -49,6 +51,7 @@ class Supervision:
         videomae: VideoMAEFeatures | None,
         weights: SupervisionWeights,
         window: int,
+        lpips: LPIPS | None = None,
     ) -> None:
         for network, frames in ((syncnet, "num_frames"), (videomae, "frames")):
             if network is not None and getattr(network, frames) != window:
@@ -57,10 +60,13 @@ class Supervision:
                     f"train with --window {getattr(network, frames)}."
                 )
         self.vae, self.syncnet, self.videomae, self.weights = vae, syncnet, videomae, weights
+        self.lpips = lpips
+        self.parts: dict[str, float] = {}  # of the last call, unweighted
 
     def to(self, device: torch.device) -> Supervision:
         """All networks on a device, frozen."""
-        for network in (self.vae, self.syncnet, None if self.videomae is None else self.videomae.network):
+        videomae = None if self.videomae is None else self.videomae.network
+        for network in (self.vae, self.syncnet, videomae, self.lpips):
             if network is not None:
                 network.to(device).eval().requires_grad_(False)
         return self
@@ -70,16 +76,16 @@ class Supervision:
         made = self.decoded(estimate)
         with torch.no_grad():
             real = self.decoded(target)
-        total = self.weights.pixel * (made - real).abs().mean()
-        if self.syncnet is not None and self.weights.sync:
-            total = total + self.weights.sync * sync_error(self.syncnet, made, clips)
-        if self.videomae is not None and self.weights.trepa:
-            with torch.no_grad():
-                truth = self.videomae.embed(real.transpose(1, 2))
-            seen = self.videomae.embed(made.transpose(1, 2))
-            apart = F.mse_loss(F.normalize(seen, dim=-1), F.normalize(truth, dim=-1))
-            total = total + self.weights.trepa * apart
-        return total
+        weights = self.weights
+        found = {"pixel": (weights.pixel, (made - real).abs().mean())}
+        if self.syncnet is not None and weights.sync:
+            found["sync"] = (weights.sync, sync_error(self.syncnet, made, clips))
+        if self.videomae is not None and weights.trepa:
+            found["trepa"] = (weights.trepa, trepa_error(self.videomae, made, real))
+        if self.lpips is not None and weights.perceptual:
+            found["perceptual"] = (weights.perceptual, perceptual_error(self.lpips, made, real))
+        self.parts = {name: float(value.detach()) for name, (_, value) in found.items()}
+        return torch.stack([weight * value for weight, value in found.values()]).sum()
 
     def decoded(self, latents: Tensor) -> Tensor:
         """Pictures [B, T, 3, H, W] in 0..1; on the way back each is decoded again, one after the other."""
@@ -94,6 +100,25 @@ class Supervision:
             for part in latents.flatten(0, 1).split(_TOGETHER)
         ]
         return ((torch.cat(parts) + 1) / 2).clamp(0, 1).unflatten(0, latents.shape[:2])
+
+
+def trepa_error(videomae: VideoMAEFeatures, made: Tensor, real: Tensor) -> Tensor:
+    """The squared distance of the unit features of pictures [B, T, 3, H, W], 0..1."""
+    with torch.no_grad():
+        truth = videomae.embed(real.transpose(1, 2))
+    seen = videomae.embed(made.transpose(1, 2))
+    return F.mse_loss(F.normalize(seen, dim=-1), F.normalize(truth, dim=-1))
+
+
+def perceptual_error(lpips: LPIPS, made: Tensor, real: Tensor) -> Tensor:
+    """The mean LPIPS of the lower halves of pictures [B, T, 3, H, W], 0..1, a few at a time."""
+    half = made.shape[-2] // 2
+    parts = zip(*(x.flatten(0, 1)[..., half:, :].split(_TOGETHER) for x in (made, real)), strict=True)
+    found = [
+        checkpoint(lpips.distance, a, b, use_reentrant=False) if a.requires_grad else lpips.distance(a, b)
+        for a, b in parts
+    ]
+    return torch.cat(found).mean()
 
 
 def clip_mel(clip: Clip, frames: int) -> Tensor:

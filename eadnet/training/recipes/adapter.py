@@ -78,7 +78,9 @@ def _text(path: Path) -> Any:
     return CLIPTextEncoder.from_files(path)
 
 
-def check_set(directory: Path, resolution: int, mask_region: str, encoders: FrozenEncoders) -> None:
+def check_set(
+    directory: Path, resolution: int, mask_region: str, encoders: FrozenEncoders, split: str = "train"
+) -> None:
     """Refuse a set that cannot be trained on with these networks, before anything heavy.
 
     Raises InputError for crops of another size, features of another mask, and features that are neither in
@@ -91,7 +93,7 @@ def check_set(directory: Path, resolution: int, mask_region: str, encoders: Froz
             "prepare the set at that resolution, or choose another U-Net."
         )
     cached = told.get("features")
-    first = next(read_shards(directory, split="train"))
+    first = next(read_shards(directory, split=split))
     if "latents" in first.tensors:
         if cached and find_preset(cached).mask_region != mask_region:
             raise InputError(

@@ -32,10 +32,13 @@ STAGES = (1, 2)
 
 @dataclass(frozen=True)
 class Judges:
-    """Files of what supervises the second stage: a converted StableSyncNet, a folder with VideoMAE-v2."""
+    """Files of what supervises the second stage: a converted StableSyncNet, a folder with VideoMAE-v2, a
+    converted LPIPS (LatentSync's is VGG's).
+    """
 
     syncnet: Path | None = None
     videomae: Path | None = None
+    lpips: Path | None = None
     weights: SupervisionWeights = field(default_factory=SupervisionWeights)
 
 
@@ -103,9 +106,11 @@ def train_ead(
 
 
 def _supervision(vae: object, judges: Judges, window: int) -> Supervision:
-    syncnet = videomae = None
+    syncnet = videomae = lpips = None
     if judges.syncnet is not None:
         syncnet = load_checkpoint(judges.syncnet, only=["syncnet"]).component("syncnet")
     if judges.videomae is not None:
         videomae = VideoMAEFeatures.load(judges.videomae)
-    return Supervision(vae, syncnet, videomae, judges.weights, window)
+    if judges.lpips is not None:
+        lpips = load_checkpoint(judges.lpips, only=["lpips"]).component("lpips")
+    return Supervision(vae, syncnet, videomae, judges.weights, window, lpips)

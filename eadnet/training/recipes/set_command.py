@@ -35,8 +35,12 @@ _OPTIONS: dict[str, str] = {
 }
 
 
-def _settings(parser: argparse.ArgumentParser) -> None:
-    defaults = {field.name: field.default for field in dataclasses.fields(OnSet)}
+# LatentSync's (configs/unet, configs/syncnet), whose whole networks are trained; new parts take ten times it.
+_WHOLE_RATE = 1e-5
+
+
+def _settings(parser: argparse.ArgumentParser, **others: object) -> None:
+    defaults = {field.name: field.default for field in dataclasses.fields(OnSet)} | others
     group = parser.add_argument_group("how it is trained")
     for name, text in _OPTIONS.items():
         kind: Any = type(defaults[name])
@@ -55,7 +59,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="state, log and results")
 
 
-def _network_arguments(parser: argparse.ArgumentParser) -> None:
+def _network_arguments(parser: argparse.ArgumentParser, **others: object) -> None:
     _common(parser)
     parser.add_argument(
         "--base", type=Path, required=True, metavar="FILE", help="U-Net, LatentSync's converted"
@@ -63,7 +67,7 @@ def _network_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", type=Path, required=True, metavar="DIR", help="of CLIP ViT-L/14")
     parser.add_argument("--vae", type=Path, metavar="FILE", help="for sets without latents, and for samples")
     parser.add_argument("--whisper", type=Path, metavar="FILE", help="for sets without its features")
-    _settings(parser)
+    _settings(parser, **others)
 
 
 def _adapter_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,13 +115,15 @@ def _motion(options: argparse.Namespace) -> Path:
 
 
 def _ead_arguments(parser: argparse.ArgumentParser) -> None:
-    _network_arguments(parser)
+    _network_arguments(parser, rate=_WHOLE_RATE)
     parser.add_argument("--stage", type=int, choices=(1, 2), default=1, help="2: judged on decoded frames")
     parser.add_argument("--syncnet", type=Path, metavar="FILE", help="stage 2: LatentSync's, converted")
     parser.add_argument("--videomae", type=Path, metavar="DIR", help="stage 2: of a VideoMAE-v2, for TREPA")
+    parser.add_argument("--lpips", type=Path, metavar="FILE", help="stage 2: lpips-vgg.safetensors")
     parser.add_argument("--sync-weight", type=float, default=0.05)
     parser.add_argument("--trepa-weight", type=float, default=10.0)
     parser.add_argument("--pixel-weight", type=float, default=0.1)
+    parser.add_argument("--perceptual-weight", type=float, default=0.1)
 
 
 def _ead(options: argparse.Namespace) -> Path:
@@ -127,8 +133,10 @@ def _ead(options: argparse.Namespace) -> Path:
     from .ead import Judges, train_ead
 
     files = Files(options.base, options.text, options.vae, options.whisper)
-    weights = SupervisionWeights(options.sync_weight, options.trepa_weight, options.pixel_weight)
-    judges = Judges(options.syncnet, options.videomae, weights)
+    weights = SupervisionWeights(
+        options.sync_weight, options.trepa_weight, options.pixel_weight, options.perceptual_weight
+    )
+    judges = Judges(options.syncnet, options.videomae, options.lpips, weights)
     preset = find_preset(options.recipe)
     return train_ead(options.set, options.out, files, _how(options), preset, options.stage, judges)
 
@@ -136,7 +144,7 @@ def _ead(options: argparse.Namespace) -> Path:
 def _syncnet_arguments(parser: argparse.ArgumentParser) -> None:
     _common(parser)
     parser.add_argument("--start", type=Path, metavar="FILE", help="a converted one to go on from")
-    _settings(parser)
+    _settings(parser, rate=_WHOLE_RATE)
 
 
 def _syncnet(options: argparse.Namespace) -> Path:
@@ -161,6 +169,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     recipes = parser.add_subparsers(required=True, metavar="RECIPE", dest="recipe")
     for name, (text, options, _) in RECIPES.items():
         options(recipes.add_parser(name, help=text, description=text))
+
+
+def make_videos(options: argparse.Namespace, on_clip: Callable[[int, int], object]) -> Path:
+    """`eadnet test-videos`, of its options; returns the folder. Raises InputError and CheckpointError."""
+    from .adapter import Files
+    from .split_videos import make_test_videos
+
+    for name in ("most", "steps"):
+        if (number := getattr(options, name)) is not None and number < 1:
+            raise InputError(f"{name} is {number}: give 1 or more.")
+    return make_test_videos(
+        options.set,
+        options.out,
+        Files(options.base, options.text, options.vae, options.whisper),
+        options.adapter,
+        split=options.split,
+        most=options.most,
+        steps=options.steps,
+        device=options.device,
+        on_clip=on_clip,
+    )
 
 
 def run(options: argparse.Namespace) -> Path:

@@ -80,6 +80,7 @@ class AdapterTask:
         self.keep = latent_mask(self.region).to(device)
         self.encoders = encoders.to(device)
         self.supervision = None if supervision is None else supervision.to(device)
+        self.parts: dict[str, float] = {}  # of the last loss that was supervised, for the log
         self._tokens: dict[str, Tensor] = {}
 
     def loss(self, unet: nn.Module, clips: Sequence[Clip]) -> Tensor:
@@ -99,7 +100,9 @@ class AdapterTask:
         )
         if self.supervision is None:
             return error
-        return error + self.supervision(estimate, torch.stack([one.target for one in conditions]), clips)
+        judged = self.supervision(estimate, torch.stack([one.target for one in conditions]), clips)
+        self.parts = {"noise": float(error.detach()), **self.supervision.parts}
+        return error + judged
 
     @torch.no_grad()
     def held_out(self, unet: nn.Module, clips: Sequence[Clip]) -> float:

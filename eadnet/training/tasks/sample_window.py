@@ -39,10 +39,10 @@ class SampleWindow:
             window=conditions.num_frames,
             overlap=0,
         )
-        made = _pictures(task.encoders.vae, sample(unet, conditions, sampling))
+        made = pictures_of(task.encoders.vae, sample(unet, conditions, sampling))
         real = clip.pictures
         if real is None:
-            real = _pictures(task.encoders.vae, task.conditions(clip).target)
+            real = pictures_of(task.encoders.vae, task.conditions(clip).target)
         first = clip.start * SAMPLE_RATE // FPS
         sound = torch.from_numpy(clip.sound[first : first + len(made) * SAMPLE_RATE // FPS])
         write_video(
@@ -54,7 +54,7 @@ class SampleWindow:
         )
 
 
-def _pictures(vae: Any, latents: Tensor) -> np.ndarray:
+def pictures_of(vae: Any, latents: Tensor) -> np.ndarray:
     """uint8 [T, H, W, 3] of latents [T, 4, h, w]."""
     weight = next(vae.parameters())
     decoded = torch.cat([vae.decode(part.to(weight)).float().cpu() for part in latents.split(8)])

@@ -15,7 +15,8 @@ from ...modules.unet import EADUNet
 from ...printable import get_logger
 from ..data.prepared import Clip, ClipStream, can_measure, held_out, set_fingerprint
 from ..on_set import OnSet
-from ..processes import make_accelerator
+from ..processes import is_sharded, make_accelerator
+from ..sharding import gathered, skeleton
 from ..trainer import Trainer
 from .adapter import AdapterTask
 
@@ -84,6 +85,8 @@ class SetTraining:
         self.held_out: list[Clip] = []  # nothing is measured without
         if how.validate_every and can_measure(directory):
             self.held_out = held_out(directory, "val", how.held_out, how.window)
+        # Before weights are sharded: what a file of weights, or a sample, is made with then.
+        self._plan = skeleton(unet) if is_sharded(accelerator) else None
         self.trainer = Trainer(
             folder,
             unet.to(accelerator.device),
@@ -122,16 +125,24 @@ class SetTraining:
                 if step % how.log_every == 0 or measured or last:
                     loss = trainer.accelerator.reduce(torch.stack(values).mean(), "mean")
                     newest = {"held_out": self._last} if self.held_out else {}
-                    trainer.write({"step": step, "loss": float(loss), "norm": norm} | newest)
+                    row = {"step": step, "loss": float(loss), "norm": norm, **self.task.parts}
+                    trainer.write(row | newest)
             with trainer.averaged():
+                made = self._whole()
                 if trainer.main:
-                    self.on_saved(self.unet)
+                    self.on_saved(made)
         finally:
             self.stream.close()
             trainer.accelerator.end_training()
+        if trainer.sharded:
+            return made.cpu().eval()
         trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
         self.unet.load_state_dict(trainer.average.weights, strict=False)
         return self.unet.cpu().eval()
+
+    def _whole(self) -> EADUNet:
+        """The network, gathered where its weights lie in parts: then every process must ask for it."""
+        return self.unet if self._plan is None else gathered(self.unet, self._plan)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands, beside its weights."""
@@ -154,8 +165,9 @@ class SetTraining:
         """The error on held-out clips with the averaged weights; every process computes it."""
         with self.trainer.averaged():
             self._last = self.task.held_out(self.trainer.model, self.held_out)
+            made = self._whole()
             if self.trainer.main and step:
-                self.on_saved(self.unet)
+                self.on_saved(made)
             if self.trainer.main and self.on_sample is not None:
-                self.on_sample(step, self.unet, self.task, self.held_out[0])
+                self.on_sample(step, made, self.task, self.held_out[0])
         return {"held_out": self._last}

@@ -7,17 +7,21 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from eadnet.adapters import apply_adapter, is_ead_key
 from eadnet.checkpoints import load_checkpoint, read_info
 from eadnet.errors import InputError
 from eadnet.modules.unet import EADUNet
 from eadnet.training.on_set import OnSet
+from eadnet.training.processes import make_accelerator
 from eadnet.training.recipes.adapter import Files, train_adapter, with_parts
 from eadnet.training.tasks import unet_on_set
 from eadnet.training.trainer import Trainer
@@ -131,17 +135,16 @@ def test_a_step_of_two_batches_is_that_of_one_twice_as_large(
         assert one["norm"] == pytest.approx(two["norm"], rel=1e-3)
 
 
-def in_processes(count: int, files: Files, directory: Path, out: Path, how: OnSet) -> None:
+def in_processes(
+    count: int, files: Files, directory: Path, out: Path, how: OnSet, script: str = "train_tiny", *more: str
+) -> int:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={count}"]
     settings = json.dumps(vars(how))
-    script = str(ROOT / "tests" / "training" / "recipes" / "train_tiny.py")
+    file = str(ROOT / "tests" / "training" / "recipes" / f"{script}.py")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    subprocess.run(
-        [*launcher, script, str(files.base.parent), str(directory), str(out), settings],
-        check=True,
-        env=environment,
-    )
+    words = [*launcher, file, str(files.base.parent), str(directory), str(out), settings, *more]
+    return subprocess.run(words, env=environment).returncode
 
 
 @pytest.mark.slow
@@ -149,8 +152,8 @@ def test_two_processes_take_the_steps_of_one_with_twice_the_batch(
     files: Files, made: Path, tmp_path: Path
 ) -> None:
     how = replace(HOW, steps=20, batch=2, validate_every=10, held_out=1)
-    in_processes(2, files, made, tmp_path / "two", how)
-    in_processes(1, files, made, tmp_path / "one", replace(how, batch=4))
+    assert in_processes(2, files, made, tmp_path / "two", how) == 0
+    assert in_processes(1, files, made, tmp_path / "one", replace(how, batch=4)) == 0
     one, two = log_of(tmp_path / "one"), log_of(tmp_path / "two")
     assert len(one) == len(two) == 20 and one[0]["loss"] != one[-1]["loss"]
     for left, right in zip(one, two, strict=True):
@@ -159,6 +162,25 @@ def test_two_processes_take_the_steps_of_one_with_twice_the_batch(
         torch.load(tmp_path / n / "state.pt", weights_only=True)["module"] for n in ("one", "two")
     )
     assert max(float((first[key] - second[key]).abs().max()) for key in first) < 1e-4
+
+
+@pytest.mark.slow
+def test_weights_in_parts_on_two_processes_learn_the_same_and_a_killed_run_goes_on(
+    files: Files, made: Path, tmp_path: Path
+) -> None:
+    how = replace(HOW, steps=4, batch=1, validate_every=2, held_out=1)
+    assert in_processes(2, files, made, tmp_path / "whole", how) == 0
+    assert in_processes(2, files, made, tmp_path / "parts", how, "train_sharded", "3") != 0
+    state = torch.load(tmp_path / "parts" / "state.pt", weights_only=True)
+    assert (state["step"], state["shards"], state["average"]) == (2, 2, {}) and "module" not in state
+    assert in_processes(2, files, made, tmp_path / "parts", how, "train_sharded") == 0
+    for one, two in zip(log_of(tmp_path / "whole"), log_of(tmp_path / "parts"), strict=True):
+        assert one == pytest.approx(two, abs=2e-5)
+    first, second = (load_file(tmp_path / name / "adapter.safetensors") for name in ("whole", "parts"))
+    assert first.keys() == second.keys()
+    assert all(torch.allclose(first[key].float(), second[key].float(), atol=2e-3) for key in first)
+    with pytest.raises(InputError, match="of weights in 2 parts, and this run has none"):
+        train_adapter(made, tmp_path / "parts", files, replace(how, batch=2), tiny_preset())
 
 
 @pytest.mark.slow
@@ -183,6 +205,68 @@ def test_bfloat16_computes_and_keeps_weights_in_float32(files: Files, made: Path
     state = torch.load(out / "state.pt", weights_only=True)
     assert {value.dtype for value in state["module"].values()} == {torch.float32}
     assert all(is_ead_key(key) for key in state["module"])
+
+
+@pytest.fixture
+def fp16_on_a_processor(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[torch.amp.GradScaler]]:
+    """Accelerate's own autocast and scaling of the loss, which it leaves to GPUs, on a processor."""
+    from accelerate.state import AcceleratorState, GradientState
+
+    scalers = []
+
+    def make(**how: Any) -> Any:
+        AcceleratorState._reset_state(True)
+        made = make_accelerator(**{**how, "precision": "no"})
+        made.state._mixed_precision, made.native_amp = "fp16", True
+        made.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**14, growth_interval=2)
+        scalers.append(made.scaler)
+        return made
+
+    monkeypatch.setattr(unet_on_set, "make_accelerator", make)
+    yield scalers
+    AcceleratorState._reset_state(True)
+    GradientState._reset_state()
+
+
+@pytest.mark.slow
+def test_half_precision_scales_the_loss_and_a_killed_run_keeps_the_scale(
+    files: Files,
+    made: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fp16_on_a_processor: list[torch.amp.GradScaler],
+) -> None:
+    from accelerate.state import AcceleratorState
+
+    how = replace(HOW, steps=6, validate_every=0)
+    whole = train_adapter(made, tmp_path / "half", files, how, tiny_preset())
+    state = torch.load(tmp_path / "half" / "state.pt", weights_only=True)
+    assert {value.dtype for value in state["module"].values()} == {torch.float32}
+    assert state["scaler"]["scale"] == fp16_on_a_processor[0].get_scale() > 2.0**14, "it grew on the way"
+
+    optimize = Trainer.optimize
+
+    def kill(self: Trainer, *args: object, **kwargs: object) -> float:
+        if self.step == 4:
+            raise KeyboardInterrupt
+        return optimize(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "optimize", kill)
+        with pytest.raises(KeyboardInterrupt):
+            train_adapter(made, tmp_path / "parts", files, how, tiny_preset())
+    parts = train_adapter(made, tmp_path / "parts", files, how, tiny_preset())
+    assert parts.read_bytes() == whole.read_bytes()
+    monkeypatch.undo()
+    AcceleratorState._reset_state(True)
+    train_adapter(made, tmp_path / "full", files, how, tiny_preset())
+    losses = [[row["loss"] for row in log_of(tmp_path / name)] for name in ("half", "full")]
+    assert losses[0] == pytest.approx(losses[1], rel=5e-3) and losses[0] != losses[1]
+
+
+def test_half_precision_without_a_gpu_is_refused(files: Files, made: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="fp16 needs a GPU: use --precision bf16"):
+        train_adapter(made, tmp_path / "out", files, replace(HOW, precision="fp16"), tiny_preset())
 
 
 def test_a_set_of_another_resolution_is_refused(files: Files, tmp_path: Path) -> None:

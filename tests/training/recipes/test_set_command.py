@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from eadnet.checkpoints import named_checkpoint
 from eadnet.cli import main
 from eadnet.errors import InputError
 from eadnet.training.on_set import OnSet
@@ -111,3 +113,26 @@ def test_what_stops_a_run_says_how_to_go_on(
     monkeypatch.setattr(adapter, "train_adapter", stop)
     with pytest.raises(InputError, match=problem):
         set_command.run(parsed(*NEEDED))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "base", "problem"),
+    [
+        ("adapter", "motion", "predicts no noise|has EAD-Net's parts already|has crops"),
+        ("ead-512", "base", "is a U-Net of 32 pixels and ead-512 has 512"),
+        ("adapter", "whisper", "has no U-Net"),
+        ("ead-256", "whisper", "has no U-Net"),
+    ],
+)
+def test_a_checkpoint_of_another_kind_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], recipe: str, base: str, problem: str
+) -> None:
+    files = write_networks(tmp_path / "networks")
+    known = {"motion": named_checkpoint("motion"), "base": files.base, "whisper": files.whisper}
+    directory = write_prepared(tmp_path, noise_crops(4))
+    words = ["--set", str(directory), "--out", str(tmp_path / "out"), "--cpu", "--base", str(known[base])]
+    words += ["--text", str(files.text), "--vae", str(files.vae), "--whisper", str(files.whisper)]
+    assert main(["train", recipe, *words]) == 2
+    said = capsys.readouterr().err
+    assert re.search(problem, said) and said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
