@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +13,14 @@ import torch
 from eadnet.checkpoints import load_checkpoint, save_checkpoint
 from eadnet.errors import InputError
 from eadnet.modules.autoencoder import MiniAutoencoder
+from eadnet.modules.lpips import LPIPS
 from eadnet.modules.stable_syncnet import StableSyncNet
 from eadnet.training.data.prepared import held_out
 from eadnet.training.losses.supervision import Supervision, SupervisionWeights, sync_error
 from eadnet.training.on_set import OnSet
 from eadnet.training.recipes.ead import Judges, second_stage, train_ead
 from eadnet.training.recipes.stable_syncnet import pair_loss, pairs, train_stable_syncnet
+from eadnet.training.trainer import Trainer
 from tests.golden_weights import load_golden
 from tests.training.prepared_world import SIDE, noise_crops, tiny_preset, write_networks, write_prepared
 
@@ -59,6 +63,66 @@ def test_the_second_stage_goes_on_from_the_first_and_trains_what_latentsyncs_doe
     assert any("motion_modules" in key for key in changed) and any("stda" in key for key in changed)
     base = load_checkpoint(files.base, only=["unet"]).component("unet").state_dict()
     assert not torch.equal(base["conv_in.weight"], before["conv_in.weight"]), "the first stage trains all"
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed_at(step: int) -> Callable[..., float]:
+    optimize = Trainer.optimize
+
+    def kill(self: Trainer, *args: object, **kwargs: object) -> float:
+        if self.step == step:
+            raise Killed
+        return optimize(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    return kill
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["stage 1", "stage 2", "syncnet"])
+def test_a_killed_run_ends_with_the_same_file_and_log(
+    files, made: Path, tmp_path: Path, syncnet: StableSyncNet, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    how = replace(HOW, steps=3)
+    save_checkpoint(tmp_path / "syncnet.safetensors", {"syncnet": syncnet}, {})
+    config = load_golden("stable_syncnet_tiny.config.json")
+
+    def train(out: Path) -> Path:
+        if what == "syncnet":
+            return train_stable_syncnet(made, out, how, config=config)
+        judges = Judges(tmp_path / "syncnet.safetensors")
+        return train_ead(made, out, files, how, PRESET, int(what[-1]), judges)
+
+    whole = train(tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "optimize", killed_at(2))
+        with pytest.raises(Killed):
+            train(tmp_path / "parts")
+    assert train(tmp_path / "parts").read_bytes() == whole.read_bytes()
+    logs = [(tmp_path / name / "log.csv").read_text() for name in ("parts", "whole")]
+    assert logs[0] == logs[1] and len(logs[0].splitlines()) == 4
+
+
+@pytest.mark.slow
+def test_lpips_and_trepa_join_the_second_stage_and_are_in_its_log(
+    files, made: Path, tmp_path: Path, syncnet: StableSyncNet
+) -> None:
+    save_checkpoint(tmp_path / "syncnet.safetensors", {"syncnet": syncnet}, {})
+    torch.manual_seed(1)
+    network = LPIPS("vgg16")
+    for weights in network.lin:
+        torch.nn.init.constant_(weights, 1 / len(weights))
+    save_checkpoint(tmp_path / "lpips.safetensors", {"lpips": network}, {}, dtype=None)
+    judges = Judges(tmp_path / "syncnet.safetensors", None, tmp_path / "lpips.safetensors")
+    train_ead(made, tmp_path / "out", files, replace(HOW, steps=1), PRESET, 2, judges)
+    with (tmp_path / "out" / "log.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    parts = {name: float(row[name]) for name in ("noise", "pixel", "sync", "perceptual")}
+    assert min(parts.values()) > 0
+    expected = parts["noise"] + 0.1 * parts["pixel"] + 0.05 * parts["sync"] + 0.1 * parts["perceptual"]
+    assert float(row["loss"]) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.slow
