@@ -30,7 +30,7 @@ def sharded(**how: Any) -> Accelerator:
         state_dict_type="SHARDED_STATE_DICT",
         reshard_after_forward=True,
     )
-    AcceleratorState.distributed_type = property(  # type: ignore[assignment]
+    AcceleratorState.distributed_type = property(
         lambda state: DistributedType.FSDP, lambda state, value: None
     )
     return made
