@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     sync = parser.add_mutually_exclusive_group()
     sync.add_argument(
-        "--syncnet", type=Path, metavar="FILE", help="SyncNet v2 or LatentSync's; default: our own judge"
+        "--syncnet", type=Path, metavar="FILE", help="SyncNet v2 or LatentSync's; default: by motion"
     )
     sync.add_argument("--no-sync", action="store_true", help="take the sound as it is; the manifest says so")
     parser.add_argument(
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
         )
     from ..downloads import SETS, models_folder
     from ..preparation.prepare import REPORT, prepare
-    from ..preparation.settings import NO_JUDGE, OWN_JUDGE, Cache, Settings
+    from ..preparation.settings import NO_SYNC_MODEL, OWN_SYNC_MODEL, Cache, Settings
 
     faces = options.faces or models_folder() / SETS["faces"][0].folder / SETS["faces"][0].file
     others = (options.vae, options.whisper, options.text_encoder)
@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
         most_turned=options.turned,
         most_beyond=options.edge,
         least_sharp=options.sharpness,
-        judge=NO_JUDGE if options.no_sync else options.syncnet or OWN_JUDGE,
+        sync_model=NO_SYNC_MODEL if options.no_sync else options.syncnet or OWN_SYNC_MODEL,
         confidence=options.confidence,
         most_offset=options.offset,
         faces=faces,

@@ -62,7 +62,7 @@ class Clip:
     faces          [T], what the landmarker saw
     track          its way through the frames
     crops          uint8 [T, R, R, 3]
-    judged         uint8 [T, r, r, 3], as the judge of sync wants them
+    sync_crops     uint8 [T, r, r, 3], as the SyncNet takes them
     sound          float32 [640 T], in time with the lips
     tensors        what is kept beside the crops
     facts          what was measured, for the manifest
@@ -77,7 +77,7 @@ class Clip:
     faces: tuple[LandmarkedFace | None, ...] = ()
     track: FaceTrack | None = None
     crops: np.ndarray | None = None
-    judged: np.ndarray | None = None
+    sync_crops: np.ndarray | None = None
     sound: np.ndarray | None = None
     tensors: dict[str, Tensor] = field(default_factory=dict)
     names: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ from .layouts import find_sources
 from .manifest import ACCEPTED, MANIFEST, check_pyarrow, row_of, write_manifest
 from .pool import Hands, OnTask, run_local
 from .report import REPORT, write_report
-from .settings import NO_JUDGE, OWN_JUDGE, Settings, differences
+from .settings import NO_SYNC_MODEL, OWN_SYNC_MODEL, Settings, differences
 from .shards import (
     SET_FILE,
     SHARDS,
@@ -126,9 +126,10 @@ def _check(settings: Settings, workers: int, engine: str) -> None:
     check_device(settings.device)
     if not settings.faces.is_file():
         raise CheckpointError(missing(settings.faces))
-    if settings.judge not in (OWN_JUDGE, NO_JUDGE) and not Path(settings.judge).is_file():
+    if settings.sync_model not in (OWN_SYNC_MODEL, NO_SYNC_MODEL) and not Path(settings.sync_model).is_file():
         raise CheckpointError(
-            f"There is no SyncNet {settings.judge}: give the file of one with --syncnet, or leave it out."
+            f"There is no SyncNet {settings.sync_model}: give the file of one with --syncnet, or leave it "
+            "out."
         )
     if settings.captions is not None and not settings.captions.is_file():
         raise InputError(f"There is no file {settings.captions}: run `eadnet caption` first.")

@@ -13,7 +13,7 @@ from ..errors import InputError, no_such
 
 RESOLUTIONS = (256, 512)
 LAYOUTS = ("folder", "hdtf", "mead")
-OWN_JUDGE, NO_JUDGE = "own", "none"
+OWN_SYNC_MODEL, NO_SYNC_MODEL = "own", "none"
 # Of LatentSync's preparation (README: sync_conf_threshold 3, abs(offset) <= 6), on SyncNet v2's scale.
 SYNCNET_CONFIDENCE, MOST_OFFSET = 3.0, 6
 
@@ -56,8 +56,8 @@ class Settings:
     most_turned     degrees that nine tenths of the frames are not turned beyond, to either side
     most_beyond     share of the crop that may lie beyond the picture's edge
     least_sharp     variance of the Laplacian of the crop at 256 pixels, levels squared
-    judge           `OWN_JUDGE`, `NO_JUDGE`, or the file of a SyncNet
-    confidence      least confidence of the sync; None: the judge's own mark
+    sync_model      `OWN_SYNC_MODEL`, `NO_SYNC_MODEL`, or the file of a SyncNet
+    confidence      least confidence of the sync; None: the model's own mark
     most_offset     frames of 1/25 s that the sound may be early or late, and is then moved by
     faces           the face landmarker's file
     views           of MEAD, that are taken; none: all
@@ -74,7 +74,7 @@ class Settings:
     most_turned: float = 45.0
     most_beyond: float = 0.2
     least_sharp: float = 5.0
-    judge: str | Path = OWN_JUDGE
+    sync_model: str | Path = OWN_SYNC_MODEL
     confidence: float | None = None
     most_offset: int = MOST_OFFSET
     faces: Path = Path("face_landmarker.task")
@@ -106,7 +106,9 @@ class Settings:
 
     def told(self) -> dict[str, Any]:
         """For set.json: everything but where files lie; files by their name and a fingerprint of content."""
-        return {name: _told(value) for name, value in asdict(self).items() if name != "device"}
+        names = {"sync_model": "judge"}  # as sets of version 1 say it
+        told = {names.get(name, name): _told(value) for name, value in asdict(self).items()}
+        return {name: value for name, value in told.items() if name != "device"}
 
 
 def _told(value: Any) -> Any:

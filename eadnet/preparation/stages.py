@@ -155,7 +155,7 @@ def facing(clip: Clip, tools: Tools) -> Clip | Rejection:
 
 
 def aligned(clip: Clip, tools: Tools) -> Clip | Rejection:
-    """LatentSync's crop, and the one the judge of sync wants, out of every frame."""
+    """LatentSync's crop, and the one that the SyncNet takes, out of every frame."""
     person = PersonTrack()
     for number, face in enumerate(clip.faces):
         if face is not None:
@@ -169,7 +169,7 @@ def aligned(clip: Clip, tools: Tools) -> Clip | Rejection:
         reason = f"the picture's edge cuts {100 * beyond:.0f} % of the face's crop off, more than"
         return Rejection("edge", f"{reason} {100 * most:g} %", facts)
     views = [track]
-    if (network := tools.judge.framing) is not None:
+    if (network := tools.sync_model.framing) is not None:
         views.append(syncnet_track(track, network))
     made = [np.empty((clip.frames, v.resolution, v.resolution, 3), np.uint8) for v in views]
     for start in range(0, clip.frames, _TOGETHER):
@@ -178,7 +178,7 @@ def aligned(clip: Clip, tools: Tools) -> Clip | Rejection:
         for view, crops in zip(views, made, strict=True):
             levels = ((view.crop(frames, numbers) + 1) * 127.5).round().clamp(0, 255)
             crops[numbers] = levels.movedim(1, -1).to(torch.uint8).numpy()
-    return clip.knowing(facts, track=track, crops=made[0], judged=made[1] if len(made) > 1 else None)
+    return clip.knowing(facts, track=track, crops=made[0], sync_crops=made[1] if len(made) > 1 else None)
 
 
 def _beyond(matrices: Tensor, side: int, size: tuple[int, int]) -> float:
@@ -227,17 +227,17 @@ def parameters(clip: Clip, tools: Tools) -> Clip | Rejection:
 
 def in_step(clip: Clip, tools: Tools) -> Clip | Rejection:
     """The sound belongs to the lips, and is moved to where they are."""
-    settings, judge = tools.settings, tools.judge
+    settings, sync_model = tools.settings, tools.sync_model
     start, count = clip.first * SAMPLES, clip.frames * SAMPLES
     sound = clip.speech.read(start, start + count)
-    found = judge(clip, sound)
+    found = sync_model(clip, sound)
     if found is None:
-        return clip.knowing({"sync_judge": judge.name}, sound=sound.numpy())
-    facts: dict[str, Any] = {"sync_judge": judge.name, "sync_offset_frames": found.offset}
+        return clip.knowing({"sync_judge": sync_model.name}, sound=sound.numpy())
+    facts: dict[str, Any] = {"sync_judge": sync_model.name, "sync_offset_frames": found.offset}
     facts["sync_confidence"] = found.confidence
-    least = judge.confident if settings.confidence is None else settings.confidence
+    least = sync_model.confident if settings.confidence is None else settings.confidence
     if not found.sure and not found.confidence >= least:
-        facts |= {"sync_judge": f"{judge.name}, too short to tell", "sync_offset_frames": None}
+        facts |= {"sync_judge": f"{sync_model.name}, too short to tell", "sync_offset_frames": None}
         return clip.knowing(facts, sound=sound.numpy())
     if not found.confidence >= least:
         reason = (

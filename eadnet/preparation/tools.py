@@ -11,8 +11,8 @@ from ..captions.dataset import load_captions
 from ..captions.schema import Description
 from ..faces.landmarker import FaceLandmarker
 from .features import Features
-from .judge import Judge, make_judge
 from .settings import Settings
+from .sync import SyncModel, make_sync_model
 
 _MOST_FACES = 4
 
@@ -23,7 +23,7 @@ class Tools:
 
     settings: Settings
     landmarker: FaceLandmarker
-    judge: Judge
+    sync_model: SyncModel
     captions: Mapping[str, Description] = field(default_factory=dict)
     features: Features | None = None
 
@@ -35,7 +35,7 @@ class Tools:
             FaceLandmarker(
                 settings.faces, _MOST_FACES, blendshapes=True, search=True, device=settings.device
             ),
-            make_judge(settings.judge, settings.device),
+            make_sync_model(settings.sync_model, settings.device),
             load_captions(settings.captions) if settings.captions else {},
             Features.load(settings.cache, settings.device) if settings.cache else None,
         )

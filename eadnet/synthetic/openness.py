@@ -1,7 +1,7 @@
 """How far people open the mouth for each sound: numbers measured on people who talk.
 
 Measured on 23 recordings by `python -m experiments speech fit`, see docs/results/speech.md: a phoneme
-recogniser of ours, taught by synthetic voices alone, says which sound is heard when; the face landmarker says
+recogniser of ours, trained on synthetic voices alone, says which sound is heard when; the landmarker says
 how far the inner lips are apart; and the numbers below are those with which the dominance model
 (`visemes.openness`) follows people best, held back towards the textbook's values (vowel height, place of
 articulation), which sounds that the recordings hardly contain keep. They are statistics of how people speak.

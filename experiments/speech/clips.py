@@ -33,7 +33,7 @@ _LEAST_SOUND = 1e-4  # a sound track quieter than this is none
 @dataclass(frozen=True, eq=False)
 class TalkingClip:
     """`points` float32 [T, 478, 3] in pixels, `shapes` float32 [T, 52] in the order of `BLENDSHAPES`, and
-    `waveform` float32 [T * 640] at 16 kHz. Clips of one `speaker` are never split between teaching and
+    `waveform` float32 [T * 640] at 16 kHz. Clips of one `speaker` are never split between training and
     testing.
     """
 

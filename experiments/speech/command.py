@@ -173,7 +173,7 @@ def measure(clips: Sequence[TalkingClip], fronts: Sequence[FrontEnd], numbers: P
     for k, made in enumerate(others):
         lines.append(_row(f"table {k + 1}, other speakers", followed(clips, made), ridge))
     lines.append(_row("together, other speakers", followed(clips, joint), ridge))
-    lines.append(_row("together, all (what is taught)", followed(clips, own), ridge))
+    lines.append(_row("together, all (what is trained)", followed(clips, own), ridge))
     return lines
 
 

@@ -76,18 +76,18 @@ def loudness(waveform: Curve, frames: int) -> Curve:
 def ridge_curves(
     clips: Sequence[TalkingClip], sounds: Sequence[Curve], by: Callable[[TalkingClip], str]
 ) -> list[Curve]:
-    """What a linear regression from log-mel (0.16 s to both sides) makes of each sound, taught by the clips
+    """What a linear regression from log-mel (0.16 s to both sides) makes of each sound, fitted on the clips
     of
     all others: other clips (``by`` their name) or other speakers.
     """
     heard = [_features(sound, len(clip)) for clip, sound in zip(clips, sounds, strict=True)]
-    taught = [_features(clip.waveform, len(clip)) for clip in clips]
+    fitted = [_features(clip.waveform, len(clip)) for clip in clips]
     seen = [(clip.opening - clip.opening.mean()) / clip.opening.std() for clip in clips]
     curves = []
     for clip, features in zip(clips, heard, strict=True):
         others = [k for k, other in enumerate(clips) if by(other) != by(clip)]
-        gram = sum(taught[k].T @ taught[k] for k in others) + RIDGE * np.eye(features.shape[1])
-        target = sum(taught[k].T @ seen[k] for k in others)
+        gram = sum(fitted[k].T @ fitted[k] for k in others) + RIDGE * np.eye(features.shape[1])
+        target = sum(fitted[k].T @ seen[k] for k in others)
         curves.append(features @ np.linalg.solve(gram, target))
     return curves
 

@@ -202,7 +202,7 @@ def test_what_cannot_begin_says_so_before_any_work(tmp_path: Path, settings: Set
     with pytest.raises(CheckpointError, match="eadnet fetch faces"):
         run(folder, tmp_path / "set", replace(settings, faces=tmp_path / "none.task"))
     with pytest.raises(CheckpointError, match="no SyncNet"):
-        run(folder, tmp_path / "set", replace(settings, judge=tmp_path / "none.safetensors"))
+        run(folder, tmp_path / "set", replace(settings, sync_model=tmp_path / "none.safetensors"))
     with pytest.raises(InputError, match="eadnet caption"):
         run(folder, tmp_path / "set", replace(settings, captions=tmp_path / "none.jsonl"))
     with pytest.raises(InputError, match="The device abacus cannot be used"):

@@ -33,8 +33,8 @@ def test_what_cannot_work_is_refused(settings: dict[str, Any], words: str) -> No
 def test_two_runs_are_told_apart_by_what_matters(tmp_path: Path) -> None:
     weights = tmp_path / "syncnet_v2.safetensors"
     weights.write_bytes(b"one")
-    one = Settings(judge=weights)
-    assert not differences(one.told(), Settings(judge=weights, device="cuda").told())
+    one = Settings(sync_model=weights)
+    assert not differences(one.told(), Settings(sync_model=weights, device="cuda").told())
     before = one.told()
     weights.write_bytes(b"two")
     assert "judge" in differences(before, one.told())

@@ -21,9 +21,9 @@ from eadnet.media.reader import PicturesInMemory
 from eadnet.media.speech import SpeechInMemory
 from eadnet.preparation import stages
 from eadnet.preparation.clip import SAMPLES, At25, Clip, Rejection, Source
-from eadnet.preparation.judge import Judge, Judged, NoJudge
 from eadnet.preparation.settings import Settings
 from eadnet.preparation.shards import members
+from eadnet.preparation.sync import FoundSync, NoSyncModel, SyncModel
 from eadnet.preparation.tools import Tools
 from eadnet.preparation.work import sample_of, through_stages
 from eadnet.preparation.workplace import Workplace
@@ -69,25 +69,25 @@ class Landmarker:
 
 @dataclass
 class Says:
-    """A judge with an opinion."""
+    """A sync model with a result."""
 
-    found: Judged
+    found: FoundSync
     name: str = "syncnet_v2"
     framing: str | None = "syncnet_v2"
     confident: float = 3.0
 
-    def __call__(self, clip: Clip, waveform: Tensor) -> Judged:
-        assert clip.judged is not None and clip.judged.shape == (FRAMES, 224, 224, 3)
+    def __call__(self, clip: Clip, waveform: Tensor) -> FoundSync:
+        assert clip.sync_crops is not None and clip.sync_crops.shape == (FRAMES, 224, 224, 3)
         return self.found
 
 
 def tools(
     at: Callable[[int], list[LandmarkedFace]] = lambda number: [face()],
-    judge: Judge | None = None,
+    sync_model: SyncModel | None = None,
     captions: dict[str, Description] | None = None,
 ) -> Tools:
     landmarker: Any = Landmarker(at)
-    return Tools(Settings(), landmarker, judge or NoJudge(), captions or {})
+    return Tools(Settings(), landmarker, sync_model or NoSyncModel(), captions or {})
 
 
 def speech(frames: int = 3 * FRAMES) -> Tensor:
@@ -118,7 +118,7 @@ def passed(outcome: Clip | Rejection) -> Clip:
 
 @pytest.mark.slow
 def test_a_clip_that_is_good_goes_all_the_way() -> None:
-    having = tools(judge=Says(Judged(-2, 7.5)))
+    having = tools(sync_model=Says(FoundSync(-2, 7.5)))
     seconds: dict[str, float] = {}
     outcome, facts = through_stages(clip(), having, seconds)
     made = passed(outcome)
@@ -246,15 +246,15 @@ def test_blurred_crops_are_rejected() -> None:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (Judged(0, 2.9), "confidence 2.90, less than 3"),
-        (Judged(-7, 9.0), "7 frames late, more than 6"),
-        (Judged(9, 9.0), "9 frames early"),
-        (Judged(0, float("nan")), "does not belong"),
+        (FoundSync(0, 2.9), "confidence 2.90, less than 3"),
+        (FoundSync(-7, 9.0), "7 frames late, more than 6"),
+        (FoundSync(9, 9.0), "9 frames early"),
+        (FoundSync(0, float("nan")), "does not belong"),
     ],
 )
-def test_sound_that_is_not_the_lips_is_rejected(found: Judged, words: str) -> None:
-    having = tools(judge=Says(found))
-    ready = replace(clip(), judged=np.zeros((FRAMES, 224, 224, 3), np.uint8))
+def test_sound_that_is_not_the_lips_is_rejected(found: FoundSync, words: str) -> None:
+    having = tools(sync_model=Says(found))
+    ready = replace(clip(), sync_crops=np.zeros((FRAMES, 224, 224, 3), np.uint8))
     outcome = stages.in_step(ready, having)
     assert words in why(outcome, "sync")
     assert isinstance(outcome, Rejection) and outcome.facts["sync_judge"] == "syncnet_v2"
@@ -264,16 +264,16 @@ def test_sound_that_is_not_the_lips_is_rejected(found: Judged, words: str) -> No
 def test_sound_is_moved_to_the_lips_and_goes_on_beyond_the_segment(offset: int) -> None:
     """Late sound (negative) belongs to earlier pictures: it is taken from later in the file."""
     waveform = torch.arange(3 * FRAMES * SAMPLES, dtype=torch.float32)
-    ready = replace(clip(waveform), judged=np.zeros((FRAMES, 224, 224, 3), np.uint8))
-    made = passed(stages.in_step(ready, tools(judge=Says(Judged(offset, 5.0)))))
+    ready = replace(clip(waveform), sync_crops=np.zeros((FRAMES, 224, 224, 3), np.uint8))
+    made = passed(stages.in_step(ready, tools(sync_model=Says(FoundSync(offset, 5.0)))))
     begin = (FRAMES - offset) * SAMPLES
     assert made.sound is not None
     assert np.array_equal(made.sound, waveform[begin : begin + FRAMES * SAMPLES].numpy())
 
 
 def test_what_is_too_short_to_tell_is_taken_as_it_is_and_says_so() -> None:
-    ready = replace(clip(), judged=np.zeros((FRAMES, 224, 224, 3), np.uint8))
-    made = passed(stages.in_step(ready, tools(judge=Says(Judged(9, 1.0, sure=False)))))
+    ready = replace(clip(), sync_crops=np.zeros((FRAMES, 224, 224, 3), np.uint8))
+    made = passed(stages.in_step(ready, tools(sync_model=Says(FoundSync(9, 1.0, sure=False)))))
     assert made.facts["sync_judge"] == "syncnet_v2, too short to tell"
     assert made.facts["sync_offset_frames"] is None and made.sound is not None
     assert np.array_equal(made.sound, speech()[FRAMES * SAMPLES : 2 * FRAMES * SAMPLES].numpy())

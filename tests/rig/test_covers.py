@@ -52,6 +52,7 @@ def test_no_mouth_is_painted_on_a_mask(colour: tuple[int, int, int] | None) -> N
     assert not torch.equal(brows, still), "the rest of the face moves"
 
 
+@pytest.mark.slow
 def test_lips_of_the_skins_colour_are_lips_where_a_line_parts_them() -> None:
     """As in drawings and on statues."""
     picture, mesh = painted([*UPPER_OUTER, *LOWER_OUTER], 0.22, skin())

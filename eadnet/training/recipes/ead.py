@@ -31,7 +31,7 @@ STAGES = (1, 2)
 
 
 @dataclass(frozen=True)
-class Judges:
+class SupervisionFiles:
     """Files of what supervises the second stage: a converted StableSyncNet, a folder with VideoMAE-v2, a
     converted LPIPS (LatentSync's is VGG's).
     """
@@ -54,7 +54,7 @@ def train_ead(
     how: OnSet,
     preset: Preset,
     stage: int,
-    judges: Judges | None = None,
+    supervision_files: SupervisionFiles | None = None,
 ) -> Path:
     """Train a U-Net of the preset on a set; returns its file, in `out` with the state and the log.
 
@@ -77,7 +77,7 @@ def train_ead(
     if stage == 2:
         if encoders.vae is None:
             raise InputError("The second stage decodes frames: give the VAE with --vae.")
-        supervision = _supervision(encoders.vae, judges or Judges(), how.window)
+        supervision = _supervision(encoders.vae, supervision_files or SupervisionFiles(), how.window)
     torch.manual_seed(how.seed)
     unet = load_checkpoint(files.base, only=["unet"]).component("unet")
     if not unet.config.get("ead"):
@@ -105,12 +105,12 @@ def train_ead(
     return out / RESULT
 
 
-def _supervision(vae: object, judges: Judges, window: int) -> Supervision:
+def _supervision(vae: object, supervision_files: SupervisionFiles, window: int) -> Supervision:
     syncnet = videomae = lpips = None
-    if judges.syncnet is not None:
-        syncnet = load_checkpoint(judges.syncnet, only=["syncnet"]).component("syncnet")
-    if judges.videomae is not None:
-        videomae = VideoMAEFeatures.load(judges.videomae)
-    if judges.lpips is not None:
-        lpips = load_checkpoint(judges.lpips, only=["lpips"]).component("lpips")
-    return Supervision(vae, syncnet, videomae, judges.weights, window, lpips)
+    if supervision_files.syncnet is not None:
+        syncnet = load_checkpoint(supervision_files.syncnet, only=["syncnet"]).component("syncnet")
+    if supervision_files.videomae is not None:
+        videomae = VideoMAEFeatures.load(supervision_files.videomae)
+    if supervision_files.lpips is not None:
+        lpips = load_checkpoint(supervision_files.lpips, only=["lpips"]).component("lpips")
+    return Supervision(vae, syncnet, videomae, supervision_files.weights, window, lpips)

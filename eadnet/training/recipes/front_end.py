@@ -1,4 +1,4 @@
-"""Teach an audio encoder on hours of synthetic talk in random recording conditions, to hear sounds and
+"""Train an audio encoder on hours of synthetic talk in random recording conditions, to hear sounds and
 mouths.
 
     python -m eadnet.training.recipes.front_end TALK OUT.safetensors --minutes 20 [--mouths READ] [--start
@@ -139,7 +139,7 @@ def masked(log_mel: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def train(talks: Talks, front: FrontEnd, folder: Path, minutes: float, steps: int | None = None) -> FrontEnd:
-    """Teach it; the log is in ``folder``. The mouth's columns are weighed by their spread."""
+    """Train it; the log is in ``folder``. The mouth's columns are weighed by their spread."""
     rng = np.random.default_rng(0)
     scale = torch.cat([talks.draw(rng)[1].flatten(0, 1) for _ in range(8)]).std(0).clamp_min(0.02)
     weights = torch.ones(len(COLUMNS)) / len(COLUMNS)

@@ -116,7 +116,7 @@ def _motion(options: argparse.Namespace) -> Path:
 
 def _ead_arguments(parser: argparse.ArgumentParser) -> None:
     _network_arguments(parser, rate=_WHOLE_RATE)
-    parser.add_argument("--stage", type=int, choices=(1, 2), default=1, help="2: judged on decoded frames")
+    parser.add_argument("--stage", type=int, choices=(1, 2), default=1, help="2: losses on decoded frames")
     parser.add_argument("--syncnet", type=Path, metavar="FILE", help="stage 2: LatentSync's, converted")
     parser.add_argument("--videomae", type=Path, metavar="DIR", help="stage 2: of a VideoMAE-v2, for TREPA")
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="stage 2: lpips-vgg.safetensors")
@@ -130,15 +130,15 @@ def _ead(options: argparse.Namespace) -> Path:
     from ...presets import find_preset
     from ..losses.supervision import SupervisionWeights
     from .adapter import Files
-    from .ead import Judges, train_ead
+    from .ead import SupervisionFiles, train_ead
 
     files = Files(options.base, options.text, options.vae, options.whisper)
     weights = SupervisionWeights(
         options.sync_weight, options.trepa_weight, options.pixel_weight, options.perceptual_weight
     )
-    judges = Judges(options.syncnet, options.videomae, options.lpips, weights)
+    supervision_files = SupervisionFiles(options.syncnet, options.videomae, options.lpips, weights)
     preset = find_preset(options.recipe)
-    return train_ead(options.set, options.out, files, _how(options), preset, options.stage, judges)
+    return train_ead(options.set, options.out, files, _how(options), preset, options.stage, supervision_files)
 
 
 def _syncnet_arguments(parser: argparse.ArgumentParser) -> None:
@@ -160,7 +160,7 @@ RECIPES: dict[str, Recipe] = {
     "motion": ("the model that moves portraits, on real facial parameters", _motion_arguments, _motion),
     "ead-256": ("the whole U-Net at 256 pixels, in two stages", _ead_arguments, _ead),
     "ead-512": ("the whole U-Net at 512 pixels, in two stages", _ead_arguments, _ead),
-    "syncnet": ("LatentSync's SyncNet, which judges lips and sound", _syncnet_arguments, _syncnet),
+    "syncnet": ("LatentSync's SyncNet, which scores how lips fit sound", _syncnet_arguments, _syncnet),
 }
 
 

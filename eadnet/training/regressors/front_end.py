@@ -1,4 +1,4 @@
-"""An audio encoder with the two linear heads that it is taught by: the mouth, and the sounds heard."""
+"""An audio encoder with the two linear heads that it is trained with: the mouth, and the sounds heard."""
 
 from __future__ import annotations
 

@@ -100,9 +100,9 @@ class AdapterTask:
         )
         if self.supervision is None:
             return error
-        judged = self.supervision(estimate, torch.stack([one.target for one in conditions]), clips)
+        supervised = self.supervision(estimate, torch.stack([one.target for one in conditions]), clips)
         self.parts = {"noise": float(error.detach()), **self.supervision.parts}
-        return error + judged
+        return error + supervised
 
     @torch.no_grad()
     def held_out(self, unet: nn.Module, clips: Sequence[Clip]) -> float:

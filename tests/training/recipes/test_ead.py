@@ -1,4 +1,4 @@
-"""The recipes of the whole U-Net and of SyncNet in small: what is trained, what judges, what is refused."""
+"""The recipes of the whole U-Net and of SyncNet in small: what is trained, what scores, what is refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eadnet.modules.stable_syncnet import StableSyncNet
 from eadnet.training.data.prepared import held_out
 from eadnet.training.losses.supervision import Supervision, SupervisionWeights, sync_error
 from eadnet.training.on_set import OnSet
-from eadnet.training.recipes.ead import Judges, second_stage, train_ead
+from eadnet.training.recipes.ead import SupervisionFiles, second_stage, train_ead
 from eadnet.training.recipes.stable_syncnet import pair_loss, pairs, train_stable_syncnet
 from eadnet.training.trainer import Trainer
 from tests.golden_weights import load_golden
@@ -53,8 +53,8 @@ def test_the_second_stage_goes_on_from_the_first_and_trains_what_latentsyncs_doe
     first = train_ead(made, tmp_path / "one", files, HOW, PRESET, 1)
     save_checkpoint(tmp_path / "syncnet.safetensors", {"syncnet": syncnet}, {})
     later = replace(files, base=first)
-    judges = Judges(tmp_path / "syncnet.safetensors")
-    second = train_ead(made, tmp_path / "two", later, HOW, PRESET, 2, judges)
+    supervision_files = SupervisionFiles(tmp_path / "syncnet.safetensors")
+    second = train_ead(made, tmp_path / "two", later, HOW, PRESET, 2, supervision_files)
     old, new = (load_checkpoint(path, only=["unet"]) for path in (first, second))
     assert new.mask_region == "face" and new.preset == "ead-256" and new.info["training"]["stage"] == 2
     before, after = (one.component("unet").state_dict() for one in (old, new))
@@ -92,8 +92,8 @@ def test_a_killed_run_ends_with_the_same_file_and_log(
     def train(out: Path) -> Path:
         if what == "syncnet":
             return train_stable_syncnet(made, out, how, config=config)
-        judges = Judges(tmp_path / "syncnet.safetensors")
-        return train_ead(made, out, files, how, PRESET, int(what[-1]), judges)
+        supervision_files = SupervisionFiles(tmp_path / "syncnet.safetensors")
+        return train_ead(made, out, files, how, PRESET, int(what[-1]), supervision_files)
 
     whole = train(tmp_path / "whole")
     with monkeypatch.context() as patch:
@@ -115,8 +115,10 @@ def test_lpips_and_trepa_join_the_second_stage_and_are_in_its_log(
     for weights in network.lin:
         torch.nn.init.constant_(weights, 1 / len(weights))
     save_checkpoint(tmp_path / "lpips.safetensors", {"lpips": network}, {}, dtype=None)
-    judges = Judges(tmp_path / "syncnet.safetensors", None, tmp_path / "lpips.safetensors")
-    train_ead(made, tmp_path / "out", files, replace(HOW, steps=1), PRESET, 2, judges)
+    supervision_files = SupervisionFiles(
+        tmp_path / "syncnet.safetensors", None, tmp_path / "lpips.safetensors"
+    )
+    train_ead(made, tmp_path / "out", files, replace(HOW, steps=1), PRESET, 2, supervision_files)
     with (tmp_path / "out" / "log.csv").open() as file:
         (row,) = csv.DictReader(file)
     parts = {name: float(row[name]) for name in ("noise", "pixel", "sync", "perceptual")}

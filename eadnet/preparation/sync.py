@@ -29,7 +29,7 @@ from ..metrics.sync import MAX_SHIFT, SyncNetwork, measure_sync
 from ..rendering import RenderSettings
 from ..rig.expression import INDEX
 from .clip import FPS, Clip
-from .settings import NO_JUDGE, OWN_JUDGE, SYNCNET_CONFIDENCE
+from .settings import NO_SYNC_MODEL, OWN_SYNC_MODEL, SYNCNET_CONFIDENCE
 
 _INNER_LIPS = ((13, 14), (312, 317), (82, 87))
 _EYE_CORNERS = (33, 263)
@@ -39,7 +39,7 @@ _LONG_ENOUGH = 125
 
 
 @dataclass(frozen=True)
-class Judged:
+class FoundSync:
     """``offset``: frames of 1/25 s by which the sound is early, negative where it is late. ``sure``: whether
     a low confidence means that sound and lips do not belong together; else only that nobody can tell.
     """
@@ -49,7 +49,7 @@ class Judged:
     sure: bool = True
 
 
-class Judge(Protocol):
+class SyncModel(Protocol):
     """``name``: in the manifest. ``framing``: how its crops are made, a SyncNet's name; None: it needs none.
     ``confident``: its own mark.
     """
@@ -63,21 +63,21 @@ class Judge(Protocol):
     @property
     def confident(self) -> float: ...
 
-    def __call__(self, clip: Clip, waveform: Tensor) -> Judged | None:
-        """From a clip and its own sound [S]; None where nobody judges."""
+    def __call__(self, clip: Clip, waveform: Tensor) -> FoundSync | None:
+        """From a clip and its own sound [S]; None where sync is not measured."""
         ...
 
 
-class NoJudge:
+class NoSyncModel:
     """Sound is taken as it is."""
 
-    name, framing, confident = NO_JUDGE, None, 0.0
+    name, framing, confident = NO_SYNC_MODEL, None, 0.0
 
-    def __call__(self, clip: Clip, waveform: Tensor) -> Judged | None:
+    def __call__(self, clip: Clip, waveform: Tensor) -> FoundSync | None:
         return None
 
 
-class SyncNetJudge:
+class SyncNetModel:
     """A SyncNet: v2, LatentSync's, or a `mini` checkpoint's own."""
 
     def __init__(self, network: SyncNetwork) -> None:
@@ -86,7 +86,7 @@ class SyncNetJudge:
         self.confident = network.confident or SYNCNET_CONFIDENCE
 
     @classmethod
-    def load(cls, path: Path, device: str = "cpu") -> SyncNetJudge:
+    def load(cls, path: Path, device: str = "cpu") -> SyncNetModel:
         """From what `eadnet convert` made, or a published file, which is converted beside itself.
 
         Raises CheckpointError for a file without a SyncNet.
@@ -95,25 +95,25 @@ class SyncNetJudge:
         network: Any = load_checkpoint(file, only={"syncnet"}).component("syncnet")
         return cls(network.to(device))
 
-    def __call__(self, clip: Clip, waveform: Tensor) -> Judged | None:
-        assert clip.judged is not None
-        frames = torch.from_numpy(clip.judged).movedim(-1, 1)
+    def __call__(self, clip: Clip, waveform: Tensor) -> FoundSync | None:
+        assert clip.sync_crops is not None
+        frames = torch.from_numpy(clip.sync_crops).movedim(-1, 1)
         pictures = LazyFrames(tuple(frames.shape), lambda numbers: frames[numbers[0] : numbers[-1] + 1])
         try:
             score = measure_sync(self._network, pictures, waveform, FPS).score
         except InputError:  # too short for it
-            return Judged(0, 0.0)
-        return Judged(score.offset, round(score.confidence, 4))
+            return FoundSync(0, 0.0)
+        return FoundSync(score.offset, round(score.confidence, 4))
 
 
-class OwnJudge:
+class MotionModelSync:
     """`motion` and the landmarks; no weights beyond what the package brings and no frame is looked at again.
 
-    Its confidence is Fisher's z of the highest correlation over all lags: see `judged`. Of clips shorter than
-    5 s it finds the offset more often than it can say so: what it is not confident of there is not sure.
+    Its confidence is Fisher's z of the highest correlation over all lags: see `sync_of`. Of clips shorter
+    than 5 s it finds the offset more often than it can say so: what it is not confident of there is not sure.
     """
 
-    name, framing = OWN_JUDGE, None
+    name, framing = OWN_SYNC_MODEL, None
     confident = (
         4.5  # nine in ten mismatched clips of 10 s are below or too far off: docs/results/preparation.md
     )
@@ -121,15 +121,15 @@ class OwnJudge:
     def __init__(self, model: MotionModel) -> None:
         self._model = model
 
-    def __call__(self, clip: Clip, waveform: Tensor) -> Judged | None:
+    def __call__(self, clip: Clip, waveform: Tensor) -> FoundSync | None:
         track = motion_track(
             SpeechInMemory(waveform), "", clip.frames, model=self._model, settings=RenderSettings(seed=_SEED)
         )
         seen = filled(torch.from_numpy(openings(clip.faces)))
-        return judged(seen, track.values[:, INDEX["jaw_open"]], clip.frames >= _LONG_ENOUGH)
+        return sync_of(seen, track.values[:, INDEX["jaw_open"]], clip.frames >= _LONG_ENOUGH)
 
 
-def judged(opening: Tensor, expected: Tensor, sure: bool = True) -> Judged:
+def sync_of(opening: Tensor, expected: Tensor, sure: bool = True) -> FoundSync:
     """From how far a mouth opens [T] and how far it should, each in any unit.
 
     The confidence is atanh(r) sqrt(T) of the best lag's r, both series without what changes in more than half
@@ -137,7 +137,7 @@ def judged(opening: Tensor, expected: Tensor, sure: bool = True) -> Judged:
     """
     curve = lag_curve(_quick(opening), _quick(expected), MAX_SHIFT)
     r = min(0.99, max(-0.99, curve.best))
-    return Judged(-curve.best_lag, round(math.atanh(r) * len(opening) ** 0.5, 4), sure)
+    return FoundSync(-curve.best_lag, round(math.atanh(r) * len(opening) ** 0.5, 4), sure)
 
 
 def _quick(series: Tensor) -> Tensor:
@@ -157,10 +157,10 @@ def openings(faces: tuple[LandmarkedFace | None, ...]) -> np.ndarray:
     return found
 
 
-def make_judge(which: str | Path, device: str = "cpu") -> Judge:
+def make_sync_model(which: str | Path, device: str = "cpu") -> SyncModel:
     """Our own, nobody, or that of a file."""
-    if which == NO_JUDGE:
-        return NoJudge()
-    if which == OWN_JUDGE:
-        return OwnJudge(MotionModel.load().to(device))
-    return SyncNetJudge.load(Path(which), device)
+    if which == NO_SYNC_MODEL:
+        return NoSyncModel()
+    if which == OWN_SYNC_MODEL:
+        return MotionModelSync(MotionModel.load().to(device))
+    return SyncNetModel.load(Path(which), device)
