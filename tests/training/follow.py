@@ -11,6 +11,7 @@ here. Prints what each command took.
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import resource
@@ -68,7 +69,9 @@ def lay_out(folder: Path) -> None:
 
 
 def main() -> int:
-    folder = Path(sys.argv[1]).absolute()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="a new folder for the trees, the networks and all results")
+    folder = parser.parse_args().folder.absolute()
     start = time.monotonic()
     lay_out(folder)
     print(f"laid out in {time.monotonic() - start:.0f} s")
