@@ -168,7 +168,7 @@ def test_samples_by_channels_are_turned() -> None:
         (audio(None), "no array of samples"),
         (audio(torch.zeros(1, 1, 9, device="meta")), "no array of samples"),
         (audio(torch.nested.nested_tensor([torch.zeros(3), torch.zeros(4)])), "no array of samples"),
-        (audio(iter([1.0])), "no array of samples"),
+        pytest.param(audio(iter([1.0])), "no array of samples", id="an iterator"),
         (audio(b"abc"), "no array of samples"),
         (audio(np.zeros(9, "M8[s]")), "no array of samples"),
         (audio(np.zeros(9, [("a", "f4")])), "no array of samples"),
