@@ -177,12 +177,14 @@ def run(options: argparse.Namespace) -> None:
     settings = _settings(options)
     _check_places(options)
     if options.video and (options.method == "rig" or (options.method == "auto" and options.audio is None)):
+        _check_unused(options)
         re_emote(options, settings, _driver(options), _device(options), show)
         _sheet(options)
         return
     if options.audio is None:
         raise InputError("The speech is missing: give --audio.")
     if options.portrait and (rig := portrait_rig(options, _device(options))) is not None:
+        _check_unused(options)
         animate(options, rig, settings, _driver(options), show)
         _sheet(options)
         return
@@ -211,6 +213,15 @@ def run(options: argparse.Namespace) -> None:
         )
         say(f"{options.out}: {made.frames} frames, {float(made.frames / scene.fps):.2f} s")
     _sheet(options)
+
+
+def _check_unused(options: argparse.Namespace) -> None:
+    """Raise InputError for what the rig, which is going to be used, cannot take."""
+    if options.adapter is not None:
+        raise InputError(
+            "--adapter is for a network that generates pixels, and the rig would move those of the input: add "
+            "--method pixels, or leave --adapter out."
+        )
 
 
 def _check_places(options: argparse.Namespace) -> None:

@@ -92,7 +92,10 @@ def _mead_actor(name: str) -> bool:
 
 def _mead_label(name: str) -> str:
     clip = mead_clip(name)
-    return MEAD_LABELS[clip.emotion] if clip else ""
+    if clip:
+        return MEAD_LABELS[clip.emotion]
+    words = re.split(r"[#\-/ ]|_(?!\d)", name)  # of names without a level
+    return next((MEAD_LABELS[word] for word in words if word in MEAD_LABELS), "")
 
 
 def _eat_100(name: str) -> bool:

@@ -15,11 +15,13 @@ from .colours import luminance, sampled
 from .topology import CHEEKBONE, EYES, FOREHEAD, LIP_RINGS, NOSE_ROOT
 
 _LIPS = [row for _, upper, lower, _ in LIP_RINGS[1:3] for row in (*upper, *lower)]
-_SEAM = [13, 312, 82, 14, 317, 87]  # where lips meet
+_UPPER_SEAM, _LOWER_SEAM = [13, 312, 82], [14, 317, 87]  # where lips meet
+_CORNERS_OF_EYES = [33, 263]
 _AROUND = [164, 167, 393, 18, 83, 313, 57, 287, 43, 273, 106, 335, 186, 410]  # above, below and beside lips
 _CHEEKS = [*CHEEKBONE.values(), 118, 347, 50, 280, 101, 330, NOSE_ROOT, 197, 151, FOREHEAD]
 _NO_LIPS, _OTHER_COLOUR = 0.13, 0.08
 _ALL_ALIKE, _NO_SEAM = 0.08, 0.05  # painted masks and hands of the skin's colour: .00 and .00
+_PARTED, _SMALLEST = 0.05, 40  # eye distances between the lips, pixels between the eyes: no line to look for
 _NO_LIPS_GREY, _OTHER_LIGHT = 0.08, (0.2, 1.4)  # where only brightness tells
 _NO_EYE, _DARK_LENS = 0.12, 0.2
 CLOSED = 0.055  # eye distances between the lids below which an eye is closed
@@ -37,8 +39,8 @@ def mouth_is_covered(picture: Tensor, points: Tensor) -> bool:
     0..255 with mesh [468, 2].
 
     There are no lips to see, and what is around them is no skin; or, where it is of the skin's colour (a
-    hand, a mask to match), no line between lips either, which drawings and statues have. A beard has lips in
-    it.
+    hand, a mask to match), no line between lips either, which drawings and statues have. Lips that are
+    parted have no such line, and in a small picture it is lost. A beard has lips in it.
     """
     lips, around, cheeks = (
         sampled(picture, points[rows]).median(0).values for rows in (_LIPS, _AROUND, _CHEEKS)
@@ -48,11 +50,19 @@ def mouth_is_covered(picture: Tensor, points: Tensor) -> bool:
     colour = float((_chromaticity(around) - _chromaticity(cheeks)).norm())
     if differs < _NO_LIPS and colour > _OTHER_COLOUR:
         return True
-    seam = luminance(sampled(picture, points[_SEAM])).median()
-    if differs < _ALL_ALIKE and abs(float((luminance(lips) - seam) / light)) < _NO_SEAM:
+    seam = luminance(sampled(picture, points[_UPPER_SEAM + _LOWER_SEAM])).median()
+    line = abs(float((luminance(lips) - seam) / light)) >= _NO_SEAM
+    if differs < _ALL_ALIKE and not line and _shows_a_line(points):
         return True
     brighter = float(luminance(around) / luminance(cheeks).clamp(min=1))
     return differs < _NO_LIPS_GREY and not _OTHER_LIGHT[0] < brighter < _OTHER_LIGHT[1]
+
+
+def _shows_a_line(points: Tensor) -> bool:
+    """Whether lips at mesh [468, 2] are together, and large enough for the line between them to be seen."""
+    eyes = float((points[_CORNERS_OF_EYES[0]] - points[_CORNERS_OF_EYES[1]]).norm())
+    apart = float((points[_UPPER_SEAM] - points[_LOWER_SEAM]).norm(dim=-1).max())
+    return eyes >= _SMALLEST and apart < _PARTED * eyes
 
 
 def covered_eyes(picture: Tensor, points: Tensor) -> tuple[str, ...]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from eadnet.cli.generate import _driver
+import pytest
+
+from eadnet.cli.generate import _driver, arguments, run
 from eadnet.cli.rigged import _draws
 from eadnet.driving.motion import MotionModel, is_motion
+from eadnet.errors import InputError
 from eadnet.rendering import Model
+from experiments.paths import ASSETS
 from tests.tiny import write_tiny_checkpoint
 from tests.tiny_motion import write_tiny_motion
 
 
 def options(checkpoint: object) -> argparse.Namespace:
-    parts = dict.fromkeys(("audio_encoder", "vae", "text_encoder"))
+    parts = dict.fromkeys(("audio_encoder", "vae", "text_encoder", "adapter"))
     return argparse.Namespace(checkpoint=checkpoint, device="cpu", half=False, compile=False, **parts)
 
 
@@ -39,3 +43,13 @@ def test_a_file_is_looked_into(tmp_path: Path) -> None:
     )
     assert not _draws(str(motion)) and _draws(str(pixels))
     assert is_motion(motion) and not is_motion(pixels) and not is_motion(tmp_path / "none.safetensors")
+
+
+def test_an_adapter_is_refused_where_the_rig_moves_the_portrait(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    arguments(parser)
+    words = ["--portrait", str(ASSETS / "portrait.png"), "--audio", str(ASSETS / "speech.wav")]
+    words += ["--out", str(tmp_path / "o.mp4"), "--adapter", "none.safetensors"]
+    with pytest.raises(InputError, match="--adapter is for a network that generates pixels"):
+        run(parser.parse_args(words))
+    assert not list(tmp_path.iterdir())

@@ -30,6 +30,9 @@ from tests.modules.test_face_api import write_published
         ("M030-video-front-fear-level_3-012-0a7bfb8d7f", True, "fearful"),
         ("W009_contempt_level_2_004", True, ""),
         ("M005#angry#level_1#001", False, "angry"),
+        ("M003-angry-001", True, "angry"),
+        ("M003_happy", True, "happy"),
+        ("M003_001", True, ""),
     ],
 )
 def test_meads_clips_are_known_by_actor_and_emotion(name: str, taken: bool, label: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from eadnet.rig.covers import mouth_is_covered
 from eadnet.rig.rig import Rig
 from eadnet.rig.topology import EYES, LOWER_INNER, LOWER_OUTER, UPPER_INNER, UPPER_OUTER
 from eadnet.rig.track import Track
@@ -60,6 +61,17 @@ def test_lips_of_the_skins_colour_are_lips_where_a_line_parts_them() -> None:
     for dy in (-1, 0, 1):
         picture[line[:, 1] + dy, line[:, 0], :3] = 60
     assert not any("mouth is covered" in note for note in Rig.build(picture, mesh).notes)
+
+
+def test_between_parted_lips_and_in_small_pictures_no_line_is_looked_for() -> None:
+    picture, mesh = painted([*UPPER_OUTER, *LOWER_OUTER], 0.22, skin())
+    flat = picture[..., :3].permute(2, 0, 1).float()
+    assert mouth_is_covered(flat, mesh[:, :2])
+    parted = mesh[:, :2].clone()
+    parted[[14, 317, 87], 1] += 0.1 * float((mesh[33, :2] - mesh[263, :2]).norm())
+    assert not mouth_is_covered(flat, parted)
+    small = torch.nn.functional.interpolate(flat[None], scale_factor=0.2, mode="area")[0]
+    assert not mouth_is_covered(small, mesh[:, :2] * 0.2)
 
 
 @pytest.mark.slow
