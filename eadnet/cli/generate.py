@@ -219,8 +219,8 @@ def _check_unused(options: argparse.Namespace) -> None:
     """Raise InputError for what the rig, which is going to be used, cannot take."""
     if options.adapter is not None:
         raise InputError(
-            "--adapter is for a network that generates pixels, and the rig would move those of the input: add "
-            "--method pixels, or leave --adapter out."
+            "--adapter is for a network that generates pixels, and the rig would move those of the input: "
+            "add --method pixels, or leave --adapter out."
         )
 
 

@@ -162,7 +162,7 @@ def test_a_portrait_that_the_camera_turned_is_upright(tmp_path: Path) -> None:
 
 def test_frames_that_change_their_size_and_no_frames_are_refused() -> None:
     detector = ManualDetector(face_in_box(BOX))
-    with pytest.raises(InputError, match="Frame 1 is 30 x 20 pixels"):
-        detect_faces([np.zeros((50, 60, 3), np.uint8), np.zeros((20, 30, 3), np.uint8)], detector)
+    with pytest.raises(InputError, match="Frame 1 is 300 x 200 pixels"):
+        detect_faces([np.zeros((500, 600, 3), np.uint8), np.zeros((200, 300, 3), np.uint8)], detector)
     with pytest.raises(InputError, match="no frames"):
         detect_faces([], detector)

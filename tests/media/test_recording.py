@@ -174,7 +174,6 @@ def test_samples_by_channels_are_turned() -> None:
         (audio(np.zeros(9, [("a", "f4")])), "no array of samples"),
         (audio([[10**400, 1]]), "no array of samples"),
     ],
-    ids=str,
 )
 def test_what_is_no_recording_is_one_sentence_with_the_inputs_name(value: Any, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
