@@ -253,7 +253,7 @@ PAGES = (
                 ),
                 True,
             ),
-            Group("The result", (Column(270, (5,), 5),), True),
+            Group("The result", (Column(294, (5,), 5),), True),
         ),
         {
             "hand": HAND,
@@ -344,10 +344,10 @@ PAGES = (
         "12 Photo with LatentSync lips",
         "photo_rig_with_latentsync_lips",
         (
-            Group("Yours", (Column(215, (1, 2, 4), 1),)),
-            Group("The photo moves", (Column(220, (3, 5, "photo"), 5), Column(265, (6, 7), 6)), True),
-            Group("LatentSync draws its lips", (Column(225, (8, 9, 10), 10), Column(273, (11,), 11)), True),
-            Group("The result", (Column(279, (12, "files", "lips"), 12),)),
+            Group("Yours", (Column(210, (1, 2, 4), 1),)),
+            Group("The photo moves", (Column(215, (3, 5, "photo"), 5), Column(284, (6, 7), 6)), True),
+            Group("LatentSync draws its lips", (Column(225, (8, 9, 10), 10), Column(293, (11,), 11)), True),
+            Group("The result", (Column(248, (12, "files", "lips"), 12),)),
         ),
         {
             "photo": Note("First the photo", "It speaks by its own pixels: brows, eyes, head and lips."),
@@ -371,9 +371,9 @@ PAGES = (
                 True,
             ),
             Group(
-                "Core samples", (Column(240, (10, 11, 12, "cfg"), 10), Column(225, (13, 14, 15), 13)), True
+                "Core samples", (Column(240, (10, 11, 12, "cfg"), 10), Column(248, (13, 14, 15), 13)), True
             ),
-            Group("The result", (Column(300, (17, 16, "patches"), 17),)),
+            Group("The result", (Column(282, (17, 16, "patches"), 17),)),
         ),
         {
             "model": Note(
