@@ -28,6 +28,7 @@ ENTRANCES = ("__init__.py", "eadnet/__main__.py", "eadnet/pipeline.py")
 # Imported by what is in the archive though it is not: each says so in a sentence where it is asked for.
 LEFT_OUT = {
     "eadnet/cli/prepare.py": "eadnet/preparation/",
+    "eadnet/cli/split_videos.py": "eadnet/training/",
     "eadnet/cli/synth.py": "eadnet/synthetic/",
     "eadnet/cli/train.py": "eadnet/training/",
 }

@@ -35,6 +35,7 @@ def test_benchmarks_are_of_speed_memory_and_faults_only() -> None:
         "denoiser_gpu",
         "faults",
         "fewer_evaluations",
+        "kernels",
         "long_render",
         "native",
         "overlap",
