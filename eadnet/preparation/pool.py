@@ -19,7 +19,7 @@ from ..errors import CheckpointError, InputError
 from .clip import Source
 from .settings import Settings
 from .tools import Tools, one_thread
-from .work import Task, failed, look_at, part_source
+from .work import Task, failed, look_at, part_source, writing
 from .workplace import Workplace
 
 TRIES = 2  # of a segment whose process dies
@@ -203,10 +203,13 @@ def _serve(connection: Connection, place: Workplace, settings: Settings, hands: 
         while True:
             task = connection.recv()
             if not task.numbers:
-                connection.send(("tasks", hands.part(place, task.source, settings)))
+                with writing():
+                    left = hands.part(place, task.source, settings)
+                connection.send(("tasks", left))
                 continue
             tools = tools or hands.load(settings)
-            hands.look(place, task, tools, begin)
+            with writing():
+                hands.look(place, task, tools, begin)
             connection.send(("done", None))
     except (EOFError, BrokenPipeError, ConnectionError, KeyboardInterrupt):
         return

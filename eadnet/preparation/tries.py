@@ -14,7 +14,7 @@ from .clip import Source
 from .pool import TRIES, Hands
 from .settings import Settings
 from .shards import write_text
-from .work import Task, failed
+from .work import Task, failed, writing
 from .workplace import Workplace
 
 REASON = f"the process that prepared it ended {TRIES} times"
@@ -32,7 +32,8 @@ def part_tried(place: Workplace, source: Source, settings: Settings, run: str, h
     """
     while count_try(place, source, None, run) <= TRIES:
         try:
-            return hands.part(place, source, settings)
+            with writing():
+                return hands.part(place, source, settings)
         except (InputError, CheckpointError):
             raise
         except Exception:  # a fault nobody thought of is tried once more, too
@@ -53,7 +54,8 @@ def look_tried(place: Workplace, task: Task, tools: Any, run: str, hands: Hands)
     while True:
         at.clear()
         try:
-            hands.look(place, task, tools, begin)
+            with writing():
+                hands.look(place, task, tools, begin)
             return
         except (InputError, CheckpointError):
             raise

@@ -41,7 +41,7 @@ def part_source(place: Workplace, source: Source, settings: Settings) -> list[Ta
     plan = place.read_plan(source)
     if plan is None:
         seconds: dict[str, float] = {}
-        with _writing():
+        with writing():
             place.folder(source).mkdir(parents=True, exist_ok=True)
             try:
                 plan = _planned(place, source, settings, seconds)
@@ -101,7 +101,7 @@ def look_at(
             begin(number)
             (first, frames), _ = plan.segments[number]
             seconds: dict[str, float] = {}
-            with _writing():
+            with writing():
                 if isinstance(pictures, Rejection):
                     outcome: Clip | Rejection = pictures
                     facts: dict[str, Any] = {}
@@ -159,7 +159,7 @@ def sample_of(clip: Clip, row: dict[str, Any], resolution: int) -> Sample:
 def failed(place: Workplace, task: Task, number: int | None, reason: str) -> None:
     """Note that the process that worked on a source (None), or on one of its segments, ended."""
     rejection = Rejection("worker", reason)
-    with _writing():
+    with writing():
         if number is None:
             place.write_plan(task.source, Plan(rejection=rejection), {})
             return
@@ -181,7 +181,8 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _writing() -> Iterator[None]:
+def writing() -> Iterator[None]:
+    """Raise PlaceError where the disk, and not a clip, is at fault: then the run ends and loses nothing."""
     try:
         yield
     except (OSError, InputError) as error:
