@@ -23,12 +23,9 @@ from .colour import ToFilm, declare_film
 from .opening import open_media
 from .places import Named, Place, move_to
 from .sound import PACKED, Sound, packed, unpacked
-from .video import AAC_RATES, even_sized
+from .video import AAC_RATES, even_sized, repeatable
 
 GROUP = 48  # frames
-# In smaller images x264's macroblock tree reads uninitialised memory: the same frames give other bytes
-# now and then (10 of 200 groups of 32 x 32; none of 60 from 64 x 64 on).
-_TREE_FROM = 64
 _AAC_FRAME = 1024
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _BITS_PER_CHANNEL = 128_000
@@ -242,9 +239,8 @@ class ResumableVideo:
             "sc_threshold": "0",
             # The number of threads changes x264's decisions: not to depend on the machine, it is fixed.
             "threads": "4",
+            **repeatable(size),
         }
-        if min(size) < _TREE_FROM:
-            codec.options["x264-params"] = "mbtree=0"
         codec.flags |= 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER
 
     def _write_group(self) -> None:

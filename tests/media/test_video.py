@@ -151,3 +151,12 @@ def test_a_stream_that_nothing_can_decode_is_one_sentence(tmp_path: Path) -> Non
         read_video(path)
     with pytest.raises(InputError, match=r"^a\.mp4 has a video that cannot be decoded"):
         VideoReader(path)
+
+
+def test_small_frames_always_give_the_same_bytes(tmp_path: Path) -> None:
+    """x264's macroblock tree is off there: with it 3 of 4,500 files differed."""
+    frames = [np.full((32, 32, 3), 40, np.uint8)] * 4
+    write_video(tmp_path / "small.mp4", frames, 25, threads=1)
+    assert b"mbtree=0" in (tmp_path / "small.mp4").read_bytes()
+    write_video(tmp_path / "usual.mp4", [np.full((64, 64, 3), 40, np.uint8)] * 4, 25, threads=1)
+    assert b"mbtree=1" in (tmp_path / "usual.mp4").read_bytes()
