@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     sync = parser.add_mutually_exclusive_group()
     sync.add_argument(
-        "--syncnet", type=Path, metavar="FILE", help="SyncNet v2 or LatentSync's; default: by motion"
+        "--syncnet", type=Path, metavar="FILE", help="SyncNet v2 or LatentSync's; default: the bundled motion"
     )
     sync.add_argument("--no-sync", action="store_true", help="take the sound as it is; the manifest says so")
     parser.add_argument(
