@@ -118,6 +118,13 @@ def smaller(frame: np.ndarray) -> np.ndarray:
     return whole
 
 
+def damaged(video: bytes) -> bytes:
+    """A third of the data of an MP4 file, the last, is lost; its index, behind them, is whole."""
+    end, rng = video.rindex(b"moov") - 4, np.random.default_rng(0)
+    lost = len(video) // 3
+    return video[: end - lost] + rng.integers(0, 256, lost, dtype=np.uint8).tobytes() + video[end:]
+
+
 Expected = dict[str, list[str]]
 """Source -> what becomes of its segments: "accepted", or the stage that rejects them."""
 
@@ -127,6 +134,7 @@ def make_mead(folder: Path) -> Expected:
     good, other = Take.of("talking/grid_1.mpg"), Take.of("talking/grid_5.mpg")
     long = Take.of("talking/address_60s_sound_120ms_late.mp4", 4.0, 6.0)
     stock = Take.of("talking/stock_2.mp4")
+    photo = good.changed(lambda frame: good.frames[0])
     takes: list[tuple[str, Take, str, list[str]]] = [
         # path, take, where its sound is, expected
         ("M003/video/front/angry/level_1/001.mp4", good, "beside", ["accepted"]),
@@ -152,6 +160,7 @@ def make_mead(folder: Path) -> Expected:
             "inside",
             ["accepted", "length"],
         ),
+        ("M009/video/front/contempt/level_1/photo.mp4", photo, "inside", ["face"]),
         ("M009/video/front/disgusted/level_1/blurred.mp4", good.changed(blurred), "inside", ["sharpness"]),
         ("M009/video/front/disgusted/level_1/small.mp4", good.changed(smaller), "inside", ["size"]),
     ]
@@ -165,6 +174,7 @@ def make_mead(folder: Path) -> Expected:
     whole = (folder / "M003/video/front/angry/level_1/001.mp4").read_bytes()
     for name, data, stage in (
         ("M003/video/front/angry/level_1/broken.mp4", whole[:20_000], "readable"),
+        ("M003/video/front/angry/level_1/lost.mp4", damaged(whole), "face"),
         ("M003/video/front/angry/level_1/empty.mp4", b"", "readable"),
         ("M003/video/front/angry/level_1/text.mp4", b"not found" * 100, "readable"),
         ("extras/interview.mp4", whole, "layout"),

@@ -37,6 +37,7 @@ def finetune_motion(
     frames: int = 192,
     rate: float = 1e-4,
     seed: int = 0,
+    trackers: str = "",
     splits: Sequence[str] = ("train",),
     held_out: Sequence[str] = ("val",),
     keep: Callable[[dict[str, Any]], bool] | None = None,
@@ -76,6 +77,7 @@ def finetune_motion(
         expression=1.0,
         mouth=2.0,
         seed=seed,
+        trackers=trackers,
     )
     identity = {
         "recipe": "motion",

@@ -95,6 +95,7 @@ def _motion_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=int, default=192, help="in every step, at least 48 (192)")
     parser.add_argument("--rate", type=float, default=1e-4, help="learning rate (0.0001)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--trackers", default="", help=_OPTIONS["trackers"])
 
 
 def _motion(options: argparse.Namespace) -> Path:
@@ -111,6 +112,7 @@ def _motion(options: argparse.Namespace) -> Path:
         frames=options.frames,
         rate=options.rate,
         seed=options.seed,
+        trackers=options.trackers,
     )
 
 
