@@ -119,10 +119,10 @@ def smaller(frame: np.ndarray) -> np.ndarray:
 
 
 def damaged(video: bytes) -> bytes:
-    """A third of the data of an MP4 file, the last, is lost; its index, behind them, is whole."""
-    end, rng = video.rindex(b"moov") - 4, np.random.default_rng(0)
+    """The last third of an MP4 file is lost; its index, in front, is whole."""
     lost = len(video) // 3
-    return video[: end - lost] + rng.integers(0, 256, lost, dtype=np.uint8).tobytes() + video[end:]
+    assert video.index(b"moov") < video.index(b"mdat")
+    return video[:-lost] + np.random.default_rng(0).integers(0, 256, lost, dtype=np.uint8).tobytes()
 
 
 Expected = dict[str, list[str]]
@@ -172,9 +172,10 @@ def make_mead(folder: Path) -> Expected:
             take.write_sound(folder / actor / "audio" / emotion / level / f"{stem}.m4a")
         expected[name] = what
     whole = (folder / "M003/video/front/angry/level_1/001.mp4").read_bytes()
+    heard = (folder / "W015/video/front/sad_level_3/003.mp4").read_bytes()
     for name, data, stage in (
         ("M003/video/front/angry/level_1/broken.mp4", whole[:20_000], "readable"),
-        ("M003/video/front/angry/level_1/lost.mp4", damaged(whole), "face"),
+        ("M003/video/front/angry/level_1/lost.mp4", damaged(heard), "face"),
         ("M003/video/front/angry/level_1/empty.mp4", b"", "readable"),
         ("M003/video/front/angry/level_1/text.mp4", b"not found" * 100, "readable"),
         ("extras/interview.mp4", whole, "layout"),
