@@ -1,6 +1,6 @@
 """Does `motion` follow people it never saw better, once it was trained further on others?
 
-    python -m experiments real_motion --set SET --out DIR [--steps 300]
+    python -m experiments real_motion --set SET --out DIR [--steps 30] [--without NAME ...]
 
 The people of a prepared set are dealt into two halves. The model is trained on one and measured on the other,
 and the other way round, so that everybody is measured by a model that did not see them. Measured is how
@@ -23,7 +23,7 @@ from eadnet.media.speech import SpeechInMemory
 from eadnet.modules.blendshape_mixer import BLENDSHAPES
 from eadnet.preparation.shards import read_set, read_shards
 from eadnet.rendering import RenderSettings
-from eadnet.training.recipes.real_motion import finetune_motion
+from eadnet.training.recipes.real_motion import LEARN, finetune_motion
 from experiments.speech.clips import TalkingClip
 from experiments.speech.drivers import by_track, portrait
 from experiments.speech.measures import Driver, Followed, driven, followed, interval
@@ -89,12 +89,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments real_motion", description=__doc__)
     parser.add_argument("--set", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, help="of the recipe (its own number)")
     parser.add_argument("--frames", type=int, default=192)
     parser.add_argument("--rate", type=float, default=1e-4)
+    parser.add_argument("--learn", choices=LEARN, default="mouth")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--without", nargs="*", default=(), metavar="NAME", help="speakers whose names begin so are left out"
+    )
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    clips = clips_of(options.set)
+    clips = [one for one in clips_of(options.set) if not one.speaker.startswith(tuple(options.without))]
     sides = halves(clips)
     before = followed(clips, driven(clips, driver(None)))
     kept: dict[str, np.ndarray] = {}
@@ -105,6 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             steps=options.steps,
             frames=options.frames,
             rate=options.rate,
+            learn=options.learn,
+            seed=options.seed,
             splits=splits_of(options.set),
             held_out=splits_of(options.set),
             keep=lambda record, learned=learned: record["speaker"] in learned,  # type: ignore[misc]
@@ -114,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     after = followed(clips, [kept[clip.name] for clip in clips])
     gains = [b.r - a.r for a, b in zip(before, after, strict=True)]
     middle, low, high = interval(gains)
-    print(f"{len(clips)} segments of {len(sides[0])} + {len(sides[1])} people, {options.steps} steps each\n")
+    print(f"{len(clips)} segments of {len(sides[0])} + {len(sides[1])} people\n")
     print("| motion | mouth r, median (95 %) | mean | with another's sound | best lag within ±1 frame |")
     print("|---|---|---:|---:|---:|")
     print(row("as it ships", before))

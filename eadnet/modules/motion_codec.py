@@ -125,12 +125,22 @@ class MotionCodec(nn.Module):
         held = self._holds.any(0)
         return torch.where(held, torch.minimum(torch.maximum(values, self._low), self._high), 0.0)
 
+    def cells(self, names: Iterable[str]) -> Tensor:
+        """The mask [4, 8, 4] that is 1 in the cells of these parameters. Raises InputError as `keep_mask`."""
+        chosen = self._known(names)
+        cells = torch.tensor([float(name in chosen) for name in _NAMES])
+        return cells.view(ROWS, CHANNELS, COLUMNS).transpose(0, 1).to(self.mean.device)
+
     def keep_mask(self, names: Iterable[str]) -> Tensor:
         """The mask [1, 8, 4] that is 1 where a map is kept, if these parameters are: a place is kept where
         all that it holds is. Raises InputError for names that the map does not hold.
         """
-        kept = set(names)
-        for name in sorted(kept - set(_NAMES)):
-            raise InputError(no_such("facial parameter of the map", name, sorted(set(_NAMES))))
+        kept = self._known(names)
         cells = torch.tensor([float(name in kept) for name in _NAMES])
         return cells.view(ROWS, CHANNELS, COLUMNS).amin(1)[None].to(self.mean.device)
+
+    def _known(self, names: Iterable[str]) -> set[str]:
+        chosen = set(names)
+        for name in sorted(chosen - set(_NAMES)):
+            raise InputError(no_such("facial parameter of the map", name, sorted(set(_NAMES))))
+        return chosen

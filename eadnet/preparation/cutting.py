@@ -15,6 +15,7 @@ from .clip import FPS, At25, Rejection, Source
 from .settings import Settings
 
 BLOCK = 10 * 60 * FPS  # frames
+LEAST_FPS = 15  # pictures a second; of fewer, lips show half of what is said
 
 Part = tuple[int, int]  # the first frame at 25 fps, and how many
 
@@ -24,9 +25,14 @@ def open_pictures(source: Source) -> VideoReader | Rejection:
     if refused := _refused(source.path):
         return Rejection("readable", refused)
     try:
-        return VideoReader(source.path)
+        video = VideoReader(source.path)
     except InputError as error:
         return Rejection("readable", str(error))
+    if video.fps < LEAST_FPS:
+        video.close()
+        reason = f"it has {float(video.fps):.3g} pictures a second, and lips need {LEAST_FPS} or more"
+        return Rejection("readable", reason)
+    return video
 
 
 def _refused(path: Path) -> str:

@@ -14,7 +14,10 @@ from pathlib import Path
 
 from ..errors import InputError, no_such
 from ..evaluation.protocols import MEAD_ACTORS, listed_names
+from ..printable import get_logger
 from .clip import Rejection, Source
+
+logger = get_logger(__name__)
 
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
 SOUNDS = (".m4a", ".wav", ".mp3", ".flac", ".aac")
@@ -76,11 +79,25 @@ def find_sources(
 
 
 def _files(directory: Path) -> Iterator[Path]:
+    """Every file below, also behind links to folders that lie elsewhere; no folder is read twice."""
+    top = os.path.realpath(directory)
+    seen = {top}
+
     def refuse(error: OSError) -> None:
         if error.filename == str(directory):
             raise InputError(f"{directory} cannot be read ({error.strerror}): allow it.") from error
+        logger.warning("%s cannot be read (%s): what is in it is left out.", error.filename, error.strerror)
 
-    for folder, _, names in os.walk(directory, onerror=refuse):
+    def is_new(path: str) -> bool:
+        real = os.path.realpath(path)
+        inside = real == top or real.startswith(os.path.join(top, ""))
+        if real in seen or (os.path.islink(path) and inside):  # the folder itself comes, or came
+            return False
+        seen.add(real)
+        return True
+
+    for folder, folders, names in os.walk(directory, onerror=refuse, followlinks=True):
+        folders[:] = [name for name in sorted(folders) if is_new(os.path.join(folder, name))]
         yield from (Path(folder) / name for name in names if not name.startswith("."))
 
 

@@ -46,6 +46,9 @@ _NEAR = 1.5  # widths of a lost face within which it is found again
 # A face that moves by so much of its size between two frames, with other colours under the same points, is
 # that of another take. Within takes at most 0.066 (0.093 after the first frame) and 13 levels were seen.
 _JUMP, _OTHER_SKIN = 0.08, 15.0
+# A face whose points move by less of its size than this stands still: a photo with sound, or frames that were
+# lost and are held. Real faces were never seen to, not for two frames: breath and noise move them.
+_STILL = 4e-4
 _SPOKEN = 0.1  # share of the frames that must be speech
 _TURNED_SHARE = 0.9
 _TOGETHER = 8
@@ -68,7 +71,7 @@ def one_face(clip: Clip, tools: Tools) -> Clip | Rejection:
     faces: list[LandmarkedFace | None] = []
     face: LandmarkedFace | None = None
     last: LandmarkedFace | None = None
-    looks = crowded = 0
+    looks = crowded = still = stillest = 0
     before: np.ndarray | None = None
     for number in range(clip.frames):
         picture = clip.pictures.picture(number)
@@ -87,6 +90,8 @@ def one_face(clip: Clip, tools: Tools) -> Clip | Rejection:
         skin = None if face is None else _under(picture, face.mesh)
         if face is not None and faces and faces[-1] is not None and before is not None:
             moved = float(np.median(np.linalg.norm(face.mesh - faces[-1].mesh, axis=1)))
+            still = still + 1 if moved < _STILL * _side(face) else 0
+            stillest = max(stillest, still)
             if moved > _JUMP * _side(face) and float(np.abs(skin - before).mean()) > _OTHER_SKIN:
                 reason = f"the face jumps after {number / FPS:.2f} s: a cut between pictures that are alike"
                 return Rejection("face", reason)
@@ -102,6 +107,8 @@ def one_face(clip: Clip, tools: Tools) -> Clip | Rejection:
     if len(seen) < _SEEN * clip.frames or gap > _GAP:
         lost = clip.frames - len(seen)
         return Rejection("face", f"the face is not found in {lost} of {clip.frames} frames")
+    if stillest > _GAP:
+        return Rejection("face", f"its picture stands still for {stillest / FPS:.2f} s")
     return replace(clip, faces=tuple(faces))
 
 

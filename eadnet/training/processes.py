@@ -66,5 +66,23 @@ def make_accelerator(
     if missing:
         raise InputError(f"The tracker {min(missing)} is not installed: pip install {min(missing)}.")
     if wanted:
-        made.init_trackers("ead-net")
+        _start_trackers(made, wanted, folder)
     return made
+
+
+def _start_trackers(accelerator: Accelerator, names: list[str], folder: Path | None) -> None:
+    """Open the run of every tracker; those that write files write them into the folder of the results.
+
+    Raises InputError where one does not start: no account, no network, a service that refuses.
+    """
+    more: dict[str, dict[str, str]] = {}
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        more["wandb"] = {"dir": str(folder)}  # else it writes into the folder that is worked in
+    try:
+        accelerator.init_trackers("ead-net", init_kwargs=more)
+    except Exception as error:  # every kind: the packages are others' and so are their errors
+        advice = " (WANDB_MODE=offline needs no account)" if "wandb" in names else ""
+        raise InputError(
+            f"The tracker does not start: {error} Put that right{advice}, or leave --trackers out."
+        ) from error

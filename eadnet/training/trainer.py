@@ -136,11 +136,12 @@ class Trainer:
         trained_only: bool = False,
         identity: Mapping[str, Any] | None = None,
         position: Position | None = None,
+        trackers: str = "",  # where no accelerator is given
     ) -> None:
         check_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.module = folder, module
-        self.accelerator = accelerator or _alone()
+        self.accelerator = accelerator or _alone(trackers, folder)
         if self.accelerator.num_processes > 1 and steps is None:
             raise InputError("Many processes have no common clock: give the budget in steps, not in minutes.")
         self.minutes, self.warmup, self.save_every = minutes, warmup, save_every
@@ -385,16 +386,15 @@ class Trainer:
             group["lr"] = rate * warm * cosine
 
 
-def _alone() -> Accelerator:
+def _alone(trackers: str, folder: Path) -> Accelerator:
     """Of a task that moves its own networks: it stays where they are."""
-    accelerator = make_accelerator()
-    accelerator.device_placement = False
-    return accelerator
+    made = make_accelerator(trackers=trackers, folder=folder)
+    made.device_placement = False
+    return made
 
 
 def _disk_is_full(error: BaseException) -> bool:
     """torch reports a failed write as a RuntimeError of its own."""
-    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     if isinstance(error, OSError):
-        return error.errno in full
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return "write" in str(error).lower() and "fail" in str(error).lower()

@@ -123,6 +123,18 @@ def test_files_that_cannot_be_read_say_why(tmp_path: Path, monkeypatch: pytest.M
     assert isinstance(heard, Rejection) and heard.stage == "sound"
 
 
+@pytest.mark.parametrize("fps", [5, 14, 15, 60])
+def test_lips_need_enough_pictures_a_second(tmp_path: Path, fps: int) -> None:
+    write_video(tmp_path / "a.mp4", scene(1, 2 * fps), fps)
+    opened = open_pictures(Source("a", tmp_path / "a.mp4", "a.mp4", "a", "train"))
+    if fps < 15:
+        assert isinstance(opened, Rejection) and opened.stage == "readable"
+        assert f"{fps} pictures a second" in opened.reason
+    else:
+        assert not isinstance(opened, Rejection)
+        opened.close()
+
+
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="what was read is not counted here")
 def test_a_hundred_gigabytes_are_passed_over_not_read(tmp_path: Path) -> None:
     """A video followed by a box of 100 GB, a hole on the disk, as a camera leaves room in its files."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -137,6 +139,37 @@ def test_folders_without_videos_are_refused(tmp_path: Path) -> None:
         find_sources(tmp_path / "none", "folder")
     with pytest.raises(InputError, match="contains no videos"):
         find_sources(tree(tmp_path, "readme.txt"), "mead")
+
+
+def test_links_to_folders_elsewhere_are_followed_once_and_loops_are_not(tmp_path: Path) -> None:
+    data = tree(tmp_path / "data", "anna/1.mp4")
+    tree(tmp_path / "disk", "carla/2.mp4", "3.mp4")
+    (tmp_path / "disk" / "up").symlink_to(tmp_path)  # leads to both
+    for name, target in (
+        ("linked", tmp_path / "disk"),
+        ("linked again", tmp_path / "disk"),
+        ("loop", data),
+        ("anna again", data / "anna"),
+        ("gone", tmp_path / "none"),
+    ):
+        (data / name).symlink_to(target, target_is_directory=True)
+    assert [*found(data, "folder")] == ["anna/1.mp4", "linked/3.mp4", "linked/carla/2.mp4"]
+
+
+def test_a_folder_below_that_may_not_be_read_is_named_and_the_others_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tree(tmp_path, "anna/1.mp4", "private/2.mp4")
+    scan = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "private":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert [*found(tmp_path, "folder")] == ["anna/1.mp4"]
+    assert "private cannot be read (Permission denied): what is in it is left out" in caplog.text
 
 
 def test_names_that_are_no_text_can_be_shown(tmp_path: Path) -> None:

@@ -56,12 +56,16 @@ def moved(face: LandmarkedFace, x: float = 0.0, size: float = 1.0) -> Landmarked
 
 @dataclass
 class Landmarker:
-    """Sees in every picture the faces that ``at`` gives for its number, which its first pixel holds."""
+    """Sees in every picture the faces that ``at`` gives for its number, which its first pixel holds; they
+    ``breathe`` by so many pixels from picture to picture.
+    """
 
     at: Callable[[int], list[LandmarkedFace]]
+    breathe: float = 0.1
 
     def detect(self, picture: np.ndarray) -> list[LandmarkedFace]:
-        return self.at(int(picture[0, 0, 0]))
+        number = int(picture[0, 0, 0])
+        return [moved(face, self.breathe * (number % 2)) for face in self.at(number)]
 
     def again(self, picture: np.ndarray, face: LandmarkedFace) -> LandmarkedFace | None:
         return next(iter(self.detect(picture)), None)
@@ -206,6 +210,22 @@ def test_a_cut_between_pictures_that_are_alike_shows_in_the_face() -> None:
     assert "jumps after 1.20 s" in reason
     still = tools()
     passed(stages.one_face(taken, still))
+
+
+def test_a_picture_that_stands_still_is_no_recording() -> None:
+    def seen(still: range) -> Clip | Rejection:
+        """A face that holds its breath in some frames."""
+
+        def at(number: int) -> list[LandmarkedFace]:
+            breath = 0.1 * (number % 2) if number not in still else 0.0
+            return [moved(face(), breath)]
+
+        landmarker: Any = Landmarker(at, breathe=0)
+        return stages.one_face(clip(), replace(tools(), landmarker=landmarker))
+
+    assert "stands still for 1.96 s" in why(seen(range(FRAMES)), "face")
+    assert "stands still for 0.76 s" in why(seen(range(30, FRAMES)), "face")
+    assert isinstance(seen(range(30, 42)), Clip)
 
 
 def test_small_and_turned_faces_are_rejected_with_their_measure() -> None:

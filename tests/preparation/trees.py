@@ -118,6 +118,13 @@ def smaller(frame: np.ndarray) -> np.ndarray:
     return whole
 
 
+def damaged(video: bytes) -> bytes:
+    """The last third of an MP4 file is lost; its index, in front, is whole."""
+    lost = len(video) // 3
+    assert video.index(b"moov") < video.index(b"mdat")
+    return video[:-lost] + np.random.default_rng(0).integers(0, 256, lost, dtype=np.uint8).tobytes()
+
+
 Expected = dict[str, list[str]]
 """Source -> what becomes of its segments: "accepted", or the stage that rejects them."""
 
@@ -127,6 +134,7 @@ def make_mead(folder: Path) -> Expected:
     good, other = Take.of("talking/grid_1.mpg"), Take.of("talking/grid_5.mpg")
     long = Take.of("talking/address_60s_sound_120ms_late.mp4", 4.0, 6.0)
     stock = Take.of("talking/stock_2.mp4")
+    photo = good.changed(lambda frame: good.frames[0])
     takes: list[tuple[str, Take, str, list[str]]] = [
         # path, take, where its sound is, expected
         ("M003/video/front/angry/level_1/001.mp4", good, "beside", ["accepted"]),
@@ -152,6 +160,7 @@ def make_mead(folder: Path) -> Expected:
             "inside",
             ["accepted", "length"],
         ),
+        ("M009/video/front/contempt/level_1/photo.mp4", photo, "inside", ["face"]),
         ("M009/video/front/disgusted/level_1/blurred.mp4", good.changed(blurred), "inside", ["sharpness"]),
         ("M009/video/front/disgusted/level_1/small.mp4", good.changed(smaller), "inside", ["size"]),
     ]
@@ -163,8 +172,10 @@ def make_mead(folder: Path) -> Expected:
             take.write_sound(folder / actor / "audio" / emotion / level / f"{stem}.m4a")
         expected[name] = what
     whole = (folder / "M003/video/front/angry/level_1/001.mp4").read_bytes()
+    heard = (folder / "W015/video/front/sad_level_3/003.mp4").read_bytes()
     for name, data, stage in (
         ("M003/video/front/angry/level_1/broken.mp4", whole[:20_000], "readable"),
+        ("M003/video/front/angry/level_1/lost.mp4", damaged(heard), "face"),
         ("M003/video/front/angry/level_1/empty.mp4", b"", "readable"),
         ("M003/video/front/angry/level_1/text.mp4", b"not found" * 100, "readable"),
         ("extras/interview.mp4", whole, "layout"),

@@ -57,12 +57,12 @@ def real_crops() -> list[tuple[str, np.ndarray, np.ndarray]]:
     return found
 
 
-def noise_crops(count: int = 8) -> list[tuple[str, np.ndarray, np.ndarray]]:
+def noise_crops(count: int = 8, side: int = SIDE) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """The same shapes from nothing: squares that move."""
     made = []
     for number in range(count):
         rng = np.random.default_rng(number)
-        frames = np.full((LONG, SIDE, SIDE, 3), rng.integers(40, 200, 3), np.uint8)
+        frames = np.full((LONG, side, side, 3), rng.integers(40, 200, 3), np.uint8)
         for at in range(LONG):
             frames[at, (at + number) % 24 : (at + number) % 24 + 8, 8:20] = rng.integers(0, 255, 3)
         made.append((f"made_{number}", frames, rng.uniform(-0.5, 0.5, LONG * 640).astype(np.float32)))

@@ -31,7 +31,7 @@ LATENTS = ("latents", "masked_latents")
 
 
 @dataclass(frozen=True)
-class Clip:
+class PreparedClip:
     """A window of T frames of a segment, and another of it that shows the person.
 
     pictures, reference  uint8 [T, R, R, 3]; None where latents were cached
@@ -74,7 +74,7 @@ def seeded_by(*parts: object) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
 
 
-def cut(sample: Sample, window: int, generator: torch.Generator) -> Clip:
+def cut(sample: Sample, window: int, generator: torch.Generator) -> PreparedClip:
     """A random window of a segment of at least twice as many frames; the reference lies outside it, as
     LatentSync's (arXiv 2412.09262).
     """
@@ -96,9 +96,9 @@ def cut(sample: Sample, window: int, generator: torch.Generator) -> Clip:
             "masked": masked[start : start + window].float(),
             "reference": whole[other : other + window].float(),
         }
-        return Clip(sample, start, other, None, None, latents, generator)
+        return PreparedClip(sample, start, other, None, None, latents, generator)
     pictures, reference = (sample.frames(first, window) for first in (start, other))
-    return Clip(sample, start, other, pictures, reference, None, generator)
+    return PreparedClip(sample, start, other, pictures, reference, None, generator)
 
 
 class _Lane:
@@ -110,7 +110,7 @@ class _Lane:
         self.place = [0, 0]
         self._samples: Iterator[Sample] | None = None
 
-    def take(self) -> Clip:
+    def take(self) -> PreparedClip:
         for _ in range(2):  # the rest of this epoch, and a whole one
             if self._samples is None:
                 read = read_shards(
@@ -169,9 +169,9 @@ class ClipStream:
         self._places: dict[str, list[int]] = {}
         self._pool = ThreadPoolExecutor(max(1, workers))
         self._ahead = ThreadPoolExecutor(1)
-        self._next: Future[tuple[list[Clip], dict[str, list[int]]]] | None = None
+        self._next: Future[tuple[list[PreparedClip], dict[str, list[int]]]] | None = None
 
-    def step(self) -> list[Clip]:
+    def step(self) -> list[PreparedClip]:
         """The clips of the next step; those of the one after it are read meanwhile."""
         waiting = self._next or self._ahead.submit(self._read)
         clips, self._places = waiting.result()
@@ -183,7 +183,7 @@ class ClipStream:
         for pool in (self._ahead, self._pool):
             pool.shutdown(cancel_futures=True)
 
-    def _read(self) -> tuple[list[Clip], dict[str, list[int]]]:
+    def _read(self) -> tuple[list[PreparedClip], dict[str, list[int]]]:
         clips = list(self._pool.map(_Lane.take, self.lanes))
         return clips, {str(lane.number): list(lane.place) for lane in self.lanes}
 
@@ -216,7 +216,7 @@ def can_measure(directory: Path, split: str = "val") -> bool:
     return False
 
 
-def held_out(directory: Path, split: str, count: int, window: int) -> list[Clip]:
+def held_out(directory: Path, split: str, count: int, window: int) -> list[PreparedClip]:
     """The first clips of a split, always the same windows of them. Raises InputError where there is none."""
     samples: Iterable[Sample] = (s for s in read_shards(directory, split=split) if s.count >= 2 * window)
     clips = [

@@ -23,7 +23,7 @@ from ...media.features import latentsync_mel
 from ...modules.lpips import LPIPS
 from ...modules.stable_syncnet import MELS_PER_SECOND, StableSyncNet
 from ...modules.video_features import VideoMAEFeatures
-from ..data.prepared import Clip
+from ..data.prepared import PreparedClip
 
 _TOGETHER = 4  # frames that are decoded at a time
 
@@ -71,7 +71,7 @@ class Supervision:
                 network.to(device).eval().requires_grad_(False)
         return self
 
-    def __call__(self, estimate: Tensor, target: Tensor, clips: Sequence[Clip]) -> Tensor:
+    def __call__(self, estimate: Tensor, target: Tensor, clips: Sequence[PreparedClip]) -> Tensor:
         """The weighted sum for an estimate and the truth [B, T, 4, h, w] of some clips."""
         made = self.decoded(estimate)
         with torch.no_grad():
@@ -121,7 +121,7 @@ def perceptual_error(lpips: LPIPS, made: Tensor, real: Tensor) -> Tensor:
     return torch.cat(found).mean()
 
 
-def clip_mel(clip: Clip, frames: int) -> Tensor:
+def clip_mel(clip: PreparedClip, frames: int) -> Tensor:
     """The mel [1, 80, frames] of a window's sound, as LatentSync's SyncNet hears it."""
     mel = latentsync_mel(torch.from_numpy(clip.sound))
     first = int(MELS_PER_SECOND * clip.start / FPS)
@@ -129,7 +129,7 @@ def clip_mel(clip: Clip, frames: int) -> Tensor:
     return F.pad(found, (0, frames - found.shape[1]), value=-4.0)[None]  # -4 is silence
 
 
-def sync_error(syncnet: StableSyncNet, pictures: Tensor, clips: Sequence[Clip]) -> Tensor:
+def sync_error(syncnet: StableSyncNet, pictures: Tensor, clips: Sequence[PreparedClip]) -> Tensor:
     """Minus the logarithm of the cosine of lips [B, T, 3, H, W], 0..1, and their own sound."""
     mel = torch.stack([clip_mel(clip, syncnet.mel_frames) for clip in clips]).to(pictures.device)
     video, audio = syncnet(syncnet.window(pictures).flatten(1, 2), mel)

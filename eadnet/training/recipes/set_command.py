@@ -91,16 +91,18 @@ def _motion_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start", default="motion", metavar="FILE", help="a motion checkpoint (the bundled one)"
     )
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, help="(two passes over the set)")
     parser.add_argument("--frames", type=int, default=192, help="in every step, at least 48 (192)")
     parser.add_argument("--rate", type=float, default=1e-4, help="learning rate (0.0001)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--trackers", default="", help=_OPTIONS["trackers"])
+    parser.add_argument("--learn", choices=("mouth", "all"), default="mouth", help="of the face (mouth)")
 
 
 def _motion(options: argparse.Namespace) -> Path:
     from .real_motion import finetune_motion
 
-    if options.steps < 1:
+    if options.steps is not None and options.steps < 1:
         raise InputError(f"steps is {options.steps}: give 1 or more.")
     check_rate(options.rate)
     return finetune_motion(
@@ -111,6 +113,8 @@ def _motion(options: argparse.Namespace) -> Path:
         frames=options.frames,
         rate=options.rate,
         seed=options.seed,
+        trackers=options.trackers,
+        learn=options.learn,
     )
 
 

@@ -25,7 +25,7 @@ from ...memory import check_device
 from ...modules.unet import EADUNet
 from ...preparation.shards import Sample, read_shards, sample_count
 from ...sampling import Sampling, sample
-from ..data.prepared import Clip, seeded_by
+from ..data.prepared import PreparedClip, seeded_by
 from ..on_set import check_folder
 from ..tasks.adapter import AdapterTask
 from ..tasks.sample_window import pictures_of
@@ -114,14 +114,14 @@ def _write_all(one: Sample, out: Path, unet: EADUNet, task: AdapterTask, how: Sa
         _write(out / folder / name, np.where(region, made, real), sound)
 
 
-def _whole(one: Sample, real: np.ndarray) -> Clip:
+def _whole(one: Sample, real: np.ndarray) -> PreparedClip:
     """A segment as one window, each frame of which is its own reference, as where videos are rendered."""
     latents: dict[str, Any] | None = None
     if "latents" in one.tensors and "masked_latents" in one.tensors:
         whole = one.tensors["latents"].float()
         latents = {"target": whole, "masked": one.tensors["masked_latents"].float(), "reference": whole}
     pictures = None if latents else real
-    return Clip(one, 0, 0, pictures, pictures, latents, seeded_by("test", one.id))
+    return PreparedClip(one, 0, 0, pictures, pictures, latents, seeded_by("test", one.id))
 
 
 def _write(path: Path, frames: np.ndarray, sound: np.ndarray) -> None:

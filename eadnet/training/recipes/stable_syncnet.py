@@ -20,7 +20,7 @@ from ...checkpoints import load_checkpoint, save_checkpoint
 from ...errors import InputError
 from ...modules.stable_syncnet import StableSyncNet
 from ...presets import STABLE_SYNCNET
-from ..data.prepared import Clip, ClipStream, can_measure, held_out, set_fingerprint
+from ..data.prepared import ClipStream, PreparedClip, can_measure, held_out, set_fingerprint
 from ..losses.supervision import clip_mel
 from ..on_set import OnSet
 from ..processes import make_accelerator
@@ -29,7 +29,9 @@ from ..trainer import Trainer
 RESULT = "stable-syncnet.safetensors"
 
 
-def pairs(model: StableSyncNet, clips: Sequence[Clip], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def pairs(
+    model: StableSyncNet, clips: Sequence[PreparedClip], device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
     """(lips [B, 3 T, h, w], mels [B, 1, 80, M], 1 where they belong together [B]) of windows."""
     videos, mels, truth = [], [], []
     for clip in clips:
@@ -111,6 +113,7 @@ def train_stable_syncnet(
                 trainer.write(row | ({"right": right} if measures else {}))
     finally:
         stream.close()
+        accelerator.end_training()
     model.load_state_dict(trainer.average.weights)
     if trainer.main:
         save_checkpoint(out / RESULT, {"syncnet": model.cpu().eval()}, {"preset": "syncnet"})
@@ -118,7 +121,7 @@ def train_stable_syncnet(
 
 
 @torch.no_grad()
-def accuracy(model: StableSyncNet, clips: Sequence[Clip], device: torch.device) -> float:
+def accuracy(model: StableSyncNet, clips: Sequence[PreparedClip], device: torch.device) -> float:
     """Share of held-out pairs that are called right, with 0.5 between."""
     model.eval()
     video, mel, truth = pairs(model, clips, device)

@@ -22,7 +22,7 @@ from ...errors import InputError
 from ...faces.masks import latent_mask, mask_image, masked_picture
 from ...modules.slices import slice_features
 from ...sampling import Conditions
-from ..data.prepared import Clip
+from ..data.prepared import PreparedClip
 from ..losses.supervision import Supervision
 from .denoiser_task import DROP_AUDIO, DROP_BOTH, DROP_TEXT, TRAINING_SHARED_NOISE
 from .diffusion import Diffusion, mixed_noise
@@ -83,7 +83,7 @@ class AdapterTask:
         self.parts: dict[str, float] = {}  # of the last loss that was supervised, for the log
         self._tokens: dict[str, Tensor] = {}
 
-    def loss(self, unet: nn.Module, clips: Sequence[Clip]) -> Tensor:
+    def loss(self, unet: nn.Module, clips: Sequence[PreparedClip]) -> Tensor:
         """The mean squared error of the noise of some clips, each at a noise level of its own, and what the
         supervision adds.
         """
@@ -105,7 +105,7 @@ class AdapterTask:
         return error + supervised
 
     @torch.no_grad()
-    def held_out(self, unet: nn.Module, clips: Sequence[Clip]) -> float:
+    def held_out(self, unet: nn.Module, clips: Sequence[PreparedClip]) -> float:
         """The same error on clips with all their conditions, at fixed levels and from fixed noise."""
         total = 0.0
         for clip in clips:
@@ -157,7 +157,7 @@ class AdapterTask:
         return audio, self.null() if no_text else one.emotion
 
     @torch.no_grad()
-    def conditions(self, clip: Clip) -> ClipConditions:
+    def conditions(self, clip: PreparedClip) -> ClipConditions:
         """What the frozen networks make of a clip, where the set does not have it already."""
         audio = self._audio(clip).to(self.device)
         if clip.tokens is not None:
@@ -177,7 +177,7 @@ class AdapterTask:
         """The tokens of the sentence that says nothing, [L, D]."""
         return self._encode_text("")
 
-    def sampling_conditions(self, clip: Clip) -> Conditions:
+    def sampling_conditions(self, clip: PreparedClip) -> Conditions:
         """A clip's conditions as the sampler takes them."""
         one = self.conditions(clip)
         return Conditions(
@@ -201,7 +201,7 @@ class AdapterTask:
         weight = next(self.encoders.vae.parameters())
         return torch.cat([self.encoders.vae.encode(p.to(weight)).float() for p in pictures.split(_TOGETHER)])
 
-    def _audio(self, clip: Clip) -> Tensor:
+    def _audio(self, clip: PreparedClip) -> Tensor:
         """Tokens [T, N, D] of the window's frames."""
         window = len(clip.pictures) if clip.latents is None else len(clip.latents["target"])  # type: ignore[arg-type]
         rows = clip.rows

@@ -42,6 +42,7 @@ class Schedule:
     clip: largest norm of the gradient.
     device, bf16: where it runs, and whether the networks compute in bfloat16 there (weights stay float32).
     sample_every: steps between sample videos, 0 for none.
+    trackers: that get what the log gets: tensorboard, wandb, trackio ...; commas between.
     """
 
     minutes: float = 70.0
@@ -59,6 +60,7 @@ class Schedule:
     bf16: bool = False
     sample_every: int = 0
     seed: int = 0
+    trackers: str = ""
 
 
 @torch.no_grad()
@@ -151,6 +153,7 @@ def train_denoiser(
         warmup=200 if how.steps is None else max(1, min(200, how.steps // 10)),
         seed=how.seed,
         identity=identity,
+        trackers=how.trackers,
     )
     ratios: dict[str, float] = {}
     for step in trainer.steps():
@@ -175,6 +178,8 @@ def train_denoiser(
             trainer.write(head | ratios | {f"loss_{name}": value for name, value in values.items()})
         if on_sample and how.sample_every and step and step % how.sample_every == 0:
             on_sample(step)
+    if how.trackers:
+        trainer.accelerator.end_training()
     model.load_state_dict(trainer.average.weights)
     task.graphed = None
     task.to("cpu")

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...dataset_format import FPS
+from ...errors import InputError
 from ...modules.conditioned_unet import ConditionedUNet
 from ...modules.motion_codec import CHANNELS, MotionCodec
 from ...modules.slices import slice_features
@@ -80,6 +81,17 @@ class MotionTask(DenoiserTask):
         other = copy.copy(self)
         other.model = model
         return other
+
+    def learn_only(self, names: Sequence[str]) -> None:
+        """Errors of other parameters cost nothing any more, so that they stay as they are.
+
+        Raises InputError where none is left, or one is not of the map.
+        """
+        if not names:
+            raise InputError("No facial parameter is left to learn: nothing moves in the recordings.")
+        chosen = torch.tensor([name in names for name in self.codec.names])
+        self.weight = self.weight * self.codec.cells(names)
+        self.decided, self.lasting = self.decided & chosen, self.lasting & chosen
 
     def draw(  # type: ignore[override]
         self, data: MotionSet, count: int, window: int, generator: torch.Generator
@@ -173,9 +185,14 @@ class MotionTask(DenoiserTask):
         estimate = self.diffusion.clean_estimate(noisy, velocity, alpha)
         found, wanted = (self.codec.standardised(free * maps) for maps in (estimate, batch.target))
         differences = F.smooth_l1_loss(found, wanted, reduction="none")
-        expression = (torch.where(self.spoken, self.mouth, 1.0) * differences)[..., self.decided].mean()
-        steady = F.smooth_l1_loss(found.mean(1), wanted.mean(1), reduction="none")[:, self.lasting].mean()
+        expression = _mean((torch.where(self.spoken, self.mouth, 1.0) * differences)[..., self.decided])
+        steady = _mean(F.smooth_l1_loss(found.mean(1), wanted.mean(1), reduction="none")[:, self.lasting])
         return {
             "velocity": squared.sum() / (weight.expand_as(squared).sum() + CHANNELS),
             "expression": expression + EMOTION_WEIGHT * steady,
         }
+
+
+def _mean(values: Tensor) -> Tensor:
+    """Their mean; 0 of none."""
+    return values.mean() if values.numel() else values.sum()

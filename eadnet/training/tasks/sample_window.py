@@ -13,7 +13,7 @@ from ...dataset_format import FPS, SAMPLE_RATE
 from ...media.video import write_video
 from ...modules.unet import EADUNet
 from ...sampling import Sampling, sample
-from ..data.prepared import Clip
+from ..data.prepared import PreparedClip
 from .adapter import AdapterTask
 
 
@@ -27,7 +27,7 @@ class SampleWindow:
         self.defaults, self.steps = defaults, steps
 
     @torch.no_grad()
-    def __call__(self, step: int, unet: EADUNet, task: AdapterTask, clip: Clip) -> None:
+    def __call__(self, step: int, unet: EADUNet, task: AdapterTask, clip: PreparedClip) -> None:
         """From fixed noise; the training's random numbers are not touched."""
         conditions = task.sampling_conditions(clip)
         sampling = Sampling(

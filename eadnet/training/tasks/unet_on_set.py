@@ -13,7 +13,7 @@ from ...errors import InputError
 from ...modules.blocks import checkpoint_stages
 from ...modules.unet import EADUNet
 from ...printable import get_logger
-from ..data.prepared import Clip, ClipStream, can_measure, held_out, set_fingerprint
+from ..data.prepared import ClipStream, PreparedClip, can_measure, held_out, set_fingerprint
 from ..on_set import OnSet
 from ..processes import is_sharded, make_accelerator
 from ..sharding import gathered, skeleton
@@ -48,7 +48,7 @@ class SetTraining:
         trained: Callable[[str], bool],
         identity: dict[str, Any],
         on_saved: Callable[[EADUNet], object],
-        on_sample: Callable[[int, EADUNet, AdapterTask, Clip], object] | None = None,
+        on_sample: Callable[[int, EADUNet, AdapterTask, PreparedClip], object] | None = None,
     ) -> None:
         self.how, self.unet, self.on_saved, self.on_sample = how, unet, on_saved, on_sample
         self._last = float("nan")  # of what is measured now and then, the newest
@@ -82,7 +82,7 @@ class SetTraining:
             seed=how.seed,
             workers=how.workers,
         )
-        self.held_out: list[Clip] = []  # nothing is measured without
+        self.held_out: list[PreparedClip] = []  # nothing is measured without
         if how.validate_every and can_measure(directory):
             self.held_out = held_out(directory, "val", how.held_out, how.window)
         # Before weights are sharded: what a file of weights, or a sample, is made with then.

@@ -66,6 +66,28 @@ def test_records_can_be_picked_and_the_rest_is_no_longer_there(directory: Path, 
         RealMotion(directory, ["train"], PARAMETERS, encoder, lambda record: False)
 
 
+def test_mouths_are_put_on_one_scale_person_by_person_and_the_rest_stays(directory: Path, encoder) -> None:
+    data = RealMotion(directory, ["train", "val"], PARAMETERS, encoder)
+    data.params[..., INDEX["lip_close"]] = 0.3 + 0.001 * torch.rand(data.params.shape[:2])  # it is noise
+    data.params[:2, :, INDEX["jaw_open"]] /= 4  # one of them hardly opens the mouth
+    before = data.params.clone()
+    data.rescale(
+        ("jaw_open", "lip_close"), torch.full((len(PARAMETERS),), 0.4), torch.full((len(PARAMETERS),), 0.1)
+    )
+    jaw, old = data.params[..., INDEX["jaw_open"]], before[..., INDEX["jaw_open"]]
+    for rows in (slice(0, 2), slice(2, 4), slice(4, 6)):
+        assert (
+            float(jaw[rows].mean()) == pytest.approx(0.4, abs=0.02) and 0.08 < float(jaw[rows].std()) < 0.17
+        )
+        assert np.corrcoef(jaw[rows].flatten(), old[rows].flatten())[0, 1] > 0.99
+    others = [column for column, name in enumerate(PARAMETERS) if name != "jaw_open"]
+    assert torch.equal(data.params[..., others], before[..., others])
+
+
+def test_what_never_moves_in_a_set_is_not_shown(directory: Path, encoder) -> None:
+    assert RealMotion(directory, ["train"], PARAMETERS, encoder).shown == ("smile_l", "jaw_open")
+
+
 def test_a_set_of_other_parameters_is_refused(tmp_path: Path, encoder) -> None:
     with ShardWriter(tmp_path / "set") as writer:
         writer.add(replace(sample(0, "train"), names=("other",) * len(PARAMETERS)))
@@ -111,6 +133,24 @@ def test_without_anyone_held_out_nothing_is_measured(
     assert "loss" in columns and "held_out" not in columns
     with pytest.raises(InputError, match="of a run with seed 0, not 1"):
         finetune_motion(tmp_path / "set", tmp_path / "out", steps=1, frames=48, seed=1)
+
+
+@pytest.mark.parametrize(("learn", "names"), [("mouth", {"jaw_open"}), ("all", {"jaw_open", "smile_l"})])
+def test_the_mouth_learns_or_all_that_moves_in_two_passes(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, learn: str, names: set[str]
+) -> None:
+    def stop(task, data, watched, folder, how, identity) -> None:
+        cells = task.codec.cells(names) > 0
+        assert torch.equal(task.weight > 0, cells)
+        assert how.steps == 6, "twice four pieces of 64 frames, 96 in a step"
+        assert (float(data.params[..., INDEX["jaw_open"]].max()) < 1) == (learn == "mouth")
+        raise Went
+
+    monkeypatch.setattr(real_motion, "train_denoiser", stop)
+    with pytest.raises(Went):
+        finetune_motion(directory, tmp_path / "out", learn=learn, frames=96)
+    with pytest.raises(InputError, match="no part to learn"):
+        finetune_motion(directory, tmp_path / "out", learn="ears")
 
 
 def test_a_checkpoint_of_another_preset_is_refused(directory: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from eadnet.errors import InputError
 from eadnet.rig.expression import INDEX, PARAMETERS
 from eadnet.rig.track import GROUPS
 from eadnet.training.data.motion import MotionBatch, MotionSet, Performance
@@ -70,6 +71,28 @@ def test_what_is_kept_is_given_whole_and_nothing_else_is(task: MotionTask, data:
     assert set(masks[:, 0].amin(2).nonzero()[:, 1].tolist()) == {2, 4, 5, 6, 7}
     for batch in batches:
         assert torch.equal(batch.masked, batch.target * batch.keep[:, None])
+
+
+def test_what_is_not_to_be_learned_costs_nothing(task: MotionTask, data: MotionSet) -> None:
+    batch = draw(task, data)
+    batch = MotionBatch(**{**vars(batch), "keep": torch.zeros(4, 1, 8, 4)})
+    alpha, truth = torch.full((4, 1, 1, 1, 1), 0.5), torch.zeros_like(batch.target)
+
+    def cost(name: str) -> dict[str, float]:
+        velocity = task.codec.cells([name]).expand_as(truth)
+        noisy = alpha.sqrt() * batch.target + (1 - alpha).sqrt() * velocity  # its estimate is off there alone
+        found = task.losses(noisy, velocity, truth, alpha, batch)
+        return {key: float(value) for key, value in found.items()}
+
+    whole = cost("smile_l")
+    assert min(whole.values()) > 0 and min(cost("jaw_open").values()) > 0
+    task.learn_only(["jaw_open", "lip_close"])
+    assert cost("smile_l")["velocity"] == 0 and cost("smile_l") != whole
+    assert cost("jaw_open")["velocity"] > 0
+    with pytest.raises(InputError, match="No facial parameter is left"):
+        task.learn_only([])
+    with pytest.raises(InputError, match="facial parameter of the map"):
+        task.learn_only(["nostrils"])
 
 
 def test_errors_where_motion_is_given_cost_nothing_and_others_do(task: MotionTask, data: MotionSet) -> None:
