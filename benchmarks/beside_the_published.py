@@ -93,7 +93,7 @@ def measured(
     aims = [subject.run(replace(usual, steps=UNHURRIED, seed=seed)) for seed in range(seeds)]
     again = subject.run(replace(usual, seed=seeds))  # in 20 steps
     spent: dict[str, float] = {}
-    for way in [*chosen, Way(f"unhurried: ddim, {UNHURRIED} steps", {"steps": UNHURRIED})]:
+    for way in chosen:
         sampling = replace(usual, **way.changes)
         found = [_one(subject, replace(sampling, seed=seed), aim) for seed, aim in enumerate(aims)]
         whole, shallow = found[0]["whole"], found[0]["shallow"]
