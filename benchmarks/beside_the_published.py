@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.fewer_evaluations import (
@@ -37,6 +38,8 @@ from benchmarks.fewer_evaluations import (
     seam_ratio,
 )
 from eadnet.modules.unet import DeepFeatures, EADUNet
+from eadnet.presets import PRESETS
+from eadnet.rendering import RenderSettings
 from eadnet.sampling import Sampling, Savings
 from experiments.motion.command import cases_of
 from experiments.motion.measures import Case
@@ -70,18 +73,77 @@ def ways(overlap: int) -> list[Way]:
     return found
 
 
+def flops(preset: str, branches: int) -> tuple[int, int]:
+    """Of an evaluation of a preset's U-Net for a window of 16 frames, and of one with kept deep features;
+    counted on torch's meta device.
+    """
+    side = PRESETS[preset].resolution // 8
+    with torch.device("meta"):
+        unet = EADUNet.from_config(PRESETS[preset].unet_config).eval()
+        x = torch.empty(branches, 13, 16, side, side)
+        audio = torch.empty(branches, 16, 50, unet.config["cross_attention_dim"])
+        emotion = None if unet.emotion_dim is None else torch.empty(branches, 77, unet.emotion_dim)
+    return counted(unet, x, audio, emotion)
+
+
+def counted(unet: EADUNet, x: Tensor, audio: Tensor, emotion: Tensor | None) -> tuple[int, int]:
+    """FLOPs of a whole evaluation, and of one with its deep features."""
+    deep, counts = DeepFeatures(), []
+    for _ in range(2):
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            unet(x, torch.zeros(len(x), device=x.device), audio, emotion, deep=deep)
+        counts.append(counter.get_total_flops())
+    return counts[0], counts[1]
+
+
+def work(plan_frames: int, sampling: Sampling, whole: float, shallow: float) -> float:
+    """FLOPs per output frame, when a window of 16 takes so many."""
+    plan = sampling.plan(plan_frames)
+    interval = sampling.savings.cache_interval
+    total = 0.0
+    for step in range(plan.steps):
+        frames = sum(stop - start for start, stop in plan.parts(step))
+        total += frames / 16 * (whole if step % interval == 0 else shallow)
+    return total / plan_frames
+
+
+def default_work(frames: int = 1500) -> list[str]:
+    """A table: FLOPs of the U-Net per output frame by default, beside the published command's."""
+    lines = ["| | TFLOP a frame | over the published command's |", "|---|---:|---:|"]
+    for old, new in (("latentsync-1.5", "ead-256"), ("latentsync-1.6", "ead-512")):
+        plain, ead = flops(old, 2), flops(new, 3)
+        usual = Sampling(PRESETS[old].scheduler_config, steps=20, overlap=0)
+        command = work(frames, replace(usual, savings=Savings(3)), *plain)
+        own = RenderSettings().sampling(PRESETS[old])
+        for name, value in (
+            (f"{PRESETS[old].resolution}: published command, DDIM, 20 steps, cache 3", command),
+            ("published, uncached", work(frames, usual, *plain)),
+            (f"{old}, our default", work(frames, own, *plain)),
+            (f"{old}, ddim, 20 steps, overlap 4", work(frames, replace(usual, overlap=4), *plain)),
+            (f"{new}, three branches, our default", work(frames, own, *ead)),
+            (f"{new}, three branches, guidance every 2nd step", work(frames, own, *_thinned(ead))),
+            (
+                f"{new}, three branches, ddim, 20 steps, overlap 4",
+                work(frames, replace(usual, overlap=4), *ead),
+            ),
+        ):
+            lines.append(f"| {name} | {value * 1e-12:.2f} | {value / command:.2f} |")
+    return lines
+
+
+def _thinned(of_three: tuple[int, int]) -> tuple[float, float]:
+    """With one of three branches at the steps between, which are those without the deep layers."""
+    return of_three[0], of_three[1] / 3
+
+
 def shallow_share(unet: EADUNet, frames: int) -> float:
     """FLOPs of an evaluation with kept deep features over those of a whole one."""
     side = unet.config["sample_size"] if unet.config["sample_size"] < 64 else 8
     x = torch.zeros(1, unet.config["in_channels"], frames, side, side)
     audio = torch.zeros(1, frames, 10, unet.config["cross_attention_dim"])
     emotion = None if unet.emotion_dim is None else torch.zeros(1, 8, unet.emotion_dim)
-    deep, counts = DeepFeatures(), []
-    for _ in range(2):
-        with FlopCounterMode(display=False) as counted, torch.no_grad():
-            unet(x, 500, audio, emotion, deep=deep)
-        counts.append(counted.get_total_flops())
-    return counts[1] / counts[0]
+    whole, shallow = counted(unet, x, audio, emotion)
+    return shallow / whole
 
 
 def measured(
@@ -165,8 +227,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--speech", type=Path, help="where the recordings are, or are made")
     parser.add_argument("--ways", nargs="*", default=[], help="only these, by name, beside the command's")
+    parser.add_argument("--flops", action="store_true", help="of the defaults at full size, alone")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    if options.flops:
+        print("\n".join(default_work()))
+        return
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         cases = cases_of(options.speech or Path(folder), options.cases) if options.cases else []

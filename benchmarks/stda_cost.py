@@ -15,6 +15,7 @@ the projections without any attention. What the control's exponent is above 1 is
 from __future__ import annotations
 
 import argparse
+import copy
 import math
 import statistics
 import time
@@ -93,8 +94,15 @@ FRAMES = (16, 32, 64, 128, 256)
 MOST_TOKENS = 16384  # that full attention is given
 
 
+def flop_count(module: nn.Module, shape: tuple[int, ...]) -> int:
+    """Of a forward pass, counted on torch's meta device; the network is left there."""
+    with FlopCounterMode(display=False) as counted, torch.no_grad():
+        module.to("meta")(torch.empty(shape, device="meta"))
+    return counted.get_total_flops()
+
+
 def growth(side: int, frames: tuple[int, ...], rounds: int) -> list[str]:
-    """A table of FLOPs and of processor time over T at one size; the ways take turns in every round."""
+    """A table of FLOPs and, with rounds, of processor time over T at one size; the ways take turns."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
     heads = 2 * HEADS
@@ -109,20 +117,20 @@ def growth(side: int, frames: tuple[int, ...], rounds: int) -> list[str]:
     for t in frames:
         x = torch.randn(1, CHANNELS, t, side, side)
         given = {name: m for name, m in modules.items() if name != "full" or t * side * side <= MOST_TOKENS}
-        for name, module in given.items():
-            with FlopCounterMode(display=False) as counted, torch.no_grad():
-                module(x)
-            flops[name].append(counted.get_total_flops())
+        for name, module in modules.items():
+            flops[name].append(flop_count(copy.deepcopy(module), tuple(x.shape)))
         best = dict.fromkeys(given, math.inf)
         for _ in range(rounds):
             for name, module in given.items():
                 best[name] = min(best[name], seconds(module, x, 1))
-        for name, value in best.items():
+        for name, value in best.items() if rounds else ():
             times[name].append(value)
     head = " | ".join(f"T={t}" for t in frames)
     lines = [f"| {side} x {side} | | {head} | exponent |", "|---|---|" + "---:|" * (len(frames) + 1)]
     for name in modules:
         for what, values, scale in (("GFLOP", flops[name], 1e-9), ("ms", times[name], 1e3)):
+            if not values:
+                continue
             cells = [f"{scale * value:.3g}" for value in values] + [""] * (len(frames) - len(values))
             slope = (
                 exponent(list(frames[: len(values)]), [float(v) for v in values])
@@ -162,10 +170,12 @@ def measure(sizes: list[tuple[int, int, int]], repeats: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="record the table in benchmarks/results")
-    parser.add_argument("--repeats", type=int, default=3, help="forward passes per size")
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="forward passes per size; 0 counts FLOPs alone"
+    )
     parser.add_argument("--sides", type=int, nargs="*", default=[16, 32], help="of the tables of growth in T")
     arguments = parser.parse_args()
-    table = measure(SIZES, arguments.repeats)
+    table = measure(SIZES, arguments.repeats) if arguments.repeats else ""
     for side in arguments.sides:
         table += "\n\n" + "\n".join(growth(side, FRAMES, arguments.repeats))
     print(table)
