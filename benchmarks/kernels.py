@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from eadnet.modules.joined import lay_out_projections
 from eadnet.modules.unet import EADUNet
 from eadnet.presets import PRESETS
 
@@ -47,11 +48,17 @@ class Kernels(TorchDispatchMode):
         return made
 
 
-def kernels(network: EADUNet, batch: int = 2, frames: int = 16, side: int = 32) -> Counter[str]:
-    """Of a forward pass in bfloat16; tables that are kept from call to call are made before."""
+def kernels(
+    network: EADUNet, batch: int = 2, frames: int = 16, side: int = 32, laid_out: bool = True
+) -> Counter[str]:
+    """Of a forward pass in bfloat16; tables that are kept from call to call are made before. ``laid_out``:
+    with weights of one input behind one another, as a render without a memory manager has them.
+    """
     with torch.device("meta"), torch.no_grad():
         network = network.to(torch.bfloat16)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if laid_out:
+            lay_out_projections(network)
         sample = torch.empty(batch, 13, frames, side, side, dtype=torch.bfloat16)
         audio = torch.empty(batch, frames, 50, network.config["cross_attention_dim"], dtype=torch.bfloat16)
         width = network.emotion_dim
@@ -78,6 +85,8 @@ def main() -> None:
     for name, count in counts.most_common():
         print(f"{count:5d}  {name}")
     print(f"{counts.total():5d}  together")
+    apart = kernels(of_preset(options.preset), laid_out=False)
+    print(f"{apart.total():5d}  with queries, keys and values apart (ComfyUI's memory manager, LoRA)")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import json
 import platform
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from benchmarks._reference import Reference
+from benchmarks.fewer_evaluations import away, jitter, seam_ratio
 from eadnet.faces.face_track import FaceTrack
 from eadnet.faces.masks import mask_image
 from eadnet.modules.unet import EADUNet
@@ -102,6 +103,7 @@ class Bench:
     dtype: torch.dtype
     reference: Reference | None
     frames: int = FRAMES  # of a clip
+    published: bool = False  # a forward of the published width on a processor, too
 
     def network(self, widths: list[int], ead: bool = False) -> EADUNet:
         torch.manual_seed(0)
@@ -111,6 +113,9 @@ class Bench:
             config["ead"] = {"emotion_attention": True, "emotion_global": True, "stda": stda}
         with torch.device(self.device):
             network = EADUNet.from_config(config).to(self.dtype).eval()
+        for parameter in network.parameters():
+            if not parameter.any():  # at zero, time and emotion would have no say
+                torch.nn.init.normal_(parameter, std=0.02)
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def theirs(self, network: EADUNet) -> torch.nn.Module | None:
@@ -179,6 +184,12 @@ def ways_of_a_clip() -> dict[str, Sampling]:
         "EAD, three branches, moving, unipc, 12 steps, cache 2": replace(
             quick, emotion_guidance=2.0, steps=12, savings=Savings(2)
         ),
+        "EAD, three branches, moving, unipc, 8 steps, cache 2": replace(
+            quick, emotion_guidance=2.0, steps=8, savings=Savings(2)
+        ),
+        "EAD, three branches, moving, unipc, 8 steps, cache 2, guidance every 2nd": replace(
+            quick, emotion_guidance=2.0, steps=8, savings=Savings(2, guidance_every=2)
+        ),
     }
 
 
@@ -198,7 +209,8 @@ class _Clip:
         network, ead = bench.network(widths), bench.network(widths, ead=True)
         generator = torch.Generator().manual_seed(1)
         still = torch.randn(1, 4, side, side, generator=generator).expand(frames, -1, -1, -1)
-        audio = torch.randn(frames, 50, network.config["cross_attention_dim"], generator=generator)
+        width = network.config["cross_attention_dim"]
+        audio = torch.randn(frames, 50, width, generator=generator).cumsum(0) * 0.1  # neighbours are alike
         words = torch.randn(2, 77, 768, generator=generator)
         given = Conditions(still, torch.ones(frames, 1, side, side), still, audio, words[0], words[1])
         given = given.to(bench.device, bench.dtype)
@@ -250,36 +262,30 @@ def loop(
     return torch.cat(made, dim=2)[0].transpose(0, 1)
 
 
-def closeness(bench: Bench, frames: int = 48, unhurried: int = 50) -> list[str]:
-    """A table: how far each way is from its own side's unhurried run (so many steps, nothing left out, each
-    frame seen by the same windows), the change at its last windows' borders over that elsewhere, and its
-    jitter over the unhurried run's. Random weights: distances mean something, pictures do not.
+def closeness(bench: Bench, frames: int = 48, ways: Sequence[str] = (), unhurried: int = 50) -> list[str]:
+    """A table: how far each way is from an unhurried run (so many steps, nothing left out, overlapping
+    windows; with the same weights, the reference's is ours), the change into frames at its last windows'
+    borders beside the unhurried run's into the same frames, and its jitter over the unhurried run's. Random
+    weights: distances mean something, pictures do not.
     """
     given = _Clip.of(bench, SMALL, 8, frames)
     usual = next(iter(ways_of_a_clip().values()))
     unhurried_way = replace(usual, window_mode="overlap", steps=unhurried)
-    aims = {
-        "ours": given.ours(unhurried_way),
-        "EAD": given.ours(replace(unhurried_way, emotion_guidance=2.0)),
-        "reference": None if given.other is None else given.theirs(nullcontext, unhurried),
-    }
+    chosen = {name: how for name, how in ways_of_a_clip().items() if not ways or name in ways}
+    guided = {how.emotion_guidance for how in chosen.values()} | {usual.emotion_guidance}
+    aims = {scale: given.ours(replace(unhurried_way, emotion_guidance=scale)) for scale in guided}
     rows = []
-    for name, how in ways_of_a_clip().items():
-        plan = how.plan(frames)
-        borders = {stop for _, stop in plan.parts(plan.steps - 1)}
-        rows.append((name, given.ours(how), aims[name.partition(",")[0]], borders))
     for name, cached in given.caches().items():
-        rows.append((name, given.theirs(cached), aims["reference"], set(range(16, frames, 16))))
+        rows.append((name, given.theirs(cached), usual.emotion_guidance, set(range(16, frames, 16))))
+    for name, how in chosen.items():
+        plan = how.plan(frames)
+        borders = {border for part in plan.parts(plan.steps - 1) for border in part}
+        rows.append((name, given.ours(how), how.emotion_guidance, borders))
     lines = ["| way | distance | at borders | jitter |", "|---|---:|---:|---:|"]
-    for name, made, aim, borders in rows:
-        assert aim is not None
-        a, b = (x.flatten(1).float().cpu().numpy() for x in (made, aim))
-        step = np.linalg.norm(np.diff(a, axis=0), axis=1)
-        at = np.array(sorted(k - 1 for k in borders if 0 < k < frames), int)
-        seam = np.median(step[at]) / np.median(np.delete(step, at))
-        shake = [np.sqrt(np.mean(np.diff(x, n=2, axis=0) ** 2)) for x in (a, b)]
-        away = np.sqrt(np.mean((a - b) ** 2)) / b.std()
-        lines.append(f"| {name} | {away:.3f} | {seam:.2f} | {shake[0] / shake[1]:.2f} |")
+    for name, made, scale, borders in rows:
+        a, b = (x.flatten(1).float().cpu().numpy() for x in (made, aims[scale]))
+        seam, shake = seam_ratio(a, b, borders), jitter(a) / jitter(b)
+        lines.append(f"| {name} | {away(a, b):.3f} | {seam:.3f} | {shake:.3f} |")
     return lines
 
 
@@ -402,6 +408,8 @@ def parts(bench: Bench) -> Iterator[Part]:
         )
         yield clip(bench, PUBLISHED, 32, bench.frames)
     else:
+        if bench.published:
+            yield from forwards(bench, [("published width", PUBLISHED, (1, 4, 16), False)])
         yield from forwards(
             bench,
             [
@@ -482,10 +490,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0] if __doc__ else None)
     parser.add_argument("--reference", type=Path, metavar="PATH", help="a checkout of LatentSync")
     parser.add_argument("--gpu", action="store_true", help="the published size in bfloat16, in ten minutes")
+    parser.add_argument(
+        "--published", action="store_true", help="a forward of the published width, too: 11 GB, minutes"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--frames", type=int, default=FRAMES, help="of a clip")
     parser.add_argument("--only", metavar="WORDS", default="", help="parts with these words in their names")
     parser.add_argument("--closeness", action="store_true", help="how near the ways of a clip come, alone")
+    parser.add_argument("--ways", nargs="*", default=[], help="of ours that --closeness has; by default all")
     parser.add_argument("--write", action="store_true", help="record table, numbers and plot in results")
     options = parser.parse_args()
     if options.rounds < 1:
@@ -499,9 +511,10 @@ def main() -> None:
         torch.bfloat16 if options.gpu else torch.float32,
         None if options.reference is None else Reference(options.reference.resolve()),
         options.frames,
+        options.published,
     )
     if options.closeness:
-        print("\n".join(closeness(bench, options.frames)))
+        print("\n".join(closeness(bench, options.frames, options.ways)))
         return
     rows: list[dict[str, Any]] = []
     for part in parts(bench):

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import save_file
@@ -25,6 +25,9 @@ from .errors import CheckpointError, no_such
 from .network_config import build_without_memory, check_numbers, read_json
 from .printable import printable
 from .weights import WeightsFile, check_keys, named, open_weights
+
+if TYPE_CHECKING:
+    from .sampling import Way
 
 FORMAT = 1
 HEADER = "eadnet"
@@ -95,6 +98,13 @@ class Checkpoint:
         from .presets import current_defaults
 
         return current_defaults(self.preset, self.info.get("defaults", {}))
+
+    @property
+    def way(self) -> Way:
+        """How it is sampled where no sampler was chosen."""
+        from .presets import way_of
+
+        return way_of(self.preset, self.info.get("defaults", {}))
 
     def component(self, name: str) -> Any:
         """A component by name; CheckpointError when the file has none or it was not loaded."""

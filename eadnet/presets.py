@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import CheckpointError, no_such
+from .sampling.savings import Savings
 from .sampling.schedulers import LATENTSYNC_DDIM
+from .sampling.way import Way
 
 LATENTSYNC_UNET: dict[str, Any] = {
     "act_fn": "silu",
@@ -130,7 +132,8 @@ _MOTION_UNET: dict[str, Any] = {
 @dataclass(frozen=True)
 class Preset:
     """A model by name. Configurations are those of the classes in `eadnet.modules`; empty when there is
-    none.
+    none. ``way`` is how it is sampled where no sampler was chosen; with one that was, it takes the steps of
+    its ``defaults``.
     """
 
     name: str
@@ -144,6 +147,7 @@ class Preset:
     tfrm_config: dict[str, Any] = field(default_factory=dict)
     fps: int = 25
     framing: str = "latentsync"
+    way: Way = Way()
 
     def info(self) -> dict[str, Any]:
         """The header entries of a checkpoint of this preset, without its components."""
@@ -160,6 +164,11 @@ class Preset:
         )
 
 
+# Half of the processor time of the published command (DDIM in 20 steps, cached every third), nearer to an
+# unhurried run than it, with no worse seams and jitter (`docs/results/fewer-evaluations.md`).
+_QUICK = Way("unipc", steps=8, window_mode="moving", savings=Savings(cache_interval=2))
+
+
 def _latentsync(name: str, resolution: int) -> Preset:
     return Preset(
         name=name,
@@ -169,6 +178,7 @@ def _latentsync(name: str, resolution: int) -> Preset:
         scheduler_config=LATENTSYNC_DDIM,
         defaults={"steps": 20, "audio_guidance": 1.5, "emotion_guidance": 1.0, "shared_noise": 1.0},
         audio_config=WHISPER_TINY,
+        way=_QUICK,
     )
 
 
@@ -184,6 +194,7 @@ def _ead(name: str, resolution: int) -> Preset:
         scheduler_config=LATENTSYNC_DDIM,
         defaults={"steps": 20, "audio_guidance": 1.5, "emotion_guidance": 2.0, "shared_noise": 1.0},
         audio_config=WHISPER_TINY,
+        way=_QUICK,
     )
 
 
@@ -268,6 +279,14 @@ def current_defaults(preset: str, written: Mapping[str, Any]) -> dict[str, Any]:
     """
     former = _FORMER_DEFAULTS.get(preset)
     return dict(PRESETS[preset].defaults if former is not None and written == former else written)
+
+
+def way_of(preset: str, written: Mapping[str, Any]) -> Way:
+    """How a file of this preset that says ``written`` as its default settings is sampled where no sampler was
+    chosen: the preset's way, or plain DDIM where the file has settings of its own.
+    """
+    known = PRESETS.get(preset)
+    return known.way if known is not None and current_defaults(preset, written) == known.defaults else Way()
 
 
 def find_preset(name: str) -> Preset:

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..eadnet.errors import InputError
 from ..eadnet.mixed_tokens import MixedTokens
 from ..eadnet.rendering import RenderSettings
-from ..eadnet.sampling import Conditions
+from ..eadnet.sampling import SCHEDULERS, Conditions
 from . import host
 from .checks import checked
 from .node import Node
@@ -171,7 +171,15 @@ class EADNetCustomSampling(Node):
                 Model.Input("model", tooltip="From EAD-Net Load Checkpoint or EAD-Net Load LatentSync."),
                 _WIDGETS["seed"],
                 _WIDGETS["steps"],
-                _WIDGETS["scheduler"],
+                # Without the sampler's auto, which caches what core's samplers know nothing of.
+                io.Combo.Input(
+                    "scheduler",
+                    display_name="sampler_name",
+                    options=list(SCHEDULERS),
+                    default=SCHEDULERS[0],
+                    tooltip="The sampler (sampler_name in core's KSampler). ddim is the default; dpmpp_2m "
+                    "and euler need fewer steps; lcm is for models distilled to a few steps.",
+                ),
             ],
             outputs=[
                 io.Noise.Output(display_name="noise", tooltip="Or RandomNoise, for other frames."),

@@ -35,7 +35,14 @@ from .latents import finite_vae
 from .live import Decode, LiveView
 from .node import Node
 from .notes import with_notes
-from .sampling import Watcher, emotion_scale, sampling_widgets, small_decoder, window_problem
+from .sampling import (
+    Watcher,
+    chosen_sampler,
+    emotion_scale,
+    sampling_widgets,
+    small_decoder,
+    window_problem,
+)
 from .sockets import audio_of
 from .types import (
     AudioEncoder,
@@ -239,7 +246,7 @@ class EADNetRenderVideo(Node):
             steps=steps,
             audio_guidance=audio_guidance,
             emotion_guidance=emotion_scale(feeling, audio_guidance, emotion_guidance),
-            scheduler=scheduler,
+            scheduler=chosen_sampler(scheduler),
             window=window,
             overlap=overlap,
             window_mode=model.window_mode,

@@ -16,7 +16,14 @@ from . import host
 from .checks import checked
 from .live import LiveView
 from .node import Node
-from .sampling import Watcher, emotion_scale, sampling_widgets, small_decoder, window_problem
+from .sampling import (
+    Watcher,
+    chosen_sampler,
+    emotion_scale,
+    sampling_widgets,
+    small_decoder,
+    window_problem,
+)
 from .sockets import latents_of
 from .types import (
     MASK,
@@ -99,7 +106,7 @@ class EADNetSampler(Node):
             steps=steps,
             audio_guidance=audio_guidance,
             emotion_guidance=emotion_scale(feeling, audio_guidance, emotion_guidance),
-            scheduler=scheduler,
+            scheduler=chosen_sampler(scheduler),
             window=window,
             overlap=overlap,
             window_mode=model.window_mode,

@@ -13,7 +13,13 @@ from . import host
 from .live import Decode, LiveView
 from .types import DiffusionModel, EmotionTokens, ModelInfo
 
+AUTO = "auto"  # the sampler that the checkpoint is usually sampled with
 MOST_FRAMES = 64  # in a window
+
+
+def chosen_sampler(scheduler: str) -> str | None:
+    """What the widget says, as `RenderSettings` takes it."""
+    return None if scheduler == AUTO else scheduler
 
 
 def sampling_widgets() -> list[Any]:
@@ -32,8 +38,8 @@ def sampling_widgets() -> list[Any]:
             default=0,
             min=0,
             max=200,
-            tooltip="0 takes the checkpoint's own number: 1 for mini, 20 for LatentSync. More steps give "
-            "finer images and take longer.",
+            tooltip="0 takes the checkpoint's own number: 1 for mini; for LatentSync 8 with sampler_name "
+            "auto, else 20. More steps give finer images and take longer.",
         ),
         io.Float.Input(
             "audio_guidance",
@@ -58,10 +64,11 @@ def sampling_widgets() -> list[Any]:
         io.Combo.Input(
             "scheduler",
             display_name="sampler_name",
-            options=list(SCHEDULERS),
-            default=SCHEDULERS[0],
-            tooltip="The sampler (sampler_name in core's KSampler). ddim is the default; dpmpp_2m and euler "
-            "need fewer steps; lcm is for models distilled to a few steps.",
+            options=[*SCHEDULERS, AUTO],
+            default=AUTO,
+            tooltip="The sampler (sampler_name in core's KSampler). auto is the checkpoint's own way: unipc "
+            "with cached deep features and moving context windows for LatentSync, twice as fast as ddim and "
+            "a cache; else ddim. lcm is for models distilled to a few steps.",
         ),
         io.Int.Input(
             "window",

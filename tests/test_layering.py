@@ -22,6 +22,7 @@ LAYERS = (
     "tools",
     "eadnet.printable",
     "eadnet.errors",
+    "eadnet.gaussian",
     "eadnet.paths",
     "eadnet.secrets",
     "eadnet.finite",

@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import InputError
+from ..gaussian import gaussian_smooth
 
 _SILENCE = -60.0  # dBFS
 _SMOOTHING = 0.25  # s, standard deviation: phrases, not syllables
@@ -37,10 +38,8 @@ def frame_power(waveform: Tensor, rate: int, frames: int, fps: float) -> np.ndar
 
 def gain_of_power(power: np.ndarray, fps: float, amount: float = 1.0) -> np.ndarray:
     """The gain of `speech_gain` from the power of every frame."""
-    from scipy.ndimage import gaussian_filter1d
-
     frames = len(power)
-    power = np.maximum(gaussian_filter1d(power, _SMOOTHING * fps, mode="nearest"), 0)
+    power = np.maximum(gaussian_smooth(power, _SMOOTHING * fps, "edge"), 0)
     level = 10 * np.log10(power + 1e-12)
     spoken = level[level > max(_SILENCE, level.max() - 40)] if frames else level
     if len(spoken) == 0:

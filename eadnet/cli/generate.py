@@ -107,7 +107,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, help="default: the checkpoint's")
     parser.add_argument("--audio-guidance", type=float, help="cfg for the audio; 1 is no guidance")
     parser.add_argument("--emotion-guidance", type=float, help="cfg for the emotion text; 1 is no guidance")
-    parser.add_argument("--scheduler", choices=SCHEDULERS, default="ddim")
+    parser.add_argument(
+        "--scheduler",
+        choices=SCHEDULERS,
+        help="default: the checkpoint's own way, which for LatentSync is unipc, 8 steps, moving windows and "
+        "a cache interval of 2, as far as no others are given; with a sampler, LatentSync takes 20 steps",
+    )
     parser.add_argument("--window", type=int, default=16, help="frames per context window (context_length)")
     parser.add_argument(
         "--overlap", type=int, default=4, help="frames shared by neighbouring windows (context_overlap)"
@@ -115,26 +120,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--window-mode",
         choices=MODES,
-        default=MODES[0],
         help="moving: windows without overlap whose borders differ from step to step, a quarter faster",
     )
     parser.add_argument(
         "--cache-interval",
         type=int,
-        default=1,
         metavar="STEPS",
         help="run the network's deep layers at every n-th step only; 1 is every step",
     )
     parser.add_argument(
-        "--guidance-start", type=float, default=0.0, metavar="SHARE", help="of the steps, where cfg begins"
+        "--guidance-start", type=float, metavar="SHARE", help="of the steps, where cfg begins"
     )
-    parser.add_argument(
-        "--guidance-end", type=float, default=1.0, metavar="SHARE", help="of the steps, where cfg ends"
-    )
+    parser.add_argument("--guidance-end", type=float, metavar="SHARE", help="of the steps, where cfg ends")
     parser.add_argument(
         "--guidance-every",
         type=int,
-        default=1,
         metavar="STEPS",
         help="between, evaluate what cfg adds at every n-th step only",
     )
@@ -247,6 +247,8 @@ def _settings(options: argparse.Namespace) -> RenderSettings:
     from ..rendering import RenderSettings
     from ..sampling import Savings
 
+    names = ("cache_interval", "guidance_start", "guidance_end", "guidance_every")
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
     return RenderSettings(
         seed=options.seed,
         steps=options.steps,
@@ -263,9 +265,7 @@ def _settings(options: argparse.Namespace) -> RenderSettings:
         feather=options.feather,
         check_face=not options.no_face_check,
         window_mode=options.window_mode,
-        savings=Savings(
-            options.cache_interval, options.guidance_start, options.guidance_end, options.guidance_every
-        ),
+        savings=Savings(**given) if given else None,
     )
 
 

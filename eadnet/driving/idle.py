@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
+from ..gaussian import gaussian_smooth
 
 _CLOSING, _CLOSED, _OPENING = 0.09, 0.04, 0.17  # seconds of a blink
 _MOST_BLINKS = 120.0  # a minute
@@ -59,18 +60,22 @@ def idle_motion(
     amount = amount or Idle()
     entropy = seed % 2**64  # a negative seed is one, too
     blinks, glances, sways, raises = (np.random.default_rng([entropy, number]) for number in range(4))
-    loud = np.zeros(frames) if level is None else _smooth(np.asarray(level, float), _NOD_SECONDS * fps)
+    loud = (
+        np.zeros(frames) if level is None else gaussian_smooth(np.asarray(level, float), _NOD_SECONDS * fps)
+    )
     blink = _blinks(frames, fps, blinks, amount.blinks)
     curves = {"blink_l": blink, "blink_r": blink}
     for name, values in zip(("gaze_x", "gaze_y"), _glances(frames, fps, glances), strict=True):
         curves[name] = amount.gaze * values
     lively = float(np.clip(np.exp(_TAKES_DIFFER * sways.standard_normal()), 0.35, 2.2))
-    eager = _WHEN_LOUD[0] + _WHEN_LOUD[1] * _smooth(loud, 2 * _NOD_SECONDS * fps)
+    eager = _WHEN_LOUD[0] + _WHEN_LOUD[1] * gaussian_smooth(loud, 2 * _NOD_SECONDS * fps)
     for name, spread in _SWAY.items():
         posture = np.sqrt(_SWAY_SHARE) * _smooth_noise(frames, fps, _SWAY_SECONDS, sways)
         turns = np.sqrt(1 - _SWAY_SHARE) * _smooth_noise(frames, fps, _TURN_SECONDS, sways)
         curves[name] = amount.head * lively * spread * (posture + eager * turns)
-    nod = (_NOD + _NODS_DIFFER * sways.standard_normal()) * (loud - _smooth(loud, 8 * _NOD_SECONDS * fps))
+    nod = (_NOD + _NODS_DIFFER * sways.standard_normal()) * (
+        loud - gaussian_smooth(loud, 8 * _NOD_SECONDS * fps)
+    )
     curves["head_pitch"] = curves["head_pitch"] + amount.head * nod
     raised = amount.head * _raises(frames, fps, raises, loud)
     for side in "lr":
@@ -123,16 +128,10 @@ def _raises(frames: int, fps: float, rng: np.random.Generator, loud: np.ndarray)
     return raised
 
 
-def _smooth(curve: np.ndarray, width: float) -> np.ndarray:
-    from scipy.ndimage import gaussian_filter1d  # late: importing the nodes stays quick
-
-    return gaussian_filter1d(curve, width) if len(curve) else curve
-
-
 def _smooth_noise(frames: int, fps: float, seconds: float, rng: np.random.Generator) -> np.ndarray:
     """Noise of unit spread under a Gaussian of so many seconds."""
     edge = round(4 * seconds * fps)
-    noise = _smooth(rng.standard_normal(frames + 2 * edge), seconds * fps)
+    noise = gaussian_smooth(rng.standard_normal(frames + 2 * edge), seconds * fps)
     spread = 1 / np.sqrt(2 * np.sqrt(np.pi) * seconds * fps)  # of white noise under such a filter
     return np.clip(noise[edge : edge + frames] / spread, -2, 2)
 

@@ -21,6 +21,7 @@ from ..finite import TEXT_ADVICE, check_result
 from ..media.silence import fade_to_silence, silence_tokens, speech_gate
 from ..media.speech import Speech
 from ..mixed_tokens import MixedTokens
+from ..modules.joined import lay_out_projections
 from ..modules.motion_codec import MotionCodec
 from ..modules.tfrm import smooth_stream
 from ..rendering import OnProgress, RenderSettings, StageProgress
@@ -88,6 +89,7 @@ class MotionModel:
                 module.to(device)
         if dtype is not None:
             self.unet.to(dtype)
+        lay_out_projections(self.unet)
         return self
 
     @torch.no_grad()

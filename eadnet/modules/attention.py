@@ -6,6 +6,7 @@ Key names are those of the published LatentSync U-Net, so that its checkpoints l
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from einops import rearrange
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 from ..network_config import check_divides
 from .emotion_attention import EmotionAttention
 from .in_place import added, gated
+from .joined import products
 from .operations import TORCH, Operations
 
 
@@ -50,16 +52,28 @@ class Attention(nn.Module):
         super().__init__()
         check_divides(heads, channels, "heads of attention")
         self.heads = heads
+        self.crosses = context_dim is not None
         self.to_q = operations.Linear(channels, channels, bias=False)
         self.to_k = operations.Linear(context_dim or channels, channels, bias=False)
         self.to_v = operations.Linear(context_dim or channels, channels, bias=False)
         self.to_out = nn.ModuleList([operations.Linear(channels, channels)])
 
+    @property
+    def of_one_input(self) -> Sequence[nn.Linear]:
+        """The projections that may be one product (see `joined`)."""
+        return [self.to_k, self.to_v] if self.crosses else [self.to_q, self.to_k, self.to_v]
+
+    def projected(self, x: Tensor, context: Tensor | None = None) -> Sequence[Tensor]:
+        """Queries of x, keys and values of the context or x."""
+        if self.crosses:
+            return [self.to_q(x), *products(self.of_one_input, x if context is None else context)]
+        if context is None:
+            return products(self.of_one_input, x)
+        return [self.to_q(x), self.to_k(context), self.to_v(context)]
+
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        source = x if context is None else context
         q, k, v = (
-            rearrange(t, "n l (heads d) -> n heads l d", heads=self.heads)
-            for t in (self.to_q(x), self.to_k(source), self.to_v(source))
+            rearrange(t, "n l (heads d) -> n heads l d", heads=self.heads) for t in self.projected(x, context)
         )
         attended = F.scaled_dot_product_attention(q, k, v)
         return self.to_out[0](rearrange(attended, "n heads l d -> n l (heads d)"))
@@ -144,7 +158,9 @@ class SpatialTransformer(nn.Module):
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         height, width = x.shape[-2:]
-        tokens = rearrange(self.norm(x), "n c h w -> n (h w) c")  # a view: x is channels-last
+        # A view: x is channels-last. (On CUDA torch's norm is not, so what the product would copy anyway is
+        # copied here; of tokens that lie in order, product and bias are one kernel.)
+        tokens = rearrange(self.norm(x), "n c h w -> n (h w) c").contiguous()
         # 1x1 convolutions are applied as linear layers: the tokens need no change of layout.
         tokens = self._pointwise(self.proj_in, tokens)
         for block in self.transformer_blocks:

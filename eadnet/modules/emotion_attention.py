@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..network_config import check_divides
+from .joined import products
 from .operations import TORCH, Operations, zeroed
 
 
@@ -30,6 +33,11 @@ class EmotionAttention(nn.Module):
         self.to_gate = operations.Linear(channels, heads)
         self.to_out = zeroed(operations.Linear(channels, channels))
 
+    @property
+    def of_one_input(self) -> Sequence[nn.Linear]:
+        """The projections that may be one product (see `joined`)."""
+        return [self.to_k, self.to_v]
+
     def forward(self, x: Tensor, emotion: Tensor) -> Tensor:
         """The residual to add to x.
 
@@ -44,7 +52,7 @@ class EmotionAttention(nn.Module):
         h = rearrange(self.norm(x), "(b t) p c -> b (t p) c", b=emotion.shape[0])
         q, k, v = (
             rearrange(t, "b l (heads d) -> b heads l d", heads=self.heads)
-            for t in (self.to_q(h), self.to_k(emotion), self.to_v(emotion))
+            for t in (self.to_q(h), *products(self.of_one_input, emotion))
         )
         read = rearrange(F.scaled_dot_product_attention(q, k, v), "b heads l d -> b l heads d")
         gated = read * torch.sigmoid(self.to_gate(h))[..., None]

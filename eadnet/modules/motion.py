@@ -49,7 +49,7 @@ class TemporalAttention(Attention):
             if places * self.heads <= _MOST_HEADS
             else ("b t p (heads d) -> (b p) heads t d", "(b p) heads t d -> b t p (heads d)")
         )
-        q, k, v = (rearrange(to(x), split, heads=self.heads) for to in (self.to_q, self.to_k, self.to_v))
+        q, k, v = (rearrange(t, split, heads=self.heads) for t in self.projected(x))
         attended = F.scaled_dot_product_attention(q, k, v)
         return self.to_out[0](rearrange(attended, joint, heads=self.heads, p=places))
 
@@ -97,7 +97,10 @@ class TemporalTransformer(nn.Module):
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         # Activations are channels-last, so the tokens of every frame are a view and nothing is copied.
-        series = self.proj_in(rearrange(self.norm(x), "(b t) c h w -> b t (h w) c", t=frames))
+        tokens = rearrange(self.norm(x), "(b t) c h w -> b t (h w) c", t=frames)
+        series = self.proj_in(
+            tokens.contiguous()
+        )  # on CUDA, where the norm gives another layout: see attention
         for block in self.transformer_blocks:
             series = block(series)
         maps = rearrange(self.proj_out(series), "b t (h w) c -> (b t) c h w", h=x.shape[-2])

@@ -15,6 +15,7 @@ from ..adapters import apply_adapter
 from ..checkpoints import Checkpoint, load_checkpoint, named_checkpoint
 from ..errors import CheckpointError
 from ..finite import TEXT_ADVICE, check_result
+from ..modules.joined import lay_out_projections
 from ..modules.tfrm import TFRM
 from ..printable import get_logger
 from .finite_vae import Coder, FiniteVAE
@@ -46,6 +47,7 @@ class Model:
         if dtype is not None:
             self.unet.to(dtype)
             self.vae.to(dtype)
+        lay_out_projections(self.unet)
         return self
 
     def networks(self) -> Networks:

@@ -7,6 +7,7 @@ from .plan import MODES
 from .sampler import Callback, Sampling, SamplingProgress, sample, stream
 from .savings import Savings
 from .schedulers import LATENTSYNC_DDIM, SCHEDULERS, make_scheduler
+from .way import Way
 
 __all__ = [
     "LATENTSYNC_DDIM",
@@ -17,6 +18,7 @@ __all__ = [
     "Sampling",
     "Savings",
     "SamplingProgress",
+    "Way",
     "make_scheduler",
     "sample",
     "stream",

@@ -32,6 +32,7 @@ def test_every_frame_is_read_to_be_generated_and_again_to_be_finished_after_the_
 
 def test_benchmarks_are_of_speed_memory_and_faults_only() -> None:
     assert NAMES == [
+        "beside_the_published",
         "denoiser_gpu",
         "faults",
         "fewer_evaluations",

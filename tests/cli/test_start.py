@@ -13,7 +13,7 @@ from tests.in_comfy import ROOT
 # torch's compiler comes with the first sum of tensors that have no memory, and with diffusers.
 NOT_USED = {
     *("diffusers", "librosa", "numba", "sympy", "torch._dynamo", "torchvision", "transformers"),
-    *("scipy.signal", "scipy.stats"),
+    *("scipy.ndimage", "scipy.signal", "scipy.stats"),
 }
 
 

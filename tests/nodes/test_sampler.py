@@ -70,6 +70,23 @@ def test_no_steps_are_the_checkpoints_own_number_and_the_default(
     assert not torch.equal(sample(steps=0), sample(steps=own + 1))
 
 
+@pytest.mark.slow
+def test_auto_is_the_checkpoints_own_way_and_a_sampler_that_was_saved_stays_what_it_was(
+    sample: Sample, job: dict[str, Any], nodes: Any
+) -> None:
+    """Workflows store the sampler's name, and had "ddim" when it was the default."""
+    assert nodes.EADNetSampler.INPUT_TYPES()["required"]["scheduler"][1]["default"] == "auto"
+    info = job["model"].info
+    savings = replace(info.way.savings, cache_interval=2)
+    way = replace(info.way, scheduler="unipc", steps=4, window_mode="moving", savings=savings)
+    model = replace(job["model"], info=replace(info, way=way))
+    saving = replace(job["model"], window_mode=way.window_mode, savings=way.savings)
+    own = sample(model=model, scheduler="auto", steps=0)
+    assert torch.equal(own, sample(model=saving, scheduler="unipc", steps=4))
+    assert torch.equal(sample(model=model), sample())
+    assert not torch.equal(own, sample(steps=4))
+
+
 def test_emotion_may_stay_unconnected(sample: Sample) -> None:
     assert sample(emotion=None).shape == (13, 4, 4, 4)
 

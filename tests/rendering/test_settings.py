@@ -11,10 +11,11 @@ from eadnet.errors import InputError
 from eadnet.faces.masks import mask_image
 from eadnet.presets import PRESETS
 from eadnet.rendering import CentreCropper, RenderSettings
+from eadnet.sampling import Savings, Way
 
 
 @pytest.mark.parametrize("steps", [None, 0])
-@pytest.mark.parametrize(("preset", "expected"), [("mini", 1), ("latentsync-1.5", 20)])
+@pytest.mark.parametrize(("preset", "expected"), [("mini", 1), ("latentsync-1.5", 8), ("ead-512", 8)])
 def test_no_steps_are_the_models_own(steps: int | None, preset: str, expected: int) -> None:
     assert RenderSettings(steps=steps).sampling(PRESETS[preset]).steps == expected
 
@@ -23,11 +24,36 @@ def test_steps_that_were_chosen_stay() -> None:
     assert RenderSettings(steps=7).sampling(PRESETS["mini"]).steps == 7
 
 
+@pytest.mark.parametrize("preset", ["latentsync-1.5", "ead-512"])
+def test_without_a_sampler_it_is_the_models_own_way(preset: str) -> None:
+    way, sampling = PRESETS[preset].way, RenderSettings().sampling(PRESETS[preset])
+    assert way.scheduler == "unipc" and way.savings.cache_interval > 1
+    assert (sampling.scheduler, sampling.steps) == (way.scheduler, way.steps)
+    assert (sampling.window_mode, sampling.savings) == (way.window_mode, way.savings)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_with_a_sampler_nothing_is_left_out(preset: str) -> None:
+    """As in workflows that were saved with one."""
+    model = PRESETS[preset]
+    sampling = RenderSettings(scheduler="ddim", steps=0).sampling(model)
+    assert sampling.steps == model.defaults["steps"]
+    assert (sampling.scheduler, sampling.window_mode, sampling.savings) == ("ddim", "overlap", Savings())
+
+
+def test_what_was_chosen_counts_more_than_the_models_own_way() -> None:
+    own = {"steps": 12, "window_mode": "overlap", "savings": Savings(3)}
+    sampling = RenderSettings(**own).sampling(PRESETS["latentsync-1.6"])  # type: ignore[arg-type]
+    assert sampling.scheduler == "unipc"
+    assert {name: getattr(sampling, name) for name in own} == own
+
+
 class Silent:
     """A model whose checkpoint says nothing about sampling."""
 
     scheduler_config: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
+    way = Way()
 
 
 def test_without_defaults_it_is_as_latentsync_samples() -> None:

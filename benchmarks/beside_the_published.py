@@ -1,0 +1,257 @@
+"""How presets of LatentSync's size are sampled by default, beside how the published command samples, on
+networks that are trained: `python -m benchmarks beside_the_published [--write]`.
+
+No weights of that size can be had here, so its settings (DDIM in 20 steps, windows of 16 without overlap
+whose borders stay, deep features at every third step) and ours are put on `motion`, `mini` and a small
+network of its layout with random weights. For each: FLOPs of the U-Net over the published command's, distance
+to an unhurried run (50 steps, overlapping windows, nothing left out), the change at borders beside the
+unhurried run's at the same frames, and jitter over its; and on trained ones the mouth and the expression of
+held-out recordings. What the command itself makes is in `side_by_side --closeness`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.fewer_evaluations import (
+    RESULTS,
+    Subject,
+    Way,
+    away,
+    jitter,
+    mini,
+    motion,
+    of_cases,
+    random_latentsync,
+    seam_ratio,
+)
+from eadnet.modules.unet import DeepFeatures, EADUNet
+from eadnet.presets import PRESETS
+from eadnet.rendering import RenderSettings
+from eadnet.sampling import Sampling, Savings
+from experiments.motion.command import cases_of
+from experiments.motion.measures import Case
+
+UNHURRIED = 50
+COMMAND = "published command: ddim, 20 steps, cache 3"
+
+
+def ways(overlap: int) -> list[Way]:
+    """The published command's first. ``overlap`` is what a model of ours usually has."""
+    fixed = {"scheduler": "ddim", "steps": 20, "overlap": 0, "window_mode": "overlap"}
+    found = [
+        Way(COMMAND, {**fixed, "savings": Savings(3)}),
+        Way("published, uncached", {**fixed, "savings": Savings()}),
+        Way(f"ddim, 20 steps, overlap {overlap}", {**fixed, "overlap": overlap, "savings": Savings()}),
+        Way("ddim, 20 steps, moving", {**fixed, "window_mode": "moving", "savings": Savings()}),
+        Way("ddim, 20 steps, moving, cache 3", {**fixed, "window_mode": "moving", "savings": Savings(3)}),
+    ]
+    for mode, lap in (("moving", 0), ("overlap", 2), ("overlap", overlap)):
+        for steps, interval in ((8, 1), (8, 2), (10, 2), (12, 2)):
+            name = f"unipc, {steps} steps, {'moving' if mode == 'moving' else f'overlap {lap}'}"
+            changes = {
+                "scheduler": "unipc",
+                "steps": steps,
+                "window_mode": mode,
+                "savings": Savings(interval),
+            }
+            found.append(
+                Way(f"{name}, cache {interval}" if interval > 1 else name, {**changes, "overlap": lap})
+            )
+    return found
+
+
+def flops(preset: str, branches: int) -> tuple[int, int]:
+    """Of an evaluation of a preset's U-Net for a window of 16 frames, and of one with kept deep features;
+    counted on torch's meta device.
+    """
+    side = PRESETS[preset].resolution // 8
+    with torch.device("meta"):
+        unet = EADUNet.from_config(PRESETS[preset].unet_config).eval()
+        x = torch.empty(branches, 13, 16, side, side)
+        audio = torch.empty(branches, 16, 50, unet.config["cross_attention_dim"])
+        emotion = None if unet.emotion_dim is None else torch.empty(branches, 77, unet.emotion_dim)
+    return counted(unet, x, audio, emotion)
+
+
+def counted(unet: EADUNet, x: Tensor, audio: Tensor, emotion: Tensor | None) -> tuple[int, int]:
+    """FLOPs of a whole evaluation, and of one with its deep features."""
+    deep, counts = DeepFeatures(), []
+    for _ in range(2):
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            unet(x, torch.zeros(len(x), device=x.device), audio, emotion, deep=deep)
+        counts.append(counter.get_total_flops())
+    return counts[0], counts[1]
+
+
+def work(plan_frames: int, sampling: Sampling, whole: float, shallow: float) -> float:
+    """FLOPs per output frame, when a window of 16 takes so many."""
+    plan = sampling.plan(plan_frames)
+    interval = sampling.savings.cache_interval
+    total = 0.0
+    for step in range(plan.steps):
+        frames = sum(stop - start for start, stop in plan.parts(step))
+        total += frames / 16 * (whole if step % interval == 0 else shallow)
+    return total / plan_frames
+
+
+def default_work(frames: int = 1500) -> list[str]:
+    """A table: FLOPs of the U-Net per output frame by default, beside the published command's."""
+    lines = ["| | TFLOP a frame | over the published command's |", "|---|---:|---:|"]
+    for old, new in (("latentsync-1.5", "ead-256"), ("latentsync-1.6", "ead-512")):
+        plain, ead = flops(old, 2), flops(new, 3)
+        usual = Sampling(PRESETS[old].scheduler_config, steps=20, overlap=0)
+        command = work(frames, replace(usual, savings=Savings(3)), *plain)
+        own = RenderSettings().sampling(PRESETS[old])
+        for name, value in (
+            (f"{PRESETS[old].resolution}: published command, DDIM, 20 steps, cache 3", command),
+            ("published, uncached", work(frames, usual, *plain)),
+            (f"{old}, our default", work(frames, own, *plain)),
+            (f"{old}, ddim, 20 steps, overlap 4", work(frames, replace(usual, overlap=4), *plain)),
+            (f"{new}, three branches, our default", work(frames, own, *ead)),
+            (f"{new}, three branches, guidance every 2nd step", work(frames, own, *_thinned(ead))),
+            (
+                f"{new}, three branches, ddim, 20 steps, overlap 4",
+                work(frames, replace(usual, overlap=4), *ead),
+            ),
+        ):
+            lines.append(f"| {name} | {value * 1e-12:.2f} | {value / command:.2f} |")
+    return lines
+
+
+def _thinned(of_three: tuple[int, int]) -> tuple[float, float]:
+    """With one of three branches at the steps between, which are those without the deep layers."""
+    return of_three[0], of_three[1] / 3
+
+
+def shallow_share(unet: EADUNet, frames: int) -> float:
+    """FLOPs of an evaluation with kept deep features over those of a whole one."""
+    side = unet.config["sample_size"] if unet.config["sample_size"] < 64 else 8
+    x = torch.zeros(1, unet.config["in_channels"], frames, side, side)
+    audio = torch.zeros(1, frames, 10, unet.config["cross_attention_dim"])
+    emotion = None if unet.emotion_dim is None else torch.zeros(1, 8, unet.emotion_dim)
+    whole, shallow = counted(unet, x, audio, emotion)
+    return shallow / whole
+
+
+def measured(
+    subject: Subject, chosen: list[Way], seeds: int, seed_of_frames: int, cases: list[Case]
+) -> Iterator[dict[str, Any]]:
+    """A row for each way; what depends on the seed as [mean, least, most]."""
+    share = shallow_share(subject.unet.unet, seed_of_frames)  # type: ignore[arg-type]
+    usual = replace(subject.usual, savings=Savings(), scheduler="ddim")
+    aims = [subject.run(replace(usual, steps=UNHURRIED, seed=seed)) for seed in range(seeds)]
+    again = subject.run(replace(usual, seed=seeds))  # in 20 steps
+    spent: dict[str, float] = {}
+    for way in chosen:
+        sampling = replace(usual, **way.changes)
+        found = [_one(subject, replace(sampling, seed=seed), aim) for seed, aim in enumerate(aims)]
+        whole, shallow = found[0]["whole"], found[0]["shallow"]
+        spent[way.name] = whole + share * shallow
+        row: dict[str, Any] = {
+            "model": subject.name,
+            "way": way.name,
+            "whole": whole,
+            "shallow": shallow,
+            "flops": spent[way.name] / spent[chosen[0].name],
+            "time": float(np.median([one["time"] for one in found])),
+            "another seed": away(again, aims[0]),
+        }
+        for name in ("distance", "seam", "jitter"):
+            values = [one[name] for one in found]
+            row[name] = [float(np.mean(values)), min(values), max(values)]
+        if subject.performed is not None and cases:
+            row |= of_cases(subject.performed(way.changes | {"scheduler": sampling.scheduler}), cases)
+        yield row
+
+
+def _one(subject: Subject, sampling: Sampling, aim: np.ndarray) -> dict[str, float]:
+    subject.unet.whole = subject.unet.shallow = 0
+    started = time.process_time()
+    made = subject.run(sampling)
+    spent = time.process_time() - started
+    plan = sampling.plan(len(made))
+    borders = {border for part in plan.parts(plan.steps - 1) for border in part}
+    return {
+        "whole": subject.unet.whole / len(made),
+        "shallow": subject.unet.shallow / len(made),
+        "time": spent,
+        "distance": away(made, aim),
+        "seam": seam_ratio(made, aim, borders),
+        "jitter": jitter(made) / jitter(aim),
+    }
+
+
+def as_table(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        "| way | evaluations a frame (shallow) | FLOPs | distance | seams | jitter | mouth r "
+        "| lips shut (wrongly) | expression r |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        cells = [
+            row["way"],
+            f"{row['whole']:.1f} ({row['shallow']:.1f})",
+            f"{row['flops']:.2f}",
+            *(f"{a:.3f} [{b:.3f}..{c:.3f}]" for a, b, c in (row[k] for k in ("distance", "seam", "jitter"))),
+            *(
+                (f"{row['mouth']:.3f}", f"{row['shut']:.2f} ({row['shut wrongly']:.2f})")
+                if "mouth" in row
+                else ("", "")
+            ),
+            f"{row['expression']:.3f}" if "mouth" in row else "",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--models", nargs="*", default=["motion", "mini", "random"])
+    parser.add_argument("--cases", type=int, default=6, help="held-out recordings")
+    parser.add_argument("--frames", type=int, default=101)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--speech", type=Path, help="where the recordings are, or are made")
+    parser.add_argument("--ways", nargs="*", default=[], help="only these, by name, beside the command's")
+    parser.add_argument("--flops", action="store_true", help="of the defaults at full size, alone")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    if options.flops:
+        print("\n".join(default_work()))
+        return
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        cases = cases_of(options.speech or Path(folder), options.cases) if options.cases else []
+    for name in options.models:
+        if name == "random":
+            subject = random_latentsync(options.frames)
+        else:
+            subject = motion(options.frames, cases) if name == "motion" else mini(options.frames, cases)
+        every = ways(subject.usual.overlap)
+        chosen = every[:1] + [way for way in every[1:] if not options.ways or way.name in options.ways]
+        rows = []
+        for row in measured(subject, chosen, options.seeds, subject.usual.window, cases):
+            rows.append(row)
+            print(json.dumps({k: v for k, v in row.items() if k != "mouths"}), flush=True)
+        print(f"\n{subject.name}\n\n{as_table(rows)}\n", flush=True)
+        if options.write:
+            place = RESULTS / f"beside_the_published_{name}.json"
+            place.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
