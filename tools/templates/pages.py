@@ -346,8 +346,12 @@ PAGES = (
         (
             Group("Yours", (Column(210, (1, 2, 4), 1),)),
             Group("The photo moves", (Column(215, (3, 5, "photo"), 5), Column(284, (6, 7), 6)), True),
-            Group("LatentSync draws its lips", (Column(225, (8, 9, 10), 10), Column(293, (11,), 11)), True),
-            Group("The result", (Column(248, (12, "files", "lips"), 12),)),
+            Group(
+                "LatentSync draws its lips",
+                (Column(230, (8, 9, "files"), "files"), Column(240, (10, "lips"), 10)),
+                True,
+            ),
+            Group("The result", (Column(294, (11,), 11),), True),
         ),
         {
             "photo": Note("First the photo", "It speaks by its own pixels: brows, eyes, head and lips."),
