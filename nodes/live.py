@@ -50,12 +50,10 @@ class LiveView:
         elapsed = time.monotonic() - self._started
         left = elapsed / max(done, 1) * (total - done) if seconds_left is None else seconds_left
         ready = round(self._frames * done / max(total, 1))
-        send(
-            {
-                "text": f"{ready} of {self._frames} frames, {time_left(left)} left",
-                "share": done / max(total, 1),
-            }
-        )
+        text = f"{ready} of {self._frames} frames, {time_left(left)} left"
+        if done >= total:  # it stays in nodes that have nothing else to show
+            text = f"{self._frames} frames"
+        send({"text": text, "share": done / max(total, 1)})
 
     def say(self, text: str) -> None:
         """Show a line."""

@@ -41,11 +41,13 @@ def _speak(shown: Window, language: str) -> None:
     shown.wait()
 
 
-def test_a_page_opens_with_its_picture(shown: Window, spoken: str, screenshots: Path) -> None:
+def test_a_page_opens_with_its_picture(
+    shown: Window, spoken: str, screenshots: Path, combination: str
+) -> None:
     shown.page.evaluate(SELECT)
     shown.page.locator('[data-testid="info-button"]').first.click(timeout=SECONDS * 1000)
     text, width = shown.page.wait_for_function(PAGE, timeout=SECONDS * 1000).json_value()
-    shown.picture(screenshots / f"help-{spoken}.png")
+    shown.pictures(screenshots / f"{combination}-help-{spoken}.png")
     title = (ROOT / "web" / "docs" / NODE / f"{spoken}.md").read_text(encoding="utf-8").splitlines()[0]
     assert text.startswith(title.removeprefix("# "))
     assert width > 100

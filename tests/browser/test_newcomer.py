@@ -70,7 +70,7 @@ def test_four_clicks_and_two_files_make_the_film_and_it_is_in_view(
     hand.click(".templates-tab-button")
     hand.click(f"[role=dialog] >> text={LINK}")
     shown.page.wait_for_timeout(1500)
-    shown.picture(screenshots / f"{combination}-gallery.png")
+    shown.pictures(screenshots / f"{combination}-gallery.png")
     hand.click(f'[data-testid="template-workflow-{TEMPLATE}"]')
     shown.page.wait_for_function(OPENED, timeout=SECONDS * 1000)
     shown.page.wait_for_timeout(1000)
@@ -85,7 +85,7 @@ def test_four_clicks_and_two_files_make_the_film_and_it_is_in_view(
     shown.page.wait_for_function(FILM, timeout=RUN_SECONDS * 1000)
     seconds = time.monotonic() - run
     shown.page.wait_for_timeout(1500)
-    shown.picture(screenshots / f"{combination}-own-done.png")
+    shown.pictures(screenshots / f"{combination}-own-done.png")
     assert (hand.clicks, hand.drops) == (4, 2)
     assert shown.players(6) == 1
     for name, value in (("opening", opened - began), ("running", seconds)):

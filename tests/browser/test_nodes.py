@@ -40,5 +40,5 @@ def test_a_node_of_each_kind_is_drawn(shown: Window, screenshots: Path, combinat
     for number, sheet in enumerate(sheets(sizes)):
         elsewhere = {other: (0.0, 20000.0 + 1000 * other) for other in sizes if other not in sheet}
         shown.place(sheet | elsewhere, SCALE)
-        shown.picture(screenshots / f"{combination}-nodes-{number}.png")
+        shown.pictures(screenshots / f"{combination}-nodes-{number}.png")
     assert shown.complaints == []

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.in_comfy import MISSING, has_comfy
+from tests.browser.window import SECONDS, Window
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.comfy,
-    pytest.mark.slow,
-    pytest.mark.skipif(not has_comfy(), reason=MISSING),
-]
-
-SECONDS = 400.0  # a page with a cold cache, on a busy machine
+pytestmark = [pytest.mark.browser, pytest.mark.comfy, pytest.mark.slow]
 JS = "/extensions/comfyui-ead-net/js"
 FIRST = "0.0 calm\n1.5 happy, a broad smile, 0.7\n3.0 furious, brows pulled down, lips pressed"
 
@@ -39,6 +32,7 @@ GRAPH = """() => {
   app.canvas.ds.offset = [0, 0];
 }"""
 TEXT = "() => app.graph.nodes.find(n => n.type === 'EADNetEmotionTimeline').widgets[0].value"
+WRITE = "t => { app.graph.nodes.find(n => n.type === 'EADNetEmotionTimeline').widgets[0].value = t }"
 
 # One hour, 500 points, from text to picture.
 FIRST_PAINT = """async js => {
@@ -63,27 +57,12 @@ FIRST_PAINT = """async js => {
 
 
 @pytest.fixture(scope="module")
-def page(url: str) -> Iterator[Any]:
-    """One page with a graph of a recording and a timeline; `page.complaints` are ours to mend."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1400, "height": 840})
-        page.set_default_timeout(SECONDS * 1000)
-        page.complaints = []
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on(
-            "response", lambda r: page.complaints.append(r.url) if r.status >= 400 and "ead" in r.url else 0
-        )
-        page.goto(url, wait_until="domcontentloaded")
-        page.wait_for_function("() => window.app?.graph && LiteGraph.registered_node_types.EADNetRenderRig")
-        page.wait_for_timeout(1000)
-        page.evaluate(GRAPH)
-        page.wait_for_selector(".eadnet-timeline canvas")
-        page.wait_for_timeout(1500)
-        yield page
-        browser.close()
+def page(shown: Window) -> Iterator[Any]:
+    """The page with a graph of a recording and a timeline."""
+    shown.page.evaluate(GRAPH)
+    shown.page.wait_for_selector(".eadnet-timeline canvas", timeout=SECONDS * 1000)
+    shown.page.wait_for_timeout(1500)
+    yield shown.page
 
 
 def place(page: Any, time: float, strength: float) -> tuple[float, float]:
@@ -125,9 +104,7 @@ def test_the_text_alone_is_saved(page: Any) -> None:
 def test_what_is_typed_into_the_text_is_drawn(page: Any) -> None:
     pixels = "() => document.querySelector('.eadnet-timeline canvas').toDataURL()"
     before = page.evaluate(pixels)
-    page.evaluate(
-        "t => { app.graph.nodes.find(n => n.type === 'EADNetEmotionTimeline').widgets[0].value = t }", FIRST
-    )
+    page.evaluate(WRITE, FIRST)
     page.wait_for_timeout(800)
     assert page.evaluate(pixels) != before
 
@@ -173,5 +150,12 @@ def test_the_recording_is_found_along_the_links_and_heard(page: Any) -> None:
     assert wave["seconds"] == pytest.approx(4, abs=0.05) and max(wave["peaks"]) == 1
 
 
-def test_nothing_of_ours_fails(page: Any) -> None:
-    assert not page.complaints
+def test_it_is_looked_at(page: Any, shown: Window, screenshots: Path, combination: str) -> None:
+    page.evaluate(WRITE, FIRST)
+    page.wait_for_timeout(800)
+    shown.pictures(screenshots / f"{combination}-timeline.png")
+    assert page.locator(".eadnet-timeline canvas").bounding_box()["height"] >= 100
+
+
+def test_nothing_of_ours_fails(shown: Window) -> None:
+    assert not shown.complaints

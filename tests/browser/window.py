@@ -16,7 +16,7 @@ RUN_SECONDS = 600.0
 SECONDS = 240.0  # a page with a cold cache, on a busy machine
 SWITCHES = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking")
 KNOWN_NODE = "EADNetRenderRig"
-WHOLE = (1400, 840)  # the window's size in pixels, unless a test makes it smaller
+WHOLE, SMALL = (1400, 840), (1280, 720)  # the window's size in pixels, unless a test makes it smaller
 NODES_2 = "Comfy.VueNodes.Enabled"
 
 # Boxes in the graph's own units: [left, top, right, bottom], with titles. Nodes 2.0 draws nodes as elements.
@@ -208,6 +208,13 @@ class Window:
     def picture(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=str(path))
+
+    def pictures(self, path: Path) -> None:
+        """The same view in the large and in the small window."""
+        self.picture(path)
+        self.resize(SMALL)
+        self.picture(path.with_name(f"{path.stem}-small{path.suffix}"))
+        self.resize(WHOLE)
 
 
 @contextmanager

@@ -63,9 +63,11 @@ def test_how_far_it_is_is_said_in_frames_and_time(page: Any, live: Any) -> None:
     live.clock.now += 12
     view.progress(1, 2)
     view.progress(1, 4, 3723)
+    view.progress(4, 4)
     assert [m["text"] for m in page.sent] == [
         "50 of 100 frames, 12 s left",
         "25 of 100 frames, 1 h 2 min left",
+        "100 frames",
     ]
 
 

@@ -345,20 +345,31 @@ PAGES = (
         "photo_rig_with_latentsync_lips",
         (
             Group("Yours", (Column(210, (1, 2, 4), 1),)),
-            Group("The photo moves", (Column(215, (3, 5, "photo"), 5), Column(284, (6, 7), 6)), True),
-            Group("LatentSync draws its lips", (Column(225, (8, 9, 10), 10), Column(293, (11,), 11)), True),
-            Group("The result", (Column(248, (12, "files", "lips"), 12),)),
+            Group(
+                "The photo moves, then LatentSync draws its lips",
+                (
+                    Column(215, (3, 5, 9), 5),
+                    Column(284, (6, 7), 6),
+                    Column(230, (8, 10), 10),
+                    Column(293, (11,)),
+                ),
+                True,
+            ),
+            Group("The result", (Column(268, (12, "files", "lips"), 12),)),
         ),
         {
-            "photo": Note("First the photo", "It speaks by its own pixels: brows, eyes, head and lips."),
             "files": Note(
                 "Three files first",
                 "LatentSync's U-Net and Whisper in models/eadnet, SD 1.5's VAE in models/vae. Help (**?**) "
                 "on **Load LatentSync** says how.",
             ),
-            "lips": Note("Then its lips", "LatentSync draws mouth and chin anew, from the sound."),
+            "lips": Note(
+                "First the photo, then its lips",
+                "The photo speaks by its own pixels. Then LatentSync draws mouth and chin anew.",
+            ),
         },
         frozenset({1, 2, 4}),
+        heights={12: 480},
     ),
     Page(
         "13 Core sampler",

@@ -1,17 +1,58 @@
-// What an error of ours says, where both frontends show it: newer ones keep the text in a report.
+// What an error of ours says, where both frontends show it: newer ones keep the text behind a sign or in a report.
 
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
+
+const SECONDS = 60; // in which the server says that a graph is refused
+const EVERY = 250; // ms: no event says so
+const REFUSED = "custom_validation_failed"; // by a node's own check; others the frontends say in words of their own
+
+let waiting = null;
+const toasts = []; // of the last run
+let said = null; // what was shown last, which newer frontends keep until the next answer
+
+function show(node, type, detail, seconds) {
+  const id = String(node).split(":").at(0);
+  const summary = (app.rootGraph ?? app.graph).getNodeById(Number(id))?.title ?? type;
+  const toast = { severity: "error", summary, detail, life: 1000 * seconds };
+  app.extensionManager?.toast?.add(toast);
+  toasts.push(toast);
+}
+
+function clear() {
+  for (const toast of toasts.splice(0)) app.extensionManager?.toast?.remove(toast);
+}
+
+/** Show why our nodes refuse a graph, if it is known by now. The server repeats a node's reason at each input. */
+function look() {
+  const refused = app.lastNodeErrors;
+  if (!refused || refused === said || !Object.keys(refused).length) return;
+  said = refused;
+  clearInterval(waiting);
+  for (const [node, { class_type: type, errors }] of Object.entries(refused)) {
+    if (!type?.startsWith("EADNet")) continue;
+    const reasons = errors
+      .filter((error) => error.type === REFUSED)
+      .map(({ details, extra_info: of }) => details.replace(`${of?.input_name} - `, ""));
+    for (const reason of new Set(reasons)) show(node, type, reason, 60);
+  }
+}
 
 app.registerExtension({
   name: "eadnet.Errors",
   setup() {
     api.addEventListener("execution_error", ({ detail }) => {
       if (!detail?.node_type?.startsWith("EADNet")) return;
-      const id = String(detail.node_id).split(":").at(0);
-      const title = (app.rootGraph ?? app.graph).getNodeById(Number(id))?.title ?? detail.node_type;
-      const toast = app.extensionManager?.toast;
-      toast?.add({ severity: "error", summary: title, detail: detail.exception_message.trim(), life: 30000 });
+      show(detail.node_id, detail.node_type, detail.exception_message.trim(), 30);
     });
+    api.addEventListener("execution_start", clear);
+    // 1.32 has no such event, and shows all of it by itself.
+    api.addEventListener("promptQueueing", () => {
+      clear();
+      clearInterval(waiting);
+      const end = Date.now() + 1000 * SECONDS;
+      waiting = setInterval(() => (Date.now() < end ? look() : clearInterval(waiting)), EVERY);
+    });
+    api.addEventListener("promptQueued", () => waiting && look());
   },
 });
