@@ -15,11 +15,12 @@ from .eyes import GAZE, Eyeball, eye_span, lid_graphs, looking
 from .folds import at_points, unfolded
 from .mouth import Inside, lip_graphs, lip_opening, look_inside
 from .patch import Box, Upright, box_around
+from .reading import Source
 from .shading import Shading, tinted
 from .sheets import Sheets
 from .topology import CORNER, EYES, LOWER_INNER, LOWER_LIP, LOWER_OUTER, SKIN, UPPER_INNER
 from .units.ground import smooth
-from .warp import inverse, pixels, upsampled
+from .warp import enlarged, inverse, pixels
 
 MOVED = (0.004, 0.022)  # eye distances that a slit must open by before, and until, its hole is painted
 
@@ -28,11 +29,11 @@ MOVED = (0.004, 0.022)  # eye distances that a slit must open by before, and unt
 class Stage:
     """All that stays the same from frame to frame. Pictures are [C, H, W] float32 in 0..255.
 
-    picture: the whole. points: [468, 2] pixels. displaced: [K, 468, 2] pixels, of the units on the mesh.
+    source: what is read. points: [468, 2] pixels. displaced: [K, 468, 2] pixels, of the units on the mesh.
     names: of the units. head: [K], 1 for the units that move the whole head.
     """
 
-    picture: Tensor
+    source: Source
     points: Tensor
     displaced: Tensor
     names: tuple[str, ...]
@@ -51,7 +52,7 @@ class Stage:
             **{
                 name: getattr(self, name).to(device)
                 for name in (
-                    "picture",
+                    "source",
                     "points",
                     "displaced",
                     "head",
@@ -124,7 +125,6 @@ def compose_moved(
     ``light`` gets the stage, the moment, the frames, which it changes, and where the upper sheet comes from.
     """
     sheets = stage.sheets
-    x0, y0, x1, y1 = sheets.region
     upper, lower = (inverse(field, sheets.steps) for field in (moved.upper, moved.lower))
     moment = Moment(
         amounts,
@@ -133,7 +133,7 @@ def compose_moved(
         torch.einsum("tk,knc->tnc", amounts * stage.head, stage.displaced),
         lower,
     )
-    frames = _sampled(stage, upsampled(upper.permute(0, 3, 1, 2), (y1 - y0, x1 - x0)), sheets.region)
+    frames = stage.source.over(upper, sheets.region)
     _lower_lip(stage, moment, frames)
     for ball in stage.eyeballs:
         _lower_lid(stage, moment, frames, ball)
@@ -142,17 +142,6 @@ def compose_moved(
     for ball in stage.eyeballs:
         _eye(stage, moment, frames, ball)
     return frames
-
-
-def _sampled(stage: Stage, moves: Tensor, box: Box) -> Tensor:
-    """The picture in a box, from where `moves` [T, 2, h, w] pixels say: [T, C, h, w]."""
-    _, height, width = stage.picture.shape
-    x, y = pixels(box, moves.device)
-    grid = torch.empty(len(moves), *moves.shape[2:], 2, device=moves.device)
-    torch.add(moves[:, 0] * (2 / width), (2 * x + 1) / width - 1, out=grid[..., 0])
-    torch.add(moves[:, 1] * (2 / height), (2 * y + 1) / height - 1, out=grid[..., 1])
-    source = stage.picture[None].expand(len(grid), -1, -1, -1)
-    return F.grid_sample(source, grid, "bicubic", "border", align_corners=False)
 
 
 def _within(stage: Stage, field: Tensor, box: Box) -> Tensor:
@@ -194,7 +183,7 @@ def _lower_lip(stage: Stage, moment: Moment, frames: Tensor) -> None:
     box = box_around(moment.placed[:, rows], 0.30 * scale, stage.sheets.region)
     if box is None or not _opens(stage, moment).any():
         return
-    lower = _sampled(stage, _within(stage, moment.lower, box), box)
+    lower = stage.source.in_box(_within(stage, moment.lower, box), box)
     a, b = stage.upright.over(box)
     graphs, places = stage.lips, stage.lips.places(a)
     table = graphs.table(stage.upright.coordinates(moment.placed[:, list(LOWER_INNER)]))
@@ -213,7 +202,7 @@ def _lower_lid(stage: Stage, moment: Moment, frames: Tensor, ball: Eyeball) -> N
     box = box_around(moment.placed[:, [*eye.lower, *eye.below]], 0.16 * scale, stage.sheets.region)
     if box is None or not _lids_move(stage, moment, ball).any():
         return
-    lower = _sampled(stage, _within(stage, moment.lower, box), box)
+    lower = stage.source.in_box(_within(stage, moment.lower, box), box)
     a, b = stage.upright.over(box)
     graphs = eye_span(stage.points, eye, stage.upright)
     moved = _shifted(moment, ball)
@@ -287,10 +276,7 @@ def _light(stage: Stage, moment: Moment, frames: Tensor, upper: Tensor) -> None:
     )
     small = F.grid_sample(maps, grid, "bilinear", "zeros", align_corners=False)
     factor = tinted(small, stage.inside.colours.skin)
-    size = (box[3] - box[1], box[2] - box[0])
-    if factor.shape[2:] != size:
-        factor = F.interpolate(factor, size, mode="bilinear", align_corners=False)
-    _cut(frames, stage, box)[:, :3].mul_(factor)
+    _cut(frames, stage, box)[:, :3].mul_(enlarged(factor, (box[3] - box[1], box[2] - box[0])))
 
 
 def _opens(stage: Stage, moment: Moment) -> Tensor:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
+from .borders import towards_borders
 from .canonical import Canonical, canonical_face
 from .colours import colours
 from .compose import Stage, compose
@@ -24,6 +25,7 @@ from .hair import hair_below
 from .mixing import Rest, mix
 from .mouth import inside_of
 from .patch import Box, Upright, box_around
+from .reading import Source
 from .rest import rest_of
 from .shading import light_of, shading
 from .sheets import sheets
@@ -31,7 +33,7 @@ from .topology import EYES, LOWER_INNER, SKIN, UPPER_INNER
 from .track import Track
 from .units import HEAD_POSE, Ground, units
 
-VERSION = 4
+VERSION = 5
 MOST_TURNED = 35.0  # degrees of yaw
 WARNED_TURNED = 18.0
 PIECE = 4
@@ -276,8 +278,9 @@ def _stage(
     names = tuple(moves)
     displaced = torch.stack([face.project(move[:SKIN]) for move in moves.values()])
     head = torch.tensor([float(name in HEAD_POSE) for name in names])
+    displaced[head > 0] *= towards_borders(face, mesh, (planes.shape[1], planes.shape[2]))
     return Stage(
-        planes,
+        Source.of(planes, region, 0.3 * scale),
         mesh,
         displaced,
         names,

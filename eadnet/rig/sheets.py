@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from .borders import towards_borders
 from .canonical import Canonical
 from .glasses import within_lenses
 from .spline import evaluated, weights
 from .topology import EYES, LOWER_LIP, SKIN, UPPER_LIP
-from .units import Ground
+from .units import HEAD_POSE, Ground
 
 CELLS = 24  # of the fields' grid to an eye distance
 REACH = ((-2.6, -2.7), (2.6, 3.9))  # of the moving region from between the eyes, in eye distances
@@ -93,6 +94,11 @@ def sheets(face: Canonical, ground: Ground, moves: dict[str, Tensor], size: tupl
     upper, lower = (
         field.reshape(down, across, count, 3).permute(2, 0, 1, 3).contiguous() for field in (upper, lower)
     )
+    heads = [n for n, name in enumerate(moves) if name in HEAD_POSE]
+    if heads:
+        held = towards_borders(face, nodes, size).reshape(1, down, across, 2)
+        for field in (upper, lower):
+            field[heads, :, :, :2] *= held
     if ground.glasses:
         behind = within_lenses(list(moves), placed[:SKIN], unitless(nodes)).reshape(-1, down, across, 1)
         upper, lower = upper * behind, lower * behind

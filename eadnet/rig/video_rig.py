@@ -27,6 +27,7 @@ from .hair import hair_below
 from .mixing import Rest, mix
 from .mouth import Inside, inside_of
 from .patch import Box, Upright, box_around
+from .reading import Source
 from .shading import Shading, light_of, shading
 from .sheets import Sheets, moving_region
 from .topology import EYES, LOWER_INNER, SKIN, UPPER_INNER
@@ -234,7 +235,7 @@ class VideoRig:
             else _nothing_inside(self.palette)
         )
         return Stage(
-            planes,
+            Source.of(planes, region, _MARGIN, fine=False),  # of one frame: not worth a copy
             mesh,
             torch.stack([face.project(move) for move in self.moves[:, :SKIN]]),
             self.names,

@@ -59,9 +59,18 @@ def stretch(moves: Tensor, steps: tuple[float, float]) -> Tensor:
     return (1 + dx[..., 0]) * (1 + dy[..., 1]) - dx[..., 1] * dy[..., 0]
 
 
-def upsampled(field: Tensor, size: tuple[int, int]) -> Tensor:
-    """A field [T, C, gh, gw] whose outermost nodes are the outermost pixels -> [T, C, H, W]."""
-    return F.interpolate(field.contiguous(), size, mode="bilinear", align_corners=True)
+def enlarged(small: Tensor, size: tuple[int, int]) -> Tensor:
+    """Planes [T, C, h, w] over the same area at `size` (H, W), bilinearly: [T, C, H, W].
+
+    As `interpolate` without aligned corners, which takes three times as long on a processor.
+    """
+    if small.shape[2:] == size:
+        return small
+    y, x = (((torch.arange(n, device=small.device) + 0.5) * (2 / n) - 1) for n in size)
+    places = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).to(small.dtype)
+    return F.grid_sample(
+        small, places[None].expand(len(small), -1, -1, -1), "bilinear", "border", align_corners=False
+    )
 
 
 def pixels(region: tuple[int, int, int, int], device: torch.device | str) -> tuple[Tensor, Tensor]:
