@@ -19,6 +19,10 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
     "faces": ("experiments.faces.command", "finding, tracking, cropping and pasting faces in recordings"),
     "landmarks": ("experiments.landmarks", "our face landmarker against MediaPipe itself; the mean face"),
     "rig": ("experiments.rig.command", "emotions, lips and speed of rigged pictures"),
+    "motion_ablation": (
+        "experiments.motion.ablation",
+        "motion trained with and without each part of the objective",
+    ),
     "motion": ("experiments.motion.command", "the drivers of the rig: mouth, expression, blinks, head"),
     "real_motion": ("experiments.real_motion", "motion trained further on half of the real people of a set"),
     "training_cost": (

@@ -52,6 +52,13 @@ class SyncScore:
     confidence: float
     framewise: Tensor
 
+    @property
+    def at_edge(self) -> bool:
+        """Whether the best offset is the last that was tried on its side: the true one may lie beyond."""
+        best = len(self.mean_distances) // 2 - self.offset
+        around = F.pad(self.mean_distances, (1, 1), value=math.nan)[best : best + 3]
+        return not bool(around.isfinite().all())
+
 
 class SyncNetwork(Protocol):
     """What `score` needs of a network: `SyncNetV2`, `StableSyncNet` and `MiniSyncNet` have it.
@@ -192,8 +199,10 @@ class SyncReport:
 
     @property
     def sure(self) -> bool:
-        """Whether the lips follow this sound at all as far as the network can tell; not in short clips."""
-        return self.long_enough and self.score.confidence > self.confident
+        """Whether the lips follow this sound as far as the network can tell; not in short clips, and not
+        where the best offset is the last that was tried.
+        """
+        return self.long_enough and self.score.confidence > self.confident and not self.score.at_edge
 
     @property
     def long_enough(self) -> bool:
@@ -210,6 +219,9 @@ class SyncReport:
         frames = abs(self.score.offset)
         if not self.long_enough:
             return "The clip is too short to measure the offset: it needs 2 s."
+        if self.score.confidence > self.confident and self.score.at_edge:
+            way = "late" if self.score.offset < 0 else "early"
+            return f"The audio may be {frames} frames {way} or more: no offset beyond that was tried."
         if not self.sure:
             return "The lips do not seem to follow this audio."
         if frames == 0:

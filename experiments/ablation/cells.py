@@ -79,9 +79,9 @@ class Parts:
     classifier: EmotionClassifier
 
 
-def cells(variants: tuple[Variant, ...], protocol: Protocol) -> Iterator[tuple[Variant, int]]:
+def cells(variants: tuple[Variant, ...], seeds: int) -> Iterator[tuple[Variant, int]]:
     """Seed by seed, so that an interrupted comparison is even."""
-    for seed in range(protocol.seeds):
+    for seed in range(seeds):
         for variant in variants:
             yield variant, seed
 

@@ -96,7 +96,7 @@ def compare(
         ceiling_file.write_text(json.dumps(found))
     ceiling = json.loads(ceiling_file.read_text())
     results: dict[str, dict[int, dict[str, float]]] = {}
-    for variant, seed in cells(variants, protocol):
+    for variant, seed in cells(variants, protocol.seeds):
         results.setdefault(variant.name, {})[seed] = run_cell(parts, protocol, variant, seed, root)
         out.parent.mkdir(parents=True, exist_ok=True)
         table = as_markdown(results, variants, ceiling)

@@ -23,28 +23,37 @@ Results = Mapping[str, Mapping[int, Mapping[str, float]]]
 """Numbers by the variant's name, seed and measure."""
 
 
+Measures = Mapping[str, tuple[str, int]]
+
+
 def differences(results: Results, variant: Variant, measure: str) -> Interval:
     """The variant less the full model, seed by seed (both saw the same batches and noise of a seed)."""
     own, full = results[variant.name], results[FULL.name]
     return mean_interval([own[seed][measure] - full[seed][measure] for seed in own if seed in full])
 
 
-def as_markdown(results: Results, variants: Sequence[Variant], ceiling: Mapping[str, float]) -> list[str]:
+def as_markdown(
+    results: Results,
+    variants: Sequence[Variant],
+    ceiling: Mapping[str, float],
+    measures: Measures = MEASURES,
+    ceiling_name: str = "true clips through the autoencoder",
+) -> list[str]:
     """Two tables: means over seeds with 95 % intervals (Student's t), and paired differences to the full
     model, in bold where the interval leaves 0 out.
     """
     shown = [variant for variant in variants if results.get(variant.name)]
-    heads = [title for title, _ in MEASURES.values()]
+    heads = [title for title, _ in measures.values()]
     lines = [f"| | seeds | {' | '.join(heads)} |", f"|---|---:|{'---:|' * len(heads)}"]
     for variant in shown:
         rows = results[variant.name]
         cells = [
             _value(mean_interval([row[name] for row in rows.values()]), digits)
-            for name, (_, digits) in MEASURES.items()
+            for name, (_, digits) in measures.items()
         ]
         lines.append(f"| {variant.name} | {len(rows)} | {' | '.join(cells)} |")
-    best = [_number(ceiling.get(name, math.nan), digits) for name, (_, digits) in MEASURES.items()]
-    lines.append(f"| true clips through the autoencoder | | {' | '.join(best)} |")
+    best = [_number(ceiling.get(name, math.nan), digits) for name, (_, digits) in measures.items()]
+    lines.append(f"| {ceiling_name} | | {' | '.join(best)} |")
     if not results.get(FULL.name):
         return lines
     lines += ["", "Less the full model, seed by seed; bold where the interval leaves 0 out:", ""]
@@ -53,7 +62,7 @@ def as_markdown(results: Results, variants: Sequence[Variant], ceiling: Mapping[
         if variant != FULL:
             cells = [
                 _difference(differences(results, variant, name), digits)
-                for name, (_, digits) in MEASURES.items()
+                for name, (_, digits) in measures.items()
             ]
             lines.append(f"| {variant.name} | {' | '.join(cells)} |")
     return lines

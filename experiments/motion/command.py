@@ -1,5 +1,5 @@
 """`python -m experiments motion`: the rig's drivers on held-out voices, sentences and phrasings; with
-`--film`, drift and seams of a minute.
+`--film`, drift and seams of a minute; with `--sentences`, what is read of words.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from experiments.motion.measures import (
     lips_shut,
     mouth_r,
 )
+from experiments.motion.sentences import page
 from experiments.seams.bench import SECONDS
 from experiments.speech.drivers import portrait
 
@@ -56,7 +57,7 @@ def cases_of(folder: Path, count: int, split: str = "test", seed: int = 5) -> li
         level = levels_of(spoken.speech[row], spoken.frames)
         take = perform(feeling, np.asarray(spoken.mouths[row], np.float32), level, rng)
         waveform = torch.from_numpy(spoken.speech[row].astype(np.float32) / 32767)
-        found.append(Case(waveform, feeling.text, take.params, face_of(feeling)))
+        found.append(Case(waveform, feeling.text, take.params, face_of(feeling), feeling.emotion))
     return found
 
 
@@ -70,7 +71,9 @@ def talk_cases(shards: Path, count: int, seed: int = 5) -> list[Case]:
         waveform, mouth = pieces[row]
         feeling = describe(rng, "test")
         take = perform(feeling, mouth, levels_of(np.round(waveform * 32767), FRAMES), rng)
-        found.append(Case(torch.from_numpy(waveform), feeling.text, take.params, face_of(feeling)))
+        found.append(
+            Case(torch.from_numpy(waveform), feeling.text, take.params, face_of(feeling), feeling.emotion)
+        )
     return found
 
 
@@ -170,6 +173,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--mini", action="store_true", help="also mini with its reader, which is slow")
     parser.add_argument("--film", action="store_true", help="drift and seams of a minute instead")
+    parser.add_argument(
+        "--sentences", action="store_true", help="words, single features and what they cost instead"
+    )
     parser.add_argument("--steps", type=int, nargs="*", default=[0], help="0: the checkpoint's own")
     parser.add_argument("--smoothing", type=float, nargs="*", default=[1.0])
     parser.add_argument("--guidance", type=float, nargs="*", default=[1.0], help="of the emotion")
@@ -185,6 +191,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         cases = talk_cases(options.talk, options.count)
     else:
         cases = cases_of(options.speech, options.count, options.split)
+    if options.sentences:
+        print(page(MotionModel.load(options.checkpoint), cases))
+        return
     print(HEADER)
     print(truth_row(cases))
     for steps in options.steps:

@@ -24,12 +24,15 @@ _LAGS = range(-5, 6)
 
 @dataclass(frozen=True)
 class Case:
-    """A held-out recording, what its speaker would show with a sentence, and the sentence's face [P]."""
+    """A held-out recording, what its speaker would show with a sentence, the sentence's face [P], and the
+    name of the emotion that is nearest to it.
+    """
 
     waveform: Tensor
     text: str
     truth: Array
     face: Array
+    emotion: str = ""
 
 
 def opening(params: Array) -> Array:

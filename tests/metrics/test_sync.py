@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 import scipy
 import torch
+import torch.nn.functional as F
 
 from eadnet.errors import InputError
 from eadnet.media.clips import Frames
@@ -115,3 +116,15 @@ def test_short_clips_are_never_sure() -> None:
         measured = SyncReport(sweep(video[:frames], video[:frames]), "any", 0.1, ())
         assert measured.sure is sure
     assert "too short to measure" in measured.text()
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_the_last_offset_that_was_tried_is_never_sure_for_the_true_one_may_lie_beyond(side: int) -> None:
+    video = F.avg_pool1d(array("edge", 128, 32).T, 9, 1).T
+    for ahead, sure in ((14, True), (15, False), (17, False)):
+        measured = SyncReport(sweep(video, video.roll(-side * ahead, 0)), "any", 0.1, ())
+        assert measured.sure is sure
+    beyond = sweep(video, video.roll(-side * 15, 0), silence_beyond_ends=False)
+    way = "early" if side > 0 else "late"
+    headline = SyncReport(beyond, "any", 0.1, ()).headline()
+    assert beyond.at_edge and headline.startswith(f"The audio may be 15 frames {way} or more")

@@ -19,14 +19,15 @@ class Step:
     batch: the clips, latents [B, T, 4, h, w], whole or cropped to the face.
     estimate: [B, T, 4, h, w] one-step estimate of the clean latents, with its gradient.
     alpha: [B] cumulative alpha of each clip's timestep: the share of signal in its noisy latents.
-    waveforms: [B, S] what the whole clips say, 16 kHz.
+    sound: what `DenoiserTask.heard` gives: of pixels the waveforms [B, S] of the whole clips at 16 kHz, of
+        motion what the encoder heard around each frame [B, T, L, D].
     generator: where a loss draws what it needs to draw.
     """
 
     batch: Batch
     estimate: Tensor
     alpha: Tensor
-    waveforms: Tensor
+    sound: Tensor
     generator: torch.Generator
 
     def draw(self, count: int, below: int) -> Tensor:

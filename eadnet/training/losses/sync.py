@@ -49,7 +49,7 @@ class SyncLoss:
     def log_mel(self, step: Step) -> Tensor:
         """Log-mel [B, 80, 4 T + 14] of the sound around the windows."""
         window = step.estimate.shape[1]
-        whole = F.pad(speech_log_mel(step.waveforms), (MARGIN_MELS, MARGIN_MELS))
+        whole = F.pad(speech_log_mel(step.sound), (MARGIN_MELS, MARGIN_MELS))
         length = MELS_PER_FRAME * window + 2 * MARGIN_MELS
         starts = (MELS_PER_FRAME * step.batch.starts).tolist()
         return torch.stack([mel[:, at : at + length] for mel, at in zip(whole, starts, strict=True)])

@@ -1,7 +1,8 @@
 """The recipe of the `motion` model: `python -m eadnet.training motion`, in resumable stages.
 
     speech     recordings of the drawn world, and what a frozen audio encoder hears in them
-    denoiser   the U-Net on maps of motion, with another performance of a recording at every step
+    denoiser   the U-Net on maps of motion, with another performance of a recording at every step; SyncNet,
+               TREPA and TFRM supervise it where `[losses]` of the configuration weighs sync, trepa and tfrm
     smoother   TFRM
     assemble   the checkpoint
 
@@ -33,10 +34,12 @@ from ...rig.expression import PARAMETERS, RANGES
 from ...rig.track import GROUPS
 from ...synthetic.speech_sets import make_speech
 from ..data.motion import MotionSet
+from ..losses.weights import Weights
 from ..tasks.denoiser import Schedule, train_denoiser
 from ..tasks.motion import MotionTask
 from ..tasks.smoother import train_smoother
 from .config import Config, read_config
+from .motion_critics import Targets, supervision
 from .motion_data import encode_recordings, encode_talk, held_out_performer, training_performer
 from .networks import model_weights
 
@@ -131,28 +134,19 @@ def speech(
             encode_recordings(place, folder / "motion" / split, encoder)
 
 
-def denoiser(folder: Path, task: MotionTask, how: Schedule) -> None:
-    """Train the U-Net, resuming the folder."""
+def denoiser(folder: Path, task: MotionTask, how: Schedule, weights: Weights) -> None:
+    """Train the U-Net, resuming the folder; first the networks behind the losses that are weighed."""
     data, held_out = load_sets(folder)
     standardise(task.codec, data, folder / "codec.pt")
-    model = train_denoiser(task, data, held_out, folder / "denoiser", how)  # type: ignore[arg-type]
+    extra = supervision(weights, task, data, held_out, folder / "critics")
+    model = train_denoiser(task, data, held_out, folder / "denoiser", how, extra)  # type: ignore[arg-type]
     torch.save(model.state_dict(), folder / "denoiser" / "model.pt")
-
-
-class _Targets:
-    """A motion set as the smoother's training draws from latents."""
-
-    def __init__(self, task: MotionTask, data: MotionSet) -> None:
-        self.task, self.data = task, data
-
-    def draw(self, count: int, window: int, generator: torch.Generator) -> Any:
-        return self.task.draw(self.data, count, window, generator)
 
 
 def smoother(folder: Path, task: MotionTask, minutes: float) -> None:
     """Train TFRM on maps with errors."""
     standardise(task.codec, load_sets(folder)[0], folder / "codec.pt")
-    data, held_out = (_Targets(task, part) for part in load_sets(folder))
+    data, held_out = (Targets(task, part) for part in load_sets(folder))
     torch.manual_seed(0)
     model = TFRM.from_config(MOTION.tfrm_config)
     train_smoother(model, data, held_out, folder / "smoother", minutes=minutes)  # type: ignore[arg-type]
@@ -204,7 +198,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     how = dataclasses.replace(config.denoiser, minutes=minutes)
     stages = {
         "speech": lambda: speech(folder, task.model.audio_encoder, config, options.workers, options.talk),
-        "denoiser": lambda: denoiser(folder, task, how),
+        "denoiser": lambda: denoiser(folder, task, how, config.losses),
         "smoother": lambda: smoother(folder, task, config.budget.smoother),
         "assemble": lambda: assemble(folder, task, options.out, {"minutes": minutes}),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +25,24 @@ logger = get_logger(__name__)
 _BATCH = 16  # recordings that are encoded at a time
 
 
+Said = Callable[[Description], str]
+"""What is read of a description: its text, its emotion's name, nothing."""
+
+
+def _text(description: Description) -> str:
+    return description.text
+
+
 def training_performer(
-    rng: np.random.Generator, mouth: np.ndarray, level: np.ndarray, changes: bool
+    rng: np.random.Generator,
+    mouth: np.ndarray,
+    level: np.ndarray,
+    changes: bool,
+    said: Said = _text,
 ) -> Performance:
     """With sentences of the whole grammar and lexicon, in training phrasings."""
     feeling, later = sample_descriptions(rng, 2)
-    return _performed(rng, mouth, level, feeling, later if changes else None)
+    return _performed(rng, mouth, level, feeling, later if changes else None, said)
 
 
 def held_out_performer(split: str) -> _HeldOut:
@@ -55,10 +67,11 @@ def _performed(
     level: np.ndarray,
     feeling: Description,
     later: Description | None,
+    said: Said = _text,
 ) -> Performance:
     take = perform(feeling, mouth, level, rng, later)
     after = feeling if later is None else later
-    return Performance(take.params, take.rest, feeling.text, after.text, take.change)
+    return Performance(take.params, take.rest, said(feeling), said(after), take.change)
 
 
 @torch.no_grad()

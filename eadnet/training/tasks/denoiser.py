@@ -211,7 +211,7 @@ def step_loss(
             batch=batch,
             estimate=task.diffusion.clean_estimate(noisy, velocity, alpha),
             alpha=alpha.flatten(),
-            waveforms=data.waveforms(batch.clips).to(task.device),
+            sound=task.heard(data, batch),
             generator=generator,
         )
         more, found = total(extra, step)

@@ -118,6 +118,10 @@ class DenoiserTask:
         """A batch on the task's device, drawn on the processor, so that a seed means the same everywhere."""
         return data.draw(count, window, generator).to(self.device)
 
+    def heard(self, data: LatentSet, batch: Batch) -> Tensor:
+        """What the clips of a batch say, for losses that listen: waveforms [B, S] at 16 kHz."""
+        return data.waveforms(batch.clips).to(self.device)
+
     def conditions(
         self, data: LatentSet, batch: Batch, drop: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:

@@ -133,13 +133,16 @@ class MotionTask(DenoiserTask):
         """A map is all face."""
         return batch
 
+    def heard(self, data: MotionSet, batch: MotionBatch) -> Tensor:  # type: ignore[override]
+        """What the encoder heard around each frame, [B, T, L, D]."""
+        rows = data.audio[batch.clips].float()
+        return slice_features(rows.unsqueeze(-2), FPS, batch.target.shape[1], batch.starts)
+
     def conditions(  # type: ignore[override]
         self, data: MotionSet, batch: MotionBatch, drop: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
         """Audio and text tokens of a batch; with a generator, conditions are dropped for guidance."""
-        count, window = batch.target.shape[:2]
-        rows = data.audio[batch.clips].float()
-        audio = slice_features(rows.unsqueeze(-2), FPS, window, batch.starts)
+        count, audio = len(batch.target), self.heard(data, batch)
         texts, later = batch.texts, batch.later
         if drop is not None:
             share = torch.rand(count, generator=drop)

@@ -83,7 +83,7 @@ def test_a_small_step_down_its_gradient_makes_it_smaller_and_the_networks_stay(d
     gradient = step.estimate.grad
     assert gradient is not None and float(gradient.norm()) > 0
     moved = (step.estimate - 1e-3 * gradient / gradient.norm()).detach().requires_grad_(True)
-    again = Step(step.batch, moved, step.alpha, step.waveforms, torch.Generator().manual_seed(4))
+    again = Step(step.batch, moved, step.alpha, step.sound, torch.Generator().manual_seed(4))
     assert float(loss(again)) < float(value)  # type: ignore[operator]
     frozen = [networks.vae(), networks.videomae(), networks.tfrm()]
     assert all(p.grad is None for network in frozen for p in network.parameters())
@@ -140,7 +140,7 @@ def test_emotion_counts_by_the_windows_mean_and_without_what_speech_moves(data):
         if change:
             numbers[..., targets.columns.tolist().index(INDEX[change])] += 1
         estimate = numbers.view_as(step.estimate)
-        value = loss(Step(step.batch, estimate, step.alpha, step.waveforms, step.generator))
+        value = loss(Step(step.batch, estimate, step.alpha, step.sound, step.generator))
         assert value is not None
         return float(value)
 

@@ -1,0 +1,115 @@
+"""What `motion` reads of a sentence: words that nothing was trained on, single features, and what a feeling
+costs the mouth.
+
+A face is the mean of a second of the bundled recording, always with the same noise, so that what differs is
+the sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from eadnet.driving.motion import MotionModel, motion_track
+from eadnet.media.audio import to_mono_16k
+from eadnet.media.speech import SpeechInMemory
+from eadnet.metrics.intervals import mean_interval
+from eadnet.rendering import RenderSettings
+from eadnet.rig.expression import INDEX
+from eadnet.synthetic import lexicon
+from experiments.emotion.evaluator import CALM, READ, REGIONS
+from experiments.emotion.following import FEATURES
+from experiments.motion.measures import Array, Case, correlation, opening
+from experiments.seams.bench import repeated_speech
+from experiments.words import FACE, has_relative, meanings, score, training_stems
+
+FRAMES = 25
+_FULL = 0.9  # of a movement that a sentence names
+
+
+def faces(model: MotionModel, texts: Sequence[str], seed: int = 0) -> Array:
+    """The mean face [N, P] of each sentence; the head, which no sentence moves, is 0."""
+    waveform, rate = repeated_speech(FRAMES / 25)
+    speech = SpeechInMemory(to_mono_16k(waveform[None], rate))
+    how = RenderSettings(seed=seed)
+    made = np.zeros((len(texts), len(model.codec.names)))
+    for row, text in enumerate(texts):
+        track = motion_track(speech, text, FRAMES, model=model, settings=how)
+        made[row, FACE] = track.values.double().numpy().mean(0)[list(FACE)]
+    return made
+
+
+def words(model: MotionModel, trained: int = 100) -> list[str]:
+    """A table: words that neither the text encoder nor motion was trained on, and some that they were."""
+    unseen, stems = lexicon.unseen(), training_stems()
+    known = lexicon.words("test")
+    step = max(1, len(known) // trained)
+    groups = {
+        "unseen": unseen,
+        "unseen, a relative is in training": [word for word in unseen if has_relative(word, stems)],
+        "unseen, no relative": [word for word in unseen if not has_relative(word, stems)],
+        "in the encoder's training": known[::step][:trained],
+    }
+    made = {
+        word.text: face
+        for some in (groups["unseen"], groups["in the encoder's training"])
+        for word, face in zip(some, faces(model, [word.text for word in some]), strict=True)
+    }
+    lines = ["| words | number | r (other words' faces) | emotion (other words') |", "|---|---:|---:|---:|"]
+    for name, some in groups.items():
+        found = score(name, np.stack([made[word.text] for word in some]), meanings(some))
+        lines.append(
+            f"| {name} | {found.count} | **{found.r:.2f}** ({found.r_shuffled:.2f}) | "
+            f"{found.emotion:.0%} ({found.emotion_shuffled:.0%}) |"
+        )
+    return lines
+
+
+def features(model: MotionModel) -> list[str]:
+    """A table: does the feature that is asked for move from the calm face, and do other regions stay?"""
+    columns = [INDEX[name] for name in READ]
+    calm, *shown = faces(model, [CALM, *FEATURES])[:, columns]
+    lines = ["| text | target | other regions, most | which | kept |", "|---|---:|---:|---|---|"]
+    kept = 0
+    for text, face in zip(FEATURES, shown, strict=True):
+        moved = dict(zip(READ, face - calm, strict=True))
+        targets = FEATURES[text]
+        region = next(starts for starts in REGIONS.values() if targets[0].startswith(starts))
+        other = max((name for name in READ if not name.startswith(region)), key=lambda n: abs(moved[n]))
+        target = float(np.mean([moved[name] for name in targets]))
+        good = target > _FULL / 2 and target > 2 * abs(moved[other])
+        kept += good
+        lines.append(
+            f"| {text} | {target:+.2f} | {moved[other]:+.2f} | {other} | {'yes' if good else '**no**'} |"
+        )
+    return [*lines, "", f"Kept: {kept} of {len(FEATURES)}."]
+
+
+def cost(model: MotionModel, cases: Sequence[Case]) -> list[str]:
+    """How well the mouth follows the speech alone, with the case's sentence and without one, case by case."""
+    rows = []
+    for seed, case in enumerate(cases):
+        speech, how = SpeechInMemory(case.waveform), RenderSettings(seed=seed)
+        rows.append(
+            [
+                correlation(
+                    opening(
+                        motion_track(speech, text, len(case.truth), model=model, settings=how).values.numpy()
+                    ),
+                    opening(case.truth),
+                )
+                for text in (case.text, "")
+            ]
+        )
+    felt, calm = np.array(rows).T
+    loss = mean_interval((1 - felt / calm).tolist())
+    return [
+        f"Mouth r with the sentence {felt.mean():.3f}, without {calm.mean():.3f}, {len(cases)} recordings; "
+        f"cost {100 * loss.mean:+.1f} % ({100 * loss.low:+.1f} … {100 * loss.high:+.1f}).",
+    ]
+
+
+def page(model: MotionModel, cases: Sequence[Case]) -> str:
+    """All three."""
+    return "\n".join([*words(model), "", *features(model), "", *cost(model, cases)])

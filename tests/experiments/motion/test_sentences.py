@@ -1,0 +1,87 @@
+"""What is read of a sentence: a model that shows what is meant is told from one that shows nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from eadnet.driving.motion import MotionModel
+from eadnet.rig.expression import INDEX, PARAMETERS
+from eadnet.rig.track import Track
+from eadnet.synthetic import lexicon
+from experiments.emotion.following import FEATURES
+from experiments.motion import sentences
+from experiments.motion.measures import Array, Case
+from experiments.words import meanings
+
+
+class Model:
+    pass
+
+
+MODEL: MotionModel = Model()  # type: ignore[assignment]
+
+
+def rows(lines: Sequence[str]) -> dict[str, list[str]]:
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    return {first: others for first, *others in cells}
+
+
+def test_a_model_that_shows_what_words_mean_has_an_r_of_one_and_one_that_shuffles_them_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = {word.text: word for word in (*lexicon.unseen(), *lexicon.words("test"))}
+
+    def shown(model: MotionModel, texts: Sequence[str], shift: int = 0) -> Array:
+        return np.roll(meanings([known[text] for text in texts]), shift, 0)
+
+    monkeypatch.setattr(sentences, "faces", shown)
+    right = rows(sentences.words(MODEL, trained=30))
+    assert right["unseen"][0] == "100" and right["unseen"][1].startswith("**1.00**")
+    assert right["in the encoder's training"][0] == "30"
+    monkeypatch.setattr(sentences, "faces", lambda model, texts: shown(model, texts, 7))
+    wrong = rows(sentences.words(MODEL, trained=30))
+    assert float(wrong["unseen"][1].split("**")[1]) < 0.3
+
+
+@pytest.mark.parametrize(("strength", "stray", "kept"), [(0.9, 0.0, 8), (0.9, 0.6, 0), (0.3, 0.0, 0)])
+def test_a_feature_is_kept_where_it_moves_alone_and_far_enough(
+    monkeypatch: pytest.MonkeyPatch, strength: float, stray: float, kept: int
+) -> None:
+    def shown(model: MotionModel, texts: Sequence[str]) -> Array:
+        faces = np.zeros((len(texts), len(PARAMETERS)))
+        for face, text in zip(faces, texts, strict=True):
+            for name in FEATURES.get(text, ()):
+                face[INDEX[name]] = strength
+            if text in FEATURES:
+                face[INDEX["chin_raise"]] = stray
+        return faces
+
+    monkeypatch.setattr(sentences, "faces", shown)
+    assert sentences.features(MODEL)[-1] == f"Kept: {kept} of 8."
+
+
+def test_the_cost_of_a_sentence_is_what_the_mouth_follows_worse_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    cases = []
+    for _ in range(6):
+        truth = np.zeros((200, len(PARAMETERS)), np.float32)
+        truth[:, INDEX["jaw_open"]] = rng.uniform(0, 1, 200)
+        cases.append(Case(torch.zeros(16000), "sad", truth, truth[0]))
+    said = iter(case for case in cases for _ in range(2))
+
+    def made(speech, text, frames, *, model, settings):
+        values = torch.from_numpy(next(said).truth.copy())
+        if text:
+            values[:, INDEX["jaw_open"]] += 0.3 * torch.from_numpy(rng.normal(size=frames)).float()
+        return Track(values, 25.0)
+
+    monkeypatch.setattr(sentences, "motion_track", made)
+    (line,) = sentences.cost(MODEL, cases)
+    assert "without 1.000, 6 recordings" in line
+    assert 15 < float(line.split("cost ")[1].split(" %")[0]) < 45
