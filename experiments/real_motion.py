@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--set", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, help="of the recipe (its own number)")
-    parser.add_argument("--frames", type=int, default=192)
+    parser.add_argument("--frames", type=int, default=96)
     parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--learn", choices=LEARN, default="mouth")
     parser.add_argument("--seed", type=int, default=0)

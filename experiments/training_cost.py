@@ -172,6 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--preset", default="ead-256")
     parser.add_argument("--run", action="store_true", help="take two steps of each case and measure memory")
     parser.add_argument("--channels", help="with --run: of the U-Net's stages, fewer than the preset's")
+    parser.add_argument("--side", type=int, help="with --run: pixels, fewer than the preset's")
     parser.add_argument(
         "--cases",
         type=int,
@@ -185,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         config = dict(preset.unet_config)
         if options.channels:
             config["block_out_channels"] = [int(word) for word in options.channels.split(",")]
-        run(config, preset.resolution, options.cases)
+        run(config, options.side or preset.resolution, options.cases)
         return
     print(f"{preset.name}, one clip of {WINDOW} frames at {preset.resolution} pixels\n")
     head = "trained | checkpointing | weights, M | trained, M | TFLOP | kept, M numbers | GiB bf16, fp32"

@@ -42,7 +42,7 @@ def finetune_motion(
     *,
     start: str | Path = "motion",
     steps: int | None = None,
-    frames: int = 192,
+    frames: int = 96,
     rate: float = 1e-4,
     seed: int = 0,
     trackers: str = "",

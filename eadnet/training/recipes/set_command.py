@@ -92,7 +92,7 @@ def _motion_arguments(parser: argparse.ArgumentParser) -> None:
         "--start", default="motion", metavar="FILE", help="a motion checkpoint (the bundled one)"
     )
     parser.add_argument("--steps", type=int, help="(two passes over the set)")
-    parser.add_argument("--frames", type=int, default=192, help="in every step, at least 48 (192)")
+    parser.add_argument("--frames", type=int, default=96, help="in every step, at least 48 (96)")
     parser.add_argument("--rate", type=float, default=1e-4, help="learning rate (0.0001)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trackers", default="", help=_OPTIONS["trackers"])
