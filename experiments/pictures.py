@@ -22,6 +22,7 @@ SENTENCES = (
     "sad, inner brows raised, mouth corners down",
     "surprised, brows and lids raised",
 )
+GRAPH = (150, 80, 1140, 745)  # where a template lies in a window of 1400 x 840 of frontend 1.58
 COLUMNS, CELL, GAP, MARGIN, PORTRAIT, LABEL = 6, 176, 6, 28, 300, 26
 PAPER, INK, WAVE = (248, 246, 241), (52, 50, 46), (92, 118, 156)
 
@@ -84,7 +85,8 @@ def hero(spoken: Spoken, sentences: tuple[str, ...] = SENTENCES) -> Image.Image:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write `hero.png` into --images; with --films, the pictures of the templates into --workflows; with
-    --graphs, what to run for those films.
+    --graphs, what to run for those films; with --screenshot, `template.webp` from what the tests in a
+    browser saw (EADNET_SCREENSHOTS).
     """
     parser = argparse.ArgumentParser(prog="python -m experiments pictures", description=__doc__)
     parser.add_argument("--checkpoint", default="mini", help="a file, or mini for the bundled one")
@@ -94,7 +96,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--films", type=Path, metavar="DIR", help="what the templates wrote: output/EAD-Net of a ComfyUI"
     )
     parser.add_argument("--graphs", type=Path, metavar="DIR", help="write the graphs that make those films")
+    parser.add_argument("--screenshot", type=Path, metavar="FILE", help="of a template after its run")
     options = parser.parse_args(argv)
+    if options.screenshot is not None:
+        seen = Image.open(options.screenshot).convert("RGB").crop(GRAPH)
+        seen.save(options.images / "template.webp", quality=82, method=6)
+        return
     if options.graphs is not None:
         graphs_of_films(options.graphs)
         return

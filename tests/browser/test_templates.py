@@ -132,6 +132,7 @@ def with_mini(graph: dict[str, Any]) -> dict[str, Any]:
     for node in graph["nodes"]:
         if node["id"] in autoencoders:
             node["outputs"][0]["links"] = None
+            node["properties"].pop("models", None)  # what the page asks for in a dialog
         elif node["type"] in ("EADNetSampler", "EADNetRenderVideo"):
             node["widgets_values"][2] = 2  # steps
     names = ("text_encoder:EADNET_TEXT_ENCODER", "vae:VAE", "tfrm:EADNET_TFRM", "syncnet:EADNET_SYNCNET")

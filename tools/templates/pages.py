@@ -344,7 +344,7 @@ PAGES = (
         "12 Photo with LatentSync lips",
         "photo_rig_with_latentsync_lips",
         (
-            Group("Yours", (Column(210, (1, 2, 4), 1),)),
+            Group("Yours", (Column(225, (1, 2, 4), 1),)),
             Group(
                 "The photo moves, then LatentSync draws its lips",
                 (
@@ -355,7 +355,7 @@ PAGES = (
                 ),
                 True,
             ),
-            Group("The result", (Column(268, (12, "files", "lips"), 12),)),
+            Group("The result", (Column(255, (12, "files", "lips"), 12),)),
         ),
         {
             "files": Note(
@@ -393,7 +393,7 @@ PAGES = (
             ),
             "cfg": Note(
                 "Two strengths",
-                "cfg_conds is emotion_cfg, cfg_cond2_negative is audio_cfg of **Lip Sync Sampler**.",
+                "*cfg_conds* is our *emotion_cfg*, the other one *audio_cfg*.",
             ),
             "patches": Note(
                 "LoRA and patches",
