@@ -92,7 +92,12 @@ def write_videomae(folder: Path) -> Path:
     """A VideoMAE with random weights, in the layout of transformers."""
     from transformers import VideoMAEConfig, VideoMAEModel
 
-    sizes = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96}
+    sizes: dict[str, Any] = {
+        "hidden_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 96,
+    }
     config = VideoMAEConfig(
         image_size=SIDE, patch_size=8, num_frames=16, tubelet_size=2, initializer_range=0.2, **sizes
     )
