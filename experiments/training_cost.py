@@ -6,8 +6,9 @@
 Counted are the multiplications and additions of one forward and backward pass on one clip of 16 frames, as
 `FlopCounterMode` counts them, and the bytes that lie in memory at once: weights, gradients and AdamW's two
 moments of what is trained, in float32, and everything that is kept for the way back, in the precision of the
-forward pass. With checkpointing what one stage computes again comes on top; and always what a card's library
-needs beside it, and the weights of VAE and encoders.
+forward pass. Attention is counted as written out, as the meta device computes it: fused kernels keep
+no maps of it, so a real step keeps less. With checkpointing what one stage computes again comes on top; and
+always what a card's library needs beside it, and the weights of VAE and encoders.
 
 With ``--run`` two steps of each case are really taken, in float32 and in a process of its own, and the most
 memory that was held is printed beside what was counted: a card's where there is one, else the process' own
@@ -65,19 +66,18 @@ def cost(config: dict, resolution: int, trained: Callable[[str], bool], checkpoi
         parameter.requires_grad_(trained(name))
         own += parameter.numel() if trained(name) else 0
     checkpoint_stages(unet, checkpointing)
-    weights = {id(p) for p in unet.parameters()}
+    weights = {p.untyped_storage()._cdata for p in unet.parameters()}
+    # By storage: one tensor is kept as one operation's output and the next one's input, and by its views.
     kept: dict[int, int] = {}
+    alive: list[torch.UntypedStorage] = []
 
     def keep(tensor: Tensor) -> Tensor:
-        if id(tensor) not in weights and tensor._base is None:
-            kept[id(tensor)] = tensor.numel()
-            alive.append(tensor)
-        elif tensor._base is not None and id(tensor._base) not in weights:
-            kept[id(tensor._base)] = tensor._base.numel()
-            alive.append(tensor._base)
+        storage = tensor.untyped_storage()
+        if storage._cdata not in weights and storage._cdata not in kept:
+            kept[storage._cdata] = storage.nbytes() // tensor.element_size()
+            alive.append(storage)
         return tensor
 
-    alive: list[Tensor] = []
     with FlopCounterMode(display=False) as counter:
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             out = unet(sample, timestep, audio, emotion)

@@ -11,10 +11,8 @@ from experiments import training_cost
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads Linux' own numbers")
-def test_what_is_counted_is_what_steps_take(capsys: pytest.CaptureFixture[str]) -> None:
-    training_cost.main(["--run", "--channels", "32,32,32,32", "--side", "128", "--cases", "2", "3"])
-    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| all")]
-    ratios = {row[1]: float(row[-1].strip(" |")) for row in rows}
-    assert ratios.keys() == {"no", "yes"}
-    assert 0.9 < ratios["no"] < 1.6
-    assert ratios["yes"] > 0.9
+def test_steps_take_what_is_counted_less_the_maps_of_attention(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--run", "--channels", "32,32,32,32", "--side", "128", "--cases", "0"]
+    training_cost.main(words)
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("| EAD's parts"))
+    assert 0.6 < float(row.strip(" |").split(" | ")[-1]) < 1.2

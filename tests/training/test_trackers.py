@@ -29,11 +29,10 @@ Rows = dict[int, dict[str, float]]
 
 
 def of_tensorboard(out: Path) -> Rows:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     found: Rows = {}
     for folder in {path.parent for path in out.rglob("events.out.tfevents.*")}:
-        events = EventAccumulator(str(folder))
+        events = reader.EventAccumulator(str(folder))
         events.Reload()
         for name in events.Tags()["scalars"]:
             for event in events.Scalars(name):
@@ -42,12 +41,11 @@ def of_tensorboard(out: Path) -> Rows:
 
 
 def of_wandb(out: Path) -> Rows:
-    from wandb.proto.wandb_internal_pb2 import Record
-
+    messages = pytest.importorskip("wandb.proto.wandb_internal_pb2")
     found: Rows = {}
     for path in out.glob("wandb/offline-run-*/run-*.wandb"):
         for data in leveldb_records(path.read_bytes()[7:]):
-            record = Record()
+            record = messages.Record()
             record.ParseFromString(data)
             if record.WhichOneof("record_type") == "history":
                 values = {
