@@ -118,16 +118,23 @@ def default_work(frames: int = 1500) -> list[tuple[str, float, float]]:
         usual = Sampling(PRESETS[old].scheduler_config, steps=20, overlap=0)
         own = RenderSettings().sampling(PRESETS[old])
         command = work(frames, replace(usual, savings=Savings(3)), *plain)
+        cached = replace(own, savings=Savings(2))
+        moving = replace(cached, window_mode="moving")
+        thin = (ead[0], ead[1] / 3)  # one of three branches at the steps between, where the deep layers rest
         found = {
             "published command: DDIM, 20 steps, cache 3": command,
             "published, without its cache": work(frames, usual, *plain),
-            f"{old}, by default": work(frames, own, *plain),
             f"{old}, ddim, 20 steps, overlap 4": work(frames, replace(usual, overlap=4), *plain),
-            f"{new}, three branches, by default": work(frames, own, *ead),
-            f"{new}, the same, guidance every 2nd step": work(frames, own, *_thinned(ead)),
+            f"{old}, by default": work(frames, own, *plain),
+            f"{old}, by default, with cache 2": work(frames, cached, *plain),
+            f"{old}, moving, unipc, 8 steps, cache 2": work(frames, moving, *plain),
             f"{new}, three branches, ddim, 20 steps, overlap 4": work(
                 frames, replace(usual, overlap=4), *ead
             ),
+            f"{new}, three branches, by default": work(frames, own, *ead),
+            f"{new}, three branches, with cache 2": work(frames, cached, *ead),
+            f"{new}, the same, guidance every 2nd step": work(frames, cached, *thin),
+            f"{new}, three branches, moving, cache 2": work(frames, moving, *ead),
         }
         size = PRESETS[old].resolution
         rows += [(f"{size}: {name}", value * 1e-12, value / command) for name, value in found.items()]
@@ -153,11 +160,6 @@ def work_chart(rows: list[tuple[str, float, float]]) -> np.ndarray:
         picture.box(400, top, right, top + 18, colour, 3)
         picture.text(right + 6, top + 3, f"{ratio:.2f}   ({value:.1f} TFLOP)", 12, theme.ink)
     return (picture.pixels() * 255).round().astype(np.uint8)
-
-
-def _thinned(of_three: tuple[int, int]) -> tuple[float, float]:
-    """With one of three branches at the steps between, which are those without the deep layers."""
-    return of_three[0], of_three[1] / 3
 
 
 def shallow_share(unet: EADUNet, frames: int) -> float:

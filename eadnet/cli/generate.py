@@ -110,8 +110,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheduler",
         choices=SCHEDULERS,
-        help="default: the checkpoint's own, for LatentSync unipc in 8 steps; with one that is given it takes "
-        "20",
+        help="default: the checkpoint's own, for LatentSync unipc in 8 steps (20 with any that is given)",
     )
     parser.add_argument("--window", type=int, default=16, help="frames per context window (context_length)")
     parser.add_argument(
