@@ -37,6 +37,8 @@ from benchmarks.fewer_evaluations import (
     random_latentsync,
     seam_ratio,
 )
+from eadnet.media.charts import THEMES, Picture
+from eadnet.media.images import write_png
 from eadnet.modules.unet import DeepFeatures, EADUNet
 from eadnet.presets import PRESETS
 from eadnet.rendering import RenderSettings
@@ -45,6 +47,7 @@ from experiments.motion.command import cases_of
 from experiments.motion.measures import Case
 
 UNHURRIED = 50
+IMAGE = Path(__file__).parents[1] / "docs" / "images" / "work.png"
 COMMAND = "published command: ddim, 20 steps, cache 3"
 
 
@@ -107,33 +110,56 @@ def work(plan_frames: int, sampling: Sampling, whole: float, shallow: float) -> 
     return total / plan_frames
 
 
-def default_work(frames: int = 1500) -> list[str]:
-    """A table: FLOPs of the U-Net per output frame by default, beside the published command's."""
-    lines = ["| | TFLOP a frame | over the published command's |", "|---|---:|---:|"]
+def default_work(frames: int = 1500) -> list[tuple[str, float, float]]:
+    """(way, TFLOP of the U-Net per output frame, that over the published command's) at 256 and 512 pixels."""
+    rows: list[tuple[str, float, float]] = []
     for old, new in (("latentsync-1.5", "ead-256"), ("latentsync-1.6", "ead-512")):
         plain, ead = flops(old, 2), flops(new, 3)
         usual = Sampling(PRESETS[old].scheduler_config, steps=20, overlap=0)
-        command = work(frames, replace(usual, savings=Savings(3)), *plain)
         own = RenderSettings().sampling(PRESETS[old])
-        for name, value in (
-            (f"{PRESETS[old].resolution}: published command, DDIM, 20 steps, cache 3", command),
-            ("published, uncached", work(frames, usual, *plain)),
-            (f"{old}, our default", work(frames, own, *plain)),
-            (f"{old}, ddim, 20 steps, overlap 4", work(frames, replace(usual, overlap=4), *plain)),
-            (f"{new}, three branches, our default", work(frames, own, *ead)),
-            (f"{new}, three branches, guidance every 2nd step", work(frames, own, *_thinned(ead))),
-            (
-                f"{new}, three branches, ddim, 20 steps, overlap 4",
-                work(frames, replace(usual, overlap=4), *ead),
+        command = work(frames, replace(usual, savings=Savings(3)), *plain)
+        cached = replace(own, savings=Savings(2))
+        moving = replace(cached, window_mode="moving")
+        thin = (ead[0], ead[1] / 3)  # one of three branches at the steps between, where the deep layers rest
+        found = {
+            "published command: DDIM, 20 steps, cache 3": command,
+            "published, without its cache": work(frames, usual, *plain),
+            f"{old}, ddim, 20 steps, overlap 4": work(frames, replace(usual, overlap=4), *plain),
+            f"{old}, by default": work(frames, own, *plain),
+            f"{old}, by default, with cache 2": work(frames, cached, *plain),
+            f"{old}, moving, unipc, 8 steps, cache 2": work(frames, moving, *plain),
+            f"{new}, three branches, ddim, 20 steps, overlap 4": work(
+                frames, replace(usual, overlap=4), *ead
             ),
-        ):
-            lines.append(f"| {name} | {value * 1e-12:.2f} | {value / command:.2f} |")
-    return lines
+            f"{new}, three branches, by default": work(frames, own, *ead),
+            f"{new}, three branches, with cache 2": work(frames, cached, *ead),
+            f"{new}, the same, guidance every 2nd step": work(frames, cached, *thin),
+            f"{new}, three branches, moving, cache 2": work(frames, moving, *ead),
+        }
+        size = PRESETS[old].resolution
+        rows += [(f"{size}: {name}", value * 1e-12, value / command) for name, value in found.items()]
+    return rows
 
 
-def _thinned(of_three: tuple[int, int]) -> tuple[float, float]:
-    """With one of three branches at the steps between, which are those without the deep layers."""
-    return of_three[0], of_three[1] / 3
+def work_table(rows: list[tuple[str, float, float]]) -> list[str]:
+    lines = ["| | TFLOP a frame | over the published command's |", "|---|---:|---:|"]
+    return lines + [f"| {name} | {value:.2f} | {ratio:.2f} |" for name, value, ratio in rows]
+
+
+def work_chart(rows: list[tuple[str, float, float]]) -> np.ndarray:
+    """A picture uint8 [H, W, 3]: a bar for each way, the published command's in another colour."""
+    theme, most = THEMES["light"], max(ratio for _, _, ratio in rows)
+    picture = Picture(900, 60 + 26 * len(rows), theme)
+    picture.text(
+        16, 12, "work of the U-Net per output frame, over that of the published command", 15, theme.ink
+    )
+    for place, (name, value, ratio) in enumerate(rows):
+        top, right = 46 + 26 * place, 400 + 380 * ratio / most
+        picture.text(392, top + 3, name, 12, theme.ink, "ra")
+        colour = theme.muted if "published" in name else theme.line
+        picture.box(400, top, right, top + 18, colour, 3)
+        picture.text(right + 6, top + 3, f"{ratio:.2f}   ({value:.1f} TFLOP)", 12, theme.ink)
+    return (picture.pixels() * 255).round().astype(np.uint8)
 
 
 def shallow_share(unet: EADUNet, frames: int) -> float:
@@ -231,7 +257,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     if options.flops:
-        print("\n".join(default_work()))
+        rows = default_work()
+        print("\n".join(work_table(rows)))
+        if options.write:
+            write_png(IMAGE, work_chart(rows))
         return
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -243,14 +272,14 @@ def main() -> None:
             subject = motion(options.frames, cases) if name == "motion" else mini(options.frames, cases)
         every = ways(subject.usual.overlap)
         chosen = every[:1] + [way for way in every[1:] if not options.ways or way.name in options.ways]
-        rows = []
+        found = []
         for row in measured(subject, chosen, options.seeds, subject.usual.window, cases):
-            rows.append(row)
+            found.append(row)
             print(json.dumps({k: v for k, v in row.items() if k != "mouths"}), flush=True)
-        print(f"\n{subject.name}\n\n{as_table(rows)}\n", flush=True)
+        print(f"\n{subject.name}\n\n{as_table(found)}\n", flush=True)
         if options.write:
             place = RESULTS / f"beside_the_published_{name}.json"
-            place.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+            place.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -66,9 +66,9 @@ def sampling_widgets() -> list[Any]:
             display_name="sampler_name",
             options=[*SCHEDULERS, AUTO],
             default=AUTO,
-            tooltip="The sampler (sampler_name in core's KSampler). auto is the checkpoint's own way: unipc "
-            "with cached deep features and moving context windows for LatentSync, twice as fast as ddim and "
-            "a cache; else ddim. lcm is for models distilled to a few steps.",
+            tooltip="The sampler (sampler_name in core's KSampler). auto is the checkpoint's own: unipc in 8 "
+            "steps for LatentSync, else ddim. ddim in 20 steps is what LatentSync was published with; lcm is "
+            "for models distilled to a few steps.",
         ),
         io.Int.Input(
             "window",

@@ -110,8 +110,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheduler",
         choices=SCHEDULERS,
-        help="default: the checkpoint's own way, which for LatentSync is unipc, 8 steps, moving windows and "
-        "a cache interval of 2, as far as no others are given; with a sampler, LatentSync takes 20 steps",
+        help="default: the checkpoint's own, for LatentSync unipc in 8 steps (20 with any that is given)",
     )
     parser.add_argument("--window", type=int, default=16, help="frames per context window (context_length)")
     parser.add_argument(

@@ -84,8 +84,8 @@ def render_memory(unet: Any, sampling: Sampling, frames: int, side: int, size: t
 
 def deep_memory(unet: Any, sampling: Sampling, window: int, side: int, frames: int | None = None) -> float:
     """Of deep features kept between steps, of up to three branches: those of one window where windows move.
-    Where they overlap, in a stream (``frames`` None) those of all that are under way; `sample` holds those of
-    all windows of a clip of so many ``frames``, since it takes every step of all windows before the next.
+    Where they overlap those of all that are under way: about as many as there are steps, or as the windows of
+    a clip of so many ``frames``.
     """
     if sampling.savings.cache_interval == 1:
         return 0
@@ -95,5 +95,7 @@ def deep_memory(unet: Any, sampling: Sampling, window: int, side: int, frames: i
     windows = 1
     if sampling.window_mode != "moving":
         stride = max(1, window - sampling.overlap)
-        windows = sampling.steps + 2 if frames is None else -(-frames // stride)
+        windows = sampling.steps + 2
+        if frames is not None:
+            windows = min(windows, -(-frames // stride))
     return 3 * windows * channels * window * side * side * dtype.itemsize

@@ -30,8 +30,8 @@ class SamplingProgress:
     Of a clip that is sampled at once, ``latents`` [T, 4, h, w] are the noisy latents the step started from
     until its last window, and those it ended with there; ``denoised`` is the estimate of the clean latents,
     known at a step's last window only (where windows move and take the steps of a cache one after the other,
-    at the last of these). Of one that is streamed, both are the window's own [n, 4, h, w], and
-    ``denoised`` is known at the window's last step only.
+    at the last of these). Of one that is streamed, or has overlapping windows and a cache, both are the
+    window's own [n, 4, h, w], and ``denoised`` is known at the window's last step only.
     """
 
     step: int
@@ -135,6 +135,13 @@ def sample(
     Raises InputError for settings or conditions that cannot work and for results that are not finite.
     """
     conditions.check()
+    if sampling.window_mode == "overlap" and sampling.savings.cache_interval > 1:
+        # Overlapping windows keep their deep features until their neighbours have taken the step: in a wave
+        # those of a few at a time, step by step those of all.
+        pieces = stream(
+            unet, lambda first: [conditions[first:]], conditions.num_frames, sampling, callback=callback
+        )
+        return torch.cat(list(pieces))
     job = _Job(unet, conditions.num_frames, sampling)
     clip = job.begin([conditions])
     latents = clip.latents()

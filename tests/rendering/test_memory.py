@@ -101,11 +101,12 @@ def test_a_clip_shorter_than_a_window_needs_its_own_length(published: torch.nn.M
     assert short < window == render_memory(published, sampling, 100, 32, (64, 64))
 
 
-def test_kept_features_are_of_one_moving_window_or_of_all_that_overlap() -> None:
+def test_kept_features_are_of_one_moving_window_or_of_those_under_way_that_overlap() -> None:
     moving = RenderSettings(window_mode="moving", savings=Savings(2), window=16).sampling(PRESETS["mini"])
     unet = torch.nn.Conv2d(1, 1, 1)
     one = deep_memory(unet, moving, 16, 32)
     assert one > 0 and deep_memory(unet, moving, 16, 32, 160) == one
     overlapping = replace(moving, window_mode="overlap", overlap=0)
-    assert deep_memory(unet, overlapping, 16, 32, 160) == 10 * one
+    assert deep_memory(unet, replace(overlapping, steps=20), 16, 32, 160) == 10 * one
+    assert deep_memory(unet, replace(overlapping, steps=4), 16, 32, 160) == 6 * one
     assert deep_memory(unet, replace(moving, savings=Savings()), 16, 32, 160) == 0

@@ -27,7 +27,7 @@ def test_steps_that_were_chosen_stay() -> None:
 @pytest.mark.parametrize("preset", ["latentsync-1.5", "ead-512"])
 def test_without_a_sampler_it_is_the_models_own_way(preset: str) -> None:
     way, sampling = PRESETS[preset].way, RenderSettings().sampling(PRESETS[preset])
-    assert way.scheduler == "unipc" and way.savings.cache_interval > 1
+    assert way != Way()
     assert (sampling.scheduler, sampling.steps) == (way.scheduler, way.steps)
     assert (sampling.window_mode, sampling.savings) == (way.window_mode, way.savings)
 
