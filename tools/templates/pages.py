@@ -321,6 +321,7 @@ PAGES = (
             "fps": FPS,
         },
         frozenset({1, 2, 4}),
+        heights={9: 330},
     ),
     Page(
         "11 A performance moves a portrait",
