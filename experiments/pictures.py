@@ -22,7 +22,7 @@ SENTENCES = (
     "sad, inner brows raised, mouth corners down",
     "surprised, brows and lids raised",
 )
-GRAPH = (150, 80, 1140, 745)  # where a template lies in a window of 1400 x 840 of frontend 1.58
+GRAPH = (205, 80, 1222, 745)  # where a template lies in a window of 1400 x 840 of frontend 1.58
 COLUMNS, CELL, GAP, MARGIN, PORTRAIT, LABEL = 6, 176, 6, 28, 300, 26
 PAPER, INK, WAVE = (248, 246, 241), (52, 50, 46), (92, 118, 156)
 

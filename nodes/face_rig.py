@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from torch import Tensor
 
 from ..eadnet.driving.portrait import MOST_FACES, NoPortraitFace, find_portrait_face
@@ -21,7 +21,7 @@ from . import host
 from .checks import checked
 from .live import LiveView
 from .node import Node
-from .notes import with_notes
+from .notes import picture, with_notes
 from .sockets import image_of
 from .types import Expression, FaceLandmarks, FaceRig, schema
 
@@ -95,17 +95,17 @@ class EADNetFaceRig(Node):
         manual: str | None = "",
     ) -> io.NodeOutput:
         images = image_of(image, "image")
-        picture = (images[0].float().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
-        colour = picture[..., :3] if picture.shape[-1] >= 3 else picture[..., :1].expand(-1, -1, 3)
+        portrait = (images[0].float().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
+        colour = portrait[..., :3] if portrait.shape[-1] >= 3 else portrait[..., :1].expand(-1, -1, 3)
         try:
             face = _face(colour, len(images), index, face_landmarks, manual or "")
         except NoPortraitFace as missing:
             host.show_picture(missing.picture, cls.hidden.unique_id)
             raise
         points = torch.from_numpy(face.points)
-        rig = Rig.build(picture, points, shapes=face.blendshapes, calm=calm, device=host.compute_device())
+        rig = Rig.build(portrait, points, shapes=face.blendshapes, calm=calm, device=host.compute_device())
         drawn = preview(colour, points)[None].float() / 255
-        return with_notes(cls, rig, drawn, notes=rig.notes, shown=ui.PreviewImage(drawn, cls=cls))
+        return with_notes(cls, rig, drawn, notes=rig.notes, shown=picture(drawn, cls))
 
 
 def _face(

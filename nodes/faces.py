@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from torch import Tensor
 
 from ..eadnet.errors import InputError
@@ -28,7 +28,7 @@ from . import host
 from .checks import checked
 from .footage import Footage, opened
 from .node import Node
-from .notes import with_notes
+from .notes import picture, with_notes
 from .sockets import image_of, mask_of
 from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackAndRegion, schema
 
@@ -241,7 +241,7 @@ class EADNetFaceTrack(Node):
             valid,
             missing,
             notes=notes,
-            shown=ui.PreviewImage(seen, cls=cls),
+            shown=picture(seen, cls),
         )
 
 

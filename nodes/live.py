@@ -16,7 +16,9 @@ from torch import Tensor
 from . import host
 
 SHARE = 0.03
-"""Of the time of a run that its live view may take."""
+"""Of the time of a run that its live view may take, by the clock and of the processor: where others use the
+machine, much of the first is not the run's.
+"""
 
 SIDE = 160  # pixels of the longer side
 _MOST = 16  # frames of a clip
@@ -40,8 +42,9 @@ class LiveView:
     ) -> None:
         self._page = host.live_channel(node_id)
         self._frames, self._fps, self._decode = frames, fps, decode
-        self._started = time.monotonic()
-        self._spent = self._last = 0.0  # seconds in all, and for the last clip
+        self._started, self._worked = time.monotonic(), time.process_time()
+        # Seconds in all, by the clock and of the processor, and for the last clip.
+        self._spent = self._spent_work = self._last = 0.0
 
     def progress(self, done: int, total: int, seconds_left: float | None = None) -> None:
         """``done`` of ``total`` equal pieces of the clip; the time left is reckoned where it is not given."""
@@ -90,13 +93,16 @@ class LiveView:
 
     def _room(self) -> float:
         """Seconds that may be spent now."""
-        return SHARE * (time.monotonic() - self._started) - self._spent
+        clock = SHARE * (time.monotonic() - self._started) - self._spent
+        return min(clock, SHARE * (time.process_time() - self._worked) - self._spent_work)
 
     def _timed(self, show: Callable[[], Any]) -> None:
-        before = time.monotonic()
+        before, worked = time.monotonic(), time.process_time()
         show()
-        self._last = time.monotonic() - before
-        self._spent += self._last
+        clock, work = time.monotonic() - before, time.process_time() - worked
+        self._last = max(clock, work)
+        self._spent += clock
+        self._spent_work += work
 
 
 def time_left(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import torch
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from torch import Tensor
 
 from ..eadnet.faces.crops import prepare_portrait, to_pictures
@@ -18,7 +18,7 @@ from .face_check import InstalledDetector, check_face_widget, crop_shown_on_refu
 from .footage import FramesInMemory
 from .latents import finite_vae
 from .node import Node
-from .notes import with_notes
+from .notes import picture, with_notes
 from .sockets import image_of
 from .types import MASK, MASKED_SAMPLES, DiffusionModel, Model, schema
 
@@ -133,5 +133,5 @@ class EADNetPrepare(Node):
             torch.cat(crops)[order],
             feathered(region, resolution // 32),
             notes=notes,
-            shown=ui.PreviewImage(crops[0][:1], cls=cls),  # what will be animated
+            shown=picture(crops[0][:1], cls),  # what will be animated
         )

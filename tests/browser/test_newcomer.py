@@ -20,6 +20,7 @@ TEMPLATE = "01 Talking portrait"
 WORDS = ("lip sync", "lipsync", "talking head", "portrait", "speech", "avatar", "emotion")
 FOUND = """() => [...document.querySelectorAll("[role=option]")]
   .map(found => found.innerText.trim().split("\\n")[0]).filter(Boolean)"""
+TYPING = "() => document.activeElement?.tagName === 'INPUT'"  # into the search's field
 # Drop a file where the pointer is, as a desktop does.
 DROP = """async ([name, type, data, x, y]) => {
   const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
@@ -98,9 +99,10 @@ def test_four_clicks_and_two_files_make_the_film_and_it_is_in_view(
 def test_the_search_has_ours_among_the_first_three(shown: Window, word: str) -> None:
     shown.page.evaluate("() => app.graph.clear()")
     shown.page.mouse.dblclick(700, 450)
-    shown.page.wait_for_timeout(800)
+    shown.page.wait_for_function(TYPING, timeout=SECONDS * 1000)
     shown.page.keyboard.type(word, delay=20)
     shown.page.wait_for_timeout(1500)
+    shown.page.wait_for_function(f"() => ({FOUND})().length", timeout=SECONDS * 1000)
     found = shown.page.evaluate(FOUND)
     shown.page.keyboard.press("Escape")
     shown.page.wait_for_timeout(300)

@@ -34,8 +34,9 @@ def page(monkeypatch: pytest.MonkeyPatch, submodule: Callable[[str], Any]) -> An
 def live(submodule: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     """The module, with a clock that the test sets."""
     module = submodule("nodes.live")
-    clock = SimpleNamespace(now=100.0)
+    clock = SimpleNamespace(now=100.0, waited=0.0)
     monkeypatch.setattr(module.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(module.time, "process_time", lambda: clock.now - clock.waited)
     return SimpleNamespace(module=module, clock=clock, view=module.LiveView)
 
 
@@ -85,6 +86,22 @@ def test_nothing_is_made_while_nobody_looks(page: Any, live: Any, looks: str) ->
     view.latents(torch.zeros(16, 4, 4, 4))
     view.progress(1, 2)
     assert not page.sent
+
+
+def test_where_others_use_the_machine_it_keeps_within_its_share_of_the_processor(
+    page: Any, live: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clip(*_: Any) -> str:
+        live.clock.now += 0.1
+        return "data:"
+
+    monkeypatch.setattr(live.module, "clip", clip)
+    view = live.view("7", 100)
+    for _ in range(600):
+        live.clock.now += 1
+        live.clock.waited += 0.9
+        assert view.pictures(FRAMES)
+    assert 10 <= len(page.sent) <= 1 + 0.03 * (60 + 0.1 * len(page.sent)) / 0.1
 
 
 def test_decoding_keeps_within_its_share_of_the_time(page: Any, live: Any) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 
 @pytest.fixture
@@ -73,3 +77,17 @@ def test_a_note_goes_with_the_run_that_has_none(
 def test_without_notes_nothing_is_shown(submodule: Any, node: Any, page: list[tuple[str, str]]) -> None:
     output = submodule("nodes.notes").with_notes(node, 1)
     assert output.ui is None and page == []
+
+
+@pytest.mark.parametrize(("height", "width", "wide"), [(30, 30, 40), (30, 20, 40), (30, 50, 50)])
+def test_a_picture_is_no_higher_than_three_quarters_of_its_width(
+    submodule: Any, node: Any, height: int, width: int, wide: int
+) -> None:
+    import folder_paths
+
+    (shown,) = submodule("nodes.notes").picture(torch.ones(1, height, width, 3), node).as_dict()["images"]
+    with Image.open(Path(folder_paths.get_temp_directory()) / shown["filename"]) as seen:
+        assert seen.size == (wide, height)
+        visible = np.asarray(seen.convert("RGBA"))[..., 3] > 0
+    left = (wide - width) // 2
+    assert visible[:, left : left + width].all() and visible.sum() == height * width

@@ -134,7 +134,7 @@ PAGES = (
             Group("Yours", (Column(290, (1, 4, "face"), 1),)),
             Group(
                 "Face and expression",
-                (Column(300, (2, 3, 5), 5), Column(290, (6, "lips", "strength"), 6)),
+                (Column(300, (3, 5), 5), Column(290, (2, 6, "lips", "strength"), 6)),
                 True,
             ),
             Group("The result", (Column(440, (8, 7), 8),)),
@@ -264,11 +264,11 @@ PAGES = (
             "crash": Note(
                 "While it runs",
                 "What is finished can be played: .partial.mp4 in the output folder. After a crash **Run** "
-                "goes on, with identical frames. Outside the face nothing changes.",
+                "goes on, with identical frames.",
             ),
             "length": Note(
                 "Sound and video differ?",
-                "*length*: play back and forth, loop, hold the last frame, or cut.",
+                "*length*: back and forth, loop, hold, or cut.",
             ),
         },
         frozenset({1, 2, 4}),
@@ -321,6 +321,7 @@ PAGES = (
             "fps": FPS,
         },
         frozenset({1, 2, 4}),
+        heights={9: 330},
     ),
     Page(
         "11 A performance moves a portrait",
