@@ -167,10 +167,25 @@ class EADNetRenderRig(Node):
         done = 0
         for piece in rig.render(track):
             if images is None:  # written in place: joining parts would hold everything twice
-                images = torch.empty(len(track), height, width, piece.shape[-1], device=host.result_device())
-            images[done : done + len(piece)] = piece.to(images.device).float() / 255
+                even = (height + height % 2, width + width % 2)
+                images = torch.empty(len(track), *even, piece.shape[-1], device=host.result_device())
+            part = images[done : done + len(piece)]
+            part[:, :height, :width] = piece.to(images.device).float() / 255
+            part[:, height:] = part[:, height - 1 : height]
+            part[:, :, width:] = part[:, :, width - 1 : width]
             done += len(piece)
             progress.update(done)
             live.progress(done, len(track))
             live.pictures(piece)
-        return with_notes(cls, images, fps, notes=rig.notes)
+        return with_notes(cls, images, fps, notes=[*rig.notes, *_made_even(height, width)])
+
+
+def _made_even(height: int, width: int) -> list[str]:
+    """What to say of a picture with an odd side, which Save Video could not encode."""
+    if height % 2 == width % 2 == 0:
+        return []
+    repeated = [name for name, side in (("row", height), ("column", width)) if side % 2]
+    return [
+        f"The picture is {width} x {height} pixels: its last {' and '.join(repeated)} "
+        f"{'is' if len(repeated) == 1 else 'are'} repeated, because videos need even sides."
+    ]

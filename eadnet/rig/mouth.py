@@ -21,7 +21,7 @@ from .units.mouth import DROP
 
 OPEN_AT_REST = 0.035  # eye distances between the lips from which a picture shows its own teeth
 _CAVITY, _TONGUE = (54.0, 21.0, 20.0), (172.0, 92.0, 88.0)
-EDGE = 0.034  # of the upper teeth below the line of the lips at rest
+EDGE = 0.045  # of the upper teeth below the line of the lips at rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +260,7 @@ def look_inside(
     under = torch.exp(-below / (0.035 * scale))
     near = torch.exp(-over / (0.03 * scale))
     narrow = (height / (0.10 * scale)).clamp(max=1)
-    shade = (1 - 0.50 * under) * (1 - 0.42 * near) * (0.60 + 0.40 * narrow)
+    shade = (1 - 0.50 * under) * (1 - 0.22 * near) * (0.74 + 0.26 * narrow)
     shade = torch.lerp(shade[:, None], torch.ones_like(shade[:, None]), fresh)
     return picture * shade
 

@@ -38,7 +38,7 @@ UPPER = Row(
     heights=(0.186, 0.174, 0.184, 0.168, 0.160, 0.150, 0.14),
     edges=(0.0, 0.011, 0.004, 0.014, 0.018, 0.024, 0.03),
     arch=(0.47, 0.72),
-    corner=0.030,
+    corner=0.022,
     down=True,
     lit=1.0,
     soft=0.0060,
@@ -50,7 +50,7 @@ LOWER = Row(
     arch=(0.42, 0.66),
     corner=0.014,
     down=False,
-    lit=0.64,
+    lit=0.76,
     soft=0.0105,
 )
 FINEST = 420.0  # pixels of a drawn row to an eye distance

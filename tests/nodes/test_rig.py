@@ -12,6 +12,7 @@ import torch
 from eadnet.media.images import read_image
 from eadnet.media.video import write_video
 from tests.in_comfy import ROOT
+from tests.rig.drawn import bundled_head
 
 pytestmark = pytest.mark.slow  # building a rig takes a second, loading mini another
 
@@ -73,6 +74,18 @@ def test_an_expression_is_brought_to_the_frame_rate_of_the_result(
         nodes.EADNetRenderRig, rig=rigged[0], expression=track({"smile": [0.0, 0.5]}, 10), fps=25.0
     )
     assert len(images) == 5
+
+
+def test_a_picture_with_odd_sides_becomes_frames_that_save_video_can_encode(
+    nodes: Any, run: Callable[..., Any], track: Callable[..., Any], submodule: Callable[[str], Any]
+) -> None:
+    picture, mesh = bundled_head()
+    odd = picture[:-1, :-3]
+    rig = submodule("eadnet.rig.rig").Rig.build(odd, mesh)
+    images, _ = run(nodes.EADNetRenderRig, rig=rig, expression=track({"smile": [0.0]}, 25), fps=25.0)
+    assert images.shape == (1, 512, 510, 3)
+    assert torch.equal(images[0, :511, :509], odd.float() / 255)
+    assert torch.equal(images[0, 511], images[0, 510]) and torch.equal(images[0, :, 509], images[0, :, 508])
 
 
 def test_parts_are_strengthened_and_constants_added(
