@@ -272,6 +272,7 @@ PAGES = (
             ),
         },
         frozenset({1, 2, 4}),
+        heights={9: 339},
     ),
     Page(
         "09 LatentSync weights",
