@@ -107,11 +107,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, help="default: the checkpoint's")
     parser.add_argument("--audio-guidance", type=float, help="cfg for the audio; 1 is no guidance")
     parser.add_argument("--emotion-guidance", type=float, help="cfg for the emotion text; 1 is no guidance")
-    parser.add_argument(
-        "--scheduler",
-        choices=SCHEDULERS,
-        help="default: the checkpoint's own, for LatentSync unipc in 8 steps (20 with any that is given)",
-    )
+    parser.add_argument("--scheduler", choices=SCHEDULERS, default="ddim")
     parser.add_argument("--window", type=int, default=16, help="frames per context window (context_length)")
     parser.add_argument(
         "--overlap", type=int, default=4, help="frames shared by neighbouring windows (context_overlap)"
@@ -119,21 +115,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--window-mode",
         choices=MODES,
+        default=MODES[0],
         help="moving: windows without overlap whose borders differ from step to step, a quarter faster",
     )
     parser.add_argument(
         "--cache-interval",
         type=int,
+        default=1,
         metavar="STEPS",
         help="run the network's deep layers at every n-th step only; 1 is every step",
     )
     parser.add_argument(
-        "--guidance-start", type=float, metavar="SHARE", help="of the steps, where cfg begins"
+        "--guidance-start", type=float, default=0.0, metavar="SHARE", help="of the steps, where cfg begins"
     )
-    parser.add_argument("--guidance-end", type=float, metavar="SHARE", help="of the steps, where cfg ends")
+    parser.add_argument(
+        "--guidance-end", type=float, default=1.0, metavar="SHARE", help="of the steps, where cfg ends"
+    )
     parser.add_argument(
         "--guidance-every",
         type=int,
+        default=1,
         metavar="STEPS",
         help="between, evaluate what cfg adds at every n-th step only",
     )
@@ -246,8 +247,6 @@ def _settings(options: argparse.Namespace) -> RenderSettings:
     from ..rendering import RenderSettings
     from ..sampling import Savings
 
-    names = ("cache_interval", "guidance_start", "guidance_end", "guidance_every")
-    given = {name: value for name in names if (value := getattr(options, name)) is not None}
     return RenderSettings(
         seed=options.seed,
         steps=options.steps,
@@ -264,7 +263,9 @@ def _settings(options: argparse.Namespace) -> RenderSettings:
         feather=options.feather,
         check_face=not options.no_face_check,
         window_mode=options.window_mode,
-        savings=Savings(**given) if given else None,
+        savings=Savings(
+            options.cache_interval, options.guidance_start, options.guidance_end, options.guidance_every
+        ),
     )
 
 

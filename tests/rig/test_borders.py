@@ -35,3 +35,16 @@ def test_a_head_that_rises_or_sinks_repeats_no_row_at_the_border(amount: float) 
     assert not torch.equal(frame, picture.float()), "the head must move"
     for edge in (frame[-6:], frame[:6]):
         assert float((edge[1:] - edge[:-1]).abs().mean(dim=(1, 2)).min()) > 20
+
+
+@pytest.mark.parametrize(("cut", "axis"), [("top", 1), ("left", 0)])
+def test_a_face_that_a_border_cuts_does_not_move_across_it(cut: str, axis: int) -> None:
+    """Else everything between the border and the face's middle would be drawn long: brows first."""
+    picture, mesh = drawn_head()
+    height, width = picture.shape[:2]
+    moved = mesh.clone()
+    moved[:, axis] -= mesh[:, axis].amin() + 4
+    face = canonical_face(moved)
+    left = towards_borders(face, face.centre[None, :2], (height, width))[0]
+    assert float(left[axis]) == 0, cut
+    assert float(left[1 - axis]) > 0.9, cut
