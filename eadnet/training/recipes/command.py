@@ -11,7 +11,6 @@ import argparse
 import dataclasses
 import logging
 import sys
-import time
 from pathlib import Path
 
 import torch
@@ -21,6 +20,7 @@ from ...printable import get_logger
 from . import mini, mini_data, networks
 from .budget import MINUTES, Budget, within
 from .config import Config, read_config
+from .stages import run_stages
 
 logger = get_logger(__name__)
 
@@ -104,13 +104,4 @@ def _train(options: argparse.Namespace) -> None:
         "syncnet": lambda: mini.syncnet(folder, budget),
         "assemble": lambda: networks.assemble(folder, options.out, {"budget": dataclasses.asdict(budget)}),
     }
-    for name in STAGES if options.stage == "all" else (options.stage,):
-        started = time.monotonic()
-        try:
-            stages[name]()
-        except FileNotFoundError as error:
-            raise InputError(
-                f"The stage {name} needs {error.filename}, which is missing: run the stages before it first; "
-                f"their order is {', '.join(STAGES)}."
-            ) from error
-        logger.info("%s took %.1f min", name, (time.monotonic() - started) / 60)
+    run_stages(stages, STAGES if options.stage == "all" else (options.stage,))

@@ -29,7 +29,6 @@ from ...modules.motion_codec import MotionCodec
 from ...modules.tfrm import TFRM
 from ...modules.unet import EADUNet
 from ...presets import find_preset
-from ...printable import get_logger
 from ...rig.expression import PARAMETERS, RANGES
 from ...rig.track import GROUPS
 from ...synthetic.speech_sets import make_speech
@@ -42,8 +41,7 @@ from .config import Config, read_config
 from .motion_critics import Targets, supervision
 from .motion_data import encode_recordings, encode_talk, held_out_performer, training_performer
 from .networks import model_weights
-
-logger = get_logger(__name__)
+from .stages import run_stages
 
 MOTION = find_preset("motion")
 STAGES = ("speech", "denoiser", "smoother", "assemble")
@@ -202,9 +200,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "smoother": lambda: smoother(folder, task, config.budget.smoother),
         "assemble": lambda: assemble(folder, task, options.out, {"minutes": minutes}),
     }
-    for name in STAGES if options.stage == "all" else (options.stage,):
-        stages[name]()
-        logger.info("%s is done", name)
+    run_stages(stages, STAGES if options.stage == "all" else (options.stage,))
 
 
 _DEFAULTS = Path(__file__).parent / "configs" / "motion.toml"
