@@ -26,7 +26,7 @@ from ..rig.track import Track
 from ..rig.video_rig import VideoRig
 from .following import FollowedFace
 
-VERSION = 2
+VERSION = 3
 _RIGS = 3  # of the last shots; a shot's takes a second to make, and a video that bounces returns to it
 
 
