@@ -1,6 +1,6 @@
 """Lips that meet on p, b and m: what a listener hears of them, beside what the model of motion shows.
 
-The model was taught with an encoder of sound that hears mouths well and closures badly, and where it is not
+The model was trained with an audio encoder that hears mouths well and closures badly, and where it is not
 sure it shows the mean: lips half shut. A closure is short, and people see at once where it is missing. So a
 small network of its own listens for nothing else, and what it is sure of shuts the lips whatever the jaw
 does. Without its file the model's own closures stay. What it is worth: docs/results/motion.md.
