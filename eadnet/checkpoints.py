@@ -27,7 +27,7 @@ from .printable import printable
 from .weights import WeightsFile, check_keys, named, open_weights
 
 if TYPE_CHECKING:
-    from .sampling import Way
+    from .sampling import AutoSampler
 
 FORMAT = 1
 HEADER = "eadnet"
@@ -100,11 +100,11 @@ class Checkpoint:
         return current_defaults(self.preset, self.info.get("defaults", {}))
 
     @property
-    def way(self) -> Way:
+    def auto_sampler(self) -> AutoSampler:
         """How it is sampled where no sampler was chosen."""
-        from .presets import way_of
+        from .presets import auto_sampler_of
 
-        return way_of(self.preset, self.info.get("defaults", {}))
+        return auto_sampler_of(self.preset, self.info.get("defaults", {}))
 
     def component(self, name: str) -> Any:
         """A component by name; CheckpointError when the file has none or it was not loaded."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import CheckpointError, no_such
+from .sampling.auto_sampler import AutoSampler
 from .sampling.schedulers import LATENTSYNC_DDIM
-from .sampling.way import Way
 
 LATENTSYNC_UNET: dict[str, Any] = {
     "act_fn": "silu",
@@ -131,8 +131,8 @@ _MOTION_UNET: dict[str, Any] = {
 @dataclass(frozen=True)
 class Preset:
     """A model by name. Configurations are those of the classes in `eadnet.modules`; empty when there is
-    none. ``way`` is how it is sampled where no sampler was chosen; with one that was, it takes the steps of
-    its ``defaults``.
+    none. ``auto_sampler`` is what it is sampled with where no sampler was chosen; with one that was, it takes
+    the steps of its ``defaults``.
     """
 
     name: str
@@ -146,7 +146,7 @@ class Preset:
     tfrm_config: dict[str, Any] = field(default_factory=dict)
     fps: int = 25
     framing: str = "latentsync"
-    way: Way = Way()
+    auto_sampler: AutoSampler = AutoSampler()
 
     def info(self) -> dict[str, Any]:
         """The header entries of a checkpoint of this preset, without its components."""
@@ -165,7 +165,7 @@ class Preset:
 
 # Two fifths of the work of DDIM in 20 steps. Windows that move and cached features would halve it again, at
 # the price of seams and jitter on networks that are trained (`docs/results/fewer-evaluations.md`).
-_QUICK = Way("unipc", steps=8)
+_UNIPC = AutoSampler("unipc", steps=8)
 
 
 def _latentsync(name: str, resolution: int) -> Preset:
@@ -177,7 +177,7 @@ def _latentsync(name: str, resolution: int) -> Preset:
         scheduler_config=LATENTSYNC_DDIM,
         defaults={"steps": 20, "audio_guidance": 1.5, "emotion_guidance": 1.0, "shared_noise": 1.0},
         audio_config=WHISPER_TINY,
-        way=_QUICK,
+        auto_sampler=_UNIPC,
     )
 
 
@@ -193,7 +193,7 @@ def _ead(name: str, resolution: int) -> Preset:
         scheduler_config=LATENTSYNC_DDIM,
         defaults={"steps": 20, "audio_guidance": 1.5, "emotion_guidance": 2.0, "shared_noise": 1.0},
         audio_config=WHISPER_TINY,
-        way=_QUICK,
+        auto_sampler=_UNIPC,
     )
 
 
@@ -280,12 +280,16 @@ def current_defaults(preset: str, written: Mapping[str, Any]) -> dict[str, Any]:
     return dict(PRESETS[preset].defaults if former is not None and written == former else written)
 
 
-def way_of(preset: str, written: Mapping[str, Any]) -> Way:
+def auto_sampler_of(preset: str, written: Mapping[str, Any]) -> AutoSampler:
     """How a file of this preset that says ``written`` as its default settings is sampled where no sampler was
-    chosen: the preset's way, or plain DDIM where the file has settings of its own.
+    chosen: with the preset's own, or with DDIM where the file has settings of its own.
     """
     known = PRESETS.get(preset)
-    return known.way if known is not None and current_defaults(preset, written) == known.defaults else Way()
+    return (
+        known.auto_sampler
+        if known is not None and current_defaults(preset, written) == known.defaults
+        else AutoSampler()
+    )
 
 
 def find_preset(name: str) -> Preset:

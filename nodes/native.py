@@ -171,7 +171,7 @@ class EADNetCustomSampling(Node):
                 Model.Input("model", tooltip="From EAD-Net Load Checkpoint or EAD-Net Load LatentSync."),
                 _WIDGETS["seed"],
                 _WIDGETS["steps"],
-                # Without the sampler's auto, which may leave out what core's samplers know nothing of.
+                # Without the sampler's auto: core takes steps and sampler from here, whatever the model.
                 io.Combo.Input(
                     "scheduler",
                     display_name="sampler_name",

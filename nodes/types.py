@@ -17,7 +17,7 @@ from ..eadnet.checkpoints import Checkpoint
 from ..eadnet.errors import InputError
 from ..eadnet.faces.face_track import FaceTrack
 from ..eadnet.mixed_tokens import MixedTokens
-from ..eadnet.sampling import Savings, Way
+from ..eadnet.sampling import MODES, AutoSampler, Savings
 from .host import Network
 
 CATEGORY = "EAD-Net"
@@ -89,7 +89,7 @@ class ModelInfo:
     """What a checkpoint's header says about using its U-Net.
 
     defaults: its default sampling settings: steps, guidances, shared noise.
-    way: how it is sampled where no sampler was chosen.
+    auto_sampler: how it is sampled where no sampler was chosen.
     latent_scale: factor from the latents in the graph (as the VAE gives them, so that ComfyUI's VAE nodes
         fit) to those the U-Net was trained on: 1 for checkpoints that bring their own VAE, 0.18215
         for Stable Diffusion 1.5's.
@@ -105,7 +105,7 @@ class ModelInfo:
     scheduler_config: dict[str, Any]
     latent_scale: float
     defaults: dict[str, Any]
-    way: Way
+    auto_sampler: AutoSampler
     latent_rgb: Sequence[Sequence[float]] | None
     codec: Any = None
     null_emotion: Tensor | None = None
@@ -126,7 +126,7 @@ class ModelInfo:
             scheduler_config=checkpoint.scheduler_config if denoises else {},
             latent_scale=float(info.get("latent_scale", 1.0 if own_autoencoder else SD_LATENT_SCALE)),
             defaults=checkpoint.defaults,
-            way=checkpoint.way,
+            auto_sampler=checkpoint.auto_sampler,
             latent_rgb=info.get("latent_rgb"),
             codec=codec,
             null_emotion=says_nothing,
@@ -142,15 +142,14 @@ def _empty_sentence(text_encoder: Any) -> Tensor:
 @dataclass(frozen=True)
 class DiffusionModel:
     """EADNET_MODEL: the U-Net, and the settings that it was trained with; ``decoder`` shows what it makes,
-    where its checkpoint has one. ``window_mode`` and ``savings`` are what EAD-Net Speed Up asks for; None
-    without it.
+    where its checkpoint has one. ``window_mode`` and ``savings`` are what EAD-Net Speed Up asks for.
     """
 
     network: Network
     info: ModelInfo
     decoder: Any = None
-    window_mode: str | None = None
-    savings: Savings | None = None
+    window_mode: str = MODES[0]
+    savings: Savings = Savings()
 
     def drawing(self) -> ModelInfo:
         """The settings of a model of pictures. Raises InputError for one that moves a rig."""

@@ -11,8 +11,15 @@ from eadnet.checkpoints import BUNDLED, named_checkpoint, read_info
 from eadnet.errors import CheckpointError
 from eadnet.faces.masks import REGIONS
 from eadnet.modules.unet import EADUNet
-from eadnet.presets import LATENTSYNC_UNET, PRESETS, STABLE_SYNCNET, current_defaults, find_preset, way_of
-from eadnet.sampling import Way
+from eadnet.presets import (
+    LATENTSYNC_UNET,
+    PRESETS,
+    STABLE_SYNCNET,
+    auto_sampler_of,
+    current_defaults,
+    find_preset,
+)
+from eadnet.sampling import AutoSampler
 from tests.golden_weights import load_golden
 from tests.quick import some
 
@@ -71,7 +78,15 @@ def test_a_file_with_settings_of_its_own_keeps_them() -> None:
     assert current_defaults("ead-256", {"steps": 7}) == {"steps": 7}
 
 
-def test_only_files_with_the_settings_of_their_preset_are_sampled_its_way() -> None:
-    assert way_of("ead-256", PRESETS["ead-256"].defaults) == PRESETS["ead-256"].way != Way()
-    assert way_of("ead-256", {**PRESETS["ead-256"].defaults, "steps": 50}) == Way()
-    assert way_of("another", {}) == way_of("mini", read_info(named_checkpoint("mini"))["defaults"]) == Way()
+def test_only_files_with_the_settings_of_their_preset_take_its_sampler() -> None:
+    assert (
+        auto_sampler_of("ead-256", PRESETS["ead-256"].defaults)
+        == PRESETS["ead-256"].auto_sampler
+        != AutoSampler()
+    )
+    assert auto_sampler_of("ead-256", {**PRESETS["ead-256"].defaults, "steps": 50}) == AutoSampler()
+    assert (
+        auto_sampler_of("another", {})
+        == auto_sampler_of("mini", read_info(named_checkpoint("mini"))["defaults"])
+        == AutoSampler()
+    )

@@ -107,7 +107,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, help="default: the checkpoint's")
     parser.add_argument("--audio-guidance", type=float, help="cfg for the audio; 1 is no guidance")
     parser.add_argument("--emotion-guidance", type=float, help="cfg for the emotion text; 1 is no guidance")
-    parser.add_argument("--scheduler", choices=SCHEDULERS, default="ddim")
+    parser.add_argument(
+        "--scheduler",
+        choices=(*SCHEDULERS, "auto"),
+        default="auto",
+        help="auto is the checkpoint's own: unipc in 8 steps for LatentSync, else ddim",
+    )
     parser.add_argument("--window", type=int, default=16, help="frames per context window (context_length)")
     parser.add_argument(
         "--overlap", type=int, default=4, help="frames shared by neighbouring windows (context_overlap)"
@@ -252,7 +257,7 @@ def _settings(options: argparse.Namespace) -> RenderSettings:
         steps=options.steps,
         audio_guidance=options.audio_guidance,
         emotion_guidance=options.emotion_guidance,
-        scheduler=options.scheduler,
+        scheduler=None if options.scheduler == "auto" else options.scheduler,
         window=options.window,
         overlap=options.overlap,
         smoothing=options.smoothing,

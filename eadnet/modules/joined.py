@@ -67,6 +67,7 @@ def _plain(layers: Sequence[nn.Linear]) -> bool:
     return all(
         type(layer) is nn.Linear
         and layer.bias is None
+        and "forward" not in vars(layer)
         and not (layer._forward_hooks or layer._forward_pre_hooks)
         for layer in layers
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..faces.face_track import FaceTrack
-from ..sampling import Sampling, Savings, Way
+from ..sampling import MODES, AutoSampler, Sampling, Savings
 from .croppers import CentreCropper, Cropper, TrackCropper
 
 # Where a checkpoint does not say: what LatentSync is sampled with.
@@ -28,15 +28,14 @@ class HasDefaults(Protocol):
     def defaults(self) -> Mapping[str, Any]: ...
 
     @property
-    def way(self) -> Way: ...
+    def auto_sampler(self) -> AutoSampler: ...
 
 
 @dataclass(frozen=True)
 class RenderSettings:
     """How to render. What is None is the checkpoint's default, and so are 0 steps and 0 fps.
 
-    scheduler      None is the checkpoint's own way: its sampler, steps, window mode and savings, as far as no
-                   others were chosen; with a sampler that was, steps are its number and nothing is left out
+    scheduler      None is the checkpoint's own (`AutoSampler`), with its own number of steps
     smoothing      strength of TFRM, 0 to 1
     length         what happens when sound and video last differently long (see `media.lengths`)
     fps            frames per second from a portrait or images; a video keeps its own
@@ -62,8 +61,8 @@ class RenderSettings:
     colour_match: float = 0.5
     feather: float = 0.05
     check_face: bool = True
-    window_mode: str | None = None
-    savings: Savings | None = None
+    window_mode: str = MODES[0]
+    savings: Savings = Savings()
 
     def __post_init__(self) -> None:
         if not 0 <= self.smoothing <= 1:
@@ -78,22 +77,22 @@ class RenderSettings:
     def sampling(self, model: HasDefaults) -> Sampling:
         """The sampler's part, with the model's own defaults where nothing else was chosen."""
         defaults = model.defaults
-        way = model.way if self.scheduler is None else Way(self.scheduler)
+        own = model.auto_sampler if self.scheduler is None else AutoSampler(self.scheduler)
 
         def chosen(value: float | None, name: str, fallback: float) -> float:
             return float(defaults.get(name, fallback)) if value is None else value
 
         return Sampling(
             scheduler_config=model.scheduler_config,
-            scheduler=way.scheduler,
-            steps=self.steps or way.steps or int(defaults.get("steps", _STEPS)),
+            scheduler=own.scheduler,
+            steps=self.steps or own.steps or int(defaults.get("steps", _STEPS)),
             audio_guidance=chosen(self.audio_guidance, "audio_guidance", _AUDIO_GUIDANCE),
             emotion_guidance=chosen(self.emotion_guidance, "emotion_guidance", _EMOTION_GUIDANCE),
             seed=self.seed,
             window=self.window,
             overlap=self.overlap,
-            window_mode=self.window_mode or way.window_mode,
-            savings=way.savings if self.savings is None else self.savings,
+            window_mode=self.window_mode,
+            savings=self.savings,
             shared_noise=float(defaults.get("shared_noise", 0.0)),
         )
 

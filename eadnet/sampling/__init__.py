@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from .auto_sampler import AutoSampler
 from .conditions import Conditions
 from .plan import MODES
 from .sampler import Callback, Sampling, SamplingProgress, sample, stream
 from .savings import Savings
 from .schedulers import LATENTSYNC_DDIM, SCHEDULERS, make_scheduler
-from .way import Way
 
 __all__ = [
     "LATENTSYNC_DDIM",
@@ -18,7 +18,7 @@ __all__ = [
     "Sampling",
     "Savings",
     "SamplingProgress",
-    "Way",
+    "AutoSampler",
     "make_scheduler",
     "sample",
     "stream",

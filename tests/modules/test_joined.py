@@ -80,6 +80,11 @@ def moved(layers: list[nn.Linear]) -> None:
     layers[0].to(torch.float64).to(torch.float32)
 
 
+def overridden(layers: list[nn.Linear]) -> None:
+    forward = layers[1].forward
+    layers[1].forward = lambda x: forward(x) * 2  # type: ignore[method-assign]
+
+
 def hooked(layers: list[nn.Linear]) -> None:
     layers[2].register_forward_hook(lambda module, given, made: made + 1)
 
@@ -92,7 +97,7 @@ def wrapped(layers: list[nn.Linear]) -> None:
     layers[0].__class__ = Patched
 
 
-@pytest.mark.parametrize("change", [replaced, moved, hooked, wrapped])
+@pytest.mark.parametrize("change", [replaced, moved, overridden, hooked, wrapped])
 def test_whoever_changes_one_of_them_is_heeded(change) -> None:
     """As LoRA, memory managers and quantisers do."""
     layers, x = three(), torch.randn(2, 8)

@@ -71,18 +71,16 @@ def test_no_steps_are_the_checkpoints_own_number_and_the_default(
 
 
 @pytest.mark.slow
-def test_auto_is_the_checkpoints_own_way_and_a_sampler_that_was_saved_stays_what_it_was(
+def test_auto_is_the_checkpoints_own_sampler_and_one_that_was_saved_stays_what_it_was(
     sample: Sample, job: dict[str, Any], nodes: Any
 ) -> None:
     """Workflows store the sampler's name, and had "ddim" when it was the default."""
     assert nodes.EADNetSampler.INPUT_TYPES()["required"]["scheduler"][1]["default"] == "auto"
     info = job["model"].info
-    savings = replace(info.way.savings, cache_interval=2)
-    way = replace(info.way, scheduler="unipc", steps=4, window_mode="moving", savings=savings)
-    model = replace(job["model"], info=replace(info, way=way))
-    saving = replace(job["model"], window_mode=way.window_mode, savings=way.savings)
+    own_sampler = replace(info.auto_sampler, scheduler="unipc", steps=4)
+    model = replace(job["model"], info=replace(info, auto_sampler=own_sampler))
     own = sample(model=model, scheduler="auto", steps=0)
-    assert torch.equal(own, sample(model=saving, scheduler="unipc", steps=4))
+    assert torch.equal(own, sample(scheduler="unipc", steps=4))
     assert torch.equal(sample(model=model), sample())
     assert not torch.equal(own, sample(steps=4))
 

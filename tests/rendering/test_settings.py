@@ -11,7 +11,7 @@ from eadnet.errors import InputError
 from eadnet.faces.masks import mask_image
 from eadnet.presets import PRESETS
 from eadnet.rendering import CentreCropper, RenderSettings
-from eadnet.sampling import Savings, Way
+from eadnet.sampling import AutoSampler, Savings
 
 
 @pytest.mark.parametrize("steps", [None, 0])
@@ -25,15 +25,14 @@ def test_steps_that_were_chosen_stay() -> None:
 
 
 @pytest.mark.parametrize("preset", ["latentsync-1.5", "ead-512"])
-def test_without_a_sampler_it_is_the_models_own_way(preset: str) -> None:
-    way, sampling = PRESETS[preset].way, RenderSettings().sampling(PRESETS[preset])
-    assert way != Way()
-    assert (sampling.scheduler, sampling.steps) == (way.scheduler, way.steps)
-    assert (sampling.window_mode, sampling.savings) == (way.window_mode, way.savings)
+def test_without_a_sampler_it_is_the_models_own(preset: str) -> None:
+    own, sampling = PRESETS[preset].auto_sampler, RenderSettings().sampling(PRESETS[preset])
+    assert own != AutoSampler()
+    assert (sampling.scheduler, sampling.steps) == (own.scheduler, own.steps)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_with_a_sampler_nothing_is_left_out(preset: str) -> None:
+def test_with_a_sampler_steps_are_the_models_usual_number(preset: str) -> None:
     """As in workflows that were saved with one."""
     model = PRESETS[preset]
     sampling = RenderSettings(scheduler="ddim", steps=0).sampling(model)
@@ -41,8 +40,8 @@ def test_with_a_sampler_nothing_is_left_out(preset: str) -> None:
     assert (sampling.scheduler, sampling.window_mode, sampling.savings) == ("ddim", "overlap", Savings())
 
 
-def test_what_was_chosen_counts_more_than_the_models_own_way() -> None:
-    own = {"steps": 12, "window_mode": "overlap", "savings": Savings(3)}
+def test_what_was_chosen_stays_beside_the_models_own_sampler() -> None:
+    own = {"steps": 12, "window_mode": "moving", "savings": Savings(3)}
     sampling = RenderSettings(**own).sampling(PRESETS["latentsync-1.6"])  # type: ignore[arg-type]
     assert sampling.scheduler == "unipc"
     assert {name: getattr(sampling, name) for name in own} == own
@@ -53,7 +52,7 @@ class Silent:
 
     scheduler_config: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
-    way = Way()
+    auto_sampler = AutoSampler()
 
 
 def test_without_defaults_it_is_as_latentsync_samples() -> None:
