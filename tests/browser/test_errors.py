@@ -51,14 +51,6 @@ def test_all_bad_lines_of_a_timeline_are_said_before_the_run(
     shown.pictures(screenshots / f"{combination}-error-lines.png")
 
 
-def test_what_was_said_goes_with_the_next_run(shown: Window, opened: Opened) -> None:
-    for strength, before in ((8, 7), (9, 8)):
-        opened("05 Emotion timeline", "EADNetEmotionTimeline", f"0 calm\n1.5 happy, {strength}")
-        says(shown, f"the strength is {strength}")
-        gone = f"() => !document.body.innerText.includes('the strength is {before}')"
-        shown.page.wait_for_function(gone, timeout=10000)
-
-
 def test_missing_weights_are_said_with_their_address_and_folder(
     shown: Window, opened: Opened, screenshots: Path, combination: str
 ) -> None:

@@ -8,19 +8,12 @@ const EVERY = 250; // ms: no event says so
 const REFUSED = "custom_validation_failed"; // by a node's own check; others the frontends say in words of their own
 
 let waiting = null;
-const toasts = []; // of the last run
 let said = null; // what was shown last, which newer frontends keep until the next answer
 
 function show(node, type, detail, seconds) {
   const id = String(node).split(":").at(0);
   const summary = (app.rootGraph ?? app.graph).getNodeById(Number(id))?.title ?? type;
-  const toast = { severity: "error", summary, detail, life: 1000 * seconds };
-  app.extensionManager?.toast?.add(toast);
-  toasts.push(toast);
-}
-
-function clear() {
-  for (const toast of toasts.splice(0)) app.extensionManager?.toast?.remove(toast);
+  app.extensionManager?.toast?.add({ severity: "error", summary, detail, life: 1000 * seconds });
 }
 
 /** Show why our nodes refuse a graph, if it is known by now. The server repeats a node's reason at each input. */
@@ -45,10 +38,8 @@ app.registerExtension({
       if (!detail?.node_type?.startsWith("EADNet")) return;
       show(detail.node_id, detail.node_type, detail.exception_message.trim(), 30);
     });
-    api.addEventListener("execution_start", clear);
     // 1.32 has no such event, and shows all of it by itself.
     api.addEventListener("promptQueueing", () => {
-      clear();
       clearInterval(waiting);
       const end = Date.now() + 1000 * SECONDS;
       waiting = setInterval(() => (Date.now() < end ? look() : clearInterval(waiting)), EVERY);
