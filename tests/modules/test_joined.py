@@ -82,7 +82,7 @@ def moved(layers: list[nn.Linear]) -> None:
 
 def overridden(layers: list[nn.Linear]) -> None:
     forward = layers[1].forward
-    layers[1].forward = lambda x: forward(x) * 2  # type: ignore[method-assign]
+    layers[1].forward = lambda x: forward(x) * 2  # type: ignore[method-assign, assignment]
 
 
 def hooked(layers: list[nn.Linear]) -> None:
