@@ -101,8 +101,8 @@ class Settings:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise InputError(f"The {words} is {value}: use a number of 0 or more.")
-        if self.most_offset > 15:
-            raise InputError(f"The offset is {self.most_offset} frames: 15 are looked at, use 15 or fewer.")
+        if self.most_offset > 14:  # at the last one that is looked at the true one may lie beyond
+            raise InputError(f"The offset is {self.most_offset} frames: 15 are looked at, use 14 or fewer.")
 
     def told(self) -> dict[str, Any]:
         """For set.json: everything but where files lie; files by their name and a fingerprint of content."""
