@@ -136,7 +136,7 @@ class Upsample(nn.Module):
         self.conv = operations.Conv2d(channels, channels, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor, size: torch.Size) -> Tensor:
-        if x.device.type not in ("cpu", "cuda", "meta"):  # on mps it gives black frames in half precision
+        if x.device.type not in ("cpu", "cuda"):  # on mps it gives black frames in half precision
             return self.conv(F.interpolate(x.float(), size=size, mode="nearest").to(x.dtype))
         return self.conv(F.interpolate(x, size=size, mode="nearest"))
 

@@ -96,11 +96,9 @@ class TemporalTransformer(nn.Module):
         self.proj_out = operations.Linear(channels, channels)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
-        # Activations are channels-last, so the tokens of every frame are a view and nothing is copied.
-        tokens = rearrange(self.norm(x), "(b t) c h w -> b t (h w) c", t=frames)
-        series = self.proj_in(
-            tokens.contiguous()
-        )  # on CUDA, where the norm gives another layout: see attention
+        # Activations are channels-last, so the tokens of every frame are a view and nothing is copied; but on
+        # CUDA, where the norm gives another layout (see attention). No name of theirs: it would keep them.
+        series = self.proj_in(rearrange(self.norm(x), "(b t) c h w -> b t (h w) c", t=frames).contiguous())
         for block in self.transformer_blocks:
             series = block(series)
         maps = rearrange(self.proj_out(series), "b t (h w) c -> (b t) c h w", h=x.shape[-2])
