@@ -9,6 +9,7 @@ import torch
 from comfy_api.latest import io, ui
 
 from ..eadnet.driving import motion
+from ..eadnet.driving.closures import with_heard_closures
 from ..eadnet.driving.curves import track_picture
 from ..eadnet.driving.idle import Idle
 from ..eadnet.driving.speech import (
@@ -178,7 +179,7 @@ class EADNetExpressionFromSpeech(Node):
                     tfrm=smoother,
                     on_progress=lambda now: watcher(now.done, now.total, None),
                 )
-            track = with_idle_motion(track, seed, amount, speech)
+            track = with_idle_motion(with_heard_closures(track, speech), seed, amount, speech)
             if kept is not None:
                 track = track.replaced(kept.track, groups=kept.names)
             return _with_curves(cls, track)

@@ -43,6 +43,14 @@ def heard_closures(listener: MiniAudioEncoder, speech: Speech, frames: int) -> T
     return rows.sigmoid().cpu()
 
 
+def with_heard_closures(track: Track, speech: Speech) -> Track:
+    """The track at 25 frames a second with what the bundled listener hears, if there is one."""
+    listener = bundled_listener()
+    if listener is None:
+        return track
+    return with_closures(track, heard_closures(listener, speech, len(track.values)))
+
+
 def with_closures(track: Track, heard: Tensor) -> Track:
     """The track with lips shut where a closure was heard [T]; elsewhere it stays as it is."""
     sure = ((heard - _FROM) / (_TO - _FROM)).clamp(0, 1)

@@ -26,7 +26,7 @@ from ..modules.expression_reader import ExpressionReader
 from ..rendering import Model, Networks, OnProgress, RenderSettings, Scene, Sources, render_latents
 from ..rig.track import Track
 from ..sampling import Sampling
-from .closures import bundled_listener, heard_closures, with_closures
+from .closures import with_heard_closures
 from .idle import Idle, idle_motion
 from .mixer import beside_speech
 from .motion import MotionModel, motion_track
@@ -160,10 +160,7 @@ def track_from_speech(
         raise InputError("The recording is shorter than half a frame: use a longer one.")
     if isinstance(model, MotionModel):
         track = motion_track(speech, emotion, frames, model=model, settings=settings, on_progress=on_progress)
-        listener = bundled_listener()
-        if listener is not None:
-            track = with_closures(track, heard_closures(listener, speech, frames))
-        return with_idle_motion(track, settings.seed, idle, speech)
+        return with_idle_motion(with_heard_closures(track, speech), settings.seed, idle, speech)
     check_preset(model.checkpoint.preset)
     reader = reader or bundled_reader()
     tokens, null = model.encode_emotion(emotion)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from eadnet.driving import speech
+from eadnet.driving import closures
 from eadnet.driving.closures import heard_closures, with_closures
 from eadnet.driving.motion import MotionModel
 from eadnet.driving.speech import track_from_speech
@@ -56,10 +56,10 @@ def test_speech_is_played_with_the_closures_that_are_heard_and_without_a_listene
 ) -> None:
     model = MotionModel.load(write_tiny_motion(tmp_path / "motion.safetensors"))
     waveform = torch.randn(25 * 640, generator=torch.Generator().manual_seed(3))
-    monkeypatch.setattr(speech, "bundled_listener", lambda: None)
+    monkeypatch.setattr(closures, "bundled_listener", lambda: None)
     alone = track_from_speech(waveform, "", model=model)
-    monkeypatch.setattr(speech, "bundled_listener", lambda: listener)
-    monkeypatch.setattr(speech, "heard_closures", lambda *_: torch.arange(25) % 2 * 1.0)
+    monkeypatch.setattr(closures, "bundled_listener", lambda: listener)
+    monkeypatch.setattr(closures, "heard_closures", lambda *_: torch.arange(25) % 2 * 1.0)
     shut = track_from_speech(waveform, "", model=model)
     assert (shut.values[1::2, CLOSE] == 1).all()
     assert torch.equal(shut.values[::2, CLOSE], alone.values[::2, CLOSE])

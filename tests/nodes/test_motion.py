@@ -58,6 +58,21 @@ def test_widgets_still_the_eyes_and_the_head(
     assert not track["blink"].any() and not track["gaze"].any() and not track["head"].any()
 
 
+def test_lips_meet_where_the_listener_hears_them_meet(
+    nodes: Any,
+    run: Callable[..., Any],
+    motion: Any,
+    speech: Callable[..., dict[str, Any]],
+    submodule: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As from the command line."""
+    closures = submodule("eadnet.driving.closures")
+    monkeypatch.setattr(closures, "heard_closures", lambda listener, heard, frames: torch.ones(frames))
+    track, _ = expression(nodes, run, motion, speech(0.8))
+    assert (track["lip_close"] == 1).all()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("keep", "stays", "changes"),
