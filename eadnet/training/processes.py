@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ..errors import InputError, no_such
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -40,13 +40,17 @@ def make_accelerator(
     """
     try:
         from accelerate import Accelerator, PartialState
-        from accelerate.utils import GradientAccumulationPlugin
+        from accelerate.utils import GradientAccumulationPlugin, LoggerType
     except ModuleNotFoundError as error:
         raise InputError("Training needs the package accelerate: pip install 'ead-net[train]'.") from error
     if precision == "fp16" and PartialState(cpu=cpu).device.type == "cpu":
         # accelerate takes it, and computes in float32
         raise InputError("fp16 needs a GPU: use --precision bf16, or leave it out.")
     wanted = [name.strip() for name in trackers.split(",") if name.strip()]
+    known = [kind.value for kind in LoggerType]
+    for name in wanted:
+        if name not in known:
+            raise InputError(no_such("tracker", name, known))
     try:
         made = Accelerator(
             mixed_precision=precision,

@@ -126,3 +126,8 @@ def test_a_tracker_that_does_not_start_is_said_in_a_sentence(tmp_path: Path) -> 
         InputError, match=r"No API key configured\. Put .*WANDB_MODE=offline.* leave --trackers"
     ):
         processes._start_trackers(accelerator, ["wandb"], tmp_path / "out")
+
+
+def test_a_tracker_that_there_is_not_is_refused_with_the_nearest_that_there_is() -> None:
+    with pytest.raises(InputError, match="no tracker 'tensorbord': did you mean tensorboard?"):
+        processes.make_accelerator(trackers="wandb, tensorbord", cpu=True)

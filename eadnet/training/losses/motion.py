@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...errors import InputError
 from ...modules.map_syncnet import FRAMES as SYNC_FRAMES
 from ...modules.map_syncnet import MapSyncNet
 from ...modules.motion_codec import MotionCodec
@@ -82,6 +83,17 @@ class Critics:
     syncnet: MapSyncNet
     videomae: VideoEncoder
     tfrm: TFRM
+
+
+def check_weights(weights: Weights) -> None:
+    """Raises InputError where a loss of pictures is weighed, or the emotion, which motion always has."""
+    for name in ("pixel", "perceptual"):
+        if getattr(weights, name):
+            raise InputError(f"Motion has no loss '{name}', since it decodes no pictures: set it to 0.")
+    if weights.emotion:
+        raise InputError(
+            "Motion weighs the emotion by 'expression' in [denoiser]: set 'emotion' in [losses] to 0."
+        )
 
 
 def motion_losses(weights: Weights, critics: Critics, codec: MotionCodec, spoken: Tensor) -> list[Weighted]:

@@ -33,6 +33,7 @@ from ...rig.expression import PARAMETERS, RANGES
 from ...rig.track import GROUPS
 from ...synthetic.speech_sets import make_speech
 from ..data.motion import MotionSet
+from ..losses.motion import check_weights
 from ..losses.weights import Weights
 from ..tasks.denoiser import Schedule, train_denoiser
 from ..tasks.motion import MotionTask
@@ -175,7 +176,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m eadnet.training motion", description=__doc__)
     parser.add_argument("stage", nargs="?", choices=("all", *STAGES), default="all")
     parser.add_argument("--folder", type=Path, default=Path(".work/motion"))
-    parser.add_argument("--config", type=Path, metavar="TOML", help="sizes, minutes and schedule")
+    parser.add_argument("--config", type=Path, metavar="TOML", help="sizes, minutes, schedule, losses")
     parser.add_argument("--start", type=Path, help="a motion checkpoint whose U-Net to train further")
     parser.add_argument("--encoders", type=Path, default=bundled_mini(), help="a checkpoint with encoders")
     parser.add_argument("--audio-encoder", type=Path, help="a file with another audio encoder")
@@ -192,6 +193,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     minutes = config.budget.denoiser if options.minutes is None else options.minutes
     if minutes <= 0:
         raise InputError(f"The time limit is {minutes} minutes: give more than 0.")
+    check_weights(config.losses)
     folder, task = options.folder, new_task(options.start, options.encoders, options.audio_encoder)
     how = dataclasses.replace(config.denoiser, minutes=minutes)
     stages = {

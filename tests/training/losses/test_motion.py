@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from eadnet.errors import InputError
 from eadnet.modules.map_syncnet import MapSyncNet
 from eadnet.modules.tfrm import TFRM
 from eadnet.modules.video_mae import MAPS, VideoEncoder
 from eadnet.rig.track import GROUPS
 from eadnet.training.data.motion import MotionSet
-from eadnet.training.losses.motion import Critics, motion_losses
+from eadnet.training.losses.motion import Critics, check_weights, motion_losses
 from eadnet.training.losses.step import Loss, Step, total
 from eadnet.training.losses.weights import Weights
+from eadnet.training.recipes import motion
 from eadnet.training.tasks.motion import MotionTask
 from tests.tiny_motion import MOTION, tiny_codec, tiny_model
 from tests.training.tasks.test_motion import FLEETING, performer
@@ -133,3 +136,19 @@ def test_losses_without_weight_are_left_out_and_windows_too_short_cost_nothing(
     every = motion_losses(Weights(sync=1, trepa=1, tfrm=1), critics, task.codec, task.spoken)
     _, found = total(every, a_step(task, data, window=4))
     assert set(found) == {"tfrm"}
+
+
+def test_weights_of_losses_that_motion_does_not_have_are_refused() -> None:
+    check_weights(Weights(sync=1, trepa=1, tfrm=1))
+    for name, said in (("pixel", "no loss 'pixel'"), ("perceptual", "no loss"), ("emotion", "'expression'")):
+        with pytest.raises(InputError, match=said):
+            check_weights(Weights(**{name: 0.1}))
+
+
+def test_the_recipe_refuses_them_before_it_trains(tmp_path: Path) -> None:
+    pytest.importorskip("tomllib", reason="TOML is read by Python 3.11 and newer")
+    config = tmp_path / "pixels.toml"
+    config.write_text("[losses]\npixel = 0.5\n")
+    with pytest.raises(InputError, match="decodes no pictures"):
+        motion.main(["denoiser", "--folder", str(tmp_path / "run"), "--config", str(config)])
+    assert not (tmp_path / "run").exists()
