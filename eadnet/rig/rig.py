@@ -33,7 +33,7 @@ from .topology import EYES, LOWER_INNER, SKIN, UPPER_INNER
 from .track import Track
 from .units import HEAD_POSE, Ground, units
 
-VERSION = 5
+VERSION = 6
 MOST_TURNED = 35.0  # degrees of yaw
 WARNED_TURNED = 18.0
 PIECE = 4

@@ -54,6 +54,7 @@ LOWER = Row(
     soft=0.0105,
 )
 FINEST = 420.0  # pixels of a drawn row to an eye distance
+_FADED = 0.09  # eye distances
 _GUM = (158.0, 86.0, 84.0)
 
 
@@ -131,7 +132,8 @@ def render_row(
     def read(values: Tensor) -> Tensor:
         return values[of[place - 1]] * (1 - share) + values[of[place]] * share
 
-    seen = covered((across - table[0]).clamp(max=1)) * covered((table[-1] - across).clamp(max=1))
+    # The last teeth fade into the dark of the cheek, where a row that ended there would show its edge.
+    seen = _faded((across - table[0]) / face.scale) * _faded((table[-1] - across) / face.scale)
     s, depth, normal_x = read(length), read(z), read(turn)
     height = ((dx - read(along[:, 0])) * down[0] + (dy - read(along[:, 1])) * down[1]) / (down @ down)
     if row.down:
@@ -145,6 +147,12 @@ def _softened(row: RowPicture, sigma: float) -> RowPicture:
     alpha = blurred(row.alpha[None], sigma)[0]
     colour = blurred((row.colour * row.alpha)[None], sigma)[0] / alpha.clamp(min=1e-3)
     return RowPicture(colour.clamp(0, 255), alpha, row.box)
+
+
+def _faded(inside: Tensor) -> Tensor:
+    """0 at an end of the arch, 1 from so many eye distances on."""
+    share = (inside / _FADED).clamp(0, 1)
+    return share * share * (3 - 2 * share)
 
 
 def _middles(low: int, high: int, step: float) -> Tensor:
