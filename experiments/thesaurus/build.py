@@ -26,8 +26,8 @@ BY_HAND = Path(__file__).with_name("by_hand.tsv")
 LICENCE = Path(__file__).with_name("wordnet_license.txt")
 HEAD = (
     "# Words that the mini text encoder has not read, and the known ones that are read in their place.\n"
-    "# Made by `python -m experiments thesaurus`: nearness in WordNet 3.1, whose notice follows, and in GloVe's\n"
-    "# vectors, which are in the public domain.\n#\n"
+    "# Made by `python -m experiments thesaurus`: nearness in WordNet 3.1, whose notice follows, and in\n"
+    "# GloVe's vectors, which are in the public domain.\n#\n"
 )
 
 # Lexicographer's files (lexnames(5WN)) that hold words of feelings, looks and manners.
