@@ -14,6 +14,10 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
     "ablation": ("experiments.ablation.command", "the same training with and without each part of the model"),
     "emotion": ("experiments.emotion.command", "whether the face follows the text"),
     "words": ("experiments.words", "a hundred words that no training text uses, and their faces"),
+    "thesaurus": (
+        "experiments.thesaurus.command",
+        "which known words stand for those that no training text uses",
+    ),
     "captions": ("experiments.captions", "measured captions against the labels of acted clips"),
     "photographs": ("experiments.photographs", "how well photographs are distinguished from drawings"),
     "faces": ("experiments.faces.command", "finding, tracking, cropping and pasting faces in recordings"),

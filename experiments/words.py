@@ -4,14 +4,20 @@
     python -m experiments words --checkpoint mini   # and what mini makes of them
 
 The encoder's faces are read by a linear probe on the mean of its tokens, fitted on sentences of the kind it
-was trained on. Controls: the same readings against other words' faces, and words that it was trained on.
+was trained on. Controls: the same readings against other words' faces, words by their letters alone, without
+the thesaurus, and words that it was trained on.
+
+Beside them sixty everyday words that are not in the lexicon, with the emotion that one would expect
+(`everyday_words.json`, written down before there was a thesaurus).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +26,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from eadnet.modules.text_encoder import MiniTextEncoder
+from eadnet.modules.text_encoder import MiniTextEncoder, split_words
+from eadnet.modules.thesaurus import bundled_thesaurus
 from eadnet.rendering import load_model
 from eadnet.synthetic import lexicon
 from eadnet.synthetic.captions import nearest_emotion
@@ -139,20 +146,55 @@ def score(name: str, made: Array, target: Array) -> Score:
     )
 
 
-def scores(probe: LinearProbe) -> list[Score]:
-    """Of the unseen words, of those with and without relatives in training, and of training words of the test
-    split.
+def groups() -> dict[str, tuple[Word, ...]]:
+    """The unseen words: all, single ones and phrases, with and without relatives in training; and training
+    words of the test split.
     """
     unseen, stems = lexicon.unseen(), training_stems()
-    groups = {
+    return {
         "unseen": unseen,
-        "unseen, a relative is in training": [word for word in unseen if has_relative(word, stems)],
-        "unseen, no relative": [word for word in unseen if not has_relative(word, stems)],
+        "unseen, single words": tuple(word for word in unseen if is_single(word.text)),
+        "unseen, phrases": tuple(word for word in unseen if not is_single(word.text)),
+        "unseen, a relative is in training": tuple(word for word in unseen if has_relative(word, stems)),
+        "unseen, no relative": tuple(word for word in unseen if not has_relative(word, stems)),
         "in no clip, but in the encoder's training": lexicon.words("test"),
     }
+
+
+def is_single(text: str) -> bool:
+    """Whether the encoder reads a text as one word."""
+    return len(split_words(text)) == 1
+
+
+def scores(probe: LinearProbe) -> list[Score]:
+    """Of every group."""
     return [
-        score(name, probe([word.text for word in words]), meanings(words)) for name, words in groups.items()
+        score(name, probe([word.text for word in words]), meanings(words)) for name, words in groups().items()
     ]
+
+
+@contextmanager
+def by_letters(encoder: MiniTextEncoder) -> Iterator[None]:
+    """The encoder without its thesaurus."""
+    encoder.uses_thesaurus = False
+    try:
+        yield
+    finally:
+        encoder.uses_thesaurus = True
+
+
+def everyday() -> dict[str, str]:
+    """Everyday words and phrases, and the emotion that each should show."""
+    table = json.loads(Path(__file__).with_name("everyday_words.json").read_text("utf-8"))
+    return {text: emotion for emotion, texts in table.items() for text in texts}
+
+
+def hits(faces: Array, emotions: Sequence[str]) -> tuple[float, float]:
+    """How often the nearest emotion is the expected one, and how often it is another word's, by chance."""
+    read = emotions_of(faces)
+    share = {emotion: emotions.count(emotion) / len(emotions) for emotion in set(emotions)}
+    found = np.mean([one == other for one, other in zip(read, emotions, strict=True)])
+    return float(found), float(np.mean([share.get(one, 0.0) for one in read]))
 
 
 def sheet(words: Sequence[Word], made: Array | None = None, cell: int = CELL) -> Image.Image:
@@ -207,8 +249,13 @@ def mixed(word: Word) -> str:
     )
 
 
-def page(words: Sequence[Word], made: Array | None = None, measured: Sequence[Score] = ()) -> str:
-    """The Markdown page beside the sheet."""
+def page(
+    words: Sequence[Word],
+    made: Array | None = None,
+    measured: Sequence[tuple[Score, Score]] = (),
+    usual: Sequence[str] = (),
+) -> str:
+    """The Markdown page beside the sheet; ``measured``: by letters, and with the thesaurus."""
     lines = [
         "# A hundred unseen words",
         "",
@@ -226,35 +273,61 @@ def page(words: Sequence[Word], made: Array | None = None, measured: Sequence[Sc
             "r: over words and facial parameters, each centred. Emotion: how often the nearest of the eight "
             "is the target one. In brackets: the same against other words' faces.",
             "",
-            "| words | number | r | emotion |",
-            "|---|---:|---:|---:|",
+            "| words | number | r, by letters | r, with the thesaurus | emotion, by letters | with it |",
+            "|---|---:|---:|---:|---:|---:|",
             *(
-                f"| {s.name} | {s.count} | {s.r:.2f} ({s.r_shuffled:.2f}) "
-                f"| {s.emotion:.0%} ({s.emotion_shuffled:.0%}) |"
-                for s in measured
+                f"| {s.name} | {s.count} | {b.r:.2f} ({b.r_shuffled:.2f})"
+                f" | **{s.r:.2f}** ({s.r_shuffled:.2f})"
+                f" | {b.emotion:.0%} ({b.emotion_shuffled:.0%})"
+                f" | **{s.emotion:.0%}** ({s.emotion_shuffled:.0%}) |"
+                for b, s in measured
             ),
+            *usual,
             "",
         ]
     head = "| word | mixture | intensity | strongest movements |"
     lines += [
-        head + (" made of it |" if made is not None else ""),
-        "|---|---|---:|---|" + ("---|" if made is not None else ""),
+        head + (" read as | made of it |" if made is not None else ""),
+        "|---|---|---:|---|" + ("---|---|" if made is not None else ""),
     ]
     for index, word in enumerate(words):
         row = f"| {word.text} | {mixed(word)} | {word.intensity:g} | {described(word.parameters)} |"
         if made is not None:
+            row += f" {read_as(word.text)} |"
             row += f" {described(dict(zip(PARAMETERS, made[index], strict=True)))} |"
         lines.append(row)
     return "\n".join(lines) + "\n"
 
 
+def read_as(text: str) -> str:
+    """What the thesaurus reads in a text, the known words parted by slashes; a dash where it knows none."""
+    _, notes = bundled_thesaurus().read(split_words(text))
+    return "; ".join(" / ".join(known) for known in notes.values()) or "–"
+
+
+def everyday_row(before: tuple[float, float], after: tuple[float, float]) -> str:
+    """A row of the table for hits by letters and with the thesaurus."""
+    (b, b_chance), (a, a_chance) = before, after
+    return (
+        f"| everyday words, not in the lexicon | {len(everyday())} | | | {b:.0%} ({b_chance:.0%}) "
+        f"| **{a:.0%}** ({a_chance:.0%}) |"
+    )
+
+
 def write(folder: Path, encoder: MiniTextEncoder | None = None) -> None:
     """`words.md` and `words.png` in `folder`."""
     words = sorted(lexicon.unseen(), key=lambda word: list(EMOTIONS).index(word.emotion))
-    probe = LinearProbe.fit(encoder) if encoder else None
-    made = probe([word.text for word in words]) if probe else None
+    made, measured, rows = None, [], []
+    if encoder:
+        probe = LinearProbe.fit(encoder)
+        made = probe([word.text for word in words])
+        usual, expected = list(everyday()), list(everyday().values())
+        after, hit = scores(probe), hits(probe(usual), expected)
+        with by_letters(encoder):
+            before, missed = scores(probe), hits(probe(usual), expected)
+        measured, rows = list(zip(before, after, strict=True)), [everyday_row(missed, hit)]
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "words.md").write_text(page(words, made, scores(probe) if probe else ()), encoding="utf-8")
+    (folder / "words.md").write_text(page(words, made, measured, rows), encoding="utf-8")
     picture = sheet(words, made)
     # A palette keeps the page light.
     palette = picture.quantize(256, kmeans=2)

@@ -173,7 +173,8 @@ def run(options: argparse.Namespace) -> None:
     from ..faces.choice import Choice
     from ..rendering import open_scene, render_to_file
 
-    logging.getLogger("eadnet.rendering").setLevel(logging.INFO)  # what the render will need
+    for name in ("eadnet.rendering", "eadnet.modules.text_encoder"):  # what the render will need, and reads
+        logging.getLogger(name).setLevel(logging.INFO)
     line = ProgressLine(sys.stderr)
 
     def show(now: StageProgress) -> None:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..checkpoints import load_checkpoint
@@ -23,6 +24,9 @@ from ..rig.track import Track
 
 _FPS = 25.0
 _FROM, _TO = 0.3, 0.6  # of the listener: below, the track keeps its lips; above, they are shut
+# People's lips take two to three frames to meet and part; a closure of one frame looks like a flicker. So the
+# frames beside a heard one shut the lips this far.
+_BESIDE = 0.45
 
 
 @lru_cache(maxsize=1)
@@ -52,9 +56,14 @@ def with_heard_closures(track: Track, speech: Speech) -> Track:
 
 
 def with_closures(track: Track, heard: Tensor) -> Track:
-    """The track with lips shut where a closure was heard [T]; elsewhere it stays as it is."""
+    """The track with lips shut where a closure was heard [T], and half shut in the frames beside it;
+    elsewhere it stays as it is.
+    """
     sure = ((heard - _FROM) / (_TO - _FROM)).clamp(0, 1)
+    shut = sure * sure * (3 - 2 * sure)
+    before, after = F.pad(shut, (0, 1))[1:], F.pad(shut, (1, 0))[:-1]
+    shut = torch.maximum(shut, _BESIDE * torch.maximum(before, after))
     values = track.values.clone()
     column = INDEX["lip_close"]
-    values[:, column] = torch.maximum(values[:, column], sure * sure * (3 - 2 * sure))
+    values[:, column] = torch.maximum(values[:, column], shut)
     return Track(values, track.fps)

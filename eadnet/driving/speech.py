@@ -28,6 +28,7 @@ from ..rig.track import Track
 from ..sampling import Sampling
 from .closures import with_heard_closures
 from .idle import Idle, idle_motion
+from .meant_eyes import meant_eyes, with_meant_eyes
 from .mixer import beside_speech
 from .motion import MotionModel, motion_track
 from .sentence import SentenceReader
@@ -116,11 +117,16 @@ def read_performance(
 def with_idle_motion(
     track: Track, seed: int, amount: Idle | None = None, speech: Speech | None = None
 ) -> Track:
-    """The same with blinks, glances, a moving head and brows, which follow the ``speech`` a little."""
+    """The same with blinks, glances, a moving head and brows, which follow the ``speech`` a little. Lids and
+    gaze that the track means stay beneath them, unless ``amount`` stills the eyes.
+    """
+    amount = amount or Idle()
     level = None if speech is None else _level(speech, len(track), track.fps)
     curves = idle_motion(len(track), track.fps, seed, amount, level)
     motion = Track.of({name: torch.from_numpy(curve).float() for name, curve in curves.items()}, track.fps)
-    return track.replaced(motion, groups=("blink", "gaze", "head")).added(motion, groups=("brows",))
+    moved = track.replaced(motion, groups=("blink", "gaze", "head")).added(motion, groups=("brows",))
+    meant = meant_eyes(track, lids=min(amount.blinks, 1), gaze=min(amount.gaze, 1))
+    return with_meant_eyes(moved, meant)
 
 
 def _level(speech: Speech, frames: int, fps: float) -> np.ndarray:

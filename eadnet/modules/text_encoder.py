@@ -1,7 +1,8 @@
 """The small text encoder of the `mini` preset: words as bags of hashed character n-grams, then a transformer.
 
 N-grams (the idea of fastText, Bojanowski et al. 2017) need no vocabulary file and give words that no
-caption of the training set used a vector near their relatives ("furiously" beside "furious").
+caption of the training set used a vector near their relatives ("furiously" beside "furious"). For words
+without a relative a thesaurus says which known ones mean the nearest (`thesaurus`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..printable import get_logger
+from .thesaurus import bundled_thesaurus
 
 logger = get_logger(__name__)
 
@@ -55,7 +57,11 @@ def warn_of_unread(text: str, words: Sequence[str], limit: int) -> None:
 
 
 class MiniTextEncoder(nn.Module):
-    """Sentences to a fixed number of tokens [B, length, dim]. Ours; the paper does not name its encoder."""
+    """Sentences to a fixed number of tokens [B, length, dim]. Ours; the paper does not name its encoder.
+
+    `uses_thesaurus`: whether words that training never showed are read as known ones that mean the nearest,
+    which the log tells; False reads all words by their letters.
+    """
 
     def __init__(
         self,
@@ -76,6 +82,7 @@ class MiniTextEncoder(nn.Module):
             "grams_per_word": grams_per_word,
         }
         self.length, self.buckets, self.grams_per_word = length, buckets, grams_per_word
+        self.uses_thesaurus = True
         self.grams = nn.EmbeddingBag(buckets + 1, dim, mode="mean", padding_idx=0)
         self.positions = nn.Parameter(nn.init.normal_(torch.empty(length, dim), std=0.02))
         self.padding = nn.Parameter(torch.zeros(dim))
@@ -93,7 +100,8 @@ class MiniTextEncoder(nn.Module):
         return self.config["dim"]
 
     def tokenize(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """Texts to `grams` int64 [B, length, grams_per_word] (0 = none), `mask` bool [B, length] (word).
+        """Texts to `grams` int64 [B, length, grams_per_word] (0 = none) and `mask` bool [B, length] (word):
+        every word by its letters.
 
         Words beyond `length` are dropped, with a warning that names the last one read.
         """
@@ -102,11 +110,15 @@ class MiniTextEncoder(nn.Module):
         for row, text in enumerate(texts):
             words = split_words(text)
             warn_of_unread(text, words, self.length)
-            for column, word in enumerate(words[: self.length]):
-                ids = word_grams(word, self.buckets, self.grams_per_word)
-                grams[row, column, : len(ids)] = torch.tensor(ids)
-                mask[row, column] = True
+            self._fill(words, grams[row], mask[row])
         return {"grams": grams, "mask": mask}
+
+    def _fill(self, words: Sequence[str], grams: Tensor, mask: Tensor) -> None:
+        """Write a text's words into a row of what `tokenize` gives."""
+        for column, word in enumerate(words[: self.length]):
+            ids = word_grams(word, self.buckets, self.grams_per_word)
+            grams[column, : len(ids)] = torch.tensor(ids)
+            mask[column] = True
 
     def forward(self, grams: Tensor, mask: Tensor) -> Tensor:
         """`grams` [B, L, G] and `mask` [B, L] as `tokenize` gives them, to tokens [B, L, dim]."""
@@ -116,7 +128,30 @@ class MiniTextEncoder(nn.Module):
         return self.layers(words + self.positions[:length])
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """Texts to tokens [B, length, dim]. The empty text is a valid sentence: it says nothing."""
+        """Texts to tokens [B, length, dim]. The empty text is a valid sentence: it says nothing.
+
+        Words that training never showed are read as those known ones that mean the nearest (see
+        `thesaurus`): the tokens are the mean of the text with each of them.
+        """
+        said = [self._ways(text) for text in texts]
+        ways = [way for some in said for way in some]
+        grams = torch.zeros(len(ways), self.length, self.grams_per_word, dtype=torch.long)
+        mask = torch.zeros(len(ways), self.length, dtype=torch.bool)
+        for row, words in enumerate(ways):
+            self._fill(words, grams[row], mask[row])
         device = self.positions.device
-        tokens = self.tokenize(texts)
-        return self(tokens["grams"].to(device), tokens["mask"].to(device))
+        tokens = self(grams.to(device), mask.to(device))
+        if len(ways) == len(said):
+            return tokens
+        return torch.stack([some.mean(0) for some in tokens.split([len(some) for some in said])])
+
+    def _ways(self, text: str) -> list[list[str]]:
+        """A text's words, once for each way to say it in known ones; the log tells what is read as what."""
+        words = split_words(text)
+        warn_of_unread(text, words, self.length)
+        if not self.uses_thesaurus:
+            return [words]
+        ways, notes = bundled_thesaurus().read(words)
+        for unknown, known in notes.items():
+            logger.info("The emotion text's '%.60s' is read as '%s'.", unknown, "', '".join(known))
+        return ways

@@ -7,9 +7,10 @@ the sentence.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eadnet.driving.motion import MotionModel, motion_track
 from eadnet.media.audio import to_mono_16k
@@ -22,18 +23,18 @@ from experiments.emotion.evaluator import CALM, READ, REGIONS
 from experiments.emotion.following import FEATURES
 from experiments.motion.measures import Array, Case, correlation, opening
 from experiments.seams.bench import repeated_speech
-from experiments.words import FACE, has_relative, meanings, score, training_stems
+from experiments.words import FACE, by_letters, everyday, everyday_row, groups, hits, meanings, score
 
 FRAMES = 25
 _FULL = 0.9  # of a movement that a sentence names
 
 
-def faces(model: MotionModel, texts: Sequence[str], seed: int = 0) -> Array:
+def faces(model: MotionModel, texts: Sequence[str], seed: int = 0) -> NDArray[np.float64]:
     """The mean face [N, P] of each sentence; the head, which no sentence moves, is 0."""
     waveform, rate = repeated_speech(FRAMES / 25)
     speech = SpeechInMemory(to_mono_16k(waveform[None], rate))
     how = RenderSettings(seed=seed)
-    made = np.zeros((len(texts), len(model.codec.names)))
+    made: NDArray[np.float64] = np.zeros((len(texts), len(model.codec.names)))
     for row, text in enumerate(texts):
         track = motion_track(speech, text, FRAMES, model=model, settings=how)
         made[row, FACE] = track.values.double().numpy().mean(0)[list(FACE)]
@@ -41,29 +42,46 @@ def faces(model: MotionModel, texts: Sequence[str], seed: int = 0) -> Array:
 
 
 def words(model: MotionModel, trained: int = 100) -> list[str]:
-    """A table: words that neither the text encoder nor motion was trained on, and some that they were."""
-    unseen, stems = lexicon.unseen(), training_stems()
-    known = lexicon.words("test")
-    step = max(1, len(known) // trained)
-    groups = {
-        "unseen": unseen,
-        "unseen, a relative is in training": [word for word in unseen if has_relative(word, stems)],
-        "unseen, no relative": [word for word in unseen if not has_relative(word, stems)],
-        "in the encoder's training": known[::step][:trained],
-    }
-    made = {
-        word.text: face
-        for some in (groups["unseen"], groups["in the encoder's training"])
-        for word, face in zip(some, faces(model, [word.text for word in some]), strict=True)
-    }
-    lines = ["| words | number | r (other words' faces) | emotion (other words') |", "|---|---:|---:|---:|"]
-    for name, some in groups.items():
-        found = score(name, np.stack([made[word.text] for word in some]), meanings(some))
+    """A table: words that neither the text encoder nor motion was trained on, by their letters and with the
+    thesaurus, some that they were trained on, and everyday words that are not in the lexicon.
+    """
+    kinds = dict(groups())
+    name, known = kinds.popitem()
+    some = known[:: max(1, len(known) // trained)][:trained]
+    made = _faces_of(model, [word.text for word in (*lexicon.unseen(), *some)])
+    with by_letters(model.text_encoder):
+        letters = _faces_of(model, [word.text for word in lexicon.unseen()])
+    lines = [
+        "| words | number | r, by letters | r, with the thesaurus | emotion, by letters | with it |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for kind, group in (*kinds.items(), (name, some)):
+        with_it = _cells(kind, group, made)
+        before = ("", "") if group is some else _cells(kind, group, letters)
         lines.append(
-            f"| {name} | {found.count} | **{found.r:.2f}** ({found.r_shuffled:.2f}) | "
-            f"{found.emotion:.0%} ({found.emotion_shuffled:.0%}) |"
+            f"| {kind} | {len(group)} | {before[0]} | **{with_it[0]}** | {before[1]} | **{with_it[1]}** |"
         )
-    return lines
+    return [*lines, _everyday(model)]
+
+
+def _cells(name: str, words: Sequence[lexicon.Word], made: Mapping[str, Array]) -> tuple[str, str]:
+    """r and the emotion, of other words' faces in brackets."""
+    found = score(name, np.stack([made[word.text] for word in words]), meanings(words))
+    return (
+        f"{found.r:.2f} ({found.r_shuffled:.2f})",
+        f"{found.emotion:.0%} ({found.emotion_shuffled:.0%})",
+    )
+
+
+def _everyday(model: MotionModel) -> str:
+    usual, expected = list(everyday()), list(everyday().values())
+    after = hits(faces(model, usual), expected)
+    with by_letters(model.text_encoder):
+        return everyday_row(hits(faces(model, usual), expected), after)
+
+
+def _faces_of(model: MotionModel, texts: Sequence[str]) -> dict[str, Array]:
+    return dict(zip(texts, faces(model, texts), strict=True))
 
 
 def features(model: MotionModel) -> list[str]:

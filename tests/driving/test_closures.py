@@ -38,10 +38,21 @@ def test_what_was_surely_heard_shuts_the_lips_and_nothing_else_changes() -> None
     after = with_closures(before, heard)
     assert after.values[5, CLOSE] == 1
     assert after.values[6, CLOSE] == pytest.approx(max(0.5, float(before.values[6, CLOSE])))
-    rest = [row for row in range(FRAMES) if row not in (5, 6)]
+    rest = [row for row in range(FRAMES) if row not in (4, 5, 6, 7)]
     assert torch.equal(after.values[rest], before.values[rest])
     others = [column for column in range(len(PARAMETERS)) if column != CLOSE]
     assert torch.equal(after.values[:, others], before.values[:, others])
+
+
+def test_a_closure_of_one_frame_comes_and_goes_over_three() -> None:
+    open_lips, heard = Track(torch.zeros(FRAMES, len(PARAMETERS)), 25.0), torch.zeros(FRAMES)
+    heard[[0, 5, 12, 13]] = 1.0
+    shut = with_closures(open_lips, heard).values[:, CLOSE]
+    half = pytest.approx(shut[4].item())
+    assert 0.4 < shut[4] < 0.5, "not shut, as whoever counts closures counts"
+    assert shut[[4, 6, 1, 11, 14]].tolist() == [half] * 5
+    assert shut[[0, 5, 12, 13]].tolist() == [1] * 4
+    assert (shut > 0).sum() == 9
 
 
 def test_a_listener_answers_for_every_frame_of_any_length(listener: MiniAudioEncoder) -> None:
@@ -59,7 +70,7 @@ def test_speech_is_played_with_the_closures_that_are_heard_and_without_a_listene
     monkeypatch.setattr(closures, "bundled_listener", lambda: None)
     alone = track_from_speech(waveform, "", model=model)
     monkeypatch.setattr(closures, "bundled_listener", lambda: listener)
-    monkeypatch.setattr(closures, "heard_closures", lambda *_: torch.arange(25) % 2 * 1.0)
+    monkeypatch.setattr(closures, "heard_closures", lambda *_: (torch.arange(25) % 4 == 1) * 1.0)
     shut = track_from_speech(waveform, "", model=model)
-    assert (shut.values[1::2, CLOSE] == 1).all()
-    assert torch.equal(shut.values[::2, CLOSE], alone.values[::2, CLOSE])
+    assert (shut.values[1::4, CLOSE] == 1).all()
+    assert torch.equal(shut.values[3::4, CLOSE], alone.values[3::4, CLOSE])

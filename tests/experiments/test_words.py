@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from eadnet.checkpoints import bundled_mini, load_checkpoint
+from eadnet.modules.text_encoder import split_words
 from eadnet.synthetic import lexicon
 from eadnet.synthetic.expression import INDEX, PARAMETERS, RANGES
 from experiments import words
@@ -61,8 +62,28 @@ def test_relatives_begin_alike() -> None:
 def test_both_groups_of_unseen_words_are_large_enough_to_score(probe: words.LinearProbe) -> None:
     measured = {s.name: s for s in words.scores(probe)}
     assert measured["unseen"].count == 100
-    parts = [s.count for name, s in measured.items() if name.startswith("unseen,")]
-    assert sum(parts) == 100 and min(parts) >= 20
+    for one, other in (("single words", "phrases"), ("a relative is in training", "no relative")):
+        parts = [measured[f"unseen, {name}"].count for name in (one, other)]
+        assert sum(parts) == 100 and min(parts) >= 20
+
+
+def test_everyday_words_are_in_no_entry_of_the_lexicon() -> None:
+    entries = {tuple(split_words(word.text)) for word in (*lexicon.entries(), *lexicon.unseen())}
+    assert len(words.everyday()) == 60
+    assert not [text for text in words.everyday() if tuple(split_words(text)) in entries]
+
+
+def test_hits_count_the_expected_emotion_and_chance_counts_the_others() -> None:
+    rows = words.meanings(lexicon.words("train", "happy", "high")[:3])
+    assert words.hits(rows, ["happy", "happy", "sad"]) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+
+
+def test_the_thesaurus_can_be_left_out_and_comes_back(probe: words.LinearProbe) -> None:
+    with_it = probe(["lugubrious"])
+    with words.by_letters(probe.encoder):
+        assert not np.allclose(probe(["lugubrious"]), with_it)
+    assert np.array_equal(probe(["lugubrious"]), with_it)
+    assert words.read_as("lugubrious") != "–" and words.read_as("happy") == "–"
 
 
 def test_movements_are_named_strongest_first_with_their_side() -> None:
@@ -88,5 +109,5 @@ def test_the_page_names_every_word_and_the_sheet_shows_it(tmp_path: Path, probe:
 @pytest.mark.slow
 def test_the_page_with_an_encoder_has_the_numbers_and_their_controls(probe: words.LinearProbe) -> None:
     unseen = lexicon.unseen()[:5]
-    text = words.page(unseen, probe([word.text for word in unseen]), words.scores(probe))
+    text = words.page(unseen, probe([word.text for word in unseen]), [(s, s) for s in words.scores(probe)])
     assert "| unseen | 100 |" in text and "in the encoder's training" in text and "made of it" in text

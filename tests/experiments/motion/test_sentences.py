@@ -9,17 +9,21 @@ import pytest
 import torch
 
 from eadnet.driving.motion import MotionModel
-from eadnet.rig.expression import INDEX, PARAMETERS
+from eadnet.rig.expression import EMOTIONS, INDEX, PARAMETERS
 from eadnet.rig.track import Track
 from eadnet.synthetic import lexicon
 from experiments.emotion.following import FEATURES
 from experiments.motion import sentences
 from experiments.motion.measures import Array, Case
-from experiments.words import meanings
+from experiments.words import everyday, meanings
+
+
+class Encoder:
+    uses_thesaurus = True
 
 
 class Model:
-    pass
+    text_encoder = Encoder()
 
 
 MODEL: MotionModel = Model()  # type: ignore[assignment]
@@ -34,17 +38,26 @@ def test_a_model_that_shows_what_words_mean_has_an_r_of_one_and_one_that_shuffle
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known = {word.text: word for word in (*lexicon.unseen(), *lexicon.words("test"))}
+    plain = {
+        emotion: lexicon.words("train", emotion, "high" if emotion != "neutral" else None)[0]
+        for emotion in EMOTIONS
+    }
+    known |= {text: plain[emotion] for text, emotion in everyday().items()}
 
     def shown(model: MotionModel, texts: Sequence[str], shift: int = 0) -> Array:
-        return np.roll(meanings([known[text] for text in texts]), shift, 0)
+        """Nothing where words are read by their letters."""
+        faces = np.roll(meanings([known[text] for text in texts]), shift, 0)
+        return faces * model.text_encoder.uses_thesaurus
 
     monkeypatch.setattr(sentences, "faces", shown)
     right = rows(sentences.words(MODEL, trained=30))
-    assert right["unseen"][0] == "100" and right["unseen"][1].startswith("**1.00**")
-    assert right["in the encoder's training"][0] == "30"
+    count, letters, with_it, *_ = right["unseen"]
+    assert (count, letters[:4]) == ("100", "0.00") and with_it.startswith("**1.00")
+    assert right["in no clip, but in the encoder's training"][0] == "30"
+    assert right["everyday words, not in the lexicon"][-1].startswith("**100%")
     monkeypatch.setattr(sentences, "faces", lambda model, texts: shown(model, texts, 7))
     wrong = rows(sentences.words(MODEL, trained=30))
-    assert float(wrong["unseen"][1].split("**")[1]) < 0.3
+    assert float(wrong["unseen"][2].strip("*").split()[0]) < 0.3
 
 
 @pytest.mark.parametrize(("strength", "stray", "kept"), [(0.9, 0.0, 8), (0.9, 0.6, 0), (0.3, 0.0, 0)])
