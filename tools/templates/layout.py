@@ -33,13 +33,13 @@ SHOWN = {
     "EADNetEditExpression": 160,
     "EADNetRenderRig": 190,
     "EADNetPrepare": 190,
-    "EADNetSampler": 160,
+    "EADNetSampler": 196,
     "EADNetEmotionTimeline": 170,
     "EADNetFaceTrack": 280,
     "EADNetRenderVideo": 330,
 }
 # Widgets behind "Show advanced", less its button.
-PUT_AWAY = {"EADNetFaceTrack": 8, "EADNetRenderVideo": 9}
+PUT_AWAY = {"EADNetFaceTrack": 8, "EADNetRenderVideo": 9, "EADNetSampler": 2}
 
 
 # A note's letters, and what is around them.

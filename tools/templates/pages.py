@@ -330,7 +330,7 @@ PAGES = (
             Group("The result", (Column(410, (9, 8, "more"), 9),)),
         ),
         {
-            "who": Note("Who moves whom", "The video moves the face."),
+            "who": Note("The performance", "It moves the portrait."),
             "more": Note(
                 "More or less of it",
                 "0 takes a movement away, 2 doubles it. Finding a face takes face_landmarker.task, in "

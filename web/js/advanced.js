@@ -39,6 +39,7 @@ app.registerExtension({
       node.showAdvanced = !node.showAdvanced;
       apply(node, button);
       fit(node, spare);
+      node.graph?.onNodeAdded?.(node); // Nodes 2.0 keeps a copy of the list once a value has changed: read anew
     };
     const button = node.addWidget("button", ASKS.false, null, press, { serialize: false });
     button.serialize = false;
