@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.browser.window import Window
+from tests.browser.window import SECONDS, Window
 
 pytestmark = [pytest.mark.browser, pytest.mark.comfy, pytest.mark.slow]
 KINDS = {
@@ -44,7 +43,9 @@ SAVED = """async () => {
 }"""
 # As somebody who types, or as Run does with a seed.
 CHANGE = """() => {
-  for (const widget of app.graph.nodes[0].widgets) if (widget.type !== "button") widget.callback?.(widget.value);
+  for (const widget of app.graph.nodes[0].widgets) {
+    if (widget.type !== "button") widget.callback?.(widget.value);
+  }
 }"""
 AGAIN = "async () => { await app.loadGraphData(app.graph.serialize()); }"
 
@@ -54,38 +55,35 @@ def height(shown: Window) -> float:
     return bottom - top
 
 
-def asked(shown: Window) -> None:
-    shown.page.evaluate(ASK)
-    shown.page.wait_for_timeout(500)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_shown_when_somebody_asks_for_it(
     shown: Window, kind: str, screenshots: Path, combination: str
 ) -> None:
     everyday, advanced = KINDS[kind]
 
-    def drawn() -> tuple[Any, Any]:
-        return tuple(shown.page.evaluate(DRAWN, name) for name in (everyday, advanced))
+    def drawn(expected: bool) -> None:
+        """The everyday widget, and the advanced one as expected."""
+        both = f"([always, at_times, expected]) => ({DRAWN})(always) && ({DRAWN})(at_times) === expected"
+        arguments = [everyday, advanced, expected]
+        shown.page.wait_for_function(both, arg=arguments, timeout=SECONDS * 1000)
 
     shown.page.evaluate(ADD, kind)
-    shown.page.wait_for_timeout(1000)
+    drawn(False)
     before, least = shown.page.evaluate(SAVED), height(shown)
-    assert drawn() == (True, False)
     shown.page.evaluate(CHANGE)
-    asked(shown)
+    shown.page.evaluate(ASK)
+    drawn(True)
+    shown.page.wait_for_timeout(1000)
     shown.picture(screenshots / f"{combination}-advanced-{kind}.png")
-    assert drawn() == (True, True)
     # The newest frontend makes nodes on the canvas as high as all their widgets need.
     assert height(shown) > least + 50 or combination == "classic-newest_frontend"
     after = shown.page.evaluate(SAVED)
     assert (before["values"], before["sent"]) == (after["values"], after["sent"])
     assert not before["shown"] and after["shown"]
     shown.page.evaluate(AGAIN)  # as a saved file
-    shown.page.wait_for_timeout(1000)
-    assert drawn() == (True, True)
+    drawn(True)
     shown.page.evaluate(CHANGE)
-    asked(shown)
-    assert drawn() == (True, False)
+    shown.page.evaluate(ASK)
+    drawn(False)
     assert shown.page.evaluate(SAVED) == before
     assert shown.complaints == []
