@@ -36,6 +36,11 @@ from .types import DiffusionModel, FaceLandmarks, FaceTrackSocket, Model, TrackA
 _CHUNK = 16
 _SHOWN = 512
 _CHUNK_PIXELS = 8_000_000  # some tenths of a second on a processor: Cancel is answered after them
+# What a video with one face does not need.
+_ADVANCED = (
+    *("order", "index", "point_x", "point_y", "missing_frame_fallback", "patience", "smoothing"),
+    *("framing", "resolution"),
+)
 
 
 class EADNetFaceTrack(Node):
@@ -47,6 +52,7 @@ class EADNetFaceTrack(Node):
             description="Finds and tracks one face through a video and crops it as the model was trained. "
             "Frames without a face are listed and stay unchanged.",
             search_aliases=["face detection", "face crop", "align face", "landmarks", "YuNet", "MediaPipe"],
+            advanced=_ADVANCED,
             inputs=[
                 _images("A VIDEO (Load Video), read frame by frame, or an IMAGE: frames or a portrait."),
                 io.Combo.Input(

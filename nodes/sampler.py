@@ -48,6 +48,7 @@ class EADNetSampler(Node):
             description="Denoises the masked region of every frame so that the lips follow the audio and the "
             "face shows the emotion. Any length: overlapping context windows are blended.",
             search_aliases=["lipsync", "talking head", "audio to lips", "STDA denoiser", "ksampler"],
+            advanced=("scheduler", "window", "overlap"),
             inputs=[
                 Model.Input("model", tooltip="From EAD-Net Load Checkpoint or EAD-Net Load LatentSync."),
                 Audio.Input("audio", tooltip="From EAD-Net Encode Audio."),

@@ -39,7 +39,7 @@ class Captioned:
         if self.prompt:
             lines.append(f"prompt: {self.prompt}")
         lines += [f"note: {note}" for note in self.notes]
-        lines.append(f"description: {self.description.to_json()}")
+        lines.append(f"description: {self.description.summary()}")
         if self.raw:
             lines += ["reply as it came:", self.raw]
         return "\n".join(lines)

@@ -116,6 +116,17 @@ class Description:
             for one in sides
         )
 
+    def summary(self) -> str:
+        """A line for a person to read: all but the caption."""
+        units = [
+            f"{u.name} {u.strength:.2g}" + ("" if u.side == "both" else f" ({u.side})")
+            for u in self.action_units
+        ]
+        head = [] if self.head == "straight" else [f"head {self.head}"]
+        gaze = [] if self.gaze == "ahead" else [f"gaze {self.gaze}"]
+        mood = f"{self.emotion} {self.intensity:.2g}, valence {self.valence:.2g}, arousal {self.arousal:.2g}"
+        return ", ".join([mood, *units, *head, *gaze])
+
     def to_json(self) -> str:
         """One line of JSON, action units with their names, numbers rounded to three places."""
         fields = asdict(self)

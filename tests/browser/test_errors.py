@@ -33,6 +33,7 @@ def opened(shown: Window, tmp_path: Path) -> Opened:
         path = tmp_path / f"{template}.json"
         path.write_text(json.dumps(graph), encoding="utf-8")
         shown.open(path)
+        shown.close_dialogs()  # of missing models, which lies over Run
 
     return opens
 

@@ -94,12 +94,7 @@ def test_in_a_small_window_the_result_is_in_view(
 
 @pytest.mark.parametrize("page", GRAPHS, ids=lambda page: page.name)
 def test_after_run_the_film_is_in_view_and_nothing_lies_on_anything(
-    shown: Window,
-    page: Page,
-    combination: str,
-    screenshots: Path,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
+    shown: Window, page: Page, screenshots: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     if page.workflow in NEEDS_LANDMARKER and not LANDMARKER.is_file():
         pytest.skip("needs MediaPipe's face landmarker in ../shared/models")
@@ -115,7 +110,7 @@ def test_after_run_the_film_is_in_view_and_nothing_lies_on_anything(
     assert left >= 0 and top >= 0 and right <= shown.page.viewport_size["width"]
     boxes = shown.boxes()
     assert boxes.overlapping() == []
-    assert [number for number in boxes.outside() if not grows(number, page, combination)] == []
+    assert boxes.outside() == []
 
 
 def with_mini(graph: dict[str, Any]) -> dict[str, Any]:
@@ -142,15 +137,6 @@ def with_mini(graph: dict[str, Any]) -> dict[str, Any]:
     loader |= {"type": "EADNetCheckpointLoader", "widgets_values": ["mini.safetensors", "default"]}
     loader |= {"inputs": [], "properties": {"Node name for S&R": "EADNetCheckpointLoader"}}
     return graph
-
-
-def grows(number: int, page: Page, combination: str) -> bool:
-    """Nodes 2.0 of the oldest frontend shows all widgets of Render Video and the film below them, which is
-    more than a screen is high. Nothing lies below that node.
-    """
-    nodes = json.loads(path_of(page).read_text(encoding="utf-8"))["nodes"]
-    kinds = {node["id"]: node["type"] for node in nodes}
-    return combination == "nodes_2.0-oldest_frontend" and kinds[number] == "EADNetRenderVideo"
 
 
 def test_a_page_that_is_loaded_anew_in_mid_run_shows_the_film(

@@ -63,3 +63,13 @@ def test_every_emotion_has_a_face_of_its_own() -> None:
     assert set(prototypes()) == set(EMOTIONS)
     assert len({prototype.action_units for prototype in prototypes().values()}) == len(EMOTIONS)
     assert not prototypes()["neutral"].action_units
+
+
+def test_the_summary_has_everything_but_the_caption_in_words() -> None:
+    units = (ActionUnit(4, strength=0.856), ActionUnit(12, "left", 0.5))
+    told = Description("angry", 0.9, -0.7, 0.72, units, head="raised", gaze="left", caption="so angry")
+    assert told.summary() == (
+        "angry 0.9, valence -0.7, arousal 0.72, brow_lower 0.86, lip_corner_pull 0.5 (left), head raised, "
+        "gaze left"
+    )
+    assert Description("neutral", 0.0).summary() == "neutral 0, valence 0, arousal 0"

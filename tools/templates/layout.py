@@ -33,9 +33,13 @@ SHOWN = {
     "EADNetEditExpression": 160,
     "EADNetRenderRig": 190,
     "EADNetPrepare": 190,
-    "EADNetSampler": 160,
+    "EADNetSampler": 196,
     "EADNetEmotionTimeline": 170,
+    "EADNetFaceTrack": 280,
+    "EADNetRenderVideo": 330,
 }
+# Widgets behind "Show advanced", less its button.
+PUT_AWAY = {"EADNetFaceTrack": 8, "EADNetRenderVideo": 9, "EADNetSampler": 2}
 
 
 # A note's letters, and what is around them.
@@ -81,7 +85,8 @@ class Layout:
 def least_height(name: str, kind: Kind) -> int:
     """The height of a node of this class without its title, with room for what it will show."""
     slots = max(len(kind.sockets), len(kind.outputs))
-    return FOOT + SLOT * slots + WIDGET * len(kind.widgets) + TEXT * kind.texts + SHOWN.get(name, 0)
+    widgets = len(kind.widgets) - PUT_AWAY.get(name, 0)
+    return FOOT + SLOT * slots + WIDGET * widgets + TEXT * kind.texts + SHOWN.get(name, 0)
 
 
 def note_height(text: str, width: int) -> int:

@@ -104,7 +104,7 @@ def _photo(name: str, opens_as_app: bool) -> Page:
         "photo_with_emotion",
         (
             Group("Yours", (Column(290, (1, 2, 4), 1),)),
-            Group("Face and expression", (Column(380, (5, 3, "face"), 5), Column(310, (6, 7), 6)), True),
+            Group("Face and expression", (Column(335, (5, 3, "face"), 5), Column(310, (6, 7), 6)), True),
             Group("The result", (Column(410, (9, 8, "take"), 9),)),
         ),
         {
@@ -168,7 +168,6 @@ PAGES = (
         ),
         {"hand": HAND, "fps": Note("Frames per second", "Both *fps*: your video's.")},
         frozenset({1, 2, 4}),
-        heights={7: 620},
     ),
     Page(
         "05 Emotion timeline",
@@ -198,24 +197,23 @@ PAGES = (
             Group("Yours", (Column(320, (1, 3, "example"), 1),)),
             Group(
                 "Measure, and move the sound",
-                (Column(290, (2, 4, 11, 9, "offset"), "offset"), Column(420, (5, 6, 10, 12), 6)),
+                (Column(290, (2, 4, 11, 9, 10), 11), Column(420, (5, 6, 7, "limit"), 6)),
                 True,
             ),
-            Group("The result", (Column(370, (8, 7, "limit"), 8),)),
+            Group("The result", (Column(360, (8, 12), 8),)),
         ),
         {
-            "example": Note("The example", "Its sound is 3 frames late. Use one face in a square picture."),
-            "offset": Note(
-                "Reading the scores",
-                "*offset*: frames of 1/25 s, positive when sound is early.",
+            "example": Note(
+                "The example",
+                "Its sound is 3 frames late: *offset* counts frames of 1/25 s, positive when sound is early.",
             ),
             "limit": Note(
-                "The lower plot",
+                "The other plot",
                 "The same video through the VAE alone: no film made with it can score better.",
             ),
         },
         frozenset({1}),
-        heights={5: 130},
+        heights={5: 204, 6: 354, 12: 320},
     ),
     Page(
         "07 Caption an emotion",
@@ -237,7 +235,7 @@ PAGES = (
             ),
         },
         frozenset({1, 2, 16}),
-        heights={17: 120, 18: 150},
+        heights={17: 120, 18: 220},
     ),
     Page(
         "08 Long film",
@@ -299,7 +297,6 @@ PAGES = (
             "fps": FPS,
         },
         frozenset({1, 2}),
-        heights={7: 620},
     ),
     Page(
         "10 The parts one by one",
@@ -328,12 +325,12 @@ PAGES = (
         "11 A performance moves a portrait",
         "performance_moves_a_portrait",
         (
-            Group("Yours", (Column(290, (1, 2, "who"), 1),)),
-            Group("Face and expression", (Column(290, (3, 4, 6), 4), Column(290, (5, 7), 5)), True),
+            Group("Yours", (Column(275, (1, 2, "who"), 1),)),
+            Group("Face and expression", (Column(275, (3, 4, 6), 4), Column(290, (5, 7), 5)), True),
             Group("The result", (Column(410, (9, 8, "more"), 9),)),
         ),
         {
-            "who": Note("Who moves whom", "The video moves the face."),
+            "who": Note("The performance", "It moves the portrait."),
             "more": Note(
                 "More or less of it",
                 "0 takes a movement away, 2 doubles it. Finding a face takes face_landmarker.task, in "

@@ -5,6 +5,9 @@ import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
 
 const FILM = "EADNetRenderVideo";
+// Nodes that say what they make. They have their view from the start: Nodes 2.0 of 1.32 shows no widget that comes
+// after Run was pressed or a value changed, since it keeps a copy of the list from then on.
+const MAKERS = [FILM, "EADNetRenderRig", "EADNetSampler", "EADNetExpressionFromSpeech"];
 const RESULT = "eadnet_result"; // among a node's properties
 const LINE = 22; // pixels of the line of text
 const PICTURE = 170;
@@ -42,7 +45,7 @@ function viewOf(node) {
   if (node.eadnetLive) return node.eadnetLive;
   const element = document.createElement("div");
   element.className = "eadnet-live";
-  element.style.cssText = "display:flex;flex-direction:column;align-items:center;gap:2px;overflow:hidden;width:100%";
+  element.style.cssText = "display:none;flex-direction:column;align-items:center;gap:2px;overflow:hidden;width:100%";
   const stage = document.createElement("div");
   const bar = document.createElement("div");
   const text = document.createElement("div");
@@ -149,6 +152,7 @@ app.registerExtension({
     });
   },
   nodeCreated(node) {
+    if (MAKERS.includes(node.comfyClass)) viewOf(node);
     if (node.comfyClass === FILM) node.previewMediaType = "video"; // Nodes 2.0 of 1.32 goes by this, not by the file
   },
   loadedGraphNode(node) {
