@@ -83,9 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo_parser.add_argument(
         "--landmarker",
-        type=Path,
         metavar="FILE",
-        help="MediaPipe's face_landmarker.task, which finds the face; without it, a download is offered",
+        help="MediaPipe's face_landmarker.task, which finds the face, or a web address that has it; without "
+        "it, a download is offered",
     )
     demo_parser.add_argument(
         "--method",

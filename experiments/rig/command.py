@@ -64,12 +64,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         for intensity in (1.0, DEFAULT_INTENSITY):
             lines += [*read_emotions(faces, reader, landmarker, intensity), ""]
     if "speaking" in options.parts:
-        lines += [*read_speaking(some, reader, landmarker, driver=options.driver), ""]
+        spoken = read_speaking(some, reader, landmarker, driver=options.driver, sheets=options.sheets)
+        lines += [*spoken, ""]
     if "lips" in options.parts:
         lines += [*lips(some, landmarker), ""]
     if "speed" in options.parts:
         lines += [*speed(faces[0]), ""]
-    if options.sheets:
+    if options.sheets and "emotions" in options.parts:
         for intensity in (1.0, DEFAULT_INTENSITY):
             contact_sheets(faces, options.sheets, intensity)
     print("\n".join(lines))
