@@ -18,7 +18,7 @@ from .units.mouth import FUNNEL_DOWN, FUNNEL_UP, JAW_GAP, LOWER_DEPRESS, UPPER_R
 PRESS = 1.12  # lips that meet are pressed together a little, so that none of the gap is left at their sides
 
 JAW_FALLS = 0.14  # how much further a jaw drops in a start, with both ends of the brows up
-USED_UP = 2.0  # lips that are apart stay so, and an opening jaw makes use of it within so many times the gap
+USED_UP = 1.25  # lips that are apart stay so, and an opening jaw makes use of it within so many times the gap
 RESPONSE = 0.90
 # What shows a feeling; what speaks follows its parameters as they are.
 _FELT = (

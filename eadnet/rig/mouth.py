@@ -27,8 +27,7 @@ _OUTLINE, _LIP = UPPER_OUTER[2:-2], tuple(row for _, _, lower, _ in LIP_RINGS[1:
 _CAVITY, _TONGUE = (54.0, 21.0, 20.0), (172.0, 92.0, 88.0)
 # Eye distances that the upper teeth reach below the line of the lips at rest, and the lower ones begin below
 # it: without a moustache over the lip, and with one, which hides them.
-_EDGES, _EDGES_BEHIND_HAIR = (0.030, 0.012), (0.015, 0.030)
-_EDGES_OPEN = (0.045, -0.010)  # below the upper lip of a mouth that is open in the picture
+_EDGES, _EDGES_BEHIND_HAIR = (0.030, -0.020), (0.015, 0.030)
 _HAIR = (0.5, 0.7)  # brightness of the upper lip's outline in that of the lower lip: all hair, and none
 
 
@@ -111,7 +110,7 @@ def inside_of(
     line = face.points[[13, 14], 1].mean() if gap <= OPEN_AT_REST else face.points[13, 1]
     front = float(face.points[[13, 14], 2].mean()) + 0.05
     x = float(0.7 * corners[0] + 0.3 * face.points[13, 0])
-    upper_edge, lower_edge = _edges(picture, points) if own is None else _EDGES_OPEN
+    upper_edge, lower_edge = _edges(picture, points)
     teeth = torch.tensor([x, float(line) + upper_edge, front])
     soft = softness_of(picture, points, face.scale)
     upper = render_row(UPPER, face, teeth, palette, light, 3, soft)
