@@ -13,7 +13,7 @@ from torch import Tensor
 from .curves import Graphs, covered
 from .eyes import GAZE, Eyeball, eye_span, lid_graphs, looking
 from .folds import at_points, unfolded
-from .mouth import Inside, lip_graphs, lip_opening, look_inside
+from .mouth import Inside, edge_inset, lip_graphs, lip_opening, look_inside
 from .patch import Box, Upright, box_around
 from .reading import Source
 from .shading import Shading, tinted
@@ -30,7 +30,8 @@ class Stage:
     """All that stays the same from frame to frame. Pictures are [C, H, W] float32 in 0..255.
 
     source: what is read. points: [468, 2] pixels. displaced: [K, 468, 2] pixels, of the units on the mesh.
-    names: of the units. head: [K], 1 for the units that move the whole head.
+    names: of the units. head: [K], 1 for the units that move the whole head. painted_over: whether the mouth,
+    open in the picture, is not so in the source.
     """
 
     source: Source
@@ -45,6 +46,7 @@ class Stage:
     shading: Shading
     scale: float
     rest_gap: float
+    painted_over: bool = False
 
     def to(self, device: torch.device) -> Stage:
         return replace(
@@ -64,6 +66,11 @@ class Stage:
             },
             eyeballs=tuple(ball.to(device) for ball in self.eyeballs),
         )
+
+    @property
+    def soft(self) -> float:
+        """Over how many pixels the edges of the mouth's opening run: no sharper than the picture."""
+        return max(1.0, 0.006 * self.scale, 2 * self.inside.softness)
 
     @cached_property
     def lips(self) -> Graphs:
@@ -193,7 +200,7 @@ def _lower_lip(stage: Stage, moment: Moment, frames: Tensor) -> None:
     middle, half = corners.mean(1)[:, None, None], (corners[:, 0] - corners[:, 1]).abs()[:, None, None] / 2
     aside = 1 - smooth(0.90, 1.30, (a - middle).abs() / half)
     below = 1 - smooth(0.04 * scale, 0.26 * scale, b - outer)
-    mask = covered(beyond) * aside * below
+    mask = covered(beyond + edge_inset(stage.soft)) * aside * below
     _blend(_cut(frames, stage, box), lower, mask[:, None])
 
 
@@ -298,13 +305,12 @@ def _lids_move(stage: Stage, moment: Moment, ball: Eyeball) -> Tensor:
 def _mouth(stage: Stage, moment: Moment, frames: Tensor) -> None:
     scale = stage.scale
     opened = _opens(stage, moment)
-    shown = smooth(*MOVED, opened.abs())
+    shown = torch.ones_like(opened) if stage.painted_over else smooth(*MOVED, opened.abs())
     box = box_around(moment.placed[:, [*UPPER_INNER, *LOWER_INNER]], 0.02 * scale + 2, stage.sheets.region)
     if box is None or not bool((shown > 0).any()):
         return
     a, b = stage.upright.over(box)
-    soft = max(1.0, 0.006 * scale, 2 * stage.inside.softness)  # no sharper than the picture
-    top, bottom, open_ = lip_opening(moment.placed, stage.upright, stage.lips, a, b, soft)
+    top, bottom, open_ = lip_opening(moment.placed, stage.upright, stage.lips, a, b, stage.soft)
     hole = open_ * ((bottom - top) / (0.008 * scale)).clamp(0, 1)
     shift = moment.head[:, [13, 14]].mean(1)
     jaw = moment.amounts[:, stage.names.index("jaw_open")]

@@ -29,7 +29,7 @@ CLOSED = 0.055  # eye distances between the lids below which an eye is closed
 MOUTH = (
     *("upper_lip_raise", "smile_l", "smile_r", "dimple_l", "dimple_r", "frown_l", "frown_r"),
     *("lower_lip_depress", "chin_raise", "lip_pucker", "lip_stretch", "lip_funnel", "lip_press"),
-    *("jaw_open", "lip_bite", "close"),
+    *("jaw_open", "lip_bite", "close", "shut"),
 )
 LIDS = ("blink", "lid_tighten", "upper_lid_raise")
 

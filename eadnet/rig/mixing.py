@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from .expression import INDEX, RANGES
-from .units.mouth import DROP, FUNNEL_DOWN, FUNNEL_UP, LIP_LIFT, LOWER_DEPRESS, UPPER_RAISE
+from .units.mouth import FUNNEL_DOWN, FUNNEL_UP, JAW_GAP, LOWER_DEPRESS, UPPER_RAISE, by_jaw
 
 PRESS = 1.12  # lips that meet are pressed together a little, so that none of the gap is left at their sides
-BY_JAW, MOST_RAISED = 0.8, 0.7  # share of an open mouth that its jaw closes, and how far it goes up
-JAW_GAP = DROP + LIP_LIFT  # opening of the lips in eye distances with the jaw wide open
 
+JAW_FALLS = 0.14  # how much further a jaw drops in a start, with both ends of the brows up
+USED_UP = 1.25  # lips that are apart stay so, and an opening jaw makes use of it within so many times the gap
 RESPONSE = 0.90
 # What shows a feeling; what speaks follows its parameters as they are.
 _FELT = (
@@ -85,6 +85,8 @@ def mix(parameters: Tensor, rest: Rest, names: tuple[str, ...]) -> Tensor:
 def _together(v: dict[str, Tensor]) -> None:
     """What comes along when an action is strong, as muscles that lie together pull together."""
     # Read before anything is added, so that the order below does not matter to it.
+    start = v["inner_brow_up_l"] * v["outer_brow_up_l"] + v["inner_brow_up_r"] * v["outer_brow_up_r"]
+    v["jaw_open"] = v["jaw_open"] * (1 + JAW_FALLS * (0.5 * start).clamp(0, 1))
     scowl = 0.5 * (v["brow_lower_l"].clamp(0, 1) ** 2 + v["brow_lower_r"].clamp(0, 1) ** 2)
     # Disgust squeezes: the nose drags the brows' middle, the lids and the mouth's corners along, and its own
     # lip less.
@@ -144,19 +146,19 @@ def _mouth(v: dict[str, Tensor], rest: Rest) -> None:
     apart = (1 - close) * (1 - 0.85 * pressed)  # share of the gap that stays
     lift = 0.55 * smile * (4 * jaw).clamp(max=1)
     v["upper_lip_raise"] = v["upper_lip_raise"] + lift * apart
-    # A closing jaw keeps part of its drop.
-    kept = jaw * (1 - 0.25 * close)
-    gap = (
-        JAW_GAP * kept
-        + LOWER_DEPRESS * v["lower_lip_depress"]
-        + UPPER_RAISE * v["upper_lip_raise"]
-        + (FUNNEL_UP + FUNNEL_DOWN) * v["lip_funnel"]
-    )
     own = rest.gap * (1 - rest.closes)
+    funnel = (FUNNEL_UP + FUNNEL_DOWN) * v["lip_funnel"]
+    drop = JAW_GAP * jaw * (1 - 0.25 * close)  # a closing jaw keeps part of its drop
+    # What parts the lips does not add up, so that they open as far as the jaw is asked to: lips that are
+    # apart already need less of it, and a funnel rounds what the jaw has opened.
+    if own > 0:
+        drop = drop - own * (1 - torch.exp(-drop / (USED_UP * own)))
+    drop = drop - torch.minimum(funnel, drop)
+    lowered = LOWER_DEPRESS * v["lower_lip_depress"]
+    gap = drop + lowered + UPPER_RAISE * v["upper_lip_raise"] + funnel
     # In disgust the lower lip follows the upper one: little shows between them.
     follows = 0.75 * v["nose_wrinkle"].clamp(0, 1) * UPPER_RAISE * v["upper_lip_raise"] * apart
     # A mouth that is open in the picture is closed by its jaw, and the rest by its lips.
-    shut = rest.gap * rest.closes
-    raised = min(BY_JAW * shut, MOST_RAISED * JAW_GAP)
-    v["close"] = PRESS * ((1 - apart) * (gap + own) + shut - raised) + follows + 0.55 * v["lip_bite"] * gap
-    v["jaw_open"] = kept - raised / JAW_GAP
+    v["shut"] = torch.full_like(jaw, float(rest.closes > 0))
+    v["close"] = PRESS * (1 - apart) * (gap + own) + follows + 0.55 * v["lip_bite"] * gap
+    v["jaw_open"] = (drop - by_jaw(rest.gap * rest.closes)) / JAW_GAP

@@ -10,18 +10,25 @@ from torch import Tensor
 
 from .blur import blurred
 from .canonical import Canonical
-from .colours import Colours, luminance
+from .colours import Colours, luminance, sampled
 from .curves import Graphs, covered
 from .eyes import read_tile
 from .patch import Box, Upright
 from .softness import softness_of
 from .teeth import LOWER, UPPER, RowPicture, render_row
-from .topology import LOWER_INNER, UPPER_INNER
+from .topology import LIP_RINGS, LOWER_INNER, UPPER_INNER, UPPER_OUTER
+from .units.ground import smooth
 from .units.mouth import DROP
 
+SHARP = 1.8  # pixels: edges of the opening that are softer lie further in
+_FURTHER_IN = 0.5  # of how much softer they are
 OPEN_AT_REST = 0.035  # eye distances between the lips from which a picture shows its own teeth
+_OUTLINE, _LIP = UPPER_OUTER[2:-2], tuple(row for _, _, lower, _ in LIP_RINGS[1:3] for row in lower)
 _CAVITY, _TONGUE = (54.0, 21.0, 20.0), (172.0, 92.0, 88.0)
-EDGE = 0.045  # of the upper teeth below the line of the lips at rest
+# Eye distances that the upper teeth reach below the line of the lips at rest, and the lower ones begin below
+# it: without a moustache over the lip, and with one, which hides them.
+_EDGES, _EDGES_BEHIND_HAIR = (0.030, -0.020), (0.015, 0.030)
+_HAIR = (0.5, 0.7)  # brightness of the upper lip's outline in that of the lower lip: all hair, and none
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,14 +110,27 @@ def inside_of(
     line = face.points[[13, 14], 1].mean() if gap <= OPEN_AT_REST else face.points[13, 1]
     front = float(face.points[[13, 14], 2].mean()) + 0.05
     x = float(0.7 * corners[0] + 0.3 * face.points[13, 0])
-    teeth = torch.tensor([x, float(line) + EDGE, front])
+    upper_edge, lower_edge = _edges(picture, points)
+    teeth = torch.tensor([x, float(line) + upper_edge, front])
     soft = softness_of(picture, points, face.scale)
     upper = render_row(UPPER, face, teeth, palette, light, 3, soft)
-    behind = teeth + torch.tensor([0.0, -EDGE - 0.010, 0.030])
+    behind = torch.tensor([x, float(line) + lower_edge, front + 0.030])
     lower = render_row(LOWER, face, behind, palette, light, 5, soft)
     axes = [face.project(torch.tensor(axis)) for axis in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))]
     middle = face.place(torch.tensor([x, float(line), front]))
     return Inside(upper, lower, own, palette, middle, axes[0], axes[1], soft)
+
+
+def _edges(picture: Tensor, points: Tensor) -> tuple[float, float]:
+    """Where both rows of teeth end; people's upper ones show 2 to 3 mm below a lip that just parts, .03 to
+    .05 eye distances, fewer below a moustache.
+    """
+    outline, lip = (luminance(sampled(picture, points[list(rows), :2])).median() for rows in (_OUTLINE, _LIP))
+    bare = float(smooth(*_HAIR, outline / lip.clamp(min=1)))
+    upper, lower = (
+        hairy + bare * (plain - hairy) for plain, hairy in zip(_EDGES, _EDGES_BEHIND_HAIR, strict=True)
+    )
+    return upper, lower
 
 
 def own_teeth(
@@ -176,21 +196,27 @@ def lip_graphs(points: Tensor, upright: Upright, scale: float) -> Graphs:
     return Graphs(middle - 1.5 * scale, middle + 1.5 * scale, 576)
 
 
+def edge_inset(soft: float) -> float:
+    """How many pixels within the lips an opening begins whose edges are so soft."""
+    return _FURTHER_IN * max(0.0, soft - SHARP)
+
+
 def lip_opening(
     points: Tensor, upright: Upright, graphs: Graphs, a: Tensor, b: Tensor, soft: float = 1.0
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What is open between the lips of T frames [T, 468, 2], over pixels with these a and b [h, w].
 
     Returns (inner edge of the upper lip [T, h, w], of the lower one, share of each pixel that is open, soft
-    over so many pixels across the edges, however steep those are); the lower edge is never above the upper
-    one, and both meet at the corners.
+    over so many pixels across the edges, however steep those are, and where that is much rather within them
+    than over the lips); the lower edge is never above the upper one, and both meet at the corners.
     """
     top = graphs.table(upright.coordinates(points[:, list(UPPER_INNER)]))
     bottom = torch.maximum(graphs.table(upright.coordinates(points[:, list(LOWER_INNER)])), top)
     places = graphs.places(a)
     upper, lower = graphs.read(top, places), graphs.read(bottom, places)
-    below = (b - upper) / graphs.read(graphs.steepness(top), places)
-    above = (lower - b) / graphs.read(graphs.steepness(bottom), places)
+    inset = edge_inset(soft)
+    below = (b - upper) / graphs.read(graphs.steepness(top), places) - inset
+    above = (lower - b) / graphs.read(graphs.steepness(bottom), places) - inset
     return upper, lower, covered(below, soft) * covered(above, soft)
 
 
@@ -274,4 +300,4 @@ def read_zero(tile: Tensor, box: Box, x: Tensor, y: Tensor) -> Tensor:
     return F.grid_sample(source, grid.to(tile.dtype), "bilinear", "zeros", align_corners=False)
 
 
-__all__ = ["Inside", "Own", "inside_of", "lip_opening", "look_inside", "read_tile"]
+__all__ = ["Inside", "Own", "edge_inset", "inside_of", "lip_opening", "look_inside", "read_tile"]

@@ -29,6 +29,7 @@ from .reading import Source
 from .rest import rest_of
 from .shading import light_of, shading
 from .sheets import sheets
+from .shut import painted_over, shutting
 from .topology import EYES, LOWER_INNER, SKIN, UPPER_INNER
 from .track import Track
 from .units import HEAD_POSE, Ground, units
@@ -101,11 +102,13 @@ class Rig:
         held, covered, more = hidden(planes[:3], mesh, face)
         notes = (*notes, *more)
         ground = Ground.of(face.points[:SKIN], hair_below(planes[:3], mesh, face.scale), glasses)
-        moves = units(ground)
-        fields = sheets(face, ground, moves, (height, width))
         rest, more = rest_of(face, shapes, calm)
         rest = replace(rest, still=held)
-        stage = _stage(planes, points.float(), face, fields, moves, glasses, covered)
+        moves = units(ground)
+        if rest.closes > 0:
+            moves["shut"] = shutting(ground, moves, rest)
+        fields = sheets(face, ground, moves, (height, width))
+        stage = _stage(planes, points.float(), face, fields, moves, glasses, covered, rest.closes > 0)
         target = torch.device(device) if device is not None else picture.device
         return cls(face, rest, stage.to(target), given, (*notes, *more))
 
@@ -254,6 +257,7 @@ def _stage(
     moves: dict[str, Tensor],
     glasses: bool,
     covered: tuple[str, ...] = (),
+    shut: bool = False,
 ) -> Stage:
     from .sheets import Sheets
 
@@ -279,6 +283,8 @@ def _stage(
     displaced = torch.stack([face.project(move[:SKIN]) for move in moves.values()])
     head = torch.tensor([float(name in HEAD_POSE) for name in names])
     displaced[head > 0] *= towards_borders(face, mesh, (planes.shape[1], planes.shape[2]))
+    if shut:
+        planes = painted_over(planes, mesh, upright, mouth_box, scale)
     return Stage(
         Source.of(planes, region, 0.3 * scale),
         mesh,
@@ -292,4 +298,5 @@ def _stage(
         shading(face, colour, points, glasses),
         scale,
         gap,
+        shut,
     )

@@ -30,6 +30,7 @@ from .patch import Box, Upright, box_around
 from .reading import Source
 from .shading import Shading, light_of, shading
 from .sheets import Sheets, moving_region
+from .shut import shutting
 from .topology import EYES, LOWER_INNER, SKIN, UPPER_INNER
 from .track import columns
 from .units import HEAD_POSE, Ground, units
@@ -81,6 +82,7 @@ class VideoRig:
             wears_glasses(planes, face, shapes),
         )
         moves = units(ground)
+        moves["shut"] = shutting(ground, moves, Rest(_gap_of(ground), closes=1.0))
         light = light_of(planes, points, face)
         size = (int(frame.shape[0]), int(frame.shape[1]))
         whole = moving_region(face, size)
@@ -167,12 +169,6 @@ class VideoRig:
         result[y0:y1, x0:x1] = torch.where(same, before, drawn)
         return result
 
-    @property
-    def _gap(self) -> float:
-        """How far the lips are apart in the frame it was built from, in eye distances."""
-        skin = self.ground.points
-        return float((skin[[14, 317, 87], 1] - skin[[13, 312, 82], 1]).mean().clamp(min=0))
-
     def _wanted(self, parameters: Tensor, own: Mapping[str, float] | None, lips: bool) -> Tensor:
         """What is to be added to what the face shows by itself, [P]."""
         wanted = torch.zeros_like(parameters)
@@ -194,7 +190,7 @@ class VideoRig:
         rows = wanted.clone()
         for side, name in (("l", "eyeBlinkLeft"), ("r", "eyeBlinkRight")):
             rows[INDEX[f"blink_{side}"]] = min(1.0, 1.3 * float((own or {}).get(name, 0.0)))
-        rest = Rest(self._gap, closes=1.0) if lips else Rest()
+        rest = Rest(_gap_of(self.ground), closes=1.0) if lips else Rest()
         amounts = mix(rows[None], rest, self.names)[0]
         for side in EYES:
             amounts[self.names.index(f"blink_{side}")] = 0.0
@@ -261,6 +257,12 @@ def _boxes(face: Canonical, size: tuple[int, int]) -> tuple[Box, Box]:
 def _eye_box(mesh: Tensor, side: str, scale: float, within: Box) -> Box | None:
     eye = EYES[side]
     return box_around(mesh[[*eye.upper, *eye.lower]], 0.16 * scale, within)
+
+
+def _gap_of(ground: Ground) -> float:
+    """How far the lips are apart in the frame that a rig was built from, in eye distances."""
+    skin = ground.points
+    return float((skin[[14, 317, 87], 1] - skin[[13, 312, 82], 1]).mean().clamp(min=0))
 
 
 def _lips(ground: Ground) -> Tensor:

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from eadnet.rig.curves import Graphs, covered
+from eadnet.rig.mixing import Rest, mix
 from eadnet.rig.rig import Rig
 from eadnet.rig.topology import LIP_RINGS, LOWER_INNER, UPPER_INNER
 from eadnet.rig.track import Track
+from eadnet.rig.units.mouth import JAW_GAP
 
 from .drawn import bundled_head
 
@@ -73,3 +75,66 @@ def test_an_edge_is_as_soft_where_it_is_steep_as_where_it_is_level() -> None:
     share = covered((b - graphs.read(table, places)) / graphs.read(graphs.steepness(table), places))[0]
     across = (b - 3 * a) / 10**0.5
     assert torch.allclose(share, (across + 0.5).clamp(0, 1), atol=0.06)
+
+
+def spoken(**curves: list[float]) -> Tensor:
+    """The lips' own opening, in eye distances, of curves by name."""
+    return portrait_rig().gap(Track.of(curves).values)
+
+
+def test_lips_part_as_far_as_the_jaw_is_asked_to_and_from_the_first_moment() -> None:
+    """Against what the jaw asks: a straight line, whether they are rounded or not."""
+    jaw = [0.0, 0.05, 0.1, 0.2, 0.4, 0.6]
+    plain, rounded = spoken(jaw_open=jaw), spoken(jaw_open=jaw, lip_funnel=[0.3] * 6)
+    asked = torch.tensor(jaw)
+    assert torch.allclose(plain - plain[0], asked * (plain[-1] - plain[0]) / 0.6, atol=0.006)
+    assert torch.allclose(rounded[2:], plain[2:], atol=0.012), (
+        "a funnel opens nothing that the jaw has opened"
+    )
+    assert float(rounded[0]) > 0.01, "by itself it does"
+
+
+def test_lips_that_are_apart_in_the_picture_open_by_less_at_first_and_never_close_by_opening() -> None:
+    own = 0.06
+    jaw = torch.linspace(0, 0.6, 25)
+    parameters = Track.of({"jaw_open": jaw}).values
+    column = portrait_rig().stage.names.index("jaw_open")
+    closed, apart = (mix(parameters, Rest(gap), portrait_rig().stage.names)[:, column] for gap in (0.0, own))
+    assert torch.allclose(closed, jaw, atol=1e-5)
+    assert bool((apart.diff() > 0).all()) and float(apart[0]) == 0
+    left = own + JAW_GAP * apart - JAW_GAP * jaw  # what the picture's own gap adds
+    assert (
+        float(left[0]) == pytest.approx(own) and bool((left.diff() < 1e-6).all()) and float(left[-1]) < 0.02
+    )
+
+
+@lru_cache(maxsize=1)
+def shouting() -> tuple[Rig, Tensor]:
+    """A rig of a mouth that is open in its picture, dark inside, with the mesh."""
+    picture, mesh = bundled_head()
+    rows = list(LOWER_INNER[1:-1])
+    open_ = mesh.clone()
+    size = float((mesh[33, :2] - mesh[263, :2]).norm())
+    wide = 1 - torch.linspace(-1, 1, len(rows) + 2)[1:-1].abs() ** 6
+    open_[rows, 1] += 0.2 * size * wide
+    dark = picture.clone()
+    for upper, lower in zip(UPPER_INNER, LOWER_INNER, strict=True):
+        x = int(open_[upper, 0])
+        dark[int(open_[upper, 1]) : int(open_[lower, 1]) + 1, x - 6 : x + 7] = 20
+    return Rig.build(dark, open_), open_
+
+
+def test_a_mouth_that_is_open_in_the_picture_meets_from_corner_to_corner() -> None:
+    rig, mesh = shouting()
+    placed = rig.landmarks(rows(jaw_open=0.0))[0]
+    gap = (placed[list(LOWER_INNER), 1] - placed[list(UPPER_INNER), 1]) / rig.face.scale
+    before = (mesh[list(LOWER_INNER), 1] - mesh[list(UPPER_INNER), 1]) / rig.face.scale
+    assert float(before.max()) > 0.15 and float(gap.max()) < 0.03
+
+
+def test_no_dark_of_an_open_mouth_stays_between_lips_that_are_closed() -> None:
+    rig, _ = shouting()
+    frame = rig.frames(rows(jaw_open=0.0))[0]
+    placed = rig.landmarks(rows(jaw_open=0.0))[0]
+    lips = at(frame, (placed[list(UPPER_INNER[2:-2])] + placed[list(LOWER_INNER[2:-2])]) / 2)
+    assert float(lips.mean(1).min()) > 45

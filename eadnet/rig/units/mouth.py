@@ -11,6 +11,8 @@ from .middle import lid_free
 
 DROP = 0.36  # of the chin, with the jaw wide open
 LIP_LIFT = 0.035  # of the upper lip, with the jaw wide open
+JAW_GAP = DROP + LIP_LIFT  # opening of the lips in eye distances with the jaw wide open
+BY_JAW, MOST_RAISED = 0.8, 0.7  # share of an open mouth that its jaw closes, and how far it goes up
 UPPER_RAISE = 0.135  # AU10
 LOWER_DEPRESS = 0.115  # AU16
 FUNNEL_UP, FUNNEL_DOWN = 0.032, 0.040  # AU22
@@ -89,10 +91,20 @@ def _lips(ground: Ground) -> dict[str, Tensor]:
         ground.hill(ground.at(17), 0.30, 0.10) * lower, 0.0, -0.03
     )
     chin = ground.hill(ground.at(CHIN_FRONT), 0.30, 0.30) * ~lower * ~upper
-    found["close"] = ground.move(profile * lower + 0.35 * chin, 0.0, -CLOSE_LOWER) + ground.move(
-        profile * upper, 0.0, CLOSE_UPPER
-    )
+    found["close"] = closing(ground, profile) + ground.move(0.35 * chin, 0.0, -CLOSE_LOWER)
     return found
+
+
+def closing(ground: Ground, gap: Tensor) -> Tensor:
+    """Displacements [N, 3] of the lips that close gaps [N] between them, from below and from above."""
+    return ground.move(gap * ground.lower_lip, 0.0, -CLOSE_LOWER) + ground.move(
+        gap * ground.upper_lip, 0.0, CLOSE_UPPER
+    )
+
+
+def by_jaw(gap: float) -> float:
+    """How much of an opening in the picture its jaw closes, going up."""
+    return min(BY_JAW * gap, MOST_RAISED * JAW_GAP)
 
 
 def _jaw(ground: Ground) -> dict[str, Tensor]:
