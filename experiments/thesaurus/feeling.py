@@ -46,7 +46,8 @@ class Feeling:
 
 
 def _vector(nearness: Nearness, text: str) -> Array:
-    own, said = nearness.vectors.of(content(text)), np.zeros(DIM)
+    own: Array = nearness.vectors.of(content(text)).astype(float)
+    said: Array = np.zeros(DIM)
     for key, usual in nearness.senses(text)[:_SENSES]:
         sense = nearness.wordnet.senses[key]
         words = [word for word in affirmed(sense.gloss) if word not in PLAIN]
