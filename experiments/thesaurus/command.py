@@ -36,7 +36,7 @@ def tried(nearness: Nearness, words: Sequence[lexicon.Word], seed: int = 0) -> l
     scores = through_neighbours(nearness, words, chosen, strangers(words))
     phrase = np.array([len(split_words(words[row].text)) > 1 for row in chosen])
     lines = [
-        "| known words as if unknown | number | nearest | mean of two | of three |",
+        "| known words as if unknown | number | nearest | mean of two | of four |",
         "|---|---:|---:|---:|---:|",
     ]
     for name, which in (("single words", ~phrase), ("phrases", phrase)):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.thesaurus.nearness import PLAIN, Nearness, affirmed, content
+from experiments.thesaurus.nearness import PLAIN, Nearness, affirmed, content, is_phrase
 from experiments.thesaurus.vectors import DIM
 
 Array = NDArray[np.float64]
@@ -46,7 +46,8 @@ class Feeling:
 
 
 def _vector(nearness: Nearness, text: str) -> Array:
-    own, said = nearness.vectors.of(content(text)), np.zeros(DIM)
+    own: Array = nearness.vectors.of(content(text)).astype(float)
+    said: Array = np.zeros(DIM)
     for key, usual in nearness.senses(text)[:_SENSES]:
         sense = nearness.wordnet.senses[key]
         words = [word for word in affirmed(sense.gloss) if word not in PLAIN]
@@ -55,4 +56,7 @@ def _vector(nearness: Nearness, text: str) -> Array:
             if sign in _AROUND:
                 words += [w for lemma in nearness.wordnet.senses[other].lemmas for w in lemma.split()]
         said += usual * nearness.vectors.of(words)
-    return np.concatenate([own, said / (np.linalg.norm(said) + 1e-9), [1.0]])
+    said = said / (np.linalg.norm(said) + 1e-9)
+    if said.any() and is_phrase(text):  # an idiom says something else than its words
+        own = said
+    return np.concatenate([own, said, [1.0]])

@@ -76,15 +76,20 @@ class Nearness:
         return list(found.items())
 
     def scores(self, text: str) -> Array:
-        """[len(known)]; that of the text's own sense that fits best."""
+        """[len(known)]; that of the text's own sense that fits best. An idiom says something else than its
+        words, so its definition speaks for them where there is one.
+        """
         own = self.weights.vector * self.cosines(text)
-        best = own
-        for key, usual in self.senses(text):
+        senses = self.senses(text)
+        idiom = bool(senses) and is_phrase(text)
+        best = np.zeros(len(self.known)) if idiom else own
+        for key, usual in senses:
             sense = self.wordnet.senses[key]
-            total = own + usual * (
+            defined = self._by_definition(sense)
+            total = (self.weights.vector * usual * defined if idiom else own) + usual * (
                 self.weights.graph * self._by_graph(key)
                 + self.weights.gloss * self._by_gloss(sense)
-                + self.weights.defined * self._by_definition(sense)
+                + self.weights.defined * defined
             )
             if total.max() > best.max():
                 best = total
@@ -137,6 +142,11 @@ class Nearness:
     def _by_definition(self, sense: Sense) -> Array:
         words = [word for word in affirmed(sense.gloss) if word not in PLAIN]
         return np.maximum(self._matrix @ self.vectors.of(words), 0.0)
+
+
+def is_phrase(text: str) -> bool:
+    """Whether a text is more than one word."""
+    return len(split_words(text)) > 1
 
 
 def lemma_of(text: str) -> str:
