@@ -14,9 +14,11 @@ KINDS = {
     "EADNetRenderVideo": ("steps", "feather"),
     "EADNetSampler": ("steps", "window"),
 }
+# With an id of its own: Nodes 2.0 of the oldest frontend knows how high an earlier node of the same id was.
 ADD = """kind => {
   app.graph.clear();
   const node = LiteGraph.createNode(kind);
+  node.id = Math.floor(1e6 * Math.random());
   node.pos = [100, 100];
   app.graph.add(node);
   app.canvas.ds.scale = 0.6;

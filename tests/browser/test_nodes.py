@@ -16,29 +16,33 @@ SCALE, PLANE = 0.6, (2150.0, 1150.0)  # what a window of 1400 x 840 shows at tha
 GAP = 40.0
 
 
-def sheets(sizes: dict[int, tuple[float, float]]) -> list[dict[int, tuple[float, float]]]:
+def sheets(sizes: dict[str, tuple[float, float]]) -> list[list[tuple[str, float, float]]]:
     """Places of nodes of these sizes, column by column, on as many sheets as they need."""
-    made: list[dict[int, tuple[float, float]]] = [{}]
+    made: list[list[tuple[str, float, float]]] = [[]]
     left, top, widest = 0.0, 0.0, 0.0
-    for number, (width, height) in sizes.items():
+    for name, (width, height) in sizes.items():
         if top and top + height > PLANE[1]:
             left, top, widest = left + widest + GAP, 0.0, 0.0
         if left and left + width > PLANE[0]:
-            made.append({})
+            made.append([])
             left, top, widest = 0.0, 0.0, 0.0
-        made[-1][number] = (left, top)
+        made[-1].append((name, left, top))
         top, widest = top + height + GAP, max(widest, width)
     return made
 
 
 def test_a_node_of_each_kind_is_drawn(shown: Window, screenshots: Path, combination: str) -> None:
-    shown.nodes(NAMES)
+    apart = [(name, 2000.0 * index, 100.0) for index, name in enumerate(NAMES)]
+    ids = shown.nodes(apart, SCALE)
     boxes = shown.boxes().nodes
-    assert len(boxes) == len(NAMES)
-    sizes = {number: (b[2] - b[0], b[3] - b[1]) for number, b in boxes.items()}
+    assert sorted(boxes) == ids
+    sizes = {
+        name: (boxes[number][2] - boxes[number][0], boxes[number][3] - boxes[number][1])
+        for name, number in zip(NAMES, ids, strict=True)
+    }
     assert all(width >= 200 and height >= 50 for width, height in sizes.values())
     for number, sheet in enumerate(sheets(sizes)):
-        elsewhere = {other: (0.0, 20000.0 + 1000 * other) for other in sizes if other not in sheet}
-        shown.place(sheet | elsewhere, SCALE)
+        shown.nodes(sheet, SCALE)
         shown.pictures(screenshots / f"{combination}-nodes-{number}.png")
+        assert shown.boxes().overlapping() == []
     assert shown.complaints == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,20 +63,16 @@ PLAYERS = """([left, top, right, bottom]) => [...document.querySelectorAll("vide
   const box = video.getBoundingClientRect(), x = (box.left + box.right) / 2, y = (box.top + box.bottom) / 2;
   return box.width > 0 && x > left && x < right && y > top && y < bottom;
 }).length"""
-NODES = """names => {
+# Nodes [class, left, top] with ids of their own: Nodes 2.0 of the oldest frontend moves no node from outside,
+# and knows how high an earlier one of the same id was. Looked at beside and below the page's own bars.
+NODES = """([nodes, scale, first]) => {
   app.graph.clear();
-  names.forEach((name, index) => {
+  nodes.forEach(([name, left, top], index) => {
     const node = LiteGraph.createNode(name);
-    node.pos = [2000 * index, 100];
+    node.id = first + index;
+    node.pos = [left, top + 30];
     app.graph.add(node);
   });
-}"""
-# Beside and below the page's own bars.
-PLACE = """([places, scale]) => {
-  for (const [id, [left, top]] of Object.entries(places)) {
-    const node = app.graph.getNodeById(Number(id));
-    node.pos = [left, top + 30];
-  }
   app.canvas.ds.scale = scale;
   app.canvas.ds.offset = [70 / scale, 135 / scale];
   app.canvas.setDirty(true, true);
@@ -121,6 +117,7 @@ class Window:
 
     def __init__(self, page: Any, url: str) -> None:
         self.page, self.url = page, url
+        self._ids = 1000
         self.complaints: list[str] = []
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         page.on("console", self._heard)
@@ -169,15 +166,12 @@ class Window:
         self.page.set_viewport_size({"width": size[0], "height": size[1]})
         self.page.wait_for_timeout(500)
 
-    def nodes(self, names: Sequence[str]) -> None:
-        """Open one node of each class, far from each other."""
-        self.page.evaluate(NODES, list(names))
-        self.page.wait_for_timeout(1500)
-
-    def place(self, places: Mapping[int, tuple[float, float]], scale: float) -> None:
-        """Move nodes (their boxes' top left corners) and look at the plane's origin."""
-        self.page.evaluate(PLACE, [{str(node): list(place) for node, place in places.items()}, scale])
-        self.page.wait_for_timeout(1500)
+    def nodes(self, places: Sequence[tuple[str, float, float]], scale: float) -> list[int]:
+        """Open a node of each class, its box's top left corner at a place; their ids."""
+        self._ids += 1000
+        self.page.evaluate(NODES, [[list(place) for place in places], scale, self._ids])
+        self.page.wait_for_timeout(2500)
+        return [self._ids + index for index in range(len(places))]
 
     def zoom(self) -> float:
         return float(self.page.evaluate("() => app.canvas.ds.scale"))
