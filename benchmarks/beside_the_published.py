@@ -43,6 +43,7 @@ from eadnet.modules.unet import DeepFeatures, EADUNet
 from eadnet.presets import PRESETS
 from eadnet.rendering import RenderSettings
 from eadnet.sampling import LATENTSYNC_DDIM, Sampling, Savings
+from eadnet.sampling.savings import Reuse
 from eadnet.sampling.unipc import LOG_SNR
 from experiments.motion.command import cases_of
 from experiments.motion.measures import Case
@@ -70,12 +71,13 @@ def ways(usual: Sampling) -> list[Way]:
         how = {**quick, "steps": 8, "overlap": overlap, "scheduler_config": trailing}
         name = f"unipc, 8 steps, trailing, overlap {overlap}" + (", cache 2" if interval == 2 else "")
         found.append(Way(name, {**how, "savings": Savings(interval)}))
-    for steps in (4, 5, 6):
+    for steps in (3, 4, 5, 6):
         how = {**quick, "steps": steps, "scheduler_config": even}
-        found += [
-            Way(f"unipc, {steps} steps, even, overlap {n}", {**how, "overlap": n}) for n in (0, 1, 2, 4)
-        ]
-        found.append(Way(f"unipc, {steps} steps, even, moving", {**how, "window_mode": "moving"}))
+        name = f"unipc, {steps} steps, even"
+        found += [Way(f"{name}, overlap {n}", {**how, "overlap": n}) for n in sorted({0, 1, 2, 4, overlap})]
+        found.append(Way(f"{name}, moving", {**how, "window_mode": "moving"}))
+        thin = {"overlap": overlap, "savings": Savings(guidance_every=2)}
+        found.append(Way(f"{name}, overlap {overlap}, guidance every 2nd", {**how, **thin}))
     how = {**quick, "steps": 8, "scheduler_config": even, "savings": Savings(2)}
     found += [Way(f"unipc, 8 steps, even, overlap {n}, cache 2", {**how, "overlap": n}) for n in (2, 4)]
     return found
@@ -104,14 +106,14 @@ def counted(unet: EADUNet, x: Tensor, audio: Tensor, emotion: Tensor | None) -> 
     return counts[0], counts[1]
 
 
-def work(plan_frames: int, sampling: Sampling, whole: float, shallow: float) -> float:
-    """FLOPs per output frame, when a window of 16 takes so many."""
-    plan = sampling.plan(plan_frames)
-    interval = sampling.savings.cache_interval
+def work(plan_frames: int, sampling: Sampling, whole: float, shallow: float, branches: int = 2) -> float:
+    """FLOPs per output frame, when all branches of a window of 16 take so many."""
+    plan, savings = sampling.plan(plan_frames), sampling.savings
     total = 0.0
     for step in range(plan.steps):
         frames = sum(stop - start for start, stop in plan.parts(step))
-        total += frames / 16 * (whole if step % interval == 0 else shallow)
+        share = 1.0 if savings.reuse(step, plan.steps) is Reuse.NOTHING else 1 / branches
+        total += frames / 16 * share * (whole if step % savings.cache_interval == 0 else shallow)
     return total / plan_frames
 
 
@@ -136,23 +138,20 @@ def default_work(frames: int = FRAMES) -> list[tuple[str, float, float]]:
         usual = Sampling(PRESETS[old].scheduler_config, steps=20, overlap=0)
         own = RenderSettings().sampling(PRESETS[old])
         command = work(frames, replace(usual, savings=Savings(3)), *plain)
-        cached = replace(own, savings=Savings(2))
-        moving = replace(cached, window_mode="moving")
-        thin = (ead[0], ead[1] / 3)  # one of three branches at the steps between, where the deep layers rest
+        before = replace(usual, overlap=4)
+        eight = replace(before, scheduler="unipc", steps=8)
+        thin = {"savings": Savings(guidance_every=2)}
         found = {
-            "published command: DDIM, 20 steps, cache 3": command,
+            COMMAND: command,
             "published, without its cache": work(frames, usual, *plain),
-            f"{old}, ddim, 20 steps, overlap 4": work(frames, replace(usual, overlap=4), *plain),
-            f"{old}, by default": work(frames, own, *plain),
-            f"{old}, by default, with cache 2": work(frames, cached, *plain),
-            f"{old}, moving, unipc, 8 steps, cache 2": work(frames, moving, *plain),
-            f"{new}, three branches, ddim, 20 steps, overlap 4": work(
-                frames, replace(usual, overlap=4), *ead
-            ),
-            f"{new}, three branches, by default": work(frames, own, *ead),
-            f"{new}, three branches, with cache 2": work(frames, cached, *ead),
-            f"{new}, the same, guidance every 2nd step": work(frames, cached, *thin),
-            f"{new}, three branches, moving, cache 2": work(frames, moving, *ead),
+            f"{old}, ddim, 20 steps, overlap 4": work(frames, before, *plain),
+            f"{old}, unipc, 8 steps": work(frames, eight, *plain),
+            f"{old}, by default: 4 steps": work(frames, own, *plain),
+            f"{old}, 3 steps, guidance every 2nd": work(frames, replace(own, steps=3, **thin), *plain),
+            f"{new}, three branches, ddim, 20 steps": work(frames, before, *ead, branches=3),
+            f"{new}, three branches, unipc, 8 steps": work(frames, eight, *ead, branches=3),
+            f"{new}, three branches, by default: 4 steps": work(frames, own, *ead, branches=3),
+            f"{new}, the same, guidance every 2nd step": work(frames, replace(own, **thin), *ead, branches=3),
         }
         size = PRESETS[old].resolution
         rows += [(f"{size}: {name}", value * 1e-12, value / command) for name, value in found.items()]

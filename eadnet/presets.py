@@ -164,8 +164,8 @@ class Preset:
         )
 
 
-# A fifth of the work of DDIM in 20 steps and two thirds of the published command's, which caches. On a network
-# that is trained it has fewer seams and less jitter than the command and is as near to 50 steps, since its
+# A fifth of the work of DDIM in 20 steps and two thirds of the published command's, which caches. On a
+# trained network it has fewer seams and less jitter than the command and comes as near to 50 steps, since its
 # steps lie where they count (`docs/results/fewer-evaluations.md`).
 _UNIPC = AutoSampler("unipc", steps=4, spacing=LOG_SNR)
 
