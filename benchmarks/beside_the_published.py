@@ -2,8 +2,8 @@
 networks that are trained: `python -m benchmarks beside_the_published [--write]`.
 
 No weights of that size can be had here, so its settings (DDIM in 20 steps, windows of 16 without overlap
-whose borders stay, deep features at every third step) and ours are put on `motion`, `mini` and a small
-network of its layout with random weights. For each: FLOPs of the U-Net over the published command's, distance
+whose borders stay, deep features at every third step) and ours are put on `motion`, `mini` (at its own noise
+levels and at LatentSync's) and a small network of its layout with random weights. For each: work, distance
 to an unhurried run (50 steps, overlapping windows, nothing left out), the change at borders beside the
 unhurried run's at the same frames, and jitter over its; and on trained ones the mouth and the expression of
 held-out recordings. What the command itself makes is in `side_by_side --closeness`.
@@ -42,37 +42,44 @@ from eadnet.media.images import write_png
 from eadnet.modules.unet import DeepFeatures, EADUNet
 from eadnet.presets import PRESETS
 from eadnet.rendering import RenderSettings
-from eadnet.sampling import Sampling, Savings
+from eadnet.sampling import LATENTSYNC_DDIM, Sampling, Savings
+from eadnet.sampling.savings import Reuse
+from eadnet.sampling.unipc import LOG_SNR
 from experiments.motion.command import cases_of
 from experiments.motion.measures import Case
 
 UNHURRIED = 50
+FRAMES = 1500  # of a clip whose work is counted
 IMAGE = Path(__file__).parents[1] / "docs" / "images" / "work.png"
 COMMAND = "published command: ddim, 20 steps, cache 3"
 
 
-def ways(overlap: int) -> list[Way]:
-    """The published command's first. ``overlap`` is what a model of ours usually has."""
-    fixed = {"scheduler": "ddim", "steps": 20, "overlap": 0, "window_mode": "overlap"}
+def ways(usual: Sampling) -> list[Way]:
+    """The published command's first, then what is ours at these noise levels and with this overlap."""
+    overlap = usual.overlap
+    fixed = {"scheduler": "ddim", "steps": 20, "overlap": 0, "window_mode": "overlap", "savings": Savings()}
     found = [
         Way(COMMAND, {**fixed, "savings": Savings(3)}),
-        Way("published, uncached", {**fixed, "savings": Savings()}),
-        Way(f"ddim, 20 steps, overlap {overlap}", {**fixed, "overlap": overlap, "savings": Savings()}),
-        Way("ddim, 20 steps, moving", {**fixed, "window_mode": "moving", "savings": Savings()}),
+        Way("published, uncached", fixed),
+        Way(f"ddim, 20 steps, overlap {overlap}", {**fixed, "overlap": overlap}),
         Way("ddim, 20 steps, moving, cache 3", {**fixed, "window_mode": "moving", "savings": Savings(3)}),
     ]
-    for mode, lap in (("moving", 0), ("overlap", 2), ("overlap", overlap)):
-        for steps, interval in ((8, 1), (8, 2), (10, 2), (12, 2)):
-            name = f"unipc, {steps} steps, {'moving' if mode == 'moving' else f'overlap {lap}'}"
-            changes = {
-                "scheduler": "unipc",
-                "steps": steps,
-                "window_mode": mode,
-                "savings": Savings(interval),
-            }
-            found.append(
-                Way(f"{name}, cache {interval}" if interval > 1 else name, {**changes, "overlap": lap})
-            )
+    trailing = {**usual.scheduler_config, "timestep_spacing": "trailing"}
+    even = {**usual.scheduler_config, "timestep_spacing": LOG_SNR}
+    quick = {**fixed, "scheduler": "unipc"}
+    for interval in (1, 2):
+        how = {**quick, "steps": 8, "overlap": overlap, "scheduler_config": trailing}
+        name = f"unipc, 8 steps, trailing, overlap {overlap}" + (", cache 2" if interval == 2 else "")
+        found.append(Way(name, {**how, "savings": Savings(interval)}))
+    for steps in (3, 4, 5, 6):
+        how = {**quick, "steps": steps, "scheduler_config": even}
+        name = f"unipc, {steps} steps, even"
+        found += [Way(f"{name}, overlap {n}", {**how, "overlap": n}) for n in sorted({0, 1, 2, 4, overlap})]
+        found.append(Way(f"{name}, moving", {**how, "window_mode": "moving"}))
+        thin = {"overlap": overlap, "savings": Savings(guidance_every=2)}
+        found.append(Way(f"{name}, overlap {overlap}, guidance every 2nd", {**how, **thin}))
+    how = {**quick, "steps": 8, "scheduler_config": even, "savings": Savings(2)}
+    found += [Way(f"unipc, 8 steps, even, overlap {n}, cache 2", {**how, "overlap": n}) for n in (2, 4)]
     return found
 
 
@@ -99,18 +106,31 @@ def counted(unet: EADUNet, x: Tensor, audio: Tensor, emotion: Tensor | None) -> 
     return counts[0], counts[1]
 
 
-def work(plan_frames: int, sampling: Sampling, whole: float, shallow: float) -> float:
-    """FLOPs per output frame, when a window of 16 takes so many."""
-    plan = sampling.plan(plan_frames)
-    interval = sampling.savings.cache_interval
+def work(plan_frames: int, sampling: Sampling, whole: float, shallow: float, branches: int = 2) -> float:
+    """FLOPs per output frame, when all branches of a window of 16 take so many."""
+    plan, savings = sampling.plan(plan_frames), sampling.savings
     total = 0.0
     for step in range(plan.steps):
         frames = sum(stop - start for start, stop in plan.parts(step))
-        total += frames / 16 * (whole if step % interval == 0 else shallow)
+        share = 1.0 if savings.reuse(step, plan.steps) is Reuse.NOTHING else 1 / branches
+        total += frames / 16 * share * (whole if step % savings.cache_interval == 0 else shallow)
     return total / plan_frames
 
 
-def default_work(frames: int = 1500) -> list[tuple[str, float, float]]:
+def at_latentsyncs(subject: Subject) -> Subject:
+    """The same network at LatentSync's noise levels and timesteps; what it predicts stays what it learned."""
+    config = {**LATENTSYNC_DDIM, "prediction_type": subject.usual.scheduler_config["prediction_type"]}
+    performed = subject.performed
+    assert performed is not None
+
+    def at(changes: dict[str, Any]) -> list[np.ndarray]:
+        return performed({"scheduler_config": config, **changes})
+
+    usual = replace(subject.usual, scheduler_config=config)
+    return replace(subject, name=f"{subject.name}, LatentSync's noise levels", usual=usual, performed=at)
+
+
+def default_work(frames: int = FRAMES) -> list[tuple[str, float, float]]:
     """(way, TFLOP of the U-Net per output frame, that over the published command's) at 256 and 512 pixels."""
     rows: list[tuple[str, float, float]] = []
     for old, new in (("latentsync-1.5", "ead-256"), ("latentsync-1.6", "ead-512")):
@@ -118,23 +138,20 @@ def default_work(frames: int = 1500) -> list[tuple[str, float, float]]:
         usual = Sampling(PRESETS[old].scheduler_config, steps=20, overlap=0)
         own = RenderSettings().sampling(PRESETS[old])
         command = work(frames, replace(usual, savings=Savings(3)), *plain)
-        cached = replace(own, savings=Savings(2))
-        moving = replace(cached, window_mode="moving")
-        thin = (ead[0], ead[1] / 3)  # one of three branches at the steps between, where the deep layers rest
+        before = replace(usual, overlap=4)
+        eight = replace(before, scheduler="unipc", steps=8)
+        thin = {"savings": Savings(guidance_every=2)}
         found = {
-            "published command: DDIM, 20 steps, cache 3": command,
+            COMMAND: command,
             "published, without its cache": work(frames, usual, *plain),
-            f"{old}, ddim, 20 steps, overlap 4": work(frames, replace(usual, overlap=4), *plain),
-            f"{old}, by default": work(frames, own, *plain),
-            f"{old}, by default, with cache 2": work(frames, cached, *plain),
-            f"{old}, moving, unipc, 8 steps, cache 2": work(frames, moving, *plain),
-            f"{new}, three branches, ddim, 20 steps, overlap 4": work(
-                frames, replace(usual, overlap=4), *ead
-            ),
-            f"{new}, three branches, by default": work(frames, own, *ead),
-            f"{new}, three branches, with cache 2": work(frames, cached, *ead),
-            f"{new}, the same, guidance every 2nd step": work(frames, cached, *thin),
-            f"{new}, three branches, moving, cache 2": work(frames, moving, *ead),
+            f"{old}, ddim, 20 steps, overlap 4": work(frames, before, *plain),
+            f"{old}, unipc, 8 steps": work(frames, eight, *plain),
+            f"{old}, by default: 4 steps": work(frames, own, *plain),
+            f"{old}, 3 steps, guidance every 2nd": work(frames, replace(own, steps=3, **thin), *plain),
+            f"{new}, three branches, ddim, 20 steps": work(frames, before, *ead, branches=3),
+            f"{new}, three branches, unipc, 8 steps": work(frames, eight, *ead, branches=3),
+            f"{new}, three branches, by default: 4 steps": work(frames, own, *ead, branches=3),
+            f"{new}, the same, guidance every 2nd step": work(frames, replace(own, **thin), *ead, branches=3),
         }
         size = PRESETS[old].resolution
         rows += [(f"{size}: {name}", value * 1e-12, value / command) for name, value in found.items()]
@@ -162,36 +179,24 @@ def work_chart(rows: list[tuple[str, float, float]]) -> np.ndarray:
     return (picture.pixels() * 255).round().astype(np.uint8)
 
 
-def shallow_share(unet: EADUNet, frames: int) -> float:
-    """FLOPs of an evaluation with kept deep features over those of a whole one."""
-    side = unet.config["sample_size"] if unet.config["sample_size"] < 64 else 8
-    x = torch.zeros(1, unet.config["in_channels"], frames, side, side)
-    audio = torch.zeros(1, frames, 10, unet.config["cross_attention_dim"])
-    emotion = None if unet.emotion_dim is None else torch.zeros(1, 8, unet.emotion_dim)
-    whole, shallow = counted(unet, x, audio, emotion)
-    return shallow / whole
-
-
-def measured(
-    subject: Subject, chosen: list[Way], seeds: int, seed_of_frames: int, cases: list[Case]
-) -> Iterator[dict[str, Any]]:
-    """A row for each way; what depends on the seed as [mean, least, most]."""
-    share = shallow_share(subject.unet.unet, seed_of_frames)  # type: ignore[arg-type]
+def measured(subject: Subject, chosen: list[Way], seeds: int, cases: list[Case]) -> Iterator[dict[str, Any]]:
+    """A row for each way; what depends on the seed as [mean, least, most]. ``work`` is that of the U-Net per
+    output frame of a minute at LatentSync's size, over the published command's.
+    """
+    whole, shallow = flops("latentsync-1.5", 2)
     usual = replace(subject.usual, savings=Savings(), scheduler="ddim")
     aims = [subject.run(replace(usual, steps=UNHURRIED, seed=seed)) for seed in range(seeds)]
-    again = subject.run(replace(usual, seed=seeds))  # in 20 steps
-    spent: dict[str, float] = {}
+    again = subject.run(replace(usual, steps=20, seed=seeds))
+    command = work(FRAMES, replace(usual, **chosen[0].changes), whole, shallow)
     for way in chosen:
         sampling = replace(usual, **way.changes)
         found = [_one(subject, replace(sampling, seed=seed), aim) for seed, aim in enumerate(aims)]
-        whole, shallow = found[0]["whole"], found[0]["shallow"]
-        spent[way.name] = whole + share * shallow
         row: dict[str, Any] = {
             "model": subject.name,
             "way": way.name,
-            "whole": whole,
-            "shallow": shallow,
-            "flops": spent[way.name] / spent[chosen[0].name],
+            "whole": found[0]["whole"],
+            "shallow": found[0]["shallow"],
+            "work": work(FRAMES, sampling, whole, shallow) / command,
             "time": float(np.median([one["time"] for one in found])),
             "another seed": away(again, aims[0]),
         }
@@ -222,7 +227,7 @@ def _one(subject: Subject, sampling: Sampling, aim: np.ndarray) -> dict[str, flo
 
 def as_table(rows: list[dict[str, Any]]) -> str:
     lines = [
-        "| way | evaluations a frame (shallow) | FLOPs | distance | seams | jitter | mouth r "
+        "| way | evaluations a frame (shallow) | work | distance | seams | jitter | mouth r "
         "| lips shut (wrongly) | expression r |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
@@ -230,7 +235,7 @@ def as_table(rows: list[dict[str, Any]]) -> str:
         cells = [
             row["way"],
             f"{row['whole']:.1f} ({row['shallow']:.1f})",
-            f"{row['flops']:.2f}",
+            f"{row['work']:.2f}",
             *(f"{a:.3f} [{b:.3f}..{c:.3f}]" for a, b, c in (row[k] for k in ("distance", "seam", "jitter"))),
             *(
                 (f"{row['mouth']:.3f}", f"{row['shut']:.2f} ({row['shut wrongly']:.2f})")
@@ -247,7 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", nargs="*", default=["motion", "mini", "random"])
+    parser.add_argument("--models", nargs="*", default=["motion", "mini", "mini-latentsync", "random"])
     parser.add_argument("--cases", type=int, default=6, help="held-out recordings")
     parser.add_argument("--frames", type=int, default=101)
     parser.add_argument("--seeds", type=int, default=3)
@@ -268,12 +273,16 @@ def main() -> None:
     for name in options.models:
         if name == "random":
             subject = random_latentsync(options.frames)
+        elif name == "motion":
+            subject = motion(options.frames, cases)
         else:
-            subject = motion(options.frames, cases) if name == "motion" else mini(options.frames, cases)
-        every = ways(subject.usual.overlap)
+            subject = mini(options.frames, cases)
+        if name == "mini-latentsync":
+            subject = at_latentsyncs(subject)
+        every = ways(subject.usual)
         chosen = every[:1] + [way for way in every[1:] if not options.ways or way.name in options.ways]
         found = []
-        for row in measured(subject, chosen, options.seeds, subject.usual.window, cases):
+        for row in measured(subject, chosen, options.seeds, cases):
             found.append(row)
             print(json.dumps({k: v for k, v in row.items() if k != "mouths"}), flush=True)
         print(f"\n{subject.name}\n\n{as_table(found)}\n", flush=True)

@@ -140,6 +140,15 @@ def speech(frames: int) -> Tensor:
     return once.repeat(-(-frames // PERIOD))[: frames * 640]
 
 
+def at_schedule(model: Any, changes: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """A model with the noise schedule that ``changes`` ask for, and the rest of them."""
+    rest = {name: value for name, value in changes.items() if name != "scheduler_config"}
+    if len(rest) < len(changes):
+        info = {**model.checkpoint.info, "scheduler": changes["scheduler_config"]}
+        model = replace(model, checkpoint=replace(model.checkpoint, info=info))
+    return model, rest
+
+
 def motion(frames: int, cases: list[Case]) -> Subject:
     model = MotionModel.load()
     unet = Counted(model.unet)
@@ -152,17 +161,19 @@ def motion(frames: int, cases: list[Case]) -> Subject:
         return RenderSettings(**{name: getattr(sampling, name) for name in same})
 
     def run(sampling: Sampling) -> np.ndarray:
-        track = motion_track(sound, "happy", frames, model=model, settings=settings(sampling))
+        used, _ = at_schedule(model, {"scheduler_config": sampling.scheduler_config})
+        track = motion_track(sound, "happy", frames, model=used, settings=settings(sampling))
         return track.values.numpy()
 
     def performed(changes: dict[str, Any]) -> list[np.ndarray]:
+        used, rest = at_schedule(model, changes)
         return [
             motion_track(
                 SpeechInMemory(case.waveform),
                 case.text,
                 96,
-                model=model,
-                settings=settings(replace(how, seed=seed, **changes)),
+                model=used,
+                settings=settings(replace(how, seed=seed, **rest)),
             ).values.numpy()
             for seed, case in enumerate(cases)
         ]
@@ -186,12 +197,13 @@ def mini(frames: int, cases: list[Case]) -> Subject:
         return latents.flatten(1).numpy()
 
     def performed(changes: dict[str, Any]) -> list[np.ndarray]:
+        used, rest = at_schedule(model, changes)
         return [
             track_from_speech(
                 case.waveform,
                 case.text,
-                model=model,
-                settings=RenderSettings(seed=seed, **changes),
+                model=used,
+                settings=RenderSettings(seed=seed, **rest),
                 frames=96,
             ).values.numpy()
             for seed, case in enumerate(cases)

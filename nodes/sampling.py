@@ -38,7 +38,7 @@ def sampling_widgets() -> list[Any]:
             default=0,
             min=0,
             max=200,
-            tooltip="0 takes the checkpoint's own number: 1 for mini; for LatentSync 8 with sampler_name "
+            tooltip="0 takes the checkpoint's own number: 1 for mini; for LatentSync 4 with sampler_name "
             "auto, else 20. More steps give finer images and take longer.",
         ),
         io.Float.Input(
@@ -66,7 +66,7 @@ def sampling_widgets() -> list[Any]:
             display_name="sampler_name",
             options=[*SCHEDULERS, AUTO],
             default=AUTO,
-            tooltip="The sampler (sampler_name in core's KSampler). auto is the checkpoint's own: unipc in 8 "
+            tooltip="The sampler (sampler_name in core's KSampler). auto is the checkpoint's own: unipc in 4 "
             "steps for LatentSync, else ddim. ddim in 20 steps is what LatentSync was published with; lcm is "
             "for models distilled to a few steps.",
         ),

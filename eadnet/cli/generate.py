@@ -111,7 +111,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--scheduler",
         choices=(*SCHEDULERS, "auto"),
         default="auto",
-        help="auto is the checkpoint's own: unipc in 8 steps for LatentSync, else ddim",
+        help="auto is the checkpoint's own: unipc in 4 steps for LatentSync, else ddim",
     )
     parser.add_argument("--window", type=int, default=16, help="frames per context window (context_length)")
     parser.add_argument(

@@ -83,7 +83,7 @@ class RenderSettings:
             return float(defaults.get(name, fallback)) if value is None else value
 
         return Sampling(
-            scheduler_config=model.scheduler_config,
+            scheduler_config=own.config(model.scheduler_config),
             scheduler=own.scheduler,
             steps=self.steps or own.steps or int(defaults.get("steps", _STEPS)),
             audio_guidance=chosen(self.audio_guidance, "audio_guidance", _AUDIO_GUIDANCE),

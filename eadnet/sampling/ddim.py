@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,6 +44,34 @@ def is_plain(config: Mapping[str, Any]) -> bool:
     return plain and known and asked["trained_betas"] is None
 
 
+def config_of(config: Mapping[str, Any]) -> DDIMConfig:
+    """What is understood here of a configuration."""
+    known = {field.name for field in fields(DDIMConfig)}
+    return DDIMConfig(**{key: value for key, value in config.items() if key in known})
+
+
+def signals(config: DDIMConfig) -> Tensor:
+    """The share of the clean sample's variance that is left at every training step, [steps] float32."""
+    count, ends = config.num_train_timesteps, (config.beta_start, config.beta_end)
+    if config.beta_schedule == "linear":
+        betas = torch.linspace(*ends, count, dtype=torch.float32)
+    else:
+        betas = torch.linspace(ends[0] ** 0.5, ends[1] ** 0.5, count, dtype=torch.float32) ** 2
+    if config.rescale_betas_zero_snr:
+        betas = _ending_in_noise(betas)
+    return torch.cumprod(1.0 - betas, dim=0)
+
+
+def parted(config: DDIMConfig, signal: Tensor, output: Tensor, sample: Tensor) -> tuple[Tensor, Tensor]:
+    """(clean estimate, noise estimate) by a network's output for a sample that has so much signal left."""
+    alpha, sigma = signal**0.5, (1 - signal) ** 0.5
+    if config.prediction_type == "epsilon":
+        return (sample - sigma * output) / alpha, output
+    if config.prediction_type == "sample":
+        return output, (sample - alpha * output) / sigma
+    return alpha * sample - sigma * output, alpha * output + sigma * sample
+
+
 @dataclass
 class DDIMStep:
     """What a step gives, under diffusers' name for it."""
@@ -56,23 +85,13 @@ class DDIMScheduler:
     """
 
     def __init__(self, **config: Any) -> None:
-        known = {field.name for field in fields(DDIMConfig)}
-        self.config = DDIMConfig(**{key: value for key, value in config.items() if key in known})
-        betas = self._betas()
-        if self.config.rescale_betas_zero_snr:
-            betas = _ending_in_noise(betas)
-        self.alphas_cumprod = torch.cumprod(1.0 - betas, dim=0)
+        self.config = config_of(config)
+        self.alphas_cumprod = signals(self.config)
         whole = self.config.set_alpha_to_one
         self.final_alpha_cumprod = torch.tensor(1.0) if whole else self.alphas_cumprod[0]
         self.init_noise_sigma = 1.0
         self.timesteps = torch.arange(self.config.num_train_timesteps).flip(0)
         self._stride = 1
-
-    def _betas(self) -> Tensor:
-        count, ends = self.config.num_train_timesteps, (self.config.beta_start, self.config.beta_end)
-        if self.config.beta_schedule == "linear":
-            return torch.linspace(*ends, count, dtype=torch.float32)
-        return torch.linspace(ends[0] ** 0.5, ends[1] ** 0.5, count, dtype=torch.float32) ** 2
 
     def set_timesteps(self, steps: int) -> None:
         """``steps`` timesteps from noisy to clean: counted from the first training step with its offset
@@ -81,8 +100,8 @@ class DDIMScheduler:
         count = self.config.num_train_timesteps
         self._stride = count // steps
         if self.config.timestep_spacing == "trailing":
-            spaced = torch.arange(count, 0, -count / steps, dtype=torch.float64)[:steps]
-            self.timesteps = spaced.round().long() - 1
+            spaced = np.arange(count, 0, -count / steps)[:steps]  # torch's differs in the last bit: at 48
+            self.timesteps = torch.from_numpy(spaced.round().astype(np.int64)) - 1
             return
         # With as many steps as in training there is no room for an offset.
         offset = min(self.config.steps_offset, count - 1 - (steps - 1) * self._stride)
@@ -97,13 +116,7 @@ class DDIMScheduler:
         before = int(timestep) - self._stride
         signal = self.alphas_cumprod[int(timestep)]
         next_signal = self.alphas_cumprod[before] if before >= 0 else self.final_alpha_cumprod
-        alpha, sigma = signal**0.5, (1 - signal) ** 0.5
-        if self.config.prediction_type == "epsilon":
-            clean, noise = (sample - sigma * output) / alpha, output
-        elif self.config.prediction_type == "sample":
-            clean, noise = output, (sample - alpha * output) / sigma
-        else:
-            clean, noise = alpha * sample - sigma * output, alpha * output + sigma * sample
+        clean, noise = parted(self.config, signal, output, sample)
         return DDIMStep(next_signal**0.5 * clean + (1 - next_signal) ** 0.5 * noise)
 
 

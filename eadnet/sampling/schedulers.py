@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import InputError, no_such
 from .ddim import DDIMScheduler, is_plain
+from .unipc import LOG_SNR, UniPCScheduler
 
 SCHEDULERS = ("ddim", "dpmpp_2m", "euler", "lcm", "dpmpp_2m_sde", "unipc")
 
@@ -59,6 +60,10 @@ def make_scheduler(name: str, config: Mapping[str, Any]) -> Any:
     """
     if name not in SCHEDULERS:
         raise InputError(no_such("scheduler", name, SCHEDULERS))
+    if config.get("timestep_spacing") == LOG_SNR:  # diffusers has no such thing
+        config = {key: value for key, value in config.items() if key != "timestep_spacing"}
+        if name == "unipc" and is_plain(config):
+            return UniPCScheduler(**config)
     if name == "ddim" and is_plain(config):
         return DDIMScheduler(**config)
     scheduler_class, preset = _scheduler_class(name)

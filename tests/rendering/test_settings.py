@@ -11,11 +11,12 @@ from eadnet.errors import InputError
 from eadnet.faces.masks import mask_image
 from eadnet.presets import PRESETS
 from eadnet.rendering import CentreCropper, RenderSettings
-from eadnet.sampling import AutoSampler, Savings
+from eadnet.sampling import AutoSampler, Savings, make_scheduler
+from eadnet.sampling.unipc import LOG_SNR, UniPCScheduler
 
 
 @pytest.mark.parametrize("steps", [None, 0])
-@pytest.mark.parametrize(("preset", "expected"), [("mini", 1), ("latentsync-1.5", 8), ("ead-512", 8)])
+@pytest.mark.parametrize(("preset", "expected"), [("mini", 1), ("latentsync-1.5", 4), ("ead-512", 4)])
 def test_no_steps_are_the_models_own(steps: int | None, preset: str, expected: int) -> None:
     assert RenderSettings(steps=steps).sampling(PRESETS[preset]).steps == expected
 
@@ -29,6 +30,16 @@ def test_without_a_sampler_it_is_the_models_own(preset: str) -> None:
     own, sampling = PRESETS[preset].auto_sampler, RenderSettings().sampling(PRESETS[preset])
     assert own != AutoSampler()
     assert (sampling.scheduler, sampling.steps) == (own.scheduler, own.steps)
+
+
+@pytest.mark.parametrize("preset", ["latentsync-1.5", "ead-512"])
+def test_only_the_models_own_sampler_has_its_steps_where_they_count(preset: str) -> None:
+    """A workflow that was saved with "unipc" keeps its frames."""
+    model = PRESETS[preset]
+    own = RenderSettings().sampling(model)
+    assert isinstance(make_scheduler(own.scheduler, own.scheduler_config), UniPCScheduler)
+    assert own.scheduler_config == {**model.scheduler_config, "timestep_spacing": LOG_SNR}
+    assert RenderSettings(scheduler="unipc").sampling(model).scheduler_config == model.scheduler_config
 
 
 @pytest.mark.parametrize("preset", PRESETS)

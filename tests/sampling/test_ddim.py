@@ -94,3 +94,14 @@ def test_what_a_configuration_asks_beyond_it_is_left_to_diffusers(asked: dict[st
     assert is_plain(LATENTSYNC_DDIM)
     assert not is_plain({**LATENTSYNC_DDIM, **asked})
     assert not is_plain({}), "diffusers clips where nothing is said"
+
+
+@pytest.mark.slow  # imports diffusers
+def test_timesteps_counted_from_the_end_are_those_of_diffusers_for_every_number_of_steps() -> None:
+    """At 48 steps every third lies half-way between two training steps."""
+    import diffusers
+
+    config = {**LATENTSYNC_DDIM, "timestep_spacing": "trailing"}
+    ours, theirs = DDIMScheduler(**config), diffusers.DDIMScheduler(**config)
+    for steps in range(1, 1001):
+        assert set_steps(ours, steps) == set_steps(theirs, steps)[:steps], steps
