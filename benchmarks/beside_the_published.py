@@ -140,18 +140,20 @@ def default_work(frames: int = FRAMES) -> list[tuple[str, float, float]]:
         command = work(frames, replace(usual, savings=Savings(3)), *plain)
         before = replace(usual, overlap=4)
         eight = replace(before, scheduler="unipc", steps=8)
-        thin = {"savings": Savings(guidance_every=2)}
+        thin = Savings(guidance_every=2)
         found = {
             COMMAND: command,
             "published, without its cache": work(frames, usual, *plain),
             f"{old}, ddim, 20 steps, overlap 4": work(frames, before, *plain),
             f"{old}, unipc, 8 steps": work(frames, eight, *plain),
             f"{old}, by default: 4 steps": work(frames, own, *plain),
-            f"{old}, 3 steps, guidance every 2nd": work(frames, replace(own, steps=3, **thin), *plain),
+            f"{old}, 3 steps, guidance every 2nd": work(frames, replace(own, steps=3, savings=thin), *plain),
             f"{new}, three branches, ddim, 20 steps": work(frames, before, *ead, branches=3),
             f"{new}, three branches, unipc, 8 steps": work(frames, eight, *ead, branches=3),
             f"{new}, three branches, by default: 4 steps": work(frames, own, *ead, branches=3),
-            f"{new}, the same, guidance every 2nd step": work(frames, replace(own, **thin), *ead, branches=3),
+            f"{new}, the same, guidance every 2nd step": work(
+                frames, replace(own, savings=thin), *ead, branches=3
+            ),
         }
         size = PRESETS[old].resolution
         rows += [(f"{size}: {name}", value * 1e-12, value / command) for name, value in found.items()]

@@ -32,7 +32,8 @@ from eadnet.faces.face_track import FaceTrack
 from eadnet.faces.masks import mask_image
 from eadnet.modules.unet import EADUNet
 from eadnet.modules.whisper import WhisperEncoder
-from eadnet.presets import LATENTSYNC_UNET
+from eadnet.presets import LATENTSYNC_UNET, PRESETS
+from eadnet.rendering import RenderSettings
 from eadnet.sampling import LATENTSYNC_DDIM, Conditions, Sampling, Savings, make_scheduler, sample
 from experiments.paths import ASSETS
 
@@ -175,15 +176,14 @@ def ways_of_a_clip() -> dict[str, Sampling]:
     return {
         "ours, moving windows": moving,
         "ours, overlap 4": usual,
+        "ours, by default": RenderSettings().sampling(PRESETS["latentsync-1.5"]),
         "ours, moving, cache 3": replace(moving, savings=Savings(3)),
         "ours, moving, cache 3, guidance every 3rd": replace(moving, savings=Savings(3, guidance_every=3)),
         "ours, moving, unipc, 8 steps": replace(quick, steps=8),
         "ours, moving, unipc, 12 steps, cache 2": replace(quick, steps=12, savings=Savings(2)),
         "ours, moving, unipc, 8 steps, cache 2": replace(quick, steps=8, savings=Savings(2)),
         "EAD, three branches, moving, cache 3": replace(moving, emotion_guidance=2.0, savings=Savings(3)),
-        "EAD, three branches, moving, unipc, 12 steps, cache 2": replace(
-            quick, emotion_guidance=2.0, steps=12, savings=Savings(2)
-        ),
+        "EAD, three branches, by default": RenderSettings().sampling(PRESETS["ead-256"]),
         "EAD, three branches, moving, unipc, 8 steps, cache 2": replace(
             quick, emotion_guidance=2.0, steps=8, savings=Savings(2)
         ),

@@ -9,8 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from eadnet.sampling import LATENTSYNC_DDIM, make_scheduler
+from eadnet.presets import PRESETS
+from eadnet.rendering import RenderSettings
+from eadnet.sampling import LATENTSYNC_DDIM, make_scheduler, sample, stream
 from eadnet.sampling.unipc import LOG_SNR, UniPCScheduler
+from tests.sampling.test_wavefront import Mixer, conditions
 
 KINDS = ("epsilon", "v_prediction", "sample")
 
@@ -112,6 +115,17 @@ def test_copies_of_it_do_not_share_what_they_remember() -> None:
         return sample
 
     assert torch.equal(run(first), run(second))
+
+
+@pytest.mark.parametrize("mode", ["overlap", "moving"])
+def test_a_clip_that_is_streamed_is_the_one_made_at_once(mode: str) -> None:
+    """Every stretch between borders takes its steps with what it remembers itself."""
+    how = RenderSettings(window_mode=mode, window=8, overlap=2).sampling(PRESETS["latentsync-1.5"])
+    assert how.steps == 4
+    c = conditions(45)
+    whole = sample(Mixer(), c, how)
+    pieces = stream(Mixer(), lambda first: [c[first:]], c.num_frames, how)
+    assert torch.isfinite(whole).all() and torch.allclose(torch.cat(list(pieces)), whole, atol=1e-5)
 
 
 def test_what_it_cannot_do_is_left_to_diffusers() -> None:
