@@ -116,7 +116,7 @@ def shouting() -> tuple[Rig, Tensor]:
     open_ = mesh.clone()
     size = float((mesh[33, :2] - mesh[263, :2]).norm())
     wide = 1 - torch.linspace(-1, 1, len(rows) + 2)[1:-1].abs() ** 6
-    open_[rows, 1] += 0.2 * size * wide
+    open_[rows, 1] += 0.12 * size * wide
     dark = picture.clone()
     for upper, lower in zip(UPPER_INNER, LOWER_INNER, strict=True):
         x = int(open_[upper, 0])
@@ -129,7 +129,7 @@ def test_a_mouth_that_is_open_in_the_picture_meets_from_corner_to_corner() -> No
     placed = rig.landmarks(rows(jaw_open=0.0))[0]
     gap = (placed[list(LOWER_INNER), 1] - placed[list(UPPER_INNER), 1]) / rig.face.scale
     before = (mesh[list(LOWER_INNER), 1] - mesh[list(UPPER_INNER), 1]) / rig.face.scale
-    assert float(before.max()) > 0.15 and float(gap.max()) < 0.03
+    assert float(before.max()) > 0.15 and float(gap.max()) < 0.01
 
 
 def test_no_dark_of_an_open_mouth_stays_between_lips_that_are_closed() -> None:
@@ -137,4 +137,4 @@ def test_no_dark_of_an_open_mouth_stays_between_lips_that_are_closed() -> None:
     frame = rig.frames(rows(jaw_open=0.0))[0]
     placed = rig.landmarks(rows(jaw_open=0.0))[0]
     lips = at(frame, (placed[list(UPPER_INNER[2:-2])] + placed[list(LOWER_INNER[2:-2])]) / 2)
-    assert float(lips.mean(1).min()) > 45
+    assert float(lips.mean(1).min()) > 70
