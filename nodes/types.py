@@ -75,7 +75,7 @@ def schema(advanced: Sequence[str] = (), **settings: Any) -> io.Schema:
     """An `io.Schema` at its place in the menu, without the settings that this ComfyUI does not know yet.
 
     The widgets named in ``advanced`` are shown when a person asks for them, by "Show advanced" at the node's
-    foot or in its menu; for pages that know nothing of it there is `web/js/advanced.js`.
+    foot; where the page has none, `web/js/advanced.js` adds it.
     """
     for part in settings.get("inputs", ()):
         if part.id in advanced:
