@@ -152,6 +152,8 @@ class MiniTextEncoder(nn.Module):
         if not self.uses_thesaurus:
             return [words]
         ways, notes = bundled_thesaurus().read(words)
+        if max(map(len, ways)) > self.length >= len(words):  # the last words would be lost for it
+            return [words]
         for unknown, known in notes.items():
             logger.info("The emotion text's '%.60s' is read as '%s'.", unknown, "', '".join(known))
         return ways

@@ -15,12 +15,13 @@ import numpy as np
 from eadnet.errors import InputError
 from eadnet.modules.text_encoder import split_words
 from experiments.thesaurus.feeling import Feeling
-from experiments.thesaurus.forms import spelled, verb_forms
+from experiments.thesaurus.forms import DENIED, spelled, verb_forms
 from experiments.thesaurus.known import Known, Words
-from experiments.thesaurus.nearness import Array, Nearness, bases
+from experiments.thesaurus.nearness import Array, Nearness, bases, is_phrase
 from experiments.thesaurus.trial import pick
 from experiments.thesaurus.vectors import Vectors
 from experiments.thesaurus.wordnet import WordNet
+from experiments.words import meanings
 
 BY_HAND = Path(__file__).with_name("by_hand.tsv")
 LICENCE = Path(__file__).with_name("wordnet_license.txt")
@@ -33,32 +34,42 @@ HEAD = (
 # Lexicographer's files (lexnames(5WN)) that hold words of feelings, looks and manners.
 _AREAS = frozenset((0, 1, 2, 4, 7, 9, 10, 12, 26, 29, 31, 32, 37, 41, 44))
 READINGS = 4  # known texts that stand for one
+_CALM = 0.2  # length of a face that shows nothing
 _LONGEST = 6  # words of a phrase
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What is kept: words whose `Feeling` is `least` (of the `usual` first in frequency, which say many other
-    things, `least_usual`), and with `per_score` for every point of their best
+    """What is kept: words whose `Feeling` is `least` (of phrases `least_phrase`; of the `usual` first in
+    frequency, which say many other things, `least_usual`), and with `per_score` for every point of their best
     score beyond `score` at least `feeling`; of words that only the vectors know those of some rank of
-    frequency, whose mean cosine with the nearest five is `vector`.
+    frequency, whose mean cosine with the nearest five is `vector`. Nothing is kept whose readings disagree:
+    the mean cosine of their faces is `agree` at least, of phrases `agree_phrase`.
     """
 
     feeling: float = 0.7
     least: float = 0.45
+    least_phrase: float = 0.6
     least_usual: float = 0.85
     usual: int = 6_000
     score: float = 2.5
     per_score: float = 0.3
     vector: float = 0.6
     rank: tuple[int, int] = (8_000, 120_000)
+    agree: float = 0.3
+    agree_phrase: float = 0.4
 
 
 def candidates(wordnet: WordNet, known: Known) -> Iterator[tuple[str, frozenset[str]]]:
     """Lemmas that were never read, and the parts of speech ("noun", "verb", ...) that they are."""
     for lemma, keys in wordnet.of_lemma.items():
         words = tuple(split_words(lemma))
-        if not 1 <= len(words) <= _LONGEST or any(c.isdigit() for c in lemma) or known.has(words):
+        if (
+            not 1 <= len(words) <= _LONGEST
+            or words[0] in DENIED
+            or any(c.isdigit() for c in lemma)
+            or known.has(words)
+        ):
             continue
         parts = frozenset(key.partition(":")[0] for key in keys if wordnet.senses[key].area in _AREAS)
         if parts:
@@ -79,26 +90,44 @@ def near(nearness: Nearness, known: Known, limits: Limits) -> dict[Words, tuple[
         if not known.has(words) and score > found.get(words, (0.0, ()))[0]:
             found[words] = score, texts
 
-    def nearest(scores: Array) -> tuple[str, ...]:
-        return tuple(nearness.known[row] for row in pick(scores, READINGS))
+    faces = meanings(known.entries)
+
+    def nearest(scores: Array, agree: float) -> tuple[str, ...]:
+        """None where what is near disagrees."""
+        rows = pick(scores, READINGS)
+        agreed = agreeing(faces[rows]) >= agree
+        return tuple(nearness.known[row] for row in rows) if agreed else ()
 
     lemmas = dict(candidates(nearness.wordnet, known))
     feeling = Feeling.fit(nearness, list(lemmas))
     for lemma, parts in lemmas.items():
         felt = feeling.of(lemma)
+        phrase = is_phrase(lemma)
         usual = nearness.vectors.row.get(lemma, limits.usual) < limits.usual
-        if felt < (limits.least_usual if usual else limits.least):
+        if felt < (limits.least_usual if usual else limits.least_phrase if phrase else limits.least):
             continue
         scores = nearness.scores(lemma)
         if felt + limits.per_score * (scores.max() - limits.score) >= limits.feeling:
-            for number, form in enumerate(forms_of(lemma, parts)):
-                keep(form, scores.max() - 1e-3 * number, nearest(scores))
-    single = np.array([len(split_words(text)) == 1 for text in nearness.known])
+            texts = nearest(scores, limits.agree_phrase if phrase else limits.agree)
+            for number, form in enumerate(forms_of(lemma, parts) if texts else ()):
+                keep(form, scores.max() - 1e-3 * number, texts)
     for word in by_vector(nearness.vectors, nearness.wordnet, known, limits):
-        cosines = np.where(single, nearness.cosines(word), 0.0)
-        if np.sort(cosines)[-5:].mean() >= limits.vector:
-            keep(word, float(cosines.max()), nearest(cosines))
+        cosines = nearness.cosines(word)
+        texts = nearest(cosines, limits.agree)
+        if texts and np.sort(cosines)[-5:].mean() >= limits.vector:
+            keep(word, float(cosines.max()), texts)
     return {words: texts for words, (_, texts) in found.items()}
+
+
+def agreeing(faces: Array) -> float:
+    """Mean cosine between faces [N, P]; 1 of one alone, and between calm ones, which have no direction."""
+    if len(faces) < 2:
+        return 1.0
+    size = np.linalg.norm(faces, axis=1)
+    unit = faces / np.maximum(size, 1e-9)[:, None]
+    calm = size < _CALM
+    cosines = np.where(calm[:, None] & calm[None], 1.0, unit @ unit.T)
+    return float(cosines[np.triu_indices(len(faces), 1)].mean())
 
 
 def by_vector(vectors: Vectors, wordnet: WordNet, known: Known, limits: Limits) -> Iterator[str]:

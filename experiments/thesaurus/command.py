@@ -34,16 +34,12 @@ def tried(nearness: Nearness, words: Sequence[lexicon.Word], seed: int = 0) -> l
     """A table: r of known words' faces with those of their neighbours that share no stem with them."""
     chosen = np.random.default_rng(seed).choice(len(words), _TRIED, replace=False).tolist()
     scores = through_neighbours(nearness, words, chosen, strangers(words))
-    phrase = np.array([len(split_words(words[row].text)) > 1 for row in chosen])
-    lines = [
-        "| known words as if unknown | number | nearest | mean of two | of four |",
-        "|---|---:|---:|---:|---:|",
+    found = [f"{worth(scores, words, chosen, count):.2f}" for count in (1, 2, build.READINGS)]
+    return [
+        "| known words as if unknown | nearest | mean of two | of four |",
+        "|---:|---:|---:|---:|",
+        f"| {len(chosen)} | " + " | ".join(found) + " |",
     ]
-    for name, which in (("single words", ~phrase), ("phrases", phrase)):
-        rows = [row for row, kept in zip(chosen, which, strict=True) if kept]
-        found = [f"{worth(scores[which], words, rows, count):.2f}" for count in (1, 2, build.READINGS)]
-        lines.append(f"| {name} | {len(rows)} | " + " | ".join(found) + " |")
-    return lines
 
 
 def main(argv: Sequence[str] | None = None) -> None:

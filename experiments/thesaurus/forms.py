@@ -14,8 +14,20 @@ _PAST = {
     **{"shrink": "shrank", "shut": "shut", "sing": "sang", "sink": "sank", "speak": "spoke"},
     **{"split": "split", "spit": "spat", "stand": "stood", "stick": "stuck", "sting": "stung"},
     **{"strike": "struck", "sweep": "swept", "swell": "swelled", "take": "took", "tear": "tore"},
+    **{"beat": "beat", "bear": "bore", "bend": "bent", "begin": "began", "bind": "bound", "breed": "bred"},
+    **{"build": "built", "burn": "burned", "buy": "bought", "cast": "cast", "choose": "chose"},
+    **{"cling": "clung", "creep": "crept", "deal": "dealt", "dig": "dug", "drink": "drank", "drive": "drove"},
+    **{"feed": "fed", "fight": "fought", "find": "found", "flee": "fled", "forget": "forgot"},
+    **{"forgive": "forgave", "freeze": "froze", "hear": "heard", "hide": "hid", "hurt": "hurt"},
+    **{"know": "knew", "lay": "laid", "lead": "led", "leave": "left", "meet": "met", "pay": "paid"},
+    **{"read": "read", "ride": "rode", "ring": "rang", "run": "ran", "say": "said", "seek": "sought"},
+    **{"sell": "sold", "send": "sent", "shine": "shone", "shoot": "shot", "show": "showed", "sit": "sat"},
+    **{"sleep": "slept", "slide": "slid", "slink": "slunk", "spend": "spent", "steal": "stole"},
+    **{"swear": "swore", "swim": "swam", "swing": "swung", "teach": "taught", "tell": "told"},
+    **{"think": "thought", "tread": "trod", "understand": "understood", "wake": "woke", "win": "won"},
     **{"throw": "threw", "turn": "turned", "weep": "wept", "wear": "wore", "wring": "wrung"},
 }
+DENIED = frozenset(("not", "never", "no"))
 _VOWELS = "aeiou"
 _OWNER = re.compile(r"\b(?:one's|someone's|somebody's)\b")
 _SELF = re.compile(r"\boneself\b")
@@ -24,6 +36,8 @@ _SELF = re.compile(r"\boneself\b")
 def verb_forms(lemma: str) -> list[str]:
     """The lemma of a verb, or of a phrase that begins with one: base, -s, -ing and past."""
     first, space, rest = lemma.partition(" ")
+    if first in DENIED:
+        return [lemma]
     if first == "be" and rest:  # whatever it is, it is that without it, too
         return [rest]
     return [form + space + rest for form in (first, _third(first), _doing(first), _past(first))]

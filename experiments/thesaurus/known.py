@@ -18,12 +18,13 @@ Words = tuple[str, ...]
 _BEFORE = frozenset(
     "is are was were be been being feel feels feeling felt look looks looking looked with in get got".split()
 )
-_LONGEST = 2  # words of what may stand for another: longer phrases say too much
 
 
 @dataclass(frozen=True)
 class Known:
-    """`entries` may stand for unknown words; `words` and the `texts` that they come from are left alone."""
+    """`entries`, single words, may stand for unknown ones: a phrase is near too much ("kind concern"), and
+    may be longer than what it stands for. `words` and the `texts` that they come from are left alone.
+    """
 
     entries: tuple[lexicon.Word, ...]
     words: frozenset[str]
@@ -39,8 +40,8 @@ class Known:
             *(word.text for word in lexicon.entries()),
         ]
         texts = tuple(dict.fromkeys(tuple(split_words(text)) for text in said))
-        short = tuple(word for word in lexicon.entries() if len(split_words(word.text)) <= _LONGEST)
-        return cls(short, frozenset(word for text in texts for word in text), texts)
+        single = tuple(word for word in lexicon.entries() if len(split_words(word.text)) == 1)
+        return cls(single, frozenset(word for text in texts for word in text), texts)
 
     def has(self, text: Words) -> bool:
         """Whether a word, or a phrase as it stands, was read, after a word such as "feeling", too."""
