@@ -58,7 +58,8 @@ class Inside:
     """All that one mouth needs to be looked into.
 
     middle: [2] pixels, of the line of the lips. across, down: [2] pixels to an eye distance along the face's
-    x and y. softness: of the picture, in pixels (see `softness_of`).
+    x and y. softness: of the picture, in pixels (see `softness_of`). hanging: how far the jaw of the picture
+    hangs, in amplitudes of `jaw_open`, where it is closed at rest: the lower teeth hang with it.
     """
 
     upper: RowPicture
@@ -69,6 +70,7 @@ class Inside:
     across: Tensor
     down: Tensor
     softness: float = 0.0
+    hanging: float = 0.0
 
     def to(self, device: torch.device) -> Inside:
         palette = replace(
@@ -243,6 +245,7 @@ def look_inside(
     palette = inside.colours
     x = torch.arange(x0, x1, dtype=torch.float32, device=device)[None, None] - shift[:, 0, None, None]
     y = torch.arange(y0, y1, dtype=torch.float32, device=device)[None, :, None] - shift[:, 1, None, None]
+    jaw = jaw + inside.hanging
     drop = (jaw * DROP * 0.96)[:, None, None]
     # Along the face's own axes, from the middle of the mouth, in eye distances.
     size = scale * scale

@@ -33,6 +33,7 @@ from .shut import painted_over, shutting
 from .topology import EYES, LOWER_INNER, SKIN, UPPER_INNER
 from .track import Track
 from .units import HEAD_POSE, Ground, units
+from .units.mouth import JAW_GAP, by_jaw
 
 VERSION = 6
 MOST_TURNED = 35.0  # degrees of yaw
@@ -108,7 +109,10 @@ class Rig:
         if rest.closes > 0:
             moves["shut"] = shutting(ground, moves, rest)
         fields = sheets(face, ground, moves, (height, width))
-        stage = _stage(planes, points.float(), face, fields, moves, glasses, covered, rest.closes > 0)
+        hanging = by_jaw(rest.gap * rest.closes) / JAW_GAP
+        stage = _stage(
+            planes, points.float(), face, fields, moves, glasses, covered, rest.closes > 0, hanging
+        )
         target = torch.device(device) if device is not None else picture.device
         return cls(face, rest, stage.to(target), given, (*notes, *more))
 
@@ -258,6 +262,7 @@ def _stage(
     glasses: bool,
     covered: tuple[str, ...] = (),
     shut: bool = False,
+    hanging: float = 0.0,
 ) -> Stage:
     from .sheets import Sheets
 
@@ -279,6 +284,7 @@ def _stage(
     gap = float((face.points[[14, 317, 87], 1] - face.points[[13, 312, 82], 1]).mean().clamp(min=0))
     light = light_of(colour, points, face)
     inside = inside_of(colour, points, face, upright, mouth_box, palette, light, gap)
+    inside = replace(inside, hanging=hanging)
     names = tuple(moves)
     displaced = torch.stack([face.project(move[:SKIN]) for move in moves.values()])
     head = torch.tensor([float(name in HEAD_POSE) for name in names])

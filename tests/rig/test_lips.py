@@ -138,3 +138,15 @@ def test_no_dark_of_an_open_mouth_stays_between_lips_that_are_closed() -> None:
     placed = rig.landmarks(rows(jaw_open=0.0))[0]
     lips = at(frame, (placed[list(UPPER_INNER[2:-2])] + placed[list(LOWER_INNER[2:-2])]) / 2)
     assert float(lips.mean(1).min()) > 70
+
+
+@pytest.mark.slow
+def test_lower_teeth_come_down_with_the_jaw_of_a_mouth_that_is_open_in_the_picture() -> None:
+    """As far as those of a closed one: a wide opening is dark in its middle, with teeth or tongue below."""
+    for rig in (shouting()[0], portrait_rig()):
+        wide = rows(jaw_open=0.9)
+        frame, placed = rig.frames(wide)[0], rig.landmarks(wide)[0]
+        share = torch.tensor([[0.45], [0.55], [0.85]])
+        column = placed[13] * (1 - share) + placed[14] * share + torch.tensor([6.0, 0.0])
+        dark, still_dark, low = at(frame, column).mean(1).tolist()
+        assert max(dark, still_dark) < 60 < 90 < low
