@@ -165,7 +165,8 @@ class EADNetCustomSampling(Node):
             node_id="EADNetCustomSampling",
             display_name="EAD-Net Custom Sampling",
             description="The noise, the sampler and the steps of EAD-Net Lip Sync Sampler, for "
-            "SamplerCustomAdvanced: the same settings give the same frames.",
+            "SamplerCustomAdvanced: the same settings give the same frames. The sampler's auto is not "
+            "among them.",
             search_aliases=["sigmas", "noise", "sampler select", "scheduler", "SamplerCustomAdvanced"],
             inputs=[
                 Model.Input("model", tooltip="From EAD-Net Load Checkpoint or EAD-Net Load LatentSync."),
