@@ -168,6 +168,7 @@ PAGES = (
         ),
         {"hand": HAND, "fps": Note("Frames per second", "Both *fps*: your video's.")},
         frozenset({1, 2, 4}),
+        heights={16: 530},
     ),
     Page(
         "05 Emotion timeline",
@@ -235,7 +236,7 @@ PAGES = (
             ),
         },
         frozenset({1, 2, 16}),
-        heights={17: 120, 18: 220},
+        heights={10: 530, 17: 120, 18: 220},
     ),
     Page(
         "08 Long film",
@@ -297,6 +298,7 @@ PAGES = (
             "fps": FPS,
         },
         frozenset({1, 2}),
+        heights={15: 525},
     ),
     Page(
         "10 The parts one by one",
