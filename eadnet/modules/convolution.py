@@ -2,7 +2,7 @@
 
 There oneDNN's time goes into putting the weights in an order of its own at every call: at 1280 channels and
 4 x 4 pixels a product of gathered pixels takes 0.4 to 0.6 of its time, at 2 x 2 a fifth. Elsewhere its
-convolutions are the quicker ones (`docs/results/fewer-evaluations.md`).
+convolutions are the quicker ones (`docs/results/speed.md`).
 """
 
 from __future__ import annotations
