@@ -47,11 +47,14 @@ COMMANDS: tuple[Command, ...] = (
 class _CommandParser(argparse.ArgumentParser):
     """A sub-command's parser, which asks for its arguments when it is used: those of `generate` name samplers
     and lengths, and so import torch, which nobody needs who reads `eadnet --help` or runs `eadnet fetch`.
+    Commands of a command, which are of this class too, have theirs already.
     """
 
-    def __init__(self, *, fill: Callable[[argparse.ArgumentParser], object], **settings: Any) -> None:
+    def __init__(
+        self, *, fill: Callable[[argparse.ArgumentParser], object] | None = None, **settings: Any
+    ) -> None:
         super().__init__(**settings)
-        self._fill: Callable[[argparse.ArgumentParser], object] | None = fill
+        self._fill = fill
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         fill, self._fill = self._fill, None
