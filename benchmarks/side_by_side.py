@@ -409,7 +409,8 @@ def parts(bench: Bench) -> Iterator[Part]:
         yield clip(bench, PUBLISHED, 32, bench.frames)
     else:
         if bench.published:
-            yield from forwards(bench, [("published width", PUBLISHED, (1, 4, 16), False)])
+            cases = [(1, 4, 16), (1, 4, 32)]
+            yield from forwards(bench, [("published width", PUBLISHED, case, False) for case in cases])
         yield from forwards(
             bench,
             [

@@ -6,7 +6,8 @@ import argparse
 import io
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from .. import __version__
 from ..errors import CheckpointError, InputError
@@ -43,15 +44,35 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 
+class _CommandParser(argparse.ArgumentParser):
+    """A sub-command's parser, which asks for its arguments when it is used: those of `generate` name samplers
+    and lengths, and so import torch, which nobody needs who reads `eadnet --help` or runs `eadnet fetch`.
+    Commands of a command, which are of this class too, have theirs already.
+    """
+
+    def __init__(
+        self, *, fill: Callable[[argparse.ArgumentParser], object] | None = None, **settings: Any
+    ) -> None:
+        super().__init__(**settings)
+        self._fill = fill
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        fill, self._fill = self._fill, None
+        if fill is not None:
+            fill(self)
+        return super().parse_known_args(args, namespace)
+
+
 def build_parser(commands: Sequence[Command] = COMMANDS) -> argparse.ArgumentParser:
     """The parser of the ``eadnet`` command."""
     parser = argparse.ArgumentParser(prog="eadnet", description="Emotion-aware talking heads.")
     parser.add_argument("--version", action="version", version=f"eadnet {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="log what is done")
-    choices = parser.add_subparsers(required=True, metavar="COMMAND")
+    choices = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
     for command in commands:
-        child = choices.add_parser(command.name, help=command.help, description=command.help)
-        command.arguments(child)
+        child = choices.add_parser(
+            command.name, help=command.help, description=command.help, fill=command.arguments
+        )
         child.set_defaults(run=command.run)
     return parser
 

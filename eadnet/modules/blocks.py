@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from .attention import Context, SpatialTransformer, group_norm
+from .convolution import convolved
 from .in_place import added, silu
 from .motion import MotionModule
 from .operations import TORCH, Operations
@@ -99,6 +100,7 @@ class ResnetBlock(nn.Module):
         operations: Operations = TORCH,
     ) -> None:
         super().__init__()
+        self._operations = operations
         self.norm1 = group_norm(in_channels, norm_groups, norm_eps, operations)
         self.conv1 = operations.Conv2d(in_channels, out_channels, kernel_size=3, padding=1)
         self.time_emb_proj = operations.Linear(embedding_dim, out_channels)
@@ -111,10 +113,12 @@ class ResnetBlock(nn.Module):
         )
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
-        h = self.conv1(silu(clip_norm(self.norm1, x, context.frames)))
+        h = convolved(self.conv1, silu(clip_norm(self.norm1, x, context.frames)), self._operations)
         h = added(self.time_emb_proj(context.embedding)[:, :, None, None], h)
-        h = self.conv2(silu(clip_norm(self.norm2, h, context.frames)))
-        return added(x if self.conv_shortcut is None else self.conv_shortcut(x), h)
+        h = convolved(self.conv2, silu(clip_norm(self.norm2, h, context.frames)), self._operations)
+        return added(
+            x if self.conv_shortcut is None else convolved(self.conv_shortcut, x, self._operations), h
+        )
 
 
 class Downsample(nn.Module):
@@ -122,10 +126,11 @@ class Downsample(nn.Module):
 
     def __init__(self, channels: int, padding: int, operations: Operations = TORCH) -> None:
         super().__init__()
+        self._operations = operations
         self.conv = operations.Conv2d(channels, channels, kernel_size=3, stride=2, padding=padding)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x)
+        return convolved(self.conv, x, self._operations)
 
 
 class Upsample(nn.Module):
@@ -133,12 +138,13 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int, operations: Operations = TORCH) -> None:
         super().__init__()
+        self._operations = operations
         self.conv = operations.Conv2d(channels, channels, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor, size: torch.Size) -> Tensor:
         if x.device.type not in ("cpu", "cuda"):  # on mps it gives black frames in half precision
             return self.conv(F.interpolate(x.float(), size=size, mode="nearest").to(x.dtype))
-        return self.conv(F.interpolate(x, size=size, mode="nearest"))
+        return convolved(self.conv, F.interpolate(x, size=size, mode="nearest"), self._operations)
 
 
 class _Stage(nn.Module):

@@ -29,6 +29,12 @@ from .topology import (
     WING,
 )
 
+Window = tuple[slice, slice]
+"""(rows, columns) of a map."""
+
+_FAR = 4.5
+"""Widths of a Gaussian beyond which it is nothing: 2e-9."""
+
 
 @dataclass(frozen=True, eq=False)
 class Relief:
@@ -41,7 +47,8 @@ class Relief:
 
 
 class _Map:
-    """Draws on maps over places [h, w, 2], in the picture's plane, in eye distances."""
+    """Draws on maps over a grid of places [h, w, 2], in the picture's plane, in eye distances: x grows with
+    the columns and y with the rows."""
 
     def __init__(self, face: Canonical, places: Tensor) -> None:
         self.face, self.places = face, places
@@ -68,26 +75,42 @@ class _Map:
         a, b = delta @ self.across, delta @ self.down
         return torch.exp(-((a / across) ** 2) - (b / down) ** 2)
 
-    def line(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Distance to a curve through canonical points, which side of it, and how far along (0..1); [h, w]
-        each.
+    def line(self, points: Tensor, reach: float) -> tuple[Window, Tensor, Tensor, Tensor]:
+        """The part of the map within `reach` of a curve through canonical points, and there the distance to
+        the curve, which side of it, and how far along (0..1).
 
         The side is positive on the right of the way from the first point to the last.
         """
         curve = catmull_rom(self.at(points), 40)
+        window = self._around(curve, reach)
+        places = self.places[window]
         tangent = torch.gradient(curve, dim=0)[0]
         normal = torch.stack([-tangent[:, 1], tangent[:, 0]], 1)
         normal = normal / normal.norm(dim=1, keepdim=True).clamp(min=1e-6)
-        flat = self.places.reshape(-1, 2)
+        flat = places.reshape(-1, 2)
         best = torch.cdist(flat, curve).min(1)
         delta = flat - curve[best.indices]
         side = (delta * normal[best.indices]).sum(1)
-        shape = self.places.shape[:2]
+        shape = places.shape[:2]
         return (
+            window,
             best.values.reshape(shape),
             side.reshape(shape),
             (best.indices.float() / 39).reshape(shape),
         )
+
+    def _around(self, curve: Tensor, reach: float) -> Window:
+        low, high = curve.amin(0) - reach, curve.amax(0) + reach
+        xs, ys = self.places[0, :, 0].contiguous(), self.places[:, 0, 1].contiguous()
+        left, right = torch.searchsorted(xs, torch.stack([low[0], high[0]])).tolist()
+        top, bottom = torch.searchsorted(ys, torch.stack([low[1], high[1]])).tolist()
+        return slice(top, bottom), slice(left, right)
+
+    def whole(self, window: Window, part: Tensor) -> Tensor:
+        """A part of the map in the whole one, which is 0 elsewhere."""
+        map_ = self.places.new_zeros(self.places.shape[:2])
+        map_[window] = part
+        return map_
 
     def fold(
         self,
@@ -101,7 +124,9 @@ class _Map:
     ) -> tuple[Tensor, Tensor]:
         """(height, hollow) of a fold along canonical points: a groove `width` wide and a bulge of so much
         beside it."""
-        distance, signed, share = self.line(points)
+        # Grooves are nothing beyond _FAR widths; bulges where both of their Gaussians are.
+        far = _FAR * width + (_FAR * (2 + 0.55 * reach) + 0.45 * reach) * width * bool(bulge)
+        window, distance, signed, share = self.line(points, far)
         # Ends run out softly; beyond them distance grows in every direction.
         taper = torch.sin(torch.pi * share.clamp(0.0, 1.0)).clamp(min=0) ** ends
         groove = torch.exp(-((distance / width) ** 2)) * taper
@@ -109,7 +134,8 @@ class _Map:
         beside = torch.exp(-(((s - 0.45 * reach * width) / (0.55 * reach * width)) ** 2)) * torch.exp(
             -(((distance - s.abs()).clamp(min=0) / (2 * width)) ** 2)
         )
-        return -depth * groove + bulge * beside * taper**2 * torch.sigmoid(s / (0.35 * width)), -groove
+        height = -depth * groove + bulge * beside * taper**2 * torch.sigmoid(s / (0.35 * width))
+        return self.whole(window, height), self.whole(window, -groove)
 
 
 def relief(face: Canonical, places: Tensor) -> Relief:
@@ -223,15 +249,15 @@ def _brow(on: _Map, skin: Tensor, side: str) -> None:
         wave[:2] = 0.0
         ys = level - 0.035 * torch.sin(torch.pi * xs / 1.15) ** 2 + wave
         line = torch.stack([xs, ys, depth + 0.25 * xs**2], 1)
-        distance, signed, share = on.line(line)
+        window, distance, signed, share = on.line(line, 0.15)
         broken = 1 - 0.35 * torch.sin(share * (6.0 + 2 * number) + number) ** 2
         ends = torch.exp(-(((share - 0.35) / 0.55) ** 4))
         groove = torch.exp(-((distance / 0.018) ** 2)) * broken * ends
         swell = torch.exp(-(((signed.abs() - 0.05) / 0.035) ** 2)) * (distance < 0.15) * ends
         height, hollow = 0.007 * strength * (0.6 * swell - groove), -0.15 * strength * groove
         near = torch.exp(-((share / 0.55) ** 2))
-        on.put(f"inner_brow_up_{side}", 0.8 * height * near, 0.8 * hollow * near)
-        on.put(f"outer_brow_up_{side}", 0.7 * height, 0.7 * hollow)
+        for name, weight in ((f"inner_brow_up_{side}", 0.8 * near), (f"outer_brow_up_{side}", 0.7)):
+            on.put(name, on.whole(window, weight * height), on.whole(window, weight * hollow))
 
 
 def _nose(on: _Map, skin: Tensor) -> None:

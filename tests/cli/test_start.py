@@ -39,3 +39,21 @@ def test_the_bundled_example_renders_without_the_large_libraries(
     assert ended.returncode == 0, ended.stderr
     assert out.stat().st_size > 10_000
     assert ended.stdout.splitlines()[-1] == "imported:", ended.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["fetch", "--help"], ["sing"]])
+def test_what_needs_no_network_of_ours_does_not_wait_for_torch(arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from eadnet.cli import main\n"
+        "try:\n"
+        f"    main({arguments!r})\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "print('imported:', *sorted({'torch', 'numpy', 'av'} & set(sys.modules)))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.stdout.splitlines()[-1] == "imported:", ended.stdout + ended.stderr
