@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -115,8 +116,49 @@ class Moment:
     lower: Tensor  # [T, gh, gw, 2], where the lower sheet comes from
 
 
-def compose(stage: Stage, amounts: Tensor, values: dict[str, Tensor]) -> Tensor:
-    """Amplitudes [T, K] -> the moving region [T, C, h, w] in 0..255, float32."""
+class Step(Protocol):
+    """What is done to the pixels of frames after they are read, and is known before."""
+
+    def onto(self, frames: Tensor, which: slice) -> None:
+        """Change frames [n, C, h, w] of the moving region in place, those `which` of the moment's."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """Something laid over frames.
+
+    box: where, in pixels of the region. over: [T or 1, c, h, w], of as many channels as it has from `channel`
+    on. mask: [T, 1, h, w].
+    """
+
+    box: Box
+    over: Tensor
+    mask: Tensor
+    channel: int = 0
+
+    def onto(self, frames: Tensor, which: slice) -> None:
+        over = self.over if len(self.over) == 1 else self.over[which]
+        part = _cut(frames, self.box)[:, self.channel : self.channel + over.shape[1]]
+        part.add_((over - part) * self.mask[which])
+
+
+@dataclass(frozen=True, eq=False)
+class Light:
+    """Change of brightness: box as a layer's, factor [T, 3, h, w] of any size, over the same area."""
+
+    box: Box
+    factor: Tensor
+
+    def onto(self, frames: Tensor, which: slice) -> None:
+        size = (self.box[3] - self.box[1], self.box[2] - self.box[0])
+        _cut(frames, self.box)[:, :3].mul_(enlarged(self.factor[which], size))
+
+
+def compose(stage: Stage, amounts: Tensor, values: dict[str, Tensor]) -> Iterator[Tensor]:
+    """Amplitudes [T, K] -> the moving region of T frames in 0..255, float32, [n, C, h, w] at a time.
+
+    What is small is computed for all of them at once; large frames are finished one by one (see `together`).
+    """
     return compose_moved(stage, amounts, values, stage.moved(amounts), _light)
 
 
@@ -125,11 +167,11 @@ def compose_moved(
     amounts: Tensor,
     values: dict[str, Tensor],
     moved: Moved,
-    light: Callable[[Stage, Moment, Tensor, Tensor], None],
-) -> Tensor:
+    light: Callable[[Stage, Moment, Tensor], Iterator[Step]],
+) -> Iterator[Tensor]:
     """As `compose`, with sheets and mesh as they have moved.
 
-    ``light`` gets the stage, the moment, the frames, which it changes, and where the upper sheet comes from.
+    ``light`` gets the stage, the moment, and where the upper sheet comes from.
     """
     sheets = stage.sheets
     upper, lower = (inverse(field, sheets.steps) for field in (moved.upper, moved.lower))
@@ -140,15 +182,19 @@ def compose_moved(
         torch.einsum("tk,knc->tnc", amounts * stage.head, stage.displaced),
         lower,
     )
-    frames = stage.source.over(upper, sheets.region)
-    _lower_lip(stage, moment, frames)
+    steps: list[Step] = [*_lower_lip(stage, moment)]
     for ball in stage.eyeballs:
-        _lower_lid(stage, moment, frames, ball)
-    light(stage, moment, frames, upper)
-    _mouth(stage, moment, frames)
+        steps += _lower_lid(stage, moment, ball)
+    steps += light(stage, moment, upper)
+    steps += _mouth(stage, moment)
     for ball in stage.eyeballs:
-        _eye(stage, moment, frames, ball)
-    return frames
+        steps += _eye(stage, moment, ball)
+    done = 0
+    for frames in stage.source.over(upper, sheets.region):
+        for step in steps:
+            step.onto(frames, slice(done, done + len(frames)))
+        done += len(frames)
+        yield frames
 
 
 def _within(stage: Stage, field: Tensor, box: Box) -> Tensor:
@@ -172,25 +218,23 @@ def _within(stage: Stage, field: Tensor, box: Box) -> Tensor:
     )
 
 
-def _cut(frames: Tensor, stage: Stage, box: Box) -> Tensor:
-    """The part of the region's frames that a box covers; writing to it writes to the frames."""
+def _cut(frames: Tensor, box: Box) -> Tensor:
+    """The part of frames that a box covers; writing to it writes to the frames."""
+    return frames[:, :, box[1] : box[3], box[0] : box[2]]
+
+
+def _in_region(stage: Stage, box: Box) -> Box:
+    """A box of the picture in pixels of the moving region."""
     x0, y0 = stage.sheets.region[:2]
-    return frames[:, :, box[1] - y0 : box[3] - y0, box[0] - x0 : box[2] - x0]
+    return box[0] - x0, box[1] - y0, box[2] - x0, box[3] - y0
 
 
-def _blend(target: Tensor, over: Tensor, mask: Tensor) -> None:
-    """target += (over - target) · mask, in place, on as many channels as `over` has."""
-    part = target[:, : over.shape[1]]
-    part.add_((over - part) * mask)
-
-
-def _lower_lip(stage: Stage, moment: Moment, frames: Tensor) -> None:
+def _lower_lip(stage: Stage, moment: Moment) -> Iterator[Step]:
     """Below the inner edge of the lower lip the lower sheet shows, and blends into the upper one."""
     scale, rows = stage.scale, [*LOWER_INNER, *LOWER_OUTER]
     box = box_around(moment.placed[:, rows], 0.30 * scale, stage.sheets.region)
     if box is None or not _opens(stage, moment).any():
         return
-    lower = stage.source.in_box(_within(stage, moment.lower, box), box)
     a, b = stage.upright.over(box)
     graphs, places = stage.lips, stage.lips.places(a)
     table = graphs.table(stage.upright.coordinates(moment.placed[:, list(LOWER_INNER)]))
@@ -200,16 +244,25 @@ def _lower_lip(stage: Stage, moment: Moment, frames: Tensor) -> None:
     middle, half = corners.mean(1)[:, None, None], (corners[:, 0] - corners[:, 1]).abs()[:, None, None] / 2
     aside = 1 - smooth(0.90, 1.30, (a - middle).abs() / half)
     below = 1 - smooth(0.04 * scale, 0.26 * scale, b - outer)
-    mask = covered(beyond + edge_inset(stage.soft)) * aside * below
-    _blend(_cut(frames, stage, box), lower, mask[:, None])
+    yield from _lower_sheet(stage, moment, box, covered(beyond + edge_inset(stage.soft)) * aside * below)
 
 
-def _lower_lid(stage: Stage, moment: Moment, frames: Tensor, ball: Eyeball) -> None:
+def _lower_sheet(stage: Stage, moment: Moment, box: Box, mask: Tensor) -> Iterator[Step]:
+    """The lower sheet under a mask [T, h, w] over a box; it is read only where that is not nothing."""
+    used = mask.amax(0) > 0
+    rows, columns = (used.any(dim).nonzero()[:, 0].tolist() for dim in (1, 0))
+    if rows:
+        top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+        part = (box[0] + left, box[1] + top, box[0] + right, box[1] + bottom)
+        lower = stage.source.in_box(_within(stage, moment.lower, part), part)
+        yield Layer(_in_region(stage, part), lower, mask[:, None, top:bottom, left:right])
+
+
+def _lower_lid(stage: Stage, moment: Moment, ball: Eyeball) -> Iterator[Step]:
     scale, eye = stage.scale, EYES[ball.side]
     box = box_around(moment.placed[:, [*eye.lower, *eye.below]], 0.16 * scale, stage.sheets.region)
     if box is None or not _lids_move(stage, moment, ball).any():
         return
-    lower = stage.source.in_box(_within(stage, moment.lower, box), box)
     a, b = stage.upright.over(box)
     graphs = eye_span(stage.points, eye, stage.upright)
     moved = _shifted(moment, ball)
@@ -221,7 +274,7 @@ def _lower_lid(stage: Stage, moment: Moment, frames: Tensor, ball: Eyeball) -> N
     aside = 1 - smooth(1.00, 1.22, (a - middle).abs() / half)
     # As far as the bags: up to there the upper sheet holds what the closing lid squeezes, the eye itself.
     below = 1 - smooth(0.10 * scale, 0.24 * scale, b - edge)
-    _blend(_cut(frames, stage, box), lower, (covered(b - edge) * aside * below)[:, None])
+    yield from _lower_sheet(stage, moment, box, covered(b - edge) * aside * below)
 
 
 def _moved_read(graphs: Graphs, table: Tensor, a: Tensor, shift: Tensor) -> Tensor:
@@ -241,7 +294,7 @@ def _shifted(moment: Moment, ball: Eyeball) -> Tensor:
     return moment.head[:, list(EYES[ball.side].corners)].mean(1)
 
 
-def _light(stage: Stage, moment: Moment, frames: Tensor, upper: Tensor) -> None:
+def _light(stage: Stage, moment: Moment, upper: Tensor) -> Iterator[Step]:
     """Multiply by the change of light, looked up where each pixel comes from."""
     shading = stage.shading
     columns = [stage.names.index(name) for name in shading.names if name in stage.names]
@@ -282,8 +335,7 @@ def _light(stage: Stage, moment: Moment, frames: Tensor, upper: Tensor) -> None:
         -1,
     )
     small = F.grid_sample(maps, grid, "bilinear", "zeros", align_corners=False)
-    factor = tinted(small, stage.inside.colours.skin)
-    _cut(frames, stage, box)[:, :3].mul_(enlarged(factor, (box[3] - box[1], box[2] - box[0])))
+    yield Light(_in_region(stage, box), tinted(small, stage.inside.colours.skin))
 
 
 def _opens(stage: Stage, moment: Moment) -> Tensor:
@@ -302,7 +354,7 @@ def _lids_move(stage: Stage, moment: Moment, ball: Eyeball) -> Tensor:
     return moved.norm(dim=-1).amax(1) / stage.scale
 
 
-def _mouth(stage: Stage, moment: Moment, frames: Tensor) -> None:
+def _mouth(stage: Stage, moment: Moment) -> Iterator[Step]:
     scale = stage.scale
     opened = _opens(stage, moment)
     shown = torch.ones_like(opened) if stage.painted_over else smooth(*MOVED, opened.abs())
@@ -317,13 +369,13 @@ def _mouth(stage: Stage, moment: Moment, frames: Tensor) -> None:
     seen = look_inside(
         stage.inside, box, top, bottom, b, shift, jaw, moment.values["tongue_up"], opened, scale
     )
-    _blend(_cut(frames, stage, box), seen, (hole * shown[:, None, None])[:, None])
-    if frames.shape[1] == 4:
-        alpha = _cut(frames, stage, box)[:, 3:]
-        _blend(alpha, torch.full_like(alpha, 255.0), (hole * shown[:, None, None])[:, None])
+    mask = (hole * shown[:, None, None])[:, None]
+    yield Layer(_in_region(stage, box), seen, mask)
+    if stage.source.channels == 4:
+        yield Layer(_in_region(stage, box), mask.new_full((1, 1, *mask.shape[2:]), 255.0), mask, channel=3)
 
 
-def _eye(stage: Stage, moment: Moment, frames: Tensor, ball: Eyeball) -> None:
+def _eye(stage: Stage, moment: Moment, ball: Eyeball) -> Iterator[Step]:
     scale, eye = stage.scale, EYES[ball.side]
     shift = _shifted(moment, ball)
     gaze = torch.stack([moment.values["gaze_x"] * GAZE[0], moment.values["gaze_y"] * GAZE[1]], 1) * scale
@@ -348,12 +400,12 @@ def _eye(stage: Stage, moment: Moment, frames: Tensor, ball: Eyeball) -> None:
     # The lid's shadow: a dark line beneath its edge, and a soft one over much of the eye.
     beneath = (b - top).clamp(min=0) / scale
     shade = 1 - lowered * (0.30 * torch.exp(-beneath / 0.020) + 0.17 * torch.exp(-beneath / 0.070))
-    part = _cut(frames, stage, box)
-    _blend(part, seen * shade[:, None], (opening * shown[:, None, None])[:, None])
+    place = _in_region(stage, box)
+    yield Layer(place, seen * shade[:, None], (opening * shown[:, None, None])[:, None])
     # Where the lids meet there is a line of lashes.
     meets = (1 - (bottom - top) / (0.05 * scale)).clamp(0, 1)
     rest_upper = stage.upright.coordinates(stage.points[list(eye.corners)])[:, 0]
     middle, half = rest_upper.mean(), (rest_upper[1] - rest_upper[0]).abs() / 2
     inside = 1 - smooth(0.80, 1.02, ((a - turn[:, :1, None]) - middle).abs() / half)
     line = torch.exp(-(((b - bottom) / (0.014 * scale)) ** 2)) * meets * inside * lowered * 0.70
-    _blend(part, (stage.inside.colours.skin * 0.25)[None, :, None, None], line[:, None])
+    yield Layer(place, (stage.inside.colours.skin * 0.25)[None, :, None, None], line[:, None])

@@ -48,14 +48,16 @@ class Graphs:
     def places(self, a: Tensor) -> tuple[Tensor, Tensor]:
         """Where pixels with these a [...] stand in a table: (index, share of the next)."""
         at = ((a - self.low) / (self.high - self.low) * (self.samples - 1)).clamp(0, self.samples - 1 - 1e-3)
-        index = at.long()
+        index = at.int()
         return index, at - index
 
     @staticmethod
     def read(table: Tensor, places: tuple[Tensor, Tensor]) -> Tensor:
         """b for every pixel: table [T, samples] -> [T, ...]."""
         index, share = places
-        return table[:, index] * (1 - share) + table[:, index + 1] * share
+        flat = index.flatten()  # `table[:, index]` takes three times as long
+        low, high = (table.index_select(1, at).view(-1, *index.shape) for at in (flat, flat + 1))
+        return low * (1 - share) + high * share
 
     def steepness(self, table: Tensor) -> Tensor:
         """sqrt(1 + b'(a)²) of a table [T, n]: how much more a distance along b is than the true one."""

@@ -6,6 +6,7 @@ coarser grid and through fewer points, because it is done for every frame.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .canonical import Canonical
-from .compose import Moment, Stage
+from .compose import Light, Moment, Stage, Step
 from .folds import LEAST_STRETCH
 from .patch import Box
 from .shading import FINEST, Shading, tinted
@@ -105,13 +106,14 @@ class Relight:
     shading: Shading
     chart: Tensor
 
-    def __call__(self, stage: Stage, moment: Moment, frames: Tensor, upper: Tensor) -> None:
+    def __call__(self, stage: Stage, moment: Moment, upper: Tensor) -> Iterator[Step]:
         names = stage.names
         columns = [names.index(name) for name in self.shading.names if name in names]
         amounts = moment.amounts[:, columns].clamp(0, 1.2)
         if not bool((amounts > 1e-3).any()):
             return
-        height, width = frames.shape[2:]
+        x0, y0, x1, y1 = stage.sheets.region
+        height, width = y1 - y0, x1 - x0
         per = min(1.0, FINEST / stage.scale)
         size = (max(2, round(height * per)), max(2, round(width * per)))
         from_where = F.interpolate(upper.permute(0, 3, 1, 2), size, mode="bilinear", align_corners=True)
@@ -128,4 +130,5 @@ class Relight:
             self.shading.maps(amounts), 2 * (places + 0.5 - low) / extent - 1, "bilinear", align_corners=False
         )
         factor = tinted(maps, stage.inside.colours.skin)
-        frames.mul_(F.interpolate(factor, (height, width), mode="bilinear", align_corners=True))
+        large = F.interpolate(factor, (height, width), mode="bilinear", align_corners=True)
+        yield Light((0, 0, width, height), large)

@@ -160,7 +160,8 @@ class VideoRig:
         more = {"gaze_x": none, "gaze_y": none, "tongue_up": tongue}
         placed = stage.points + torch.einsum("tk,knc->tnc", amounts[None], stage.displaced)
         where = Moved(kept * laid.sheets.upper, kept * laid.sheets.lower, placed)
-        drawn = compose_moved(stage, amounts[None], more, where, Relight(self.shading, laid.chart))[0]
+        light = Relight(self.shading, laid.chart)
+        ((drawn,),) = compose_moved(stage, amounts[None], more, where, light)
         drawn = drawn.add_(0.5).clamp_(0, 255.4).to(torch.uint8).permute(1, 2, 0)
         result = frame.clone()
         x0, x1, y0, y1 = region[0] + box[0], region[2] + box[0], region[1] + box[1], region[3] + box[1]
