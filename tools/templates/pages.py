@@ -83,7 +83,7 @@ def _talking_portrait(name: str, opens_as_app: bool) -> Page:
             ),
             "take": Note(
                 "Another take",
-                "Another *seed* is another film. *emotion_guidance* is how strongly the sentence shows.",
+                "Another *seed* is another film. *emotion_cfg* is how strongly the sentence shows.",
             ),
             "file": Note(
                 "Where it is",
