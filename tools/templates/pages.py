@@ -175,7 +175,7 @@ PAGES = (
         "emotion_timeline",
         (
             Group("Yours", (Column(280, (1, 2, "lines"), 1), Column(380, (4, 16), 16))),
-            Group("Face and expression", (Column(265, (6, 3, 5), 6), Column(275, (7, 8), 7)), True),
+            Group("Face and expression", (Column(265, (6, 3, 5), 6), Column(292, (7, 8), 7)), True),
             Group("The result", (Column(310, (10, 9, "louder"), 10),)),
         ),
         {
