@@ -35,7 +35,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {"EADNetTestsOther": "Other Node"}
 RENDERERS = {"classic": False, "nodes 2.0": True}
 
 
-@pytest.fixture(scope="module", params=FRONTENDS)
+@pytest.fixture(scope="session", params=FRONTENDS)
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with the pack, one of the frontends and, where there is one, the landmarker."""
     pytest.importorskip("playwright", reason="no Playwright in this Python: run `python run.py test`")

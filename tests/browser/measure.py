@@ -1,6 +1,6 @@
 """What the live view and the timeline cost, in a real browser on a real server.
 
-    python -m tests.browser.measure [--pairs 3] [--template "01 Talking portrait"]
+    python -m tests.browser.measure [--pairs 3] [--first 5] [--template "01 Talking portrait"]
 
 Times of processes are their processor seconds (/proc, so Linux alone), which a busy machine changes little.
 """
@@ -24,9 +24,11 @@ import numpy as np
 from tests.browser.window import SECONDS, Window, window
 from tests.comfy.conftest import make_comfy
 from tests.in_comfy import ROOT
+from tools.browser import STATIC, frontend_in
 from tools.comfyui import link_pack
 from tools.server import Server
 
+RENDERERS = {False: "classic", True: "Nodes 2.0"}
 JS = "/extensions/comfyui-ead-net/js"
 LANDMARKER = ROOT.parent / "shared" / "models" / "face_landmarker_v2_with_blendshapes.task"
 LOOKS = """looks => {
@@ -70,6 +72,32 @@ FIRST_PAINT = """async lines => {
     await new Promise(done => requestAnimationFrame(done));
   }
 }"""
+# The same node with a plain element of the same size in place of the timeline's, in one colour: what
+# the frontend itself takes for a node of this kind. In a page that has made none yet.
+PLAIN = """() => {
+  app.extensions.find(({ name }) => name === "eadnet.Timeline").nodeCreated = node => {
+    if (node.comfyClass !== "EADNetEmotionTimeline") return;
+    const element = document.createElement("div"), canvas = document.createElement("canvas");
+    element.className = "eadnet-timeline";
+    element.style.cssText = "position:relative;width:100%;height:150px;min-height:150px";
+    canvas.style.cssText = "display:block;width:100%;height:100%";
+    element.append(canvas);
+    const high = () => 170;
+    const options = { serialize: false, hideOnZoom: false, getMinHeight: high, getMaxHeight: high };
+    node.addDOMWidget("plain", "PLAIN", element, { ...options, getValue: () => "" });
+    new ResizeObserver(() => {
+      if (!canvas.clientWidth) return;
+      canvas.width = canvas.clientWidth;
+      canvas.height = canvas.clientHeight;
+      const paint = canvas.getContext("2d");
+      paint.fillStyle = "#1b1d21";
+      paint.fillRect(0, 0, canvas.width, canvas.height);
+    }).observe(canvas);
+    node.setSize([Math.max(node.size[0], 380), Math.max(node.size[1], node.computeSize()[1])]);
+  };
+}"""
+# Takes the graph away that the page began with, whose nodes Nodes 2.0 else takes down in the measured time.
+EMPTY = "() => app.graph.clear()"
 # An hour's waveform: asked for, and then painted with 500 points.
 HOUR = """async ([js, file]) => {
   const { waveOf } = await import(js + "/timeline_sound.js");
@@ -96,6 +124,14 @@ def processor_seconds(pid: int) -> float:
     """Of a process and its threads, in user and kernel mode."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def page_seconds(shown: Window) -> float:
+    """Processor seconds of the browser's processes for pages, to 0.01 s."""
+    session = shown.page.context.browser.new_browser_cdp_session()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    session.detach()
+    return float(sum(process["cpuTime"] for process in processes if process["type"] == "renderer"))
 
 
 def live_view(shown: Window, pid: int, template: str, pairs: int) -> None:
@@ -152,6 +188,37 @@ def timeline(shown: Window, inputs: Path) -> None:
     print(json.dumps({"hour of sound": found}), flush=True)
 
 
+def first_timeline(url: str, nodes_2: bool, times: int) -> None:
+    """The very first timeline of a page, each in a page of its own, by turns with a plain one in its place,
+    and both in a page whose first graph is gone.
+    """
+    taken: dict[tuple[bool, bool], list[tuple[float, float]]] = {}
+    kinds = [(plain, empty) for empty in (False, True) for plain in (False, True)]
+    for number in range(times):
+        for plain, empty in kinds if number % 2 == 0 else reversed(kinds):
+            with window(url) as shown:
+                shown.page.set_default_timeout(SECONDS * 1000)
+                shown.load(nodes_2=nodes_2)
+                if plain:
+                    shown.page.evaluate(PLAIN)
+                if empty:
+                    shown.page.evaluate(EMPTY)
+                shown.page.wait_for_timeout(1500)
+                before = page_seconds(shown)
+                painted = shown.page.evaluate(FIRST_PAINT, 3)
+                spent = 1000 * (page_seconds(shown) - before)
+                taken.setdefault((plain, empty), []).append((painted, spent))
+    for (plain, empty), found in taken.items():
+        what = ("a plain element" if plain else "ours") + (", in an emptied page" if empty else "")
+        painted, spent = (statistics.median(column) for column in zip(*found, strict=True))
+        least = min(time for time, _ in found)
+        print(
+            f"first of a page: {what}: median {painted:.0f}, least {least:.0f} ms by the clock, "
+            f"median {spent:.0f} ms of processor, of {times}",
+            flush=True,
+        )
+
+
 @contextmanager
 def server_of(options: argparse.Namespace) -> Iterator[tuple[str, int, Path]]:
     """Address, process and input folder of a server with the pack: one that runs already, or a new one."""
@@ -167,7 +234,7 @@ def server_of(options: argparse.Namespace) -> Iterator[tuple[str, int, Path]]:
             faces = base / "models" / "eadnet" / "faces"
             faces.mkdir(parents=True)
             shutil.copyfile(LANDMARKER, faces / "face_landmarker.task")
-        arguments = ["--front-end-root", str(options.frontend)] if options.frontend else []
+        arguments = ["--front-end-root", str(frontend_in(options.frontend))] if options.frontend else []
         with Server(comfy, base / "server.log", arguments=arguments) as server:
             yield server.url, server.pid, base / "input"
 
@@ -178,19 +245,29 @@ def main() -> None:
         "--pairs", type=int, default=3, help="runs with and without the live view; 0 for none"
     )
     parser.add_argument("--template", action="append", help="templates to run with and without the live view")
-    parser.add_argument("--frontend", type=Path, help="files of another frontend")
+    parser.add_argument(
+        "--first", type=int, default=0, help="pages in which a first timeline is made, each kind"
+    )
+    parser.add_argument("--frontend", type=Path, help="folder with another frontend, as EADNET_FRONTEND")
     parser.add_argument("--server", nargs=3, metavar=("PORT", "PID", "INPUT"), help="one that runs already")
     options = parser.parse_args()
-    with server_of(options) as (url, pid, inputs), window(url) as shown:
-        shown.page.set_default_timeout(SECONDS * 1000)
-        for nodes_2 in (False, True):
-            shown.load(nodes_2=nodes_2)
-            print("Nodes 2.0" if nodes_2 else "classic", flush=True)
-            timeline(shown, inputs)
-        if options.pairs:
-            shown.load(nodes_2=False)
-            for template in options.template or ("01 Talking portrait", "02 Photo with emotion"):
-                live_view(shown, pid, template, options.pairs)
+    if options.frontend and frontend_in(options.frontend) is None:
+        parser.error(f"no frontend in {options.frontend}: {STATIC}/index.html is not there")
+    with server_of(options) as (url, pid, inputs):
+        if options.first:
+            for nodes_2, name in RENDERERS.items():
+                print(name, flush=True)
+                first_timeline(url, nodes_2, options.first)
+        with window(url) as shown:
+            shown.page.set_default_timeout(SECONDS * 1000)
+            for nodes_2, name in RENDERERS.items():
+                shown.load(nodes_2=nodes_2)
+                print(name, flush=True)
+                timeline(shown, inputs)
+            if options.pairs:
+                shown.load(nodes_2=False)
+                for template in options.template or ("01 Talking portrait", "02 Photo with emotion"):
+                    live_view(shown, pid, template, options.pairs)
 
 
 if __name__ == "__main__":

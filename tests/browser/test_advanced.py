@@ -49,6 +49,15 @@ CHANGE = """() => {
     if (widget.type !== "button") widget.callback?.(widget.value);
   }
 }"""
+# On the canvas: where a widget that is seen does not begin where the one before it ends.
+GAPS = """() => {
+  const node = app.graph.nodes[0];
+  app.canvas.draw(true, true);
+  if (document.querySelector(`[data-node-id="${node.id}"]`)) return [];
+  const seen = node.widgets.filter(widget => node.isWidgetVisible(widget));
+  return seen.slice(1).filter((widget, i) => Math.abs(widget.y - seen[i].y - seen[i].computedHeight) > 1)
+    .map(({ name }) => name);
+}"""
 AGAIN = "async () => { await app.loadGraphData(app.graph.serialize()); }"
 
 
@@ -71,6 +80,7 @@ def test_it_is_shown_when_somebody_asks_for_it(
 
     shown.page.evaluate(ADD, kind)
     drawn(False)
+    assert shown.page.evaluate(GAPS) == []
     before, least = shown.page.evaluate(SAVED), height(shown)
     shown.page.evaluate(CHANGE)
     shown.page.evaluate(ASK)

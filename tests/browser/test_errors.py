@@ -16,6 +16,14 @@ from tests.in_comfy import ROOT
 pytestmark = [pytest.mark.browser, pytest.mark.comfy, pytest.mark.slow]
 Opened = Callable[..., None]
 SAYS = "words => words.every(word => document.body.innerText.includes(word))"
+SAYS_NOT = "words => !document.body.innerText.includes(words)"
+# Ends the run, once it has begun, and waits for its end.
+STOP = """() => new Promise(done => {
+  const api = app.api ?? window.comfyAPI.api.api;
+  const asked = setInterval(() => api.interrupt(null), 1000);
+  for (const end of ["execution_interrupted", "execution_success"])
+    api.addEventListener(end, () => { clearInterval(asked); done(); }, { once: true });
+})"""
 RUN = '[data-testid="queue-button"]'
 # What core's own check says in the newest frontend, which has other words for it than the server.
 MISSING = "Load Image is missing a required media file"
@@ -82,3 +90,19 @@ def test_a_node_that_fails_says_why(
     opened("10 The parts one by one", "LoadAudio", "short.wav")
     says(shown, "The audio lasts 0.010 s")
     shown.pictures(screenshots / f"{combination}-error-run.png")
+
+
+def test_what_was_said_goes_with_the_next_run(shown: Window, opened: Opened, combination: str) -> None:
+    """Of the run that failed above, of two refused graphs, and at last of one that is taken."""
+    said = "The audio lasts 0.010 s"
+    # 1.32 does not say that Run was pressed: what a node said of a run stays for its 30 s there.
+    seconds = 10 if "newest" in combination else 40
+    for strength in (8, 9, 0.9):
+        opened("05 Emotion timeline", "EADNetEmotionTimeline", f"0 calm\n1.5 happy, {strength}")
+        if strength > 1:
+            says(shown, f"the strength is {strength}")
+        else:
+            shown.page.locator(RUN).last.click(timeout=SECONDS * 1000)
+        shown.page.wait_for_function(SAYS_NOT, arg=said, timeout=1000 * seconds)
+        said = f"the strength is {strength}"
+    shown.page.evaluate(STOP)

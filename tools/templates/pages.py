@@ -83,7 +83,7 @@ def _talking_portrait(name: str, opens_as_app: bool) -> Page:
             ),
             "take": Note(
                 "Another take",
-                "Another *seed* is another film. *emotion_guidance* is how strongly the sentence shows.",
+                "Another *seed* is another film. *emotion_cfg* is how strongly the sentence shows.",
             ),
             "file": Note(
                 "Where it is",
@@ -175,7 +175,7 @@ PAGES = (
         "emotion_timeline",
         (
             Group("Yours", (Column(280, (1, 2, "lines"), 1), Column(380, (4, 16), 16))),
-            Group("Face and expression", (Column(265, (6, 3, 5), 6), Column(275, (7, 8), 7)), True),
+            Group("Face and expression", (Column(265, (6, 3, 5), 6), Column(292, (7, 8), 7)), True),
             Group("The result", (Column(310, (10, 9, "louder"), 10),)),
         ),
         {

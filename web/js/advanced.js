@@ -5,6 +5,7 @@
 import { app } from "../../../scripts/app.js";
 
 const NODES_2 = "Comfy.VueNodes.Enabled";
+const NOTHING = () => [0, -4]; // what cancels the 4 pixels below a widget
 const ASKS = { true: "Hide advanced", false: "Show advanced" };
 
 const setting = (name) => app.ui.settings.getSettingValue(name);
@@ -22,6 +23,9 @@ function apply(node) {
     if (!widget.options?.advanced) continue;
     widget.hidden = !cores && !shown && !linked(node, widget); // the canvas goes by this
     widget.options.hidden = widget.hidden; // and Nodes 2.0 by this
+    if (newer()) continue;
+    if (widget.hidden) widget.computeSize = NOTHING; // the canvas of 1.32 leaves room for hidden widgets, too
+    else if (widget.computeSize === NOTHING) delete widget.computeSize;
   }
   button.hidden = button.options.hidden = Boolean(cores);
   button.name = button.label = ASKS[shown];

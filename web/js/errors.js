@@ -9,11 +9,29 @@ const REFUSED = "custom_validation_failed"; // by a node's own check; others the
 
 let waiting = null;
 let said = null; // what was shown last, which newer frontends keep until the next answer
+const shown = []; // what takes away each message that is in the page
+
+/** Put a message into the page; what is given back takes it away. Frontends since 1.58 go by a number of their own. */
+function put(summary, detail, seconds) {
+  const { toast } = app.extensionManager;
+  if (toast.dismiss) {
+    const id = toast.error(summary, { description: detail, duration: 1000 * seconds });
+    return () => toast.dismiss(id);
+  }
+  const message = { severity: "error", summary, detail, life: 1000 * seconds };
+  toast.add(message);
+  return () => toast.remove(message);
+}
 
 function show(node, type, detail, seconds) {
   const id = String(node).split(":").at(0);
   const summary = (app.rootGraph ?? app.graph).getNodeById(Number(id))?.title ?? type;
-  app.extensionManager?.toast?.add({ severity: "error", summary, detail, life: 1000 * seconds });
+  shown.push(put(summary, detail, seconds));
+}
+
+/** What was said of the run before. */
+function clear() {
+  for (const remove of shown.splice(0)) remove();
 }
 
 /** Show why our nodes refuse a graph, if it is known by now. The server repeats a node's reason at each input. */
@@ -38,8 +56,9 @@ app.registerExtension({
       if (!detail?.node_type?.startsWith("EADNet")) return;
       show(detail.node_id, detail.node_type, detail.exception_message.trim(), 30);
     });
-    // 1.32 has no such event, and shows all of it by itself.
+    // Run was pressed: core takes away its own errors here. 1.32 has no such event, and shows all of it by itself.
     api.addEventListener("promptQueueing", () => {
+      clear();
       clearInterval(waiting);
       const end = Date.now() + 1000 * SECONDS;
       waiting = setInterval(() => (Date.now() < end ? look() : clearInterval(waiting)), EVERY);
