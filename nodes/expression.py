@@ -15,6 +15,7 @@ from ..eadnet.driving.idle import Idle
 from ..eadnet.driving.speech import (
     FPS,
     bundled_reader,
+    bundled_sentences,
     check_preset,
     performance_scene,
     read_performance,
@@ -177,6 +178,7 @@ class EADNetExpressionFromSpeech(Node):
                     null_emotion=info.null_emotion,
                     kept=kept,
                     tfrm=smoother,
+                    sentences=None if feeling is None else bundled_sentences(),
                     on_progress=lambda now: watcher(now.done, now.total, None),
                 )
             track = with_idle_motion(with_heard_closures(track, speech), seed, amount, speech)

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -29,6 +30,9 @@ from ..rendering.conditions import Pieces
 from ..rig.expression import PARAMETERS
 from ..rig.track import GROUPS, Track, columns
 from ..sampling import Conditions, Sampling, SamplingProgress, stream
+from .explained_mouth import with_explained_opening
+from .meant_features import with_meant_features
+from .sentence import SentenceReader
 
 PRESET = "motion"
 FPS = 25.0
@@ -81,6 +85,11 @@ class MotionModel:
             )
         parts = {name: file.component(name) for name in ("unet", "codec", "audio_encoder", "text_encoder")}
         return cls(file, tfrm=file.components.get("tfrm"), **parts)
+
+    @cached_property
+    def sentences(self) -> SentenceReader:
+        """What reads a face off the tokens of its text encoder; fitted when it is first asked for."""
+        return SentenceReader.fit(self.text_encoder.encode)
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> MotionModel:
         """Move the networks; ``dtype`` applies to the U-Net."""
@@ -145,6 +154,8 @@ def sample_motion(
     tfrm: Any = None,
     smoothing: float = 1.0,
     silence_gate: bool = True,
+    explained: bool = True,
+    sentences: SentenceReader | None = None,
     on_progress: OnProgress | None = None,
 ) -> Track:
     """The track of somebody who says ``speech`` for ``frames`` at 25 per second.
@@ -153,6 +164,9 @@ def sample_motion(
         emotion: tokens [L, D], or [frames, L, D].
         kept: what is given; places of the map that hold something else, too, are generated and then replaced.
         silence_gate: whether the mouth closes in pauses of the recording.
+        explained: whether the mouth opens as far as the sound explains it (`explained_mouth`), or as sampled.
+        sentences: what a feature is raised by that the model shows only in part (`meant_features`); None, or
+            one for tokens of another encoder, leaves it as it is shown.
 
     Raises InputError for settings that cannot work and for results that are not finite.
     """
@@ -168,10 +182,26 @@ def sample_motion(
     if tfrm is not None and smoothing > 0:
         latents = (piece for piece, _ in smooth_stream(tfrm, latents, frames, strength=smoothing))
     values = torch.cat([codec.decode(piece.float().to(codec.mean.device)).cpu() for piece in latents])
+    if explained:
+        varying = emotion is not None and emotion.ndim == 3
+        values = with_explained_opening(values, source.heard, source.said if varying else None, source.gate)
+    if sentences is not None and emotion is not None and null_emotion is not None:
+        if sentences.knows(null_emotion):
+            values = with_meant_features(values, _meant(sentences, emotion, frames), FPS)
     if kept is not None:
         chosen = kept.columns()
         values[:, chosen] = source.given[:, chosen]
     return Track(values, FPS)
+
+
+def _meant(sentences: SentenceReader, emotion: Tensor | MixedTokens, frames: int) -> Tensor:
+    """What the tokens of every frame mean, [frames, P], or [1, P] where they stay the same."""
+    if emotion.ndim != 3:
+        assert isinstance(emotion, Tensor)
+        return sentences.beyond_none(emotion[None])
+    return torch.cat(
+        [sentences.beyond_none(emotion[start : start + _PIECE]) for start in range(0, frames, _PIECE)]
+    )
 
 
 class _Source:
@@ -219,6 +249,20 @@ class _Source:
                 null_emotion=self.null,
             )
 
+    def heard(self) -> Iterator[Tensor]:
+        """What the U-Net hears of all frames, [n, N D] at a time."""
+        tokens = Pieces(self._tokens(0))
+        for start in range(0, self.frames, _PIECE):
+            yield tokens.take(min(_PIECE, self.frames - start)).flatten(1)
+
+    def said(self) -> Iterator[Tensor]:
+        """The mean tokens of a sentence that changes, [n, D] in the same pieces."""
+        assert self.emotion is not None
+        for start in range(0, self.frames, _PIECE):
+            piece = self.emotion[start : min(start + _PIECE, self.frames)]
+            tokens = piece.mixed() if isinstance(piece, MixedTokens) else piece
+            yield tokens.float().mean(-2)
+
     def _tokens(self, first: int) -> Iterator[Tensor]:
         blocks = self.audio_encoder.stream_speech(self.speech, FPS, self.frames, first)
         if self.gate is None:
@@ -238,6 +282,7 @@ def motion_track(
     model: MotionModel,
     settings: RenderSettings | None = None,
     kept: Kept | None = None,
+    explained: bool = True,
     on_progress: OnProgress | None = None,
 ) -> Track:
     """`sample_motion` with a model and a render's settings; blinks, gaze and head are the model's own."""
@@ -256,5 +301,7 @@ def motion_track(
         tfrm=model.tfrm,
         smoothing=settings.smoothing,
         silence_gate=settings.silence_gate,
+        explained=explained,
+        sentences=None if tokens is null else model.sentences,
         on_progress=on_progress,
     )

@@ -33,6 +33,7 @@ _ROUNDS = 2  # sentences with features for every emotion, word and level
 _RIDGE = 0.2  # of the number of sentences
 _NOISE = (0.05, 0.16)
 _PIECE = 256  # sentences that are encoded at once
+_SAME = 0.02  # relative distance of two encodings: half precision stays below
 
 # What no sentence moves: speech and idle motion do.
 _NOT_SAID = (*HEAD_POSE, "lip_close", "lip_bite", "tongue_up", "blink_l", "blink_r", "gaze_x", "gaze_y")
@@ -46,11 +47,14 @@ _OF_UNIT = {
 
 @dataclass(frozen=True, eq=False)
 class SentenceReader:
-    """face = (mean token - `centre`) · `weights` + `plain`; [D], [D, P] and [P]. Make one with `fit`."""
+    """face = (mean token - `centre`) · `weights` + `plain`; [D], [D, P] and [P]. ``null`` [D] is the mean
+    token of the empty sentence. Make one with `fit`.
+    """
 
     centre: Tensor
     weights: Tensor
     plain: Tensor
+    null: Tensor
 
     @property
     def dim(self) -> int:
@@ -70,7 +74,7 @@ class SentenceReader:
         ridge = _RIDGE * len(texts) * (square.trace() / square.shape[0] / len(texts)).clamp(min=1e-9)
         square = square + ridge * torch.eye(square.shape[0], dtype=square.dtype)
         weights = torch.linalg.solve(square, away.T @ (faces.double() - plain))
-        return cls(centre.float(), weights.float(), plain.float())
+        return cls(centre.float(), weights.float(), plain.float(), means[texts.index("")].float())
 
     @torch.no_grad()
     def face(self, tokens: Tensor | MixedTokens) -> Tensor:
@@ -80,6 +84,18 @@ class SentenceReader:
         found = found * _gate(found.abs())
         low, high = torch.from_numpy(RANGES).unbind(1)
         return torch.minimum(torch.maximum(found, low), high)
+
+    @torch.no_grad()
+    def beyond_none(self, tokens: Tensor | MixedTokens) -> Tensor:
+        """The same less what is read of the empty sentence, which means nothing: [..., P]."""
+        return self.face(tokens) - self.face(self.null[None])
+
+    def knows(self, null: Tensor) -> bool:
+        """Whether the empty sentence's tokens [L, D] are those of the encoder that it was fitted on."""
+        mean = _means(null)
+        return mean.shape == self.null.shape and float((mean - self.null).norm()) <= _SAME * float(
+            self.null.norm()
+        )
 
 
 def expression_of_sentence(sentence: str, encode: Encode, reader: SentenceReader | None = None) -> Tensor:

@@ -122,8 +122,14 @@ class MotionModelSync:
         self._model = model
 
     def __call__(self, clip: Clip, waveform: Tensor) -> FoundSync | None:
+        # The mouth as it is sampled: the mark was measured with that.
         track = motion_track(
-            SpeechInMemory(waveform), "", clip.frames, model=self._model, settings=RenderSettings(seed=_SEED)
+            SpeechInMemory(waveform),
+            "",
+            clip.frames,
+            model=self._model,
+            settings=RenderSettings(seed=_SEED),
+            explained=False,
         )
         seen = filled(torch.from_numpy(openings(clip.faces)))
         return sync_of(seen, track.values[:, INDEX["jaw_open"]], clip.frames >= _LONG_ENOUGH)
