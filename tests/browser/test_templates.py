@@ -104,6 +104,7 @@ def test_after_run_the_film_is_in_view_and_nothing_lies_on_anything(
     path.write_text(json.dumps(with_mini(graph)), encoding="utf-8")
     shown.open(path)
     shown.run()
+    shown.wait_for_film(result)
     shown.pictures(screenshots / f"{name_of(request)}.png")
     assert shown.players(result) == 1
     left, top, right, _ = shown.on_screen(result)

@@ -58,10 +58,10 @@ RUN = """() => new Promise(done => {
   api.addEventListener("execution_error", e => done(e.detail.exception_message), { once: true });
   app.queuePrompt(0, 1);
 })"""
-# Players whose middle lies in a box of the window.
+# Players whose middle lies in a box of the window, and that have a picture.
 PLAYERS = """([left, top, right, bottom]) => [...document.querySelectorAll("video")].filter(video => {
   const box = video.getBoundingClientRect(), x = (box.left + box.right) / 2, y = (box.top + box.bottom) / 2;
-  return box.width > 0 && x > left && x < right && y > top && y < bottom;
+  return video.readyState >= 2 && box.width > 0 && x > left && x < right && y > top && y < bottom;
 }).length"""
 # Nodes [class, left, top] with ids of their own: Nodes 2.0 of the oldest frontend moves no node from outside,
 # and knows how high an earlier one of the same id was. Looked at beside and below the page's own bars.
@@ -198,6 +198,11 @@ class Window:
     def players(self, node: int) -> int:
         """How many films can be seen in a node."""
         return int(self.page.evaluate(PLAYERS, list(self.on_screen(node))))
+
+    def wait_for_film(self, node: int) -> None:
+        """Until a film can be seen in a node, which a busy page shows some time after the run."""
+        seen = f"box => ({PLAYERS})(box) > 0"
+        self.page.wait_for_function(seen, arg=list(self.on_screen(node)), timeout=SECONDS * 1000)
 
     def picture(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -383,7 +383,7 @@ PAGES = (
         (
             Group("Yours", (Column(250, (1, 2, 4), 1),)),
             Group(
-                "Sound, emotion and face as core takes them",
+                "Sound, emotion and face for core",
                 (Column(225, (3, 5, 6), 6), Column(230, (7, 8, 9, "model"), 7)),
                 True,
             ),
