@@ -178,7 +178,7 @@ class EADNetExpressionFromSpeech(Node):
                     null_emotion=info.null_emotion,
                     kept=kept,
                     tfrm=smoother,
-                    sentences=None if feeling is None else bundled_sentences(),
+                    sentences=None if feeling is None else bundled_sentences,
                     on_progress=lambda now: watcher(now.done, now.total, None),
                 )
             track = with_idle_motion(with_heard_closures(track, speech), seed, amount, speech)

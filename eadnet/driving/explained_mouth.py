@@ -23,10 +23,13 @@ _RIDGE = 10.0
 # A sentence that changes moves the jaw, too, and must be free to: it is held back so much less than sound.
 _FREE = 0.1
 _MOST_CLOSED = 0.5  # lips that are shut further do not drop the jaw to open
+_KEPT = (
+    3_000  # frames whose features are kept for the second pass; those of longer recordings are heard again
+)
 _STILL = 1e-3  # a spread of the opening below this is no speech
 
 Blocks = Callable[[], Iterator[Tensor]]
-"""Consecutive blocks [n, D] of what the model was given for every frame; it is called twice."""
+"""Consecutive blocks [n, D] of what the model was given for every frame; it may be called twice."""
 
 
 @torch.no_grad()
@@ -65,6 +68,7 @@ def with_explained_opening(
 def _explained(target: Tensor, features: Blocks, free: int) -> Tensor:
     """Ridge regression of a target [T] on features whose last ``free`` columns are hardly held back, [T]."""
     count = len(target)
+    kept: list[Tensor] = []
     total = gram = product = torch.zeros((), dtype=torch.float64)
     first = 0
     for block in features():
@@ -72,6 +76,8 @@ def _explained(target: Tensor, features: Blocks, free: int) -> Tensor:
         total, gram = total + block.sum(0), gram + block.T @ block
         product = product + block.T @ (own - target.mean())
         first += len(block)
+        if first <= _KEPT:
+            kept.append(block)
     mean = total / count
     # Centred afterwards, so that one pass is enough; features are of the order of their spread.
     gram = gram - count * torch.outer(mean, mean)
@@ -80,7 +86,7 @@ def _explained(target: Tensor, features: Blocks, free: int) -> Tensor:
     penalty = torch.full_like(mean, _RIDGE * float(lengths[:held].sum()))
     penalty[held:] = _FREE * _RIDGE * float(lengths[held:].sum())
     weights = torch.linalg.solve(gram + torch.diag(penalty.clamp(min=1e-9)), product)
-    return torch.cat([(block - mean) @ weights for block in features()])
+    return torch.cat([(block - mean) @ weights for block in (kept if count <= _KEPT else features())])
 
 
 def _joined(sound: Blocks, sentence: Blocks | None) -> Iterator[Tensor]:

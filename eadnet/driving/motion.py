@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,7 +31,7 @@ from ..rig.expression import PARAMETERS
 from ..rig.track import GROUPS, Track, columns
 from ..sampling import Conditions, Sampling, SamplingProgress, stream
 from .explained_mouth import with_explained_opening
-from .meant_features import with_meant_features
+from .meant_features import shows_rare_feature, with_meant_features
 from .sentence import SentenceReader
 
 PRESET = "motion"
@@ -155,7 +155,7 @@ def sample_motion(
     smoothing: float = 1.0,
     silence_gate: bool = True,
     explained: bool = True,
-    sentences: SentenceReader | None = None,
+    sentences: Callable[[], SentenceReader] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Track:
     """The track of somebody who says ``speech`` for ``frames`` at 25 per second.
@@ -165,8 +165,8 @@ def sample_motion(
         kept: what is given; places of the map that hold something else, too, are generated and then replaced.
         silence_gate: whether the mouth closes in pauses of the recording.
         explained: whether the mouth opens as far as the sound explains it (`explained_mouth`), or as sampled.
-        sentences: what a feature is raised by that the model shows only in part (`meant_features`); None, or
-            one for tokens of another encoder, leaves it as it is shown.
+        sentences: makes, if it is needed, what a feature is raised by that the model shows only in part
+            (`meant_features`); None, or one for tokens of another encoder, leaves it as it is shown.
 
     Raises InputError for settings that cannot work and for results that are not finite.
     """
@@ -186,8 +186,8 @@ def sample_motion(
         varying = emotion is not None and emotion.ndim == 3
         values = with_explained_opening(values, source.heard, source.said if varying else None, source.gate)
     if sentences is not None and emotion is not None and null_emotion is not None:
-        if sentences.knows(null_emotion):
-            values = with_meant_features(values, _meant(sentences, emotion, frames), FPS)
+        if shows_rare_feature(values, FPS) and (reader := sentences()).knows(null_emotion):
+            values = with_meant_features(values, _meant(reader, emotion, frames), FPS)
     if kept is not None:
         chosen = kept.columns()
         values[:, chosen] = source.given[:, chosen]
@@ -302,6 +302,6 @@ def motion_track(
         smoothing=settings.smoothing,
         silence_gate=settings.silence_gate,
         explained=explained,
-        sentences=None if tokens is null else model.sentences,
+        sentences=None if tokens is null else lambda: model.sentences,
         on_progress=on_progress,
     )

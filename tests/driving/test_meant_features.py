@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from eadnet.driving.meant_features import with_meant_features
+from eadnet.driving.meant_features import shows_rare_feature, with_meant_features
 from eadnet.driving.motion import MotionModel, motion_track
 from eadnet.driving.sentence import SentenceReader
 from eadnet.media.audio import load_audio, to_mono_16k
@@ -54,6 +54,34 @@ def test_a_sentence_that_changes_is_followed() -> None:
     meant[50:] = 0
     raised = with_meant_features(face(100, nose_wrinkle=0.4), meant, FPS)[:, INDEX["nose_wrinkle"]]
     assert raised.tolist() == pytest.approx([0.9] * 50 + [0.4] * 50)
+
+
+@pytest.mark.parametrize(
+    ("shown", "rare"),
+    [
+        ({}, False),
+        ({"smile_l": 0.8, "smile_r": 0.75, "cheek_raise_l": 0.4, "cheek_raise_r": 0.4}, False),
+        ({"brow_lower_l": 1.0, "brow_lower_r": 1.0, "lip_press": 0.5}, False),
+        ({"blink_l": 1.0, "head_yaw": 0.5, "jaw_open": 0.7}, False),
+        ({"nose_wrinkle": 0.2}, True),
+        ({"dimple_r": 0.3}, True),
+        ({"outer_brow_up_l": 0.4}, True),
+    ],
+)
+def test_a_rare_feature_is_one_side_alone_a_nose_or_a_dimple(shown: dict[str, float], rare: bool) -> None:
+    assert shows_rare_feature(face(50, **shown), FPS) is rare
+
+
+def test_what_lasts_for_a_moment_is_none() -> None:
+    values = face()
+    values[20:22, INDEX["outer_brow_up_l"]] = 0.8
+    assert not shows_rare_feature(values, FPS)
+
+
+@pytest.mark.slow
+def test_a_plain_sentence_does_not_wait_for_the_second_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MotionModel, "sentences", property(lambda _: pytest.fail("it was fitted")))
+    spoken("very happy, smiling broadly")
 
 
 @pytest.mark.parametrize("frames", [0, 1, 2])
