@@ -20,8 +20,9 @@ from ..rig.track import GROUPS, columns
 _LASTS = 1.0  # seconds over which a feature is looked at: quicker is speech
 # From what on the model shows a feature, and where it does so surely. In calm faces it stays below the first.
 _FROM, _SURE = 0.1, 0.2
-# What was rare alone: these, and one side of a face without the other.
+# What was rare alone: these, and one side of a face without the other, or further than it by so much.
 _RARE = ("nose_wrinkle", "dimple_l", "dimple_r")
+_ASKEW = 0.06
 _LEFT = [name for name in GROUPS["emotion"] if name.endswith("_l")]
 
 
@@ -30,7 +31,7 @@ def shows_rare_feature(values: Tensor, fps: float) -> bool:
     shown = _slow(values, _width(fps))
     rare = shown[:, [INDEX[name] for name in _RARE]]
     left, right = (shown[:, [INDEX[name[:-1] + side] for name in _LEFT]] for side in "lr")
-    return bool((rare > _FROM).any() or ((left - right).abs() > _FROM).any())
+    return bool((rare > _FROM).any() or ((left - right).abs() > _ASKEW).any())
 
 
 def with_meant_features(values: Tensor, meant: Tensor, fps: float) -> Tensor:
