@@ -74,7 +74,7 @@ def test_a_rare_feature_is_one_side_alone_a_nose_or_a_dimple(shown: dict[str, fl
 
 def test_what_lasts_for_a_moment_is_none() -> None:
     values = face()
-    values[20:22, INDEX["outer_brow_up_l"]] = 0.8
+    values[20:21, INDEX["outer_brow_up_l"]] = 0.8
     assert not shows_rare_feature(values, FPS)
 
 
@@ -104,7 +104,7 @@ def spoken(text: str) -> Tensor:
     "text, name",
     [
         ("nose wrinkled", "nose_wrinkle"),
-        ("left mouth corner down", "frown_l"),
+        ("left eye narrowed", "lid_tighten_l"),
         ("nose puckered up", "nose_wrinkle"),
     ],
 )
