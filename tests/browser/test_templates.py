@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.comfy, pytest.mark.slow]
 GRAPHS = [page for page in PAGES if not page.opens_as_app]
 LEAST_ZOOM = 0.6
 LEAST_ZOOM_IN_SMALL = 0.5
+LEAST_UNCOVERED = 0.9  # of a film: the page's own map may lie on a corner of it
 SOCKETS = "EADNET_RIG"
 # Whether a node says what it is making, and whether a film of the graph's nodes can be played.
 MAKING = """() => {
@@ -109,6 +110,7 @@ def test_after_run_the_film_is_in_view_and_nothing_lies_on_anything(
     assert shown.players(result) == 1
     left, top, right, _ = shown.on_screen(result)
     assert left >= 0 and top >= 0 and right <= shown.page.viewport_size["width"]
+    assert shown.uncovered(result) >= LEAST_UNCOVERED
     boxes = shown.boxes()
     assert boxes.overlapping() == []
     assert boxes.outside() == []

@@ -18,6 +18,9 @@ SWITCHES = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-backgr
 KNOWN_NODE = "EADNetRenderRig"
 WHOLE, SMALL = (1400, 840), (1280, 720)  # the window's size in pixels, unless a test makes it smaller
 NODES_2 = "Comfy.VueNodes.Enabled"
+# As a newcomer's page is. The newest frontend opens this panel with an error and keeps it open from then on,
+# over the right fifth of the window.
+CLOSED_PANEL = "Comfy.RightSidePanel.IsOpen"
 
 # Boxes in the graph's own units: [left, top, right, bottom], with titles. Nodes 2.0 draws nodes as elements.
 BOXES = """() => {
@@ -63,6 +66,22 @@ PLAYERS = """([left, top, right, bottom]) => [...document.querySelectorAll("vide
   const box = video.getBoundingClientRect(), x = (box.left + box.right) / 2, y = (box.top + box.bottom) / 2;
   return video.readyState >= 2 && box.width > 0 && x > left && x < right && y > top && y < bottom;
 }).length"""
+# How much of the film in a box of the window nothing else of the page lies on, by points of its picture.
+UNCOVERED = """([left, top, right, bottom]) => {
+  const film = [...document.querySelectorAll("video")].find(video => {
+    const box = video.getBoundingClientRect(), x = (box.left + box.right) / 2, y = (box.top + box.bottom) / 2;
+    return video.readyState >= 2 && box.width > 0 && x > left && x < right && y > top && y < bottom;
+  });
+  const node = film.closest("[data-node-id], .dom-widget") ?? film.parentElement;
+  const box = film.getBoundingClientRect(), steps = 12;
+  let seen = 0;
+  for (let row = 0; row < steps; row++) for (let column = 0; column < steps; column++) {
+    const x = box.left + (column + 0.5) / steps * box.width, y = box.top + (row + 0.5) / steps * box.height;
+    const first = document.elementFromPoint(x, y);
+    seen += Boolean(first && (first === app.canvas.canvas || first.contains(film) || node.contains(first)));
+  }
+  return seen / steps ** 2;
+}"""
 # Nodes [class, left, top] with ids of their own: Nodes 2.0 of the oldest frontend moves no node from outside,
 # and knows how high an earlier one of the same id was. Looked at beside and below the page's own bars.
 NODES = """([nodes, scale, first]) => {
@@ -137,7 +156,8 @@ class Window:
 
     def load(self, nodes_2: bool) -> None:
         """Load the page with the renderer of this choice."""
-        settings = {NODES_2: nodes_2, "Comfy.TutorialCompleted": True, "Comfy.Graph.CanvasInfo": False}
+        settings = {NODES_2: nodes_2, CLOSED_PANEL: False}
+        settings |= {"Comfy.TutorialCompleted": True, "Comfy.Graph.CanvasInfo": False}
         self.page.request.post(f"{self.url}/api/settings", data=settings)
         self.page.goto(self.url, timeout=SECONDS * 1000)
         self.wait()
@@ -198,6 +218,10 @@ class Window:
     def players(self, node: int) -> int:
         """How many films can be seen in a node."""
         return int(self.page.evaluate(PLAYERS, list(self.on_screen(node))))
+
+    def uncovered(self, node: int) -> float:
+        """The share of the film in a node on which nothing else of the page lies, 0 to 1."""
+        return float(self.page.evaluate(UNCOVERED, list(self.on_screen(node))))
 
     def wait_for_film(self, node: int) -> None:
         """Until a film can be seen in a node, which a busy page shows some time after the run."""
