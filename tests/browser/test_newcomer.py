@@ -95,11 +95,24 @@ def test_four_clicks_and_two_files_make_the_film_and_it_is_in_view(
     assert shown.complaints == []
 
 
+def open_search(shown: Window) -> None:
+    """By a double click on the empty canvas, and by another where a busy page took it for two clicks."""
+    from playwright.sync_api import TimeoutError as TooLate
+
+    for patience in (20, 60, SECONDS):
+        shown.page.mouse.dblclick(700, 450)
+        try:
+            shown.page.wait_for_function(TYPING, timeout=patience * 1000)
+            return
+        except TooLate:
+            shown.page.keyboard.press("Escape")
+    raise AssertionError("no search opens on a double click")
+
+
 @pytest.mark.parametrize("word", WORDS)
 def test_the_search_has_ours_among_the_first_three(shown: Window, word: str) -> None:
     shown.page.evaluate("() => app.graph.clear()")
-    shown.page.mouse.dblclick(700, 450)
-    shown.page.wait_for_function(TYPING, timeout=SECONDS * 1000)
+    open_search(shown)
     shown.page.keyboard.type(word, delay=20)
     shown.page.wait_for_timeout(1500)
     shown.page.wait_for_function(f"() => ({FOUND})().length", timeout=SECONDS * 1000)
