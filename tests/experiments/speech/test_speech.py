@@ -17,7 +17,7 @@ from eadnet.synthetic.openness import SOUNDS
 from eadnet.synthetic.speech import PAUSE, Phoneme
 from eadnet.synthetic.talk import Talk
 from eadnet.training.regressors.front_end import FrontEnd
-from experiments.speech import command
+from experiments.speech import clips, command
 from experiments.speech.clips import TalkingClip, _at, opening_of, recordings
 from experiments.speech.ensemble import Ensemble, write_mouths
 from experiments.speech.foreign import foreign, sounds
@@ -60,6 +60,18 @@ def test_the_opening_is_the_lips_over_the_eyes_whatever_the_size_of_the_face() -
 def test_films_of_another_rate_are_read_at_25_frames_a_second() -> None:
     rows = _at(np.array([0.0, 0.05, 0.2]), np.array([0.0, 0.1]), np.array([[0.0], [1.0]]))
     assert rows[:, 0] == pytest.approx([0.0, 0.5, 1.0])
+
+
+def test_no_faces_are_looked_for_in_a_silent_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Network:
+        def follow(self, frames: object) -> list[None]:
+            raise AssertionError("landmarks take minutes")
+
+    monkeypatch.setattr(clips, "video_fps", lambda path: 25.0)
+    monkeypatch.setattr(clips, "_sound", lambda path: np.zeros(0, np.float32))
+    clips._read(tmp_path / "film.mp4", Network(), tmp_path / "kept.npz")  # type: ignore[arg-type]
+    with np.load(tmp_path / "kept.npz") as arrays:
+        assert len(arrays["points"]) == 0
 
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
