@@ -1,5 +1,6 @@
 """`python -m experiments motion`: the rig's drivers on held-out voices, sentences and phrasings; with
-`--film`, drift and seams of a minute; with `--sentences`, what is read of words.
+`--film`, drift and seams of a minute; with `--sentences`, what is read of words; with `--languages`, the
+mouth in nine languages.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eadnet.driving.motion import MotionModel, motion_track
+from eadnet.driving.motion import MotionModel
 from eadnet.driving.speech import track_from_speech
 from eadnet.media.speech import SpeechInMemory
+from eadnet.metrics.intervals import mean_interval
 from eadnet.rendering import RenderSettings, load_model
 from eadnet.rig.expression import INDEX, PARAMETERS
 from eadnet.rig.track import Track
@@ -25,6 +27,8 @@ from eadnet.synthetic.performances import perform
 from eadnet.synthetic.speech_sets import make_speech
 from eadnet.training.data.speech import SpeechSet
 from eadnet.training.recipes.motion_data import levels_of, talk_pieces
+from experiments.as_shipped import shipped_track
+from experiments.motion import languages
 from experiments.motion.film import borders_of, drift, film, seams, shown
 from experiments.motion.measures import (
     Case,
@@ -85,13 +89,13 @@ def face_of(feeling: Description) -> np.ndarray:
     return face
 
 
-def motion_driver(path: Path | None, **settings: float) -> Drive:
-    """The model `motion`."""
+def motion_driver(path: Path | None, **settings: float | None) -> Drive:
+    """The model `motion` with the listener, as it ships."""
     model = MotionModel.load(path)
 
     def drive(waveform: Tensor, text: str, frames: int, seed: int) -> Track:
         how = RenderSettings(seed=seed, **settings)  # type: ignore[arg-type]
-        return motion_track(SpeechInMemory(waveform), text, frames, model=model, settings=how)
+        return shipped_track(SpeechInMemory(waveform), text, frames, model=model, settings=how)
 
     return drive
 
@@ -128,8 +132,9 @@ def measured(name: str, drive: Drive, cases: Sequence[Case]) -> str:
     shut, wrong = lips_shut(own, cases)
     swapped = followed(other, faces[1:] + faces[:1], faces)
     alive = Living.of(own)
+    mouth = mean_interval(mouth_r(own, cases))
     numbers = [
-        f"{np.mean(mouth_r(own, cases)):.3f}",
+        f"{mouth.mean:.3f} ({mouth.low:.2f} … {mouth.high:.2f})",
         f"{np.mean(mouth_r(calm, cases)):.3f}",
         f"{np.mean(mismatched):.2f}",
         f"{best_lag(own, cases)}",
@@ -176,9 +181,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--sentences", action="store_true", help="words, single features and what they cost instead"
     )
+    parser.add_argument("--languages", action="store_true", help="the mouth in nine languages instead")
     parser.add_argument("--steps", type=int, nargs="*", default=[0], help="0: the checkpoint's own")
     parser.add_argument("--smoothing", type=float, nargs="*", default=[1.0])
-    parser.add_argument("--guidance", type=float, nargs="*", default=[1.0], help="of the emotion")
+    parser.add_argument(
+        "--guidance",
+        type=float,
+        nargs="*",
+        default=[None],
+        help="of the emotion; default: the checkpoint's own",
+    )
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
     if options.film:
@@ -187,12 +199,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         points = shown(portrait())(one)
         print("\n".join([*drift(one, other), "", *seams(points, borders_of(model, len(one)))]))
         return
+    if options.languages:
+        print("\n".join(languages.table(MotionModel.load(options.checkpoint), options.count, FRAMES)))
+        return
     if options.talk:
         cases = talk_cases(options.talk, options.count)
     else:
         cases = cases_of(options.speech, options.count, options.split)
     if options.sentences:
-        print(page(MotionModel.load(options.checkpoint), cases))
+        print(page(MotionModel.load(options.checkpoint), cases, options.guidance))
         return
     print(HEADER)
     print(truth_row(cases))
@@ -202,7 +217,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                 drive = motion_driver(
                     options.checkpoint, steps=steps, smoothing=smoothing, emotion_guidance=guidance
                 )
-                name = f"motion, {steps or 'default'} steps, smoothing {smoothing:g}, emotion {guidance:g}"
+                name = (
+                    f"motion, {steps or 'default'} steps, smoothing {smoothing:g}, "
+                    f"emotion {guidance or 'default'}"
+                )
                 print(measured(name, drive, cases), flush=True)
     if options.mini:
         print(measured("mini and its reader", mini_driver(), cases), flush=True)

@@ -19,6 +19,7 @@ from eadnet.metrics.intervals import mean_interval
 from eadnet.rendering import RenderSettings
 from eadnet.rig.expression import INDEX
 from eadnet.synthetic import lexicon
+from experiments.as_shipped import shipped_track
 from experiments.emotion.evaluator import CALM, READ, REGIONS
 from experiments.emotion.following import FEATURES
 from experiments.motion.measures import Array, Case, correlation, opening
@@ -104,30 +105,29 @@ def features(model: MotionModel) -> list[str]:
     return [*lines, "", f"Kept: {kept} of {len(FEATURES)}."]
 
 
-def cost(model: MotionModel, cases: Sequence[Case]) -> list[str]:
-    """How well the mouth follows the speech alone, with the case's sentence and without one, case by case."""
-    rows = []
-    for seed, case in enumerate(cases):
-        speech, how = SpeechInMemory(case.waveform), RenderSettings(seed=seed)
-        rows.append(
-            [
-                correlation(
-                    opening(
-                        motion_track(speech, text, len(case.truth), model=model, settings=how).values.numpy()
-                    ),
-                    opening(case.truth),
-                )
-                for text in (case.text, "")
-            ]
+def cost(model: MotionModel, cases: Sequence[Case], guidance: Sequence[float | None] = (None,)) -> list[str]:
+    """How well the mouth follows the speech alone, with the case's sentence and without one, case by case,
+    for each emotion guidance (None: the checkpoint's own), which does nothing without a sentence.
+    """
+    calm = np.array([_mouth(model, case, "", seed) for seed, case in enumerate(cases)])
+    lines = []
+    for scale in guidance:
+        felt = np.array([_mouth(model, case, case.text, seed, scale) for seed, case in enumerate(cases)])
+        loss = mean_interval((1 - felt / calm).tolist())
+        lines.append(
+            f"Emotion guidance {scale or 'as it ships'}: mouth r with the sentence {felt.mean():.3f}, "
+            f"without {calm.mean():.3f}, {len(cases)} recordings; cost {100 * loss.mean:+.1f} % "
+            f"({100 * loss.low:+.1f} … {100 * loss.high:+.1f})."
         )
-    felt, calm = np.array(rows).T
-    loss = mean_interval((1 - felt / calm).tolist())
-    return [
-        f"Mouth r with the sentence {felt.mean():.3f}, without {calm.mean():.3f}, {len(cases)} recordings; "
-        f"cost {100 * loss.mean:+.1f} % ({100 * loss.low:+.1f} … {100 * loss.high:+.1f}).",
-    ]
+    return lines
 
 
-def page(model: MotionModel, cases: Sequence[Case]) -> str:
+def _mouth(model: MotionModel, case: Case, text: str, seed: int, guidance: float | None = None) -> float:
+    how = RenderSettings(seed=seed, emotion_guidance=guidance)
+    made = shipped_track(SpeechInMemory(case.waveform), text, len(case.truth), model=model, settings=how)
+    return correlation(opening(made.values.numpy()), opening(case.truth))
+
+
+def page(model: MotionModel, cases: Sequence[Case], guidance: Sequence[float | None] = (None,)) -> str:
     """All three."""
-    return "\n".join([*words(model), "", *features(model), "", *cost(model, cases)])
+    return "\n".join([*words(model), "", *features(model), "", *cost(model, cases, guidance)])

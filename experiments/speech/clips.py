@@ -96,8 +96,8 @@ def talking_clips(
 
 def _read(path: Path, network: FaceLandmarker, kept: Path) -> None:
     rate = float(video_fps(path))
-    faces = list(network.follow(read_frames(path)))
     waveform = _sound(path)
+    faces = list(network.follow(read_frames(path))) if len(waveform) else []  # slow: not for silent films
     points, shapes = np.zeros((0, 478, 3), np.float32), np.zeros((0, len(BLENDSHAPES)), np.float32)
     seen = [index for index, face in enumerate(faces) if face is not None]
     if len(waveform) and len(seen) > 1 and max(np.diff([-1, *seen, len(faces)])) <= _LONGEST_GAP:

@@ -2,15 +2,17 @@
 
     python -m experiments speech follow --media DIR --models DIR [--front FILE ...] [--motion] [--mini]
     python -m experiments speech living --media DIR --models DIR
+    python -m experiments speech foreign --media DIR --models DIR
     python -m experiments speech fit --media DIR --models DIR --front FILE [FILE ...] --numbers OUT.json
     python -m experiments speech read TALK --front FILE [FILE ...] --numbers OUT.json --out FOLDER
 
 `follow` compares drivers with people on recordings of people who talk, with controls; `living` blinks, gaze,
-head and brows; `fit` measures how far people open the mouth for what a front end hears, and says how well
-that does on speakers whose recordings were not measured; `read` writes what those numbers see in synthetic
-talk, for front ends to learn from. DIR of --media holds films (folders `talking`, `virtual`, `emotion`),
-that of --models the face landmarker; neither is part of the project. Landmarks and curves are kept in
---cache.
+head and brows; `foreign` what `motion` makes of the sound files in the folder `speech`, in any language,
+beside what is heard in them; `fit` measures how far people open the mouth for what a front end hears, and
+says how well that does on speakers whose recordings were not measured; `read` writes what those numbers see
+in synthetic talk, for front ends to learn from. DIR of --media holds films (folders `talking`, `virtual`,
+`emotion`) and sounds (`speech`), that of --models the face landmarker; neither is part of the project.
+Landmarks and curves are kept in --cache.
 """
 
 from __future__ import annotations
@@ -31,8 +33,9 @@ from eadnet.rig.track import Track
 from eadnet.synthetic.talk import read_shards
 from eadnet.training.regressors.front_end import FrontEnd
 from experiments.speech.clips import FPS, RATE, TalkingClip, recordings, talking_clips
-from experiments.speech.drivers import front_driver, mini_driver, motion_driver, portrait
+from experiments.speech.drivers import front_driver, mini_driver, motion_drivers, portrait
 from experiments.speech.ensemble import Ensemble, write_mouths
+from experiments.speech.foreign import foreign, sounds
 from experiments.speech.living import living, table, track_of
 from experiments.speech.measures import (
     Curve,
@@ -184,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("part", choices=("follow", "living", "fit", "read"))
+    parser.add_argument("part", choices=("follow", "living", "foreign", "fit", "read"))
     parser.add_argument("talk", type=Path, nargs="?", help="shards of synthetic talk, for read")
     parser.add_argument("--media", type=Path, default=os.environ.get("EADNET_MEDIA"))
     parser.add_argument("--models", type=Path, default=os.environ.get("EADNET_MODELS"))
@@ -212,6 +215,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     clips = people(Path(options.media), tasks[0], options.cache)
     if options.part == "living":
         lines = beside_the_mouth(clips)
+    elif options.part == "foreign":
+        driver = next(iter(motion_drivers(portrait()).values()))
+        lines = foreign(clips, sounds(Path(options.media) / "speech"), driver)
     elif options.part == "fit":
         if not (fronts and options.numbers):
             raise InputError("To measure people, give --front and --numbers.")
@@ -219,7 +225,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     else:
         drivers: dict[str, Driver] = {"loudness": loudness}
         if options.motion:
-            drivers["motion"] = motion_driver(portrait())
+            drivers |= motion_drivers(portrait())
         if options.mini:
             drivers["mini"] = mini_driver(portrait())
         for path, front in zip(options.front, fronts, strict=True):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from eadnet.driving.idle import Idle
-from eadnet.driving.motion import MotionModel, motion_track
+from eadnet.driving.motion import MotionModel
 from eadnet.driving.speech import track_from_speech
 from eadnet.errors import CheckpointError
 from eadnet.faces.bundled import bundled_face
@@ -18,6 +18,8 @@ from eadnet.rendering import RenderSettings, load_model
 from eadnet.rig.rig import Rig
 from eadnet.rig.track import Track
 from eadnet.training.regressors.front_end import FrontEnd
+from experiments.as_shipped import shipped_track
+from experiments.motion.measures import opening
 from experiments.paths import ASSETS
 from experiments.speech.measures import Curve, Driver
 
@@ -54,14 +56,20 @@ def mini_driver(rig: Rig, steps: int | None = None) -> Driver:
     return by_track(make, rig)
 
 
-def motion_driver(rig: Rig) -> Driver:
-    """What the bundled `motion` samples for the sound, without a sentence."""
+def motion_drivers(rig: Rig) -> dict[str, Driver]:
+    """What the bundled `motion` makes of the sound as it ships, without a sentence: as its jaw and its lips'
+    closing say, and as a rigged portrait's lips are apart.
+    """
     model = MotionModel.load()
 
     def make(waveform: torch.Tensor, frames: int) -> Track:
-        return motion_track(SpeechInMemory(waveform), "", frames, model=model)
+        return shipped_track(SpeechInMemory(waveform), "", frames, model=model)
 
-    return by_track(make, rig)
+    def drive(waveform: Curve, frames: int) -> Curve:
+        track = make(torch.from_numpy(np.asarray(waveform, np.float32)), frames)
+        return opening(track.values.double().numpy())
+
+    return {"motion, jaw and closure": drive, "motion, the rig's gap": by_track(make, rig)}
 
 
 def front_driver(front: FrontEnd) -> Driver:

@@ -82,14 +82,26 @@ def ridge_curves(
     """
     heard = [_features(sound, len(clip)) for clip, sound in zip(clips, sounds, strict=True)]
     fitted = [_features(clip.waveform, len(clip)) for clip in clips]
-    seen = [(clip.opening - clip.opening.mean()) / clip.opening.std() for clip in clips]
-    curves = []
+    curves: list[Curve] = []
     for clip, features in zip(clips, heard, strict=True):
         others = [k for k, other in enumerate(clips) if by(other) != by(clip)]
-        gram = sum(fitted[k].T @ fitted[k] for k in others) + RIDGE * np.eye(features.shape[1])
-        target = sum(fitted[k].T @ seen[k] for k in others)
-        curves.append(features @ np.linalg.solve(gram, target))
+        curves.append(features @ _ridge([fitted[k] for k in others], [clips[k] for k in others]))
     return curves
+
+
+def ridge_driver(clips: Sequence[TalkingClip]) -> Driver:
+    """The same regression, fitted on all of the clips, for sounds of nobody among them."""
+    weights = _ridge([_features(clip.waveform, len(clip)) for clip in clips], clips)
+    return lambda waveform, frames: _features(waveform, frames) @ weights
+
+
+def _ridge(features: Sequence[Curve], clips: Sequence[TalkingClip]) -> Curve:
+    seen = [(clip.opening - clip.opening.mean()) / clip.opening.std() for clip in clips]
+    gram = sum(heard.T @ heard for heard in features) + RIDGE * np.eye(features[0].shape[1])
+    weights: Curve = np.linalg.solve(
+        gram, sum(heard.T @ mouth for heard, mouth in zip(features, seen, strict=True))
+    )
+    return weights
 
 
 def _features(waveform: Curve, frames: int) -> Curve:

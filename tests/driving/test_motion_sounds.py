@@ -80,7 +80,7 @@ def test_any_sound_is_a_face(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["silence", "noise"])
+@pytest.mark.parametrize("name", ["silence", "noise", "music"])
 def test_where_nobody_speaks_the_mouth_stays_shut(name: str) -> None:
     speaking = opening(made(spoken()))
     assert float(opening(made(SOUNDS[name]())).mean()) < 0.3 * float(speaking.mean())

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,6 +14,7 @@ from eadnet.media.audio import RATE, channel_statistics, load_audio, mono, to_mo
 from eadnet.media.silence import speech_gate, speech_notes
 from eadnet.media.sound import SoundInMemory
 from eadnet.media.speech import SpeechInMemory, record_speech
+from eadnet.synthetic.anywhere import music
 from tests.quick import some
 
 RECORDINGS = Path(__file__).parents[2].parent / "shared" / "media" / "speech"
@@ -217,6 +219,61 @@ def test_more_that_sounds_beside_speech_and_is_none(_: str, made: Callable[[int]
     assert all(float(gate[frames(*part)].mean()) <= 0.02 for part in ((0, 1.2), (4.1, 4.7), (8.6, 9.5)))
     alone = SpeechInMemory(made(6 * RATE))
     assert speech_gate(alone, FPS, 150).max() == 0 and len(speech_notes(alone)) == 1
+
+
+def plucked(count: int, decibels: float) -> torch.Tensor:
+    """Notes of a broken chord that die away in a tenth of a second: nothing is held."""
+    made, step = torch.zeros(count), RATE // 4
+    for number, start in enumerate(range(0, count, step)):
+        t = times(min(RATE, count - start))
+        note = 180 * 2 ** ((0, 4, 7, 12, 7, 4)[number % 6] / 12)
+        tone = torch.stack([torch.sin(2 * math.pi * note * k * t + k) / k for k in range(1, 9)]).sum(0)
+        made[start : start + len(t)] += tone * torch.exp(-t / 0.1) * (1 - torch.exp(-200 * t))
+    return at(made, decibels)
+
+
+def struck(count: int, decibels: float) -> torch.Tensor:
+    """Chords over a beat, which die away at once."""
+    return at(torch.from_numpy(music(count, np.random.default_rng(0))), decibels)
+
+
+INSTRUMENTS = [("plucked", plucked), ("struck", struck)]
+instruments = pytest.mark.parametrize(("_", "made"), INSTRUMENTS, ids=[name for name, _ in INSTRUMENTS])
+
+
+@instruments
+@pytest.mark.parametrize("decibels", some(2, [-40, -20, -12]))
+def test_instruments_alone_are_no_speech(
+    _: str, made: Callable[[int, float], torch.Tensor], decibels: float
+) -> None:
+    speech = SpeechInMemory(made(5 * RATE, decibels))
+    assert speech_gate(speech, FPS, 125).max() == 0 and len(speech_notes(speech)) == 1
+
+
+@instruments
+def test_instruments_before_speech_and_beneath_it(_: str, made: Callable[[int, float], torch.Tensor]) -> None:
+    """Of the speech nothing is lost, and before it the gate is shut."""
+    before = torch.cat([made(4 * RATE, -22), talk(3), torch.zeros(RATE)])
+    gate = speech_gate(SpeechInMemory(before), FPS, 8 * FPS)
+    assert (gate[frames(4.1, 6.9)] == 1).all() and float(gate[frames(0, 3.6)].max()) == 0
+    beneath = talk(5) + made(5 * RATE, -30)
+    assert speech_gate(SpeechInMemory(beneath), FPS, 125).min() == 1
+
+
+def sung(seconds: float) -> torch.Tensor:
+    """The syllables of `talk` on notes of 0.4 s, with consonants of hiss between them."""
+    t = times(round(seconds * RATE))
+    note = torch.tensor([196.0, 220.0, 262.0, 247.0])[(t / 0.4).long() % 4]
+    phase, formant = 2 * math.pi * note.cumsum(0) / RATE, 900 + 500 * torch.sin(2 * math.pi * 1.7 * t)
+    voice = sum(torch.sin(k * phase) * torch.exp(-(((k * note - formant) / 600) ** 2)) for k in range(1, 30))
+    hiss = torch.randn(len(t), generator=torch.Generator().manual_seed(1))
+    consonant = ((t % 0.2) < 0.07).float()
+    return at(voice * (1 - consonant) + 0.5 * hiss * consonant, -20)
+
+
+def test_singing_is_speech() -> None:
+    gate = speech_gate(SpeechInMemory(sung(5)), FPS, 125)
+    assert gate.min() == 1
 
 
 def test_speech_without_pauses_is_open_throughout() -> None:

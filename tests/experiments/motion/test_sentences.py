@@ -86,15 +86,19 @@ def test_the_cost_of_a_sentence_is_what_the_mouth_follows_worse_with_it(
         truth = np.zeros((200, len(PARAMETERS)), np.float32)
         truth[:, INDEX["jaw_open"]] = rng.uniform(0, 1, 200)
         cases.append(Case(torch.zeros(16000), "sad", truth, truth[0]))
-    said = iter(case for case in cases for _ in range(2))
+    asked: list[float | None] = []
 
     def made(speech, text, frames, *, model, settings):
-        values = torch.from_numpy(next(said).truth.copy())
+        asked.append(settings.emotion_guidance)
+        values = torch.from_numpy(cases[settings.seed].truth.copy())
         if text:
-            values[:, INDEX["jaw_open"]] += 0.3 * torch.from_numpy(rng.normal(size=frames)).float()
+            noise = torch.from_numpy(rng.normal(size=frames)).float()
+            values[:, INDEX["jaw_open"]] += 0.3 * (settings.emotion_guidance or 1.6) / 1.6 * noise
         return Track(values, 25.0)
 
-    monkeypatch.setattr(sentences, "motion_track", made)
-    (line,) = sentences.cost(MODEL, cases)
-    assert "without 1.000, 6 recordings" in line
-    assert 15 < float(line.split("cost ")[1].split(" %")[0]) < 45
+    monkeypatch.setattr(sentences, "shipped_track", made)
+    shipped, weak = sentences.cost(MODEL, cases, [None, 0.4])
+    assert "guidance as it ships" in shipped and "without 1.000, 6 recordings" in shipped
+    assert 15 < float(shipped.split("cost ")[1].split(" %")[0]) < 45
+    assert "guidance 0.4" in weak and 0 < float(weak.split("cost ")[1].split(" %")[0]) < 10
+    assert asked == [None] * 12 + [0.4] * 6

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.io import wavfile
 
 from eadnet.driving.idle import idle_motion
 from eadnet.errors import InputError
@@ -16,9 +17,10 @@ from eadnet.synthetic.openness import SOUNDS
 from eadnet.synthetic.speech import PAUSE, Phoneme
 from eadnet.synthetic.talk import Talk
 from eadnet.training.regressors.front_end import FrontEnd
-from experiments.speech import command
+from experiments.speech import clips, command
 from experiments.speech.clips import TalkingClip, _at, opening_of, recordings
 from experiments.speech.ensemble import Ensemble, write_mouths
+from experiments.speech.foreign import foreign, sounds
 from experiments.speech.living import living, table
 from experiments.speech.measures import (
     correlation,
@@ -28,6 +30,7 @@ from experiments.speech.measures import (
     loudness,
     noisy,
     ridge_curves,
+    ridge_driver,
     telephone,
 )
 from experiments.speech.reading import Heard, Reading, by_others, fit
@@ -57,6 +60,18 @@ def test_the_opening_is_the_lips_over_the_eyes_whatever_the_size_of_the_face() -
 def test_films_of_another_rate_are_read_at_25_frames_a_second() -> None:
     rows = _at(np.array([0.0, 0.05, 0.2]), np.array([0.0, 0.1]), np.array([[0.0], [1.0]]))
     assert rows[:, 0] == pytest.approx([0.0, 0.5, 1.0])
+
+
+def test_no_faces_are_looked_for_in_a_silent_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Network:
+        def follow(self, frames: object) -> list[None]:
+            raise AssertionError("landmarks take minutes")
+
+    monkeypatch.setattr(clips, "video_fps", lambda path: 25.0)
+    monkeypatch.setattr(clips, "_sound", lambda path: np.zeros(0, np.float32))
+    clips._read(tmp_path / "film.mp4", Network(), tmp_path / "kept.npz")  # type: ignore[arg-type]
+    with np.load(tmp_path / "kept.npz") as arrays:
+        assert len(arrays["points"]) == 0
 
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
@@ -92,6 +107,33 @@ def test_loudness_and_ridge_hear_a_mouth_that_is_as_open_as_the_sound_is_loud() 
         ridge_curves(clips, sounds, lambda c: c.name),
     ):
         assert min(result.r for result in followed(clips, made)) > 0.6
+
+
+def test_a_ridge_for_other_sounds_is_the_one_that_is_fitted_without_a_clip() -> None:
+    clips = [clip(str(seed), seed) for seed in range(4)]
+    left_out = ridge_curves(clips, [one.waveform for one in clips], lambda c: c.name)[0]
+    made = ridge_driver(clips[1:])(clips[0].waveform, len(clips[0]))
+    assert np.allclose(made, left_out)
+
+
+def test_a_mouth_that_goes_with_its_sound_is_told_from_one_that_goes_with_another(tmp_path: Path) -> None:
+    clips = [clip(str(seed), seed) for seed in range(4)]
+    for seed in (7, 8, 9):
+        wavfile.write(tmp_path / f"{seed}.wav", 16_000, clip("", seed).waveform)
+    heard = sounds(tmp_path)
+    assert list(heard) == ["7", "8", "9"]
+    others = dict(zip(heard, [*list(heard.values())[1:], heard["7"]], strict=True))
+    mouths = iter(others.values())
+    right = foreign(clips, heard, loudness)[2].split("|")
+    wrong = foreign(clips, heard, lambda sound, frames: loudness(next(mouths), frames))[2].split("|")
+    for column in (2, 3):
+        own, other = (float(word.strip(" ()")) for word in right[column].split())
+        assert own > 0.6 > abs(other)
+        assert abs(float(wrong[column].split()[0])) < 0.6
+    (tmp_path / "8.wav").unlink()
+    (tmp_path / "9.wav").unlink()
+    with pytest.raises(InputError, match="fewer than two"):
+        sounds(tmp_path)
 
 
 def test_the_interval_holds_the_median() -> None:
@@ -187,7 +229,7 @@ def test_the_pages_rows_say_how_often_the_ridge_is_beaten(tmp_path: Path) -> Non
     assert "of 4 |" in lines[4] and lines[-1].startswith("| 3, 4 s |")
 
 
-@pytest.mark.parametrize("part", ["follow", "living", "fit"])
+@pytest.mark.parametrize("part", ["follow", "living", "foreign", "fit"])
 def test_missing_recordings_are_a_sentence(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EADNET_MEDIA", raising=False)
     with pytest.raises(InputError, match="give --media"):
