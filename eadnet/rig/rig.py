@@ -35,7 +35,7 @@ from .track import Track
 from .units import HEAD_POSE, Ground, units
 from .units.mouth import JAW_GAP, by_jaw
 
-VERSION = 6
+VERSION = 7
 MOST_TURNED = 35.0  # degrees of yaw
 WARNED_TURNED = 18.0
 PIECE = 4
