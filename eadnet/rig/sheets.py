@@ -24,7 +24,7 @@ CELLS = 24  # of the fields' grid to an eye distance
 _TURNS = ("head_yaw", "head_pitch")
 # Stiffness with which depth is smoothed where the head turns. Towards the outline of a face all of its depth
 # lies within a few pixels, so that through every point of the mesh the field is steeper than 1 there: it
-# folds, and the cheek's edge is drawn in bumps. Of the nose's parallax 3 to 15 % are lost.
+# folds, and the cheek's edge is drawn in bumps. Of the nose's parallax 3 to 14 % are lost.
 _TURNING = 3e-2
 REACH = ((-2.6, -2.7), (2.6, 3.9))  # of the moving region from between the eyes, in eye distances
 
